@@ -1,0 +1,160 @@
+"""Run other people's commands for a collector: several at once, bounded in time and size, without a thread."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import time
+from typing import NamedTuple
+
+OUTPUT_LIMIT = 64 << 20
+
+
+class Command(NamedTuple):
+    """A question put to another program."""
+
+    argv: tuple[str, ...]
+    cwd: str | None = None
+    env: dict[str, str] | None = None  # null is ours
+    stdin: bytes = b""
+    timeout: float = 30.0
+
+
+class Answer(NamedTuple):
+    """What it said; `code` is negative for a signal, `problem` says why there is no proper answer."""
+
+    code: int
+    out: bytes
+    err: bytes
+    problem: str | None = None
+
+    @property
+    def complaint(self) -> str:
+        """Its own words on why it failed, in one line."""
+        words = self.err.decode("utf-8", "replace").strip().splitlines()
+        return self.problem or (words[0] if words else f"exit {self.code}")
+
+
+class Running:
+    """One started command, read without blocking by whoever polls its descriptors."""
+
+    def __init__(self, command: Command) -> None:
+        self.command = command
+        self.answer: Answer | None = None
+        self.deadline = time.monotonic() + command.timeout
+        self._unsent = command.stdin
+        self._pid = 0
+        self._in = self._out = self._err = -1
+        self._open: dict[int, list[bytes]] = {}
+        self._said: dict[int, list[bytes]] = {}
+        self._size = 0
+        try:
+            self._start()
+        except OSError as error:
+            self.answer = Answer(127, b"", b"", f"{command.argv[0]}: {error.strerror}")
+
+    def _start(self) -> None:
+        argv = self.command.argv
+        if self.command.cwd is not None:
+            # posix_spawn cannot change folder, and a fork of ours would cost more than this does.
+            argv = ("/bin/sh", "-c", 'cd -- "$0" && exec "$@"', self.command.cwd, *argv)
+        ends: list[int] = []
+        try:
+            for _ in range(3):
+                ends += os.pipe()
+            self._pid = os.posix_spawnp(
+                argv[0],
+                argv,
+                os.environ if self.command.env is None else self.command.env,
+                file_actions=[
+                    (os.POSIX_SPAWN_DUP2, ends[0], 0),
+                    (os.POSIX_SPAWN_DUP2, ends[3], 1),
+                    (os.POSIX_SPAWN_DUP2, ends[5], 2),
+                ],
+                setpgroup=0,
+                setsigdef=[signal.SIGPIPE],
+            )
+        except OSError:
+            for end in ends:
+                os.close(end)
+            raise
+        in_read, self._in, self._out, out_write, self._err, err_write = ends
+        for end in (in_read, out_write, err_write):
+            os.close(end)
+        for end in (self._in, self._out, self._err):
+            os.set_blocking(end, False)
+        self._said = {self._out: [], self._err: []}
+        self._open = dict(self._said)
+        self._send()
+
+    def wanted(self) -> list[tuple[int, int]]:
+        """Return the descriptors to poll, with what for."""
+        reads = [(end, select.POLLIN) for end in self._open]
+        return [*reads, (self._in, select.POLLOUT)] if self._in >= 0 else reads
+
+    def ready(self, end: int) -> None:
+        """Take up what one descriptor has."""
+        if end == self._in:
+            self._send()
+            return
+        data = os.read(end, 1 << 16)
+        self._size += len(data)
+        if self._size > OUTPUT_LIMIT:
+            self.stop(f"{self.command.argv[0]}: printed more than {OUTPUT_LIMIT >> 20} MiB")
+        elif data:
+            self._open[end].append(data)
+        else:
+            del self._open[end]
+            os.close(end)
+            if not self._open:
+                self._settle(None)
+
+    def stop(self, problem: str) -> None:
+        """End it and whatever it started; the problem is the answer."""
+        if self.answer is None:
+            try:
+                os.killpg(self._pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            self._settle(problem)
+
+    def _send(self) -> None:
+        try:
+            while self._unsent:
+                self._unsent = self._unsent[os.write(self._in, self._unsent) :]
+        except BlockingIOError:
+            return
+        except BrokenPipeError:
+            pass
+        os.close(self._in)
+        self._in = -1
+
+    def _settle(self, problem: str | None) -> None:
+        for end in self._open:
+            os.close(end)
+        self._open.clear()
+        if self._in >= 0:
+            os.close(self._in)
+            self._in = -1
+        _, status = os.waitpid(self._pid, 0)
+        code = os.waitstatus_to_exitcode(status)
+        self.answer = Answer(code, b"".join(self._said[self._out]), b"".join(self._said[self._err]), problem)
+
+
+def wait_any(running: list[Running]) -> None:
+    """Read from all of them until at least one has its answer."""
+    while not any(one.answer for one in running):
+        poll = select.poll()
+        owner: dict[int, Running] = {}
+        for one in running:
+            for end, events in one.wanted():
+                poll.register(end, events)
+                owner[end] = one
+        left = min(one.deadline for one in running) - time.monotonic()
+        for end, _ in poll.poll(max(0.0, left) * 1000):
+            if owner[end].answer is None:
+                owner[end].ready(end)
+        for one in running:
+            if time.monotonic() >= one.deadline:
+                one.stop(f"{one.command.argv[0]}: no answer within {one.command.timeout:g} s")

@@ -1,0 +1,11 @@
+"""What evalprov says when it cannot go on."""
+
+
+class EvalprovError(Exception):
+    """A failure a person can act on: what happened, what to do next, and the exit code it ends with."""
+
+    def __init__(self, message: str, hint: str = "", exit_code: int = 2) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.exit_code = exit_code

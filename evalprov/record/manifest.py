@@ -1,0 +1,457 @@
+"""The record of one run: its names, its types, its blank form, and its codec.
+
+At run time a manifest is a plain dict, so writing one costs nothing but `json`; reading one checks it against
+the types below. Absent is null, or an empty container, per type; every key is always present.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Literal, TypedDict
+
+SCHEMA = 1
+
+Status = Literal[
+    "running", "completed", "failed", "timed_out", "interrupted", "killed", "not_started", "lost"
+]
+CaptureStatus = Literal["captured", "absent", "failed"]
+Number = int | float
+MetricValue = bool | int | float | None
+Json = Any  # a JSON value; a recursive alias cannot be checked by the decoder
+
+
+class Command(TypedDict):
+    """What was asked to run, as the user wrote it (secrets replaced)."""
+
+    argv: list[str]
+    cwd: str  # relative to the project root
+    executable: str | None  # the file the first word stands for
+    timeout_seconds: float | None
+
+
+class Submodule(TypedDict):
+    """A submodule as it stood in the work tree."""
+
+    path: str
+    commit: str | None
+    dirty: list[str]  # any of: commit, changed, untracked
+
+
+class SavedFile(TypedDict):
+    """A piece of a dirty work tree kept in the store, named by the hash of what is stored."""
+
+    file: str  # below the store: patches/... or objects/...
+    sha256: str
+    bytes: int
+    mode: str  # as git has it: 100644, 100755, 120000
+    scrubbed: bool  # a secret was taken out, so it differs from what ran
+
+
+class Withheld(TypedDict):
+    """Something a dirty run had that was not kept, and why."""
+
+    path: str
+    reason: str
+
+
+class Git(TypedDict):
+    """The repository beside `git_sha` and `git_dirty`."""
+
+    source: Literal["git", "environment"] | None  # where the commit came from
+    root: str | None
+    branch: str | None  # null when detached
+    describe: str | None
+    tree: str | None  # the tree `git add -A && git commit` would have made, the store left out
+    remotes: dict[str, str]
+    staged: list[str]
+    changed: list[str]
+    untracked: list[str]
+    counts: dict[str, int]  # of the three lists, which are cut at a bound
+    submodules: list[Submodule]
+    patch: SavedFile | None  # tracked changes against the commit
+    saved: dict[str, SavedFile]  # untracked files by path
+    withheld: list[Withheld]
+
+
+class ConfigFile(TypedDict):
+    """One configuration file."""
+
+    sha256: str  # of its canonical content where it parses, else of its bytes; a secret counts as its placeholder
+    format: Literal["json", "toml", "yaml", "bytes"]
+    bytes: int
+    source: str  # what named it: settings, --config, or command
+    values: dict[str, Json]  # flattened, secrets replaced; empty for bytes
+
+
+class Config(TypedDict):
+    """The configuration the program read."""
+
+    files: dict[str, ConfigFile]
+    arguments: list[str]  # the command's arguments
+
+
+class Code(TypedDict):
+    """The program's own text, by content."""
+
+    tree: str | None  # git.tree less the files that other layers claim
+    algorithms: dict[str, Json]
+
+
+class Interpreter(TypedDict):
+    """The Python that ran the command; its version is `system.python_version`."""
+
+    path: str
+    prefix: str
+    implementation: str
+    found_by: str  # how it was found: command, shebang, uv, poetry, conda, VIRTUAL_ENV, .venv ...
+    certain: bool  # false where the command is no Python program itself and may use another
+
+
+class Software(TypedDict):
+    """What the child runs on."""
+
+    interpreter: Interpreter | None
+    packages: dict[str, str] | None  # null where unknown
+    packages_hash: str | None
+    package_sources: dict[str, str]  # packages installed from a path or a repository
+    locks: dict[str, str]  # lock file to its SHA-256
+    env: dict[str, str]  # allowed environment variables
+    env_names: list[str]  # names alone of others that look relevant
+
+
+class Cpu(TypedDict):
+    """Processor limits."""
+
+    model: str | None
+    count: int | None
+    affinity: int | None  # how many this process may use
+    hard_limit_cores: float | None  # the cgroup's quota
+    guaranteed_cores: float | None  # what the scheduler promised
+
+
+class Memory(TypedDict):
+    """Memory limits, in MiB."""
+
+    total_mb: int | None
+    hard_limit_mb: int | None
+    guaranteed_mb: int | None
+
+
+class Gpu(TypedDict):
+    """One device the child can see."""
+
+    index: int
+    uuid: str | None
+    name: str | None
+    memory_mb: int | None
+    mig: str | None  # the MIG profile, or null
+
+
+class Gpus(TypedDict):
+    """The devices and what drives them."""
+
+    devices: list[Gpu]
+    driver: str | None
+    cuda: str | None
+    visible: str | None  # CUDA_VISIBLE_DEVICES as set
+
+
+class Infra(TypedDict):
+    """Measured limits of the machine the run had."""
+
+    runtime_platform: str | None  # kubernetes, docker, podman, slurm, local ...
+    machine: str | None  # x86_64
+    cpu: Cpu
+    memory: Memory
+    disk_total_mb: int | None
+    ulimits: dict[str, list[int | None]]  # name to [soft, hard]; null is unlimited
+    gpu: Gpus | None  # null where unknown; no devices is a known none
+    image: str | None  # container image and digest where the environment names it
+    declared: dict[str, Json]
+
+
+class Process(TypedDict):
+    """Who is recording, precisely enough to prove that it is gone."""
+
+    pid: int
+    start: int | None  # in clock ticks since boot
+    boot_id: str | None
+    hostname: str | None
+
+
+class Observed(TypedDict):
+    """Facts of where and when, in no layer."""
+
+    process: Process | None
+    user: str | None
+    container_id: str | None
+    kubernetes: dict[str, str]
+    slurm: dict[str, str]
+    ci: dict[str, str]  # provider, run_url, ...
+    disk_free_mb: int | None
+    memory_available_mb: int | None
+    model: dict[str, Json]  # what the eval says was served
+
+
+class Identity(TypedDict):
+    """What the run was, as hashes; null where unknown, with the reason."""
+
+    fingerprint: str | None
+    program: str | None
+    scenario: str | None
+    config_hash: str | None
+    decision_spec: str | None
+    layers: dict[str, str | None]
+    unknown: dict[str, str]  # what is null above, and why
+
+
+class Resources(TypedDict):
+    """What the whole process tree used."""
+
+    cpu_user_seconds: float | None
+    cpu_system_seconds: float | None
+    peak_memory_bytes: int | None
+    peak_processes: int | None
+    read_bytes: int | None
+    written_bytes: int | None
+    samples: int  # how often the tree was looked at; 0 leaves the kernel's own account of it
+
+
+class Stream(TypedDict):
+    """One output stream of the child."""
+
+    bytes: int
+    lines: int
+    sha256: str
+    log: str | None  # below the store
+    log_omitted_bytes: int  # in the middle, when bounded
+    terminal: bool
+    complete: bool  # false if a process left behind still held it
+
+
+class MetricsSource(TypedDict):
+    """Where the metrics came from."""
+
+    channel: str  # stdout, report, or a file's name
+    line: int | None  # the last line that counted
+    rule: str  # report-line, last-json-object, or the adapter's name
+    reports: int  # how many lines were merged
+
+
+class Output(TypedDict):
+    """What came out."""
+
+    stdout: Stream | None
+    stderr: Stream | None
+    metrics_source: MetricsSource | None
+    artifacts: list[Json]
+
+
+class ErrorEntry(TypedDict):
+    """One thing that went wrong with the run or a scenario."""
+
+    kind: Literal["task", "infra"]
+    message: str
+    scenario: str | None
+    stderr_tail: str | None
+
+
+class Captured(TypedDict):
+    """How a collector fared."""
+
+    status: CaptureStatus
+    ms: float
+    reason: str | None
+
+
+class Manifest(TypedDict):
+    """One run."""
+
+    schema: int
+    run_id: str
+    timestamp: str  # start, UTC, 2026-09-20T14:30:00Z
+    status: Status
+    exit_code: int | None  # what evalprov exits with
+    signal: str | None  # that ended the child
+    scenario: str | None
+    tags: list[str]
+    note: str | None
+    parent_run_id: str | None
+    command: Command
+    metric_summary: dict[str, MetricValue] | None
+    metrics: dict[str, dict[str, MetricValue]] | None  # by scenario; null where nothing was reported
+    scenarios_run: list[str]
+    duration_seconds: float | None
+    total_tool_calls: int | None
+    errors: list[ErrorEntry]
+    warnings: list[str]
+    git_sha: str | None
+    git_dirty: bool | None
+    git: Git
+    golden_version: str | None
+    prompt_versions: dict[str, str]
+    model_config: dict[str, Json]
+    prompts: dict[str, Json]
+    tools: list[Json]
+    agent: dict[str, Json]
+    config: Config
+    code: Code
+    data: dict[str, Json]
+    grader: dict[str, Json]
+    system: dict[str, str | None]  # python_version, platform, evalprov_version, config_hash, NAME_version
+    software: Software
+    infra: Infra
+    observed: Observed
+    identity: Identity
+    stages: dict[str, float]  # seconds
+    resources: Resources
+    output: Output
+    capture: dict[str, Captured]
+
+
+# What the history line leaves out: key paths whose values grow with the run.
+BULKY: tuple[tuple[str, ...], ...] = (
+    ("metrics",),
+    ("git", "staged"),
+    ("git", "changed"),
+    ("git", "untracked"),
+    ("git", "saved"),
+    ("git", "withheld"),
+    ("software", "packages"),
+    ("software", "package_sources"),
+    ("software", "env_names"),
+    ("infra", "ulimits"),
+)
+
+
+def blank(run_id: str, timestamp: str) -> Manifest:
+    """Return the record of a run of which nothing is known yet."""
+    return {
+        "schema": SCHEMA,
+        "run_id": run_id,
+        "timestamp": timestamp,
+        "status": "running",
+        "exit_code": None,
+        "signal": None,
+        "scenario": None,
+        "tags": [],
+        "note": None,
+        "parent_run_id": None,
+        "command": {"argv": [], "cwd": ".", "executable": None, "timeout_seconds": None},
+        "metric_summary": None,
+        "metrics": None,
+        "scenarios_run": [],
+        "duration_seconds": None,
+        "total_tool_calls": None,
+        "errors": [],
+        "warnings": [],
+        "git_sha": None,
+        "git_dirty": None,
+        "git": {
+            "source": None,
+            "root": None,
+            "branch": None,
+            "describe": None,
+            "tree": None,
+            "remotes": {},
+            "staged": [],
+            "changed": [],
+            "untracked": [],
+            "counts": {},
+            "submodules": [],
+            "patch": None,
+            "saved": {},
+            "withheld": [],
+        },
+        "golden_version": None,
+        "prompt_versions": {},
+        "model_config": {},
+        "prompts": {},
+        "tools": [],
+        "agent": {},
+        "config": {"files": {}, "arguments": []},
+        "code": {"tree": None, "algorithms": {}},
+        "data": {},
+        "grader": {},
+        "system": {"python_version": None, "platform": None, "evalprov_version": None, "config_hash": None},
+        "software": {
+            "interpreter": None,
+            "packages": None,
+            "packages_hash": None,
+            "package_sources": {},
+            "locks": {},
+            "env": {},
+            "env_names": [],
+        },
+        "infra": {
+            "runtime_platform": None,
+            "machine": None,
+            "cpu": {
+                "model": None,
+                "count": None,
+                "affinity": None,
+                "hard_limit_cores": None,
+                "guaranteed_cores": None,
+            },
+            "memory": {"total_mb": None, "hard_limit_mb": None, "guaranteed_mb": None},
+            "disk_total_mb": None,
+            "ulimits": {},
+            "gpu": None,
+            "image": None,
+            "declared": {},
+        },
+        "observed": {
+            "process": None,
+            "user": None,
+            "container_id": None,
+            "kubernetes": {},
+            "slurm": {},
+            "ci": {},
+            "disk_free_mb": None,
+            "memory_available_mb": None,
+            "model": {},
+        },
+        "identity": {
+            "fingerprint": None,
+            "program": None,
+            "scenario": None,
+            "config_hash": None,
+            "decision_spec": None,
+            "layers": {},
+            "unknown": {},
+        },
+        "stages": {},
+        "resources": {
+            "cpu_user_seconds": None,
+            "cpu_system_seconds": None,
+            "peak_memory_bytes": None,
+            "peak_processes": None,
+            "read_bytes": None,
+            "written_bytes": None,
+            "samples": 0,
+        },
+        "output": {"stdout": None, "stderr": None, "metrics_source": None, "artifacts": []},
+        "capture": {},
+    }
+
+
+def encode(manifest: Manifest) -> bytes:
+    """Return the manifest file's bytes: one line a top-level key, so that people and grep can read it."""
+    lines = ",\n".join(f" {_dump(key)}: {_dump(value)}" for key, value in manifest.items())
+    return f"{{\n{lines}\n}}\n".encode("utf-8", "replace")
+
+
+def history_line(manifest: Manifest) -> bytes:
+    """Return the run's line for the history: the same record without its bulky parts."""
+    slim: dict[str, Any] = dict(manifest)
+    for *path, last in BULKY:
+        section = slim
+        for name in path:
+            section[name] = dict(section[name])
+            section = section[name]
+        section.pop(last, None)
+    return f"{_dump(slim)}\n".encode("utf-8", "replace")
+
+
+def _dump(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(", ", ": "))
