@@ -1,21 +1,280 @@
-"""The settings file: found, read, checked. (skeleton; the owner is filling this in)"""
+"""The settings file: found, read, and checked key by key."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from evalprov.errors import EvalprovError
+
+FILE = "evalprov.toml"
 
 
 class Settings(NamedTuple):
     """What the project asks for; every field has a value that suits a project without a settings file."""
 
-    root: str  # the project root: the settings file's folder, else the git root, else where we are; absolute
+    root: str  # the project root: the settings file's folder, else the git root, else here; absolute
     path: str | None = None  # the settings file; absolute
     scenario: str | None = None
-    store: str | None = None  # as given: relative to the root or absolute; null is metrics
+    golden_version: str | None = None
+    store: str = "metrics"  # relative to the root, or absolute
     config_files: tuple[str, ...] = ()  # paths and globs relative to the root
     versions: Mapping[str, str] = {}  # tool name to the shell command that prints its version
     env_allow: tuple[str, ...] = ()  # further environment variables to record: names or globs
     env_secret: tuple[str, ...] = ()  # further names whose values are secrets: names or globs
     log: str = "bounded"  # bounded, full or off
     log_bytes: int = 1 << 20  # bound of a log, half for the head and half for the tail
+    declared: Mapping[str, Any] = {}  # the checked tables as they stand in the file
+
+
+class Each(NamedTuple):
+    """A table whose keys are the user's own names."""
+
+    shape: Any
+
+
+class Choice(NamedTuple):
+    """One of a few words."""
+
+    words: tuple[str, ...]
+
+
+class AnyOf(NamedTuple):
+    """One of several shapes, in words."""
+
+    shapes: tuple[Any, ...]
+    words: str
+
+
+class Required(NamedTuple):
+    """A key that its table must have."""
+
+    shape: Any
+
+
+NUMBER = AnyOf((int, float), "a number")
+STRINGS = (str,)
+_VERSIONED = AnyOf((str, {"path": Required(str), "version": str}), 'a path, or {path = "...", version = "..."}')
+
+# Every key there is. A type is that type, a one-tuple a list of it, a dict a table with these keys.
+SHAPE: dict[str, Any] = {
+    "scenario": str,
+    "golden_version": str,
+    "store": str,
+    "log": {"mode": Choice(("bounded", "full", "off")), "bytes": int},
+    "model": {
+        "provider": str,
+        "model": str,
+        "version": str,
+        "temperature": NUMBER,
+        "top_p": NUMBER,
+        "top_k": int,
+        "max_tokens": int,
+        "seed": int,
+        "stop_sequences": STRINGS,
+        "extra": Each(object),
+    },
+    "prompts": Each(_VERSIONED),
+    "config": {"files": STRINGS},
+    "data": Each(_VERSIONED),
+    "retrieval": {
+        "embedding_model": str,
+        "index": str,
+        "top_k": int,
+        "reranker": str,
+        "rerank_top_n": int,
+        "chunk_size": int,
+        "chunk_overlap": int,
+        "extra": Each(object),
+    },
+    "agent": {"name": str, "version": str, "graph": str, "config": str},
+    "tools": ({"name": Required(str), "version": str, "description": str, "schema": str},),
+    "grader": {"files": STRINGS, "version": str, "metrics": Each(str)},
+    "code": {"include": STRINGS, "exclude": STRINGS, "algorithms": Each(str)},
+    "infra": {
+        "cpu_guaranteed": NUMBER,
+        "cpu_hard_limit": NUMBER,
+        "memory_guaranteed_mb": int,
+        "memory_hard_limit_mb": int,
+        "time_budget_seconds": NUMBER,
+        "concurrency_level": int,
+        "runtime_platform": str,
+        "sandbox_provider": str,
+        "harness_version": str,
+    },
+    "versions": Each(str),
+    "env": {"record": STRINGS, "secret": STRINGS},
+}
+
+_WORDS = {str: "a string", int: "a whole number", float: "a number", bool: "true or false", object: "anything"}
+
+
+def load(cwd: str) -> Settings:
+    """Read the nearest settings at or above a folder; the defaults where there are none."""
+    found = _find(cwd)
+    if found is None:
+        return Settings(root=project_root(cwd))
+    path, text = found
+    table = _parse(path, text)
+    _check(table, SHAPE, (), _Place(path, text))
+    log = table.get("log", {})
+    env = table.get("env", {})
+    return Settings(
+        root=os.path.dirname(path),
+        path=path,
+        scenario=table.get("scenario"),
+        golden_version=table.get("golden_version"),
+        store=table.get("store", "metrics"),
+        config_files=tuple(table.get("config", {}).get("files", ())),
+        versions=table.get("versions", {}),
+        env_allow=tuple(env.get("record", ())),
+        env_secret=tuple(env.get("secret", ())),
+        log=log.get("mode", "bounded"),
+        log_bytes=log.get("bytes", 1 << 20),
+        declared=table,
+    )
+
+
+def project_root(cwd: str) -> str:
+    """Return the root of the git work tree around a folder, else the folder itself."""
+    for folder in _upward(cwd):
+        if os.path.lexists(os.path.join(folder, ".git")):
+            return folder
+    return cwd
+
+
+def _upward(folder: str) -> list[str]:
+    chain = [folder]
+    while (parent := os.path.dirname(folder)) != folder:
+        chain.append(parent)
+        folder = parent
+    return chain
+
+
+def _find(cwd: str) -> tuple[str, str] | None:
+    """Return the nearest settings file and its text; a repository's border is not crossed."""
+    for folder in _upward(cwd):
+        path = os.path.join(folder, FILE)
+        if (text := _read(path)) is not None:
+            return path, text
+        path = os.path.join(folder, "pyproject.toml")
+        if (text := _read(path)) is not None and "[tool.evalprov" in text:
+            return path, text
+        if os.path.lexists(os.path.join(folder, ".git")):
+            return None
+    return None
+
+
+def _read(path: str) -> str | None:
+    try:
+        with open(path, "rb") as file:
+            return file.read().decode()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except UnicodeDecodeError as error:
+        raise EvalprovError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from None
+    except OSError as error:
+        hint = "evalprov reads its settings from there; make the file readable, or move it away"
+        raise EvalprovError(f"{path}: cannot be read: {error.strerror}", hint) from None
+
+
+def _parse(path: str, text: str) -> dict[str, Any]:
+    import tomllib
+
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise EvalprovError(f"{path}: not valid TOML: {error}") from None
+    if os.path.basename(path) == FILE:
+        return table
+    section = table.get("tool", {}).get("evalprov", {})
+    if not isinstance(section, dict):
+        raise EvalprovError(f"{path}: tool.evalprov must be a table")
+    return section
+
+
+class _Place(NamedTuple):
+    """Where the settings come from, for messages."""
+
+    path: str
+    text: str
+
+    def fail(self, keys: tuple[str, ...], problem: str, hint: str = "") -> EvalprovError:
+        line = self._line(keys)
+        where = f"{self.path}:{line}" if line else self.path
+        return EvalprovError(f"{where}: {'.'.join(keys)}: {problem}", hint)
+
+    def _line(self, keys: tuple[str, ...]) -> int | None:
+        """Find the line a key stands on; the parser does not say."""
+        import re
+
+        prefix = ("tool", "evalprov") if os.path.basename(self.path) != FILE else ()
+        wanted = prefix + tuple(key for key in keys if not key.isdigit())
+        table: tuple[str, ...] = ()
+        for number, line in enumerate(self.text.splitlines(), 1):
+            if header := re.match(r"\s*\[\[?([^\]]+)\]", line):
+                table = tuple(part.strip(" \"'") for part in header[1].split("."))
+                if table == wanted:
+                    return number
+            elif (pair := re.match(r"\s*([^=#]+?)\s*=", line)) and (
+                (*table, *(part.strip(" \"'") for part in pair[1].split("."))) == wanted
+            ):
+                return number
+        return None if len(wanted) <= len(prefix) + 1 else self._line(keys[:-1])
+
+
+def _check(value: object, shape: Any, keys: tuple[str, ...], place: _Place) -> None:
+    """Hold a value against its shape; the first misfit is an error that names it."""
+    if isinstance(shape, Required):
+        shape = shape.shape
+    if isinstance(shape, dict):
+        _check_table(value, shape, keys, place)
+    elif isinstance(shape, Each):
+        for name, item in _table(value, keys, place).items():
+            _check(item, shape.shape, (*keys, name), place)
+    elif isinstance(shape, tuple) and type(shape) is tuple:
+        if not isinstance(value, list):
+            raise place.fail(keys, f"must be a list, not {_name(value)}")
+        for number, item in enumerate(value):
+            _check(item, shape[0], (*keys, str(number)), place)
+    elif isinstance(shape, Choice):
+        if value not in shape.words:
+            raise place.fail(keys, f"must be one of {', '.join(shape.words)}, not {value!r}")
+    elif isinstance(shape, AnyOf):
+        if isinstance(value, dict) and (tables := [s for s in shape.shapes if isinstance(s, dict)]):
+            _check_table(value, tables[0], keys, place)
+        elif type(value) not in shape.shapes:
+            raise place.fail(keys, f"must be {shape.words}, not {_name(value)}")
+    elif shape is not object and type(value) is not shape:
+        raise place.fail(keys, f"must be {_WORDS[shape]}, not {_name(value)}")
+
+
+def _check_table(value: object, shape: dict[str, Any], keys: tuple[str, ...], place: _Place) -> None:
+    table = _table(value, keys, place)
+    for name, item in table.items():
+        if name not in shape:
+            raise place.fail((*keys, name), "there is no such key", _nearest(name, shape))
+        _check(item, shape[name], (*keys, name), place)
+    for name, inner in shape.items():
+        if isinstance(inner, Required) and name not in table:
+            raise place.fail(keys, f"the key {name} is missing")
+
+
+def _table(value: object, keys: tuple[str, ...], place: _Place) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise place.fail(keys, f"must be a table, not {_name(value)}")
+    return value
+
+
+def _nearest(name: str, shape: dict[str, Any]) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(name, shape, n=1, cutoff=0.5)
+    return f"did you mean {near[0]}?" if near else f"the keys here are {', '.join(shape)}"
+
+
+def _name(value: object) -> str:
+    names = {str: "a string", bool: "a boolean", int: "a whole number", float: "a number"}
+    names |= {list: "a list", dict: "a table"}
+    return names.get(type(value), "a date or time")

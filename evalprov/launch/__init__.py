@@ -1,0 +1,220 @@
+"""The child: started, relayed, watched and waited for, so that it notices nothing of us."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+from evalprov.launch.child import Child
+from evalprov.launch.log import BoundedLog
+from evalprov.launch.program import CANNOT_START, FileAction, start
+from evalprov.launch.relay import Relay, Sink, Stream, StreamEnd, open_pipe
+from evalprov.launch.resources import Sampler, own_peak
+from evalprov.launch.signals import Overseer, hold, taken
+from evalprov.launch.terminal import open_like
+from evalprov.launch.tree import adopt_orphans, children_of, tree_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from evalprov.record.manifest import Resources
+
+__all__ = ["BoundedLog", "Launch", "Outcome", "Sink", "StreamEnd", "launch"]
+
+TIMED_OUT = 124
+
+
+class Launch(NamedTuple):
+    """What to start, and who wants its output."""
+
+    argv: tuple[str, ...]
+    environ: dict[str, str]
+    timeout: float | None = None
+    stdout_sinks: tuple[Sink, ...] = ()
+    stderr_sinks: tuple[Sink, ...] = ()
+    grace: float = 10.0  # between SIGTERM and SIGKILL
+
+
+class Outcome(NamedTuple):
+    """How it went."""
+
+    exit_code: int  # the child's own, 128+n ended by signal n, 124 timed out
+    signal: str | None  # that ended the child
+    timed_out: bool
+    stopped_by: str | None  # the first SIGINT, SIGTERM, SIGHUP or SIGQUIT that was meant for the child
+    seconds: float
+    resources: Resources
+    stdout: StreamEnd
+    stderr: StreamEnd
+    warnings: list[str]
+
+
+class _Outlet(NamedTuple):
+    """One of the child's two outputs, before it starts."""
+
+    name: str
+    target: int  # our own, and its number in the child
+    source: int = -1  # where we read what the child writes; none where our own is closed
+    childs: int = -1
+    terminal: bool = False
+
+
+class _Going(NamedTuple):
+    """The child under way, and all who are about it."""
+
+    child: Child
+    overseer: Overseer
+    streams: list[Stream]
+    relays: list[Relay]
+    sampler: Sampler
+    peak_before: int  # our own, in bytes
+
+
+def launch(what: Launch, started: Callable[[int], None] | None = None) -> Outcome:
+    """Run a command to its end; `started` is told its pid. EvalprovError, where nothing could be started.
+
+    Meanwhile every child of this process is waited for here. The signals that are passed on stay held back
+    afterwards: what is left to do then is to finish the record.
+    """
+    warnings: list[str] = []
+    going = _begin(what, warnings)
+    if started:
+        try:
+            started(going.child.pid)
+        except Exception as error:  # noqa: BLE001 - nothing of ours may harm the child
+            warnings.append(f"after the start: {type(error).__name__}: {error}")
+    going.child.join()
+    going.sampler.stop()
+    for relay in going.relays:
+        relay.wait()
+    going.overseer.stop()
+    going.child.reap_the_dead()
+    return _outcome(going, warnings)
+
+
+def _begin(what: Launch, warnings: list[str]) -> _Going:
+    apart = _children_before()
+    numbers = taken()
+    # Ignored, as some daemons have it, nobody could learn how the child ended.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    adopt_orphans()
+    mask = hold(numbers)
+    outlets: list[_Outlet] = []
+    try:
+        for name, target, at_start in (("stdout", 1, sys.__stdout__), ("stderr", 2, sys.__stderr__)):
+            outlets.append(_open(name, target, warnings) if at_start else _Outlet(name, target))
+        begun = time.monotonic()
+        pid = start(what.argv, what.environ, mask, _wiring(outlets))
+    except BaseException:
+        _close(outlet.source for outlet in outlets)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        raise
+    finally:
+        _close(outlet.childs for outlet in outlets)
+    ended, announce = os.pipe()
+    child = Child(pid, begun, announce, apart)
+    overseer = Overseer(child, numbers, apart)
+    child.start_waiting()
+    sinks = (what.stdout_sinks, what.stderr_sinks)
+    streams = [
+        Stream(one.name, one.source, one.target, to, terminal=one.terminal)
+        for one, to in zip(outlets, sinks, strict=True)
+    ]
+    relays = [Relay(group, ended) for group in _by_destination(streams)]
+    for relay in relays:
+        relay.start()
+    overseer.start(relays, streams, what.timeout, what.grace)
+    peak_before = own_peak()
+    sampler = Sampler(tree_of(pid, apart))
+    sampler.start()
+    return _Going(child, overseer, streams, relays, sampler, peak_before)
+
+
+def _children_before() -> set[int]:
+    """Return the children we have already: what ran here before us may have left us some."""
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return set()
+    return children_of(os.getpid())
+
+
+def _open(name: str, target: int, warnings: list[str]) -> _Outlet:
+    """Make the way by which one of the child's outputs comes to us."""
+    try:
+        os.fstat(target)
+    except OSError:
+        return _Outlet(name, target)
+    source = childs = -1
+    terminal = os.isatty(target)
+    if terminal:
+        try:
+            source, childs = open_like(target)
+        except OSError as error:
+            terminal = False
+            warnings.append(f"{name} was no terminal for the command: no pty to be had: {error.strerror}")
+    if not terminal:
+        source, childs = open_pipe()
+    os.set_blocking(source, False)
+    return _Outlet(name, target, source, childs, terminal)
+
+
+def _wiring(outlets: Sequence[_Outlet]) -> list[FileAction]:
+    """Return what is to be done to the child's descriptors; the rest is inherited as it is."""
+    opened: list[FileAction] = [
+        (os.POSIX_SPAWN_DUP2, one.childs, one.target) for one in outlets if one.childs >= 0
+    ]
+    return [*opened, *((os.POSIX_SPAWN_CLOSE, one.target) for one in outlets if one.childs < 0)]
+
+
+def _close(descriptors: Iterable[int]) -> None:
+    for descriptor in descriptors:
+        if descriptor >= 0:
+            os.close(descriptor)
+
+
+def _by_destination(streams: Sequence[Stream]) -> list[list[Stream]]:
+    """Put streams that end in the same place together: there, their order shows."""
+    groups: dict[tuple[int, int], list[Stream]] = {}
+    for stream in streams:
+        if stream.source >= 0:
+            at = os.fstat(stream.target)
+            groups.setdefault((at.st_dev, at.st_ino), []).append(stream)
+    return list(groups.values())
+
+
+def _outcome(going: _Going, warnings: list[str]) -> Outcome:
+    child, overseer, streams = going.child, going.overseer, going.streams
+    if child.status is None:
+        code = CANNOT_START
+        warnings.append("how the command ended is not known: another part of the process waited for it")
+    else:
+        code = os.waitstatus_to_exitcode(child.status)
+    for stream in streams:
+        warnings += stream.warnings
+    held = [stream.name for stream in streams if stream.held]
+    if held:
+        warnings.append(
+            f"{' and '.join(held)} not followed to the end: a process left running still holds it"
+        )
+    return Outcome(
+        exit_code=TIMED_OUT if overseer.timed_out else code if code >= 0 else 128 - code,
+        signal=_signal_name(-code) if code < 0 else None,
+        timed_out=overseer.timed_out,
+        stopped_by=overseer.stopped_by,
+        seconds=child.seconds,
+        resources=going.sampler.resources(child.usage, going.peak_before),
+        stdout=streams[0].end(),
+        stderr=streams[1].end(),
+        warnings=[*warnings, *overseer.warnings, *going.sampler.warnings],
+    )
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"SIGRTMIN+{number - signal.SIGRTMIN}"

@@ -4,7 +4,6 @@ At run time a manifest is a plain dict, so writing one costs nothing but `json`;
 the types below. Absent is null, or an empty container, per type; every key is always present.
 """
 
-from __future__ import annotations
 
 import json
 from typing import Any, Literal, TypedDict
@@ -88,13 +87,83 @@ class Config(TypedDict):
 
     files: dict[str, ConfigFile]
     arguments: list[str]  # the command's arguments
+    reported: dict[str, Json]  # what the eval says it used
+
+
+class Prompt(TypedDict):
+    """One prompt or few-shot file, by content."""
+
+    path: str | None
+    sha256: str | None
+    version: str | None
+    source: str  # what named it: settings, --prompt, or reported
+
+
+class Tool(TypedDict):
+    """One tool the agent may call."""
+
+    name: str
+    version: str | None
+    description_hash: str | None
+    schema_hash: str | None
+    source: str
+
+
+class Agent(TypedDict):
+    """The agent and its wiring."""
+
+    name: str | None
+    version: str | None
+    graph_hash: str | None
+    config_hash: str | None
+    extra: dict[str, Json]  # what else the eval reports of it
+
+
+class Algorithm(TypedDict):
+    """A named piece of custom logic, by its source."""
+
+    name: str  # of the function, class or file
+    sha256: str
+    short: str  # its first 12 digits
+    source: str  # where it stands: agents/dispatch.py:fanout_critic, or reported
 
 
 class Code(TypedDict):
     """The program's own text, by content."""
 
     tree: str | None  # git.tree less the files that other layers claim
-    algorithms: dict[str, Json]
+    algorithms: dict[str, Algorithm]
+
+
+class DataSet(TypedDict):
+    """One data set, by content."""
+
+    path: str | None
+    kind: Literal["file", "folder", "dvc", "reported"]
+    sha256: str | None
+    version: str | None
+    files: int | None
+    bytes: int | None
+    pointer: str | None  # the hash its .dvc pointer names
+    stale: bool | None  # whether the data differs from its pointer; null without one, or where nobody could tell
+    source: str
+
+
+class Data(TypedDict):
+    """What the program is judged on and what it retrieves from."""
+
+    sets: dict[str, DataSet]
+    retrieval: dict[str, Json]  # embedding model, index, top_k, reranker, chunking ...
+    reported: dict[str, Json]
+
+
+class Grader(TypedDict):
+    """What judges the answers."""
+
+    files: dict[str, str]  # path to SHA-256
+    version: str | None
+    metrics: dict[str, str]  # metric to its definition
+    reported: dict[str, Json]
 
 
 class Interpreter(TypedDict):
@@ -177,6 +246,7 @@ class Process(TypedDict):
     start: int | None  # in clock ticks since boot
     boot_id: str | None
     hostname: str | None
+    pid_namespace: int | None
 
 
 class Observed(TypedDict):
@@ -188,6 +258,7 @@ class Observed(TypedDict):
     kubernetes: dict[str, str]
     slurm: dict[str, str]
     ci: dict[str, str]  # provider, run_url, ...
+    online: dict[str, Json]  # traffic assignment and guardrails of an online eval
     disk_free_mb: int | None
     memory_available_mb: int | None
     model: dict[str, Json]  # what the eval says was served
@@ -291,13 +362,13 @@ class Manifest(TypedDict):
     golden_version: str | None
     prompt_versions: dict[str, str]
     model_config: dict[str, Json]
-    prompts: dict[str, Json]
-    tools: list[Json]
-    agent: dict[str, Json]
+    prompts: dict[str, Prompt]
+    tools: list[Tool]
+    agent: Agent
     config: Config
     code: Code
-    data: dict[str, Json]
-    grader: dict[str, Json]
+    data: Data
+    grader: Grader
     system: dict[str, str | None]  # python_version, platform, evalprov_version, config_hash, NAME_version
     software: Software
     infra: Infra
@@ -368,11 +439,11 @@ def blank(run_id: str, timestamp: str) -> Manifest:
         "model_config": {},
         "prompts": {},
         "tools": [],
-        "agent": {},
-        "config": {"files": {}, "arguments": []},
+        "agent": {"name": None, "version": None, "graph_hash": None, "config_hash": None, "extra": {}},
+        "config": {"files": {}, "arguments": [], "reported": {}},
         "code": {"tree": None, "algorithms": {}},
-        "data": {},
-        "grader": {},
+        "data": {"sets": {}, "retrieval": {}, "reported": {}},
+        "grader": {"files": {}, "version": None, "metrics": {}, "reported": {}},
         "system": {"python_version": None, "platform": None, "evalprov_version": None, "config_hash": None},
         "software": {
             "interpreter": None,
@@ -407,6 +478,7 @@ def blank(run_id: str, timestamp: str) -> Manifest:
             "kubernetes": {},
             "slurm": {},
             "ci": {},
+            "online": {},
             "disk_free_mb": None,
             "memory_available_mb": None,
             "model": {},

@@ -1,0 +1,41 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+DEMO := fixtures/demo
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench format clean
+
+help: ## Say what there is to make
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+
+demo: $(READY) ## Record two runs of a small eval, then look at what was recorded
+	@cd $(DEMO) && for config in baseline candidate; do \
+	  echo; echo "$$ evalprov run -- python my_eval.py --config $$config.json"; \
+	  $(CURDIR)/$(BIN)/evalprov run -- $(CURDIR)/$(BIN)/python my_eval.py --config $$config.json || exit 1; done
+	@echo; echo '$$ evalprov history'; cd $(DEMO) && $(CURDIR)/$(BIN)/evalprov history
+	@echo; echo '$$ evalprov show'; cd $(DEMO) && $(CURDIR)/$(BIN)/evalprov show
+
+test: $(READY) ## Run the tests
+	$(BIN)/python -m pytest -q
+
+check: $(READY) ## Lint, check the format, check the types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(READY) ## Measure speed, and run the long crash campaign
+	$(BIN)/python tests/bench/all.py
+
+format: $(READY) ## Format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean: ## Remove what was built
+	rm -rf $(VENV) .bench .pytest_cache .mypy_cache .ruff_cache .hypothesis $(DEMO)/metrics
+
+$(READY): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@

@@ -1,0 +1,56 @@
+"""What a collector is.
+
+A collector is a generator function in a file of its own: it takes the scene, yields the commands it wants to
+ask (several at once, in one list), is sent their answers in the same order, and returns what it found. One that
+asks nothing yields nothing. To say that a thing is not there it raises `Absent`; any other exception is
+recorded as a failure with its words, except an `EvalprovError`, which stops the run before launch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping
+from typing import Any, NamedTuple
+
+from evalprov.capture.commands import Answer, Command
+from evalprov.record.manifest import Captured
+from evalprov.secrets import Scrubber
+from evalprov.settings import Settings
+
+
+class Scene(NamedTuple):
+    """All that a collector may look at."""
+
+    argv: tuple[str, ...]  # the child's command
+    cwd: str  # where it will run; absolute
+    root: str  # the project root; absolute
+    store: str  # the metrics folder; absolute
+    environ: Mapping[str, str]  # the child's environment
+    settings: Settings
+    scrub: Scrubber
+    config_paths: tuple[str, ...] = ()  # --config, as given
+
+
+class Found(NamedTuple):
+    """What a collector hands over."""
+
+    facts: dict[str, Any]  # by the manifest's top-level names; a dict adds to that section
+    warnings: tuple[str, ...] = ()
+    blobs: Mapping[str, bytes] = {}  # bytes for the store, by their file there, already scrubbed
+    reason: str | None = None  # what could not be known, where the rest could
+
+
+class Absent(Exception):  # noqa: N818 - it is a finding and no error
+    """There is nothing of this kind here; the words say why."""
+
+
+Steps = Generator[list[Command], list[Answer], Found]
+Collector = Callable[[Scene], Steps]
+
+
+class Capture(NamedTuple):
+    """Everything found, and how each collector fared."""
+
+    facts: dict[str, Any]
+    warnings: list[str]
+    blobs: dict[str, bytes]
+    fared: dict[str, Captured]

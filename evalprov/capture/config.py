@@ -1,0 +1,183 @@
+"""The configuration: files by their content, whatever their layout, and the command's arguments."""
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from evalprov.capture.collector import Found, Scene, Steps
+from evalprov.capture.text import readable
+from evalprov.errors import EvalprovError
+
+PARSED_LIMIT = 16 << 20
+# A large file that merely stands in the command is more likely data, and the launch waits for us.
+GUESSED_PARSED_LIMIT = 2 << 20
+GUESSED_LIMIT = 64 << 20
+PIECE = 1 << 20
+WILD = frozenset("*?[")
+ENDINGS = (".json", ".toml", ".yaml", ".yml", ".ini", ".cfg", ".jsonnet", ".gin")
+OPTIONS = ("config", "config-file", "config_file", "config-path", "config_path", "cfg", "conf")
+
+
+class _Named(NamedTuple):
+    """A file that something names as configuration."""
+
+    path: str  # absolute
+    source: str
+    said: str  # as it was named
+    must_exist: bool
+
+
+def collect(scene: Scene) -> Steps:
+    """Read and hash every configuration file; one that was asked for and is not there stops the run."""
+    yield from ()
+    files: dict[str, Any] = {}
+    warnings: list[str] = []
+    for named in _named(scene, warnings):
+        key = scene.scrub.text(readable(_key(named.path, named.said, scene.root)))
+        if key in files:
+            continue
+        try:
+            entry = _file(scene, named, key, warnings)
+        except (OSError, ValueError) as error:
+            problem = getattr(error, "strerror", None) or str(error)
+            if named.must_exist:
+                raise _missing(named, problem) from None
+            warnings.append(f"{key}, named in the {named.source}, is not recorded: {problem}")
+            continue
+        if entry is not None:
+            files[key] = entry
+    arguments = [readable(word) for word in scene.scrub.argv(scene.argv[1:])]
+    facts = {"config": {"files": files, "arguments": arguments}}
+    return Found(facts, tuple(scene.scrub.text(readable(one)) for one in warnings))
+
+
+def _key(path: str, said: str, root: str) -> str:
+    """Name a file from the project root; one that was named in full and lies outside keeps its full name."""
+    relative = os.path.relpath(path, root)
+    return path if os.path.isabs(said) and relative.startswith("..") else relative
+
+
+def _named(scene: Scene, warnings: list[str]) -> Iterator[_Named]:
+    for pattern in scene.settings.config_files:
+        if not set(pattern) & WILD:
+            yield _Named(_join(scene.root, pattern), "settings", pattern, must_exist=True)
+            continue
+        matches = list(_matches(scene, pattern))
+        if not matches:
+            warnings.append(f"config pattern {pattern} matches no file")
+        for match in matches:
+            yield _Named(_join(scene.root, match), "settings", match, must_exist=False)
+    for path in scene.config_paths:
+        yield _Named(_join(scene.cwd, path), "--config", path, must_exist=True)
+    for word in _words(scene.argv):
+        path = _join(scene.cwd, word)
+        if os.path.lexists(path) and not os.path.isdir(path):
+            yield _Named(path, "command", word, must_exist=False)
+
+
+def _join(folder: str, path: str) -> str:
+    return os.path.normpath(os.path.join(folder, path))
+
+
+def _matches(scene: Scene, pattern: str) -> Iterator[str]:
+    from glob import glob
+
+    for match in sorted(glob(pattern, root_dir=scene.root, recursive=True, include_hidden=True)):
+        path = _join(scene.root, match)
+        if os.path.isfile(path) and not f"{path}/".startswith(f"{scene.store}/"):
+            yield match
+
+
+def _words(argv: tuple[str, ...]) -> Iterator[str]:
+    """Give the words of a command that may be configuration files."""
+    for at, word in enumerate(argv[1:]):
+        option, equals, value = word.partition("=")
+        if equals and (value.endswith(ENDINGS) or _asks_for_config(option)):
+            yield value
+        elif not word.startswith("-") and (word.endswith(ENDINGS) or _asks_for_config(argv[at])):
+            yield word
+
+
+def _asks_for_config(word: str) -> bool:
+    return word.startswith("--") and word.lower().endswith(OPTIONS)
+
+
+def _missing(named: _Named, problem: str) -> EvalprovError:
+    folder, name = os.path.split(named.path)
+    hint = ""
+    try:
+        entries = os.listdir(folder)
+    except OSError:
+        hint = f"there is no folder {readable(folder)}"
+    else:
+        from difflib import get_close_matches
+
+        near = get_close_matches(name, entries, n=3, cutoff=0.5)
+        hint = f"in that folder there is: {', '.join(map(readable, near))}" if near else ""
+    origin = "the settings name" if named.source == "settings" else "--config names"
+    return EvalprovError(f"{origin} {readable(named.said)}: {problem}", hint, exit_code=125)
+
+
+def _file(scene: Scene, named: _Named, key: str, warnings: list[str]) -> dict[str, Any] | None:
+    """Return one file's entry."""
+    # A pipe must not even be opened: its writer would take us for the reader it waits for.
+    if not stat.S_ISREG(os.stat(named.path).st_mode):
+        raise OSError(0, "not a regular file")
+    file = os.open(named.path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    try:
+        status = os.fstat(file)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(0, "not a regular file")
+        size = status.st_size
+        if named.source == "command" and size > GUESSED_LIMIT:
+            raise OSError(0, f"larger than {GUESSED_LIMIT >> 20} MiB; `--config` would take it in")
+        limit = GUESSED_PARSED_LIMIT if named.source == "command" else PARSED_LIMIT
+        if size > limit:
+            warnings.append(f"{key}: larger than {limit >> 20} MiB, hashed by its bytes")
+            size, digest = _hash_pieces(scene, file)
+            return _entry(digest, "bytes", size, named.source, {})
+        data = b"".join(iter(lambda: os.read(file, PIECE), b""))
+    finally:
+        os.close(file)
+    return _content(scene, data, named, key, warnings)
+
+
+def _hash_pieces(scene: Scene, file: int) -> tuple[int, str]:
+    digest, size, stream = hashlib.sha256(), 0, scene.scrub.stream()
+    while piece := os.read(file, PIECE):
+        size += len(piece)
+        digest.update(stream.feed(piece))
+    digest.update(stream.close())
+    return size, digest.hexdigest()
+
+
+def _content(scene: Scene, data: bytes, named: _Named, key: str, warnings: list[str]) -> dict[str, Any]:
+    ending = os.path.splitext(named.path)[1].lower()
+    if ending in {".json", ".toml", ".yaml", ".yml"}:
+        from evalprov.capture.parsing import ENTRIES, FORMATS, Unreadable, flatten, parse
+        from evalprov.record.identity import canonical
+
+        kind = FORMATS[ending]
+        try:
+            parsed = parse(data, kind)
+            value = scene.scrub.value(parsed.value)
+            digest = hashlib.sha256(canonical(value)).hexdigest()
+            values, complete = flatten(value)
+        except (Unreadable, ValueError, RecursionError) as problem:
+            said = "nested too deeply" if isinstance(problem, RecursionError) else problem
+            warnings.append(f"{key} is not read as {kind.upper()}, hashed by its bytes: {said}")
+        else:
+            warnings.extend(f"{key}: {oddity}" for oddity in parsed.oddities)
+            if not complete:
+                warnings.append(
+                    f"{key}: more than {ENTRIES:,} values; the hash covers all, the record the first"
+                )
+            return _entry(digest, kind, len(data), named.source, values)
+    digest = hashlib.sha256(scene.scrub.data(data)).hexdigest()
+    return _entry(digest, "bytes", len(data), named.source, {})
+
+
+def _entry(digest: str, kind: str, size: int, source: str, values: dict[str, Any]) -> dict[str, Any]:
+    return {"sha256": f"sha256:{digest}", "format": kind, "bytes": size, "source": source, "values": values}

@@ -1,0 +1,232 @@
+"""What a dirty work tree needs to be brought back: the patch of tracked files, the content of the others."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+from typing import TYPE_CHECKING, NamedTuple
+
+from evalprov.capture.gittree import (
+    GITLINK,
+    Asking,
+    Change,
+    Entry,
+    GitError,
+    Repository,
+    above,
+    empty_blob,
+    folders_steps,
+    readable,
+    told,
+    write_index,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from evalprov.record.manifest import SavedFile, Withheld
+    from evalprov.secrets import Scrubber
+
+PATCH_LIMIT = 10 << 20
+FILE_LIMIT = 1 << 20
+FILES_LIMIT = 10 << 20
+FILES_COUNT = 1000
+
+# Every choice that a user's configuration could change is made here. Binary files are given as text, where a
+# secret can be seen and taken out; git applies that just as well.
+_DIFF = (
+    *("-c", "diff.autoRefreshIndex=true", "-c", "diff.suppressBlankEmpty=false", "-c", "core.quotePath=true"),
+    *("diff", "--text", "--full-index", "--no-ext-diff", "--no-textconv", "--no-renames", "--no-color"),
+    *("--no-relative", "--src-prefix=a/", "--dst-prefix=b/", "-U3", "--inter-hunk-context=0", "-O/dev/null"),
+    *("--diff-algorithm=myers", "--indent-heuristic", "--ignore-submodules=all"),
+)
+
+_SECRET_NAMES = frozenset(
+    (
+        *(".env", ".netrc", "_netrc", ".npmrc", ".pypirc", ".pgpass", ".my.cnf", ".htpasswd", ".dockercfg"),
+        *(".git-credentials", "credentials", "credentials.json", "credentials.yaml", "credentials.toml"),
+        *(
+            "client_secret.json",
+            "service_account.json",
+            "service-account.json",
+            "id_rsa",
+            "id_dsa",
+            "id_ecdsa",
+        ),
+        *("id_ed25519", "secrets.json", "secrets.yaml", "secrets.yml", "secrets.toml", "secrets.ini"),
+    )
+)
+_SECRET_ENDS = (".pem", ".key", ".p12", ".pfx", ".jks", ".keystore", ".kdbx", ".ppk", ".env")
+_SAMPLE_ENDS = (".example", ".sample", ".template", ".dist")
+
+
+class Kept(NamedTuple):
+    """Pieces of the work tree for the store, and what was left out of them."""
+
+    patch: SavedFile | None
+    saved: dict[str, SavedFile]
+    withheld: list[Withheld]
+    blobs: dict[str, bytes]
+
+
+def is_secret_file(path: bytes) -> bool:
+    """Say whether a file of this name likely holds nothing but secrets."""
+    name = readable(path.rpartition(b"/")[2]).lower()
+    if name.startswith(".env."):
+        return not name.endswith(_SAMPLE_ENDS)
+    return name in _SECRET_NAMES or name.endswith(_SECRET_ENDS)
+
+
+def patch_steps(
+    repo: Repository, changes: Iterable[Change], untracked: Iterable[bytes], scratch: str, scrub: Scrubber
+) -> Asking[Kept]:
+    """Return the patch from the commit to the work tree."""
+    kept = Kept(None, {}, [], {})
+    afresh = set(untracked)
+    chosen: list[Change] = []
+    for change in changes:
+        if change.path in afresh:
+            continue  # taken out of the index, but still there: it is kept whole
+        if why := _why_not_patched(repo, change):
+            kept.withheld.append({"path": readable(change.path), "reason": why})
+        elif GITLINK not in (change.mode, change.head_entry and change.head_entry.mode):
+            chosen.append(change)
+    before = yield from _heads_steps(repo, chosen)
+    # A file that was added and deleted again was in no commit and is not there now.
+    seeds = {one.path: before[one.path] for one in chosen if before[one.path] or one.mode}
+    if not seeds:
+        return kept
+    index = os.path.join(scratch, "commit")
+    write_index(index, seeds, repo.algorithm)
+    [answer] = yield [repo.ask(*_DIFF, index=index)]
+    if answer.problem is None:
+        raw = told(answer)
+        why = f"the patch is larger than {PATCH_LIMIT >> 20} MiB" if len(raw) > PATCH_LIMIT else None
+    else:
+        raw, why = b"", answer.problem
+    if why:
+        kept.withheld.extend({"path": readable(path), "reason": why} for path in seeds)
+        return kept
+    if b"git-lfs.github.com/spec/" in raw:
+        why = "its content is in Git LFS, the patch has the pointer alone"
+        kept.withheld.extend({"path": path, "reason": why} for path in _pointers(raw))
+    return kept._replace(patch=_keep(raw, 0o100644, "patches/%s.patch", scrub, kept.blobs) if raw else None)
+
+
+def _pointers(patch: bytes) -> list[str]:
+    """Return the files of which the patch has a pointer to the content."""
+    line = rb'^\+\+\+ "?b/([^\n\t"]+)[^\n]*\n@@[^\n]*\n(?:-[^\n]*\n)*[ +]version https://git-lfs\.github\.com/spec/'
+    return [readable(path) for path in re.findall(line, patch, re.MULTILINE)]
+
+
+def _why_not_patched(repo: Repository, change: Change) -> str | None:
+    if change.submodule.startswith("S") and change.submodule[2:].strip("."):
+        return "changes inside a submodule are not kept"
+    if is_secret_file(change.path):
+        return "its name says that it holds secrets"
+    if not change.mode:
+        return None
+    try:
+        status = os.lstat(os.path.join(os.fsencode(repo.top), change.path))
+    except OSError:
+        return None  # gone since git looked: the patch will say so
+    if stat.S_ISREG(status.st_mode):
+        return f"larger than {PATCH_LIMIT >> 20} MiB" if status.st_size > PATCH_LIMIT else None
+    known = stat.S_ISLNK(status.st_mode) or stat.S_ISDIR(status.st_mode)
+    return None if known else "not a regular file"
+
+
+def _heads_steps(repo: Repository, changes: list[Change]) -> Asking[dict[bytes, Entry | None]]:
+    """Return what the commit has under each path; the status mostly told that."""
+    heads = {change.path: change.head_entry for change in changes}
+    nothing = empty_blob(repo.algorithm)
+    # Of a conflict it tells other things; and a file that was to be added (`add -N`) and is gone again it
+    # tells like an empty one of the commit.
+    untold = [
+        one.path
+        for one in changes
+        if one.conflict or (not one.mode and one.head_entry and one.head_entry.oid == nothing)
+    ]
+    if untold:
+        folders = yield from folders_steps(repo, above(untold))
+        for path in untold:
+            folder, _, name = path.rpartition(b"/")
+            heads[path] = folders[folder].get(name)
+    return heads
+
+
+def keep_untracked(
+    repo: Repository, untracked: Iterable[bytes], entries: Mapping[bytes, Entry | None], scrub: Scrubber
+) -> Kept:
+    """Return the content of the untracked files that are small enough to keep."""
+    kept = Kept(None, {}, [], {})
+    room = FILES_LIMIT
+    for path in untracked:
+        name = readable(path)
+        try:
+            content, mode = _content(repo, path)
+        except GitError as why:
+            kept.withheld.append({"path": name, "reason": str(why)})
+            continue
+        if len(kept.saved) >= FILES_COUNT or len(content) > room:
+            which = f"larger than {FILES_LIMIT >> 20} MiB" if len(content) > room else f"over {FILES_COUNT}"
+            kept.withheld.append({"path": name, "reason": f"the untracked files together are {which}"})
+            continue
+        room -= len(content)
+        entry = entries.get(path)
+        kept.saved[name] = _keep(content, entry.mode if entry else mode, "objects/%s", scrub, kept.blobs)
+    return kept
+
+
+def joined(patched: Kept, untracked: Kept) -> Kept:
+    """Return both as one."""
+    return Kept(
+        patched.patch,
+        untracked.saved,
+        [*patched.withheld, *untracked.withheld],
+        {**patched.blobs, **untracked.blobs},
+    )
+
+
+def _content(repo: Repository, path: bytes) -> tuple[bytes, int]:
+    """Return a file's bytes, or where a link leads, with git's mode; never through a link, never a device."""
+    if path.endswith(b"/"):
+        raise GitError("a repository of its own")
+    if is_secret_file(path):
+        raise GitError("its name says that it holds secrets")
+    file = os.path.join(os.fsencode(repo.top), path)
+    try:
+        status = os.lstat(file)
+        if stat.S_ISLNK(status.st_mode):
+            return os.readlink(file), 0o120000
+        if not stat.S_ISREG(status.st_mode):
+            raise GitError("not a regular file")
+        if status.st_size > FILE_LIMIT:
+            raise GitError(f"larger than {FILE_LIMIT >> 20} MiB")
+        # It may have been replaced since: no link is followed, and a pipe does not make us wait.
+        descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+        with open(descriptor, "rb") as source:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise GitError("not a regular file")
+            content = source.read(FILE_LIMIT + 1)
+    except OSError as error:
+        raise GitError(f"could not be read: {error.strerror}") from error
+    if len(content) > FILE_LIMIT:
+        raise GitError(f"larger than {FILE_LIMIT >> 20} MiB")
+    return content, 0o100755 if status.st_mode & stat.S_IXUSR else 0o100644
+
+
+def _keep(raw: bytes, mode: int, place: str, scrub: Scrubber, blobs: dict[str, bytes]) -> SavedFile:
+    clean = scrub.data(raw)
+    digest = hashlib.sha256(clean).hexdigest()
+    file = place % digest
+    blobs[file] = clean
+    return {
+        "file": file,
+        "sha256": digest,
+        "bytes": len(clean),
+        "mode": f"{mode:o}",
+        "scrubbed": clean != raw,
+    }

@@ -1,0 +1,84 @@
+"""Hashes of the lock and requirement files."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+
+from evalprov.capture.collector import Absent, Found, Scene, Steps
+from evalprov.capture.text import readable
+
+LIMIT = 64 << 20
+NAMES = frozenset(
+    (
+        "uv.lock",
+        "poetry.lock",
+        "Pipfile.lock",
+        "pdm.lock",
+        "pixi.lock",
+        "conda-lock.yml",
+        "environment.yml",
+        "environment.yaml",
+        "package-lock.json",
+        "yarn.lock",
+        "pnpm-lock.yaml",
+        "Cargo.lock",
+        "go.sum",
+        "Gemfile.lock",
+        "flake.lock",
+        "renv.lock",
+    )
+)
+FAMILIES = (("requirements", ".txt"), ("pylock", ".toml"))
+
+
+def collect(scene: Scene) -> Steps:
+    """Hash the lock files at the project root and where the command runs."""
+    yield from ()
+    locks: dict[str, str] = {}
+    warnings: list[str] = []
+    for folder in dict.fromkeys((scene.root, scene.cwd)):
+        try:
+            entries = sorted(os.listdir(folder))
+        except OSError as error:
+            warnings.append(f"lock files in {folder}: {error.strerror}")
+            continue
+        for entry in entries:
+            if not _is_lock(entry):
+                continue
+            path = os.path.join(folder, entry)
+            name = scene.scrub.text(readable(os.path.relpath(path, scene.root)))
+            try:
+                digest = _digest(path)
+            except OSError as error:
+                warnings.append(f"lock file {name}: {error.strerror}")
+                continue
+            if digest:
+                locks[name] = digest
+    if not locks and not warnings:
+        raise Absent("no lock or requirement file")
+    return Found({"software": {"locks": locks}}, tuple(scene.scrub.text(readable(one)) for one in warnings))
+
+
+def _is_lock(entry: str) -> bool:
+    return entry in NAMES or any(entry.startswith(stem) and entry.endswith(end) for stem, end in FAMILIES)
+
+
+def _digest(path: str) -> str | None:
+    """Return the file's SHA-256; null where it is no regular file."""
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        return None
+    file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        status = os.fstat(file)
+        if not stat.S_ISREG(status.st_mode):
+            return None
+        if status.st_size > LIMIT:
+            raise OSError(0, f"larger than {LIMIT >> 20} MiB, not hashed")
+        digest = hashlib.sha256()
+        while piece := os.read(file, 1 << 18):
+            digest.update(piece)
+        return f"sha256:{digest.hexdigest()}"
+    finally:
+        os.close(file)

@@ -1,0 +1,179 @@
+"""The machine as its kernel tells it: files below a root, and our place in the cgroup trees."""
+
+from __future__ import annotations
+
+import os
+
+UNLIMITED = 1 << 60  # cgroup v1 says "no limit" with a number near 2**63
+_CHUNK = 1 << 16
+_ENOUGH = 8 << 20
+
+
+class Mount:
+    """A line of mountinfo, as far as anybody here asks."""
+
+    __slots__ = ("kind", "options", "point", "root")
+
+    def __init__(self, root: str, point: str, kind: str, options: list[str]) -> None:
+        self.root = root  # the folder of that filesystem which is mounted
+        self.point = point
+        self.kind = kind
+        self.options = options  # of the filesystem; cgroup v1 names its controllers here
+
+
+class Group:
+    """Where we are in one controller's cgroup tree."""
+
+    __slots__ = ("folders", "unified")
+
+    def __init__(self, folders: list[str], *, unified: bool) -> None:
+        self.folders = folders  # our own first, then each above it as far as can be seen
+        self.unified = unified  # cgroup v2
+
+
+class Machine:
+    """Reads the kernel's files below a root, and remembers what it could not read."""
+
+    def __init__(self, root: str = "") -> None:
+        self.root = root
+        self.unread: list[str] = []  # one sentence each
+        self._mounts: list[Mount] | None = None
+        self._memberships: list[tuple[list[str], str]] | None = None
+
+    def exists(self, path: str) -> bool:
+        """Say whether there is such a thing."""
+        return os.path.exists(self.root + path)
+
+    def read(self, path: str, limit: int = _ENOUGH) -> str | None:
+        """Return a file's text, or as much as the limit allows; null if it is missing or not readable."""
+        try:
+            file = os.open(self.root + path, os.O_RDONLY | os.O_CLOEXEC)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            self.note(f"{path}: {error.strerror}")
+            return None
+        pieces = []
+        try:
+            while limit > 0 and (piece := os.read(file, min(limit, _CHUNK))):
+                pieces.append(piece)
+                limit -= len(piece)
+        except OSError as error:
+            self.note(f"{path}: {error.strerror}")
+            return None
+        finally:
+            os.close(file)
+        return b"".join(pieces).decode("utf-8", "replace")
+
+    def number(self, path: str) -> int | None:
+        """Return the one number in a file; null where there is none or it means unlimited."""
+        text = (self.read(path) or "max").strip()
+        try:
+            value = int(text)
+        except ValueError:
+            if text != "max":
+                self.note(f"{path}: not a number: {text[:40]!r}")
+            return None
+        return value if 0 <= value < UNLIMITED else None
+
+    def table(self, path: str) -> dict[str, str]:
+        """Return a file of `name value` lines, a colon after the name or not."""
+        pairs = (line.split(None, 1) for line in (self.read(path) or "").splitlines())
+        return {pair[0].rstrip(":"): pair[1].strip() for pair in pairs if len(pair) == 2}
+
+    def mounts(self) -> list[Mount]:
+        """Return what is mounted where."""
+        if self._mounts is None:
+            lines = (self.read("/proc/self/mountinfo") or "").splitlines()
+            self._mounts = [mount for line in lines if (mount := _mount(line))]
+        return self._mounts
+
+    def memberships(self) -> list[tuple[list[str], str]]:
+        """Return the cgroups we are in: controllers (none for v2) and path."""
+        if self._memberships is None:
+            text = self.read("/proc/self/cgroup")
+            if text is None:
+                self.note("there is no /proc/self/cgroup to read, so cgroups and their limits are unknown")
+            parts = (line.split(":", 2) for line in (text or "").splitlines())
+            self._memberships = [(p[1].split(",") if p[1] else [], p[2]) for p in parts if len(p) == 3]
+        return self._memberships
+
+    def cgroup_paths(self) -> list[str]:
+        """Return every cgroup path that says something of where we are, the innermost part last."""
+        ours = [path for _, path in self.memberships()]
+        return ours + [mount.root for mount in self.mounts() if mount.kind in {"cgroup", "cgroup2"}]
+
+    def pod_class(self) -> str | None:
+        """Return the Kubernetes quality of service of our pod, where the cgroup's path shows it."""
+        for path in self.cgroup_paths():
+            if "kubepods" in path:
+                known = (name for name in ("besteffort", "burstable") if name in path)
+                return next(known, "guaranteed")
+        return None
+
+    def group(self, controller: str) -> Group | None:
+        """Return our place in a controller's tree; null where it is not in use here or cannot be seen."""
+        unified = None
+        for controllers, path in self.memberships():
+            if controller in controllers:
+                return self._locate(controller, path, unified=False)
+            if not controllers:
+                unified = path
+        return None if unified is None else self._locate(controller, unified, unified=True)
+
+    def _locate(self, controller: str, path: str, *, unified: bool) -> Group | None:
+        best: tuple[int, Group] | None = None
+        for mount in self.mounts():
+            if mount.kind != ("cgroup2" if unified else "cgroup"):
+                continue
+            below = _below(path, mount.root) if unified or controller in mount.options else None
+            # A bind mount may show a part of the tree only: take the one that shows most of what is above us.
+            if below is not None and (best is None or len(below) > best[0]):
+                best = len(below), Group(_upward(mount.point, below), unified=unified)
+        if best is None:
+            self.note(
+                f"the {controller} cgroup {path} is not in what is mounted here, so its limits are unknown"
+            )
+            return None
+        return best[1]
+
+    def note(self, words: str) -> None:
+        """Remember in a sentence what could not be known."""
+        if words not in self.unread:
+            self.unread.append(words)
+
+
+def _mount(line: str) -> Mount | None:
+    left, dash, right = line.partition(" - ")
+    fields, more = left.split(" "), right.split(" ")
+    if not dash or len(fields) < 5:
+        return None
+    return Mount(_plain(fields[3]), _plain(fields[4]), more[0], more[-1].split(","))
+
+
+def _plain(text: str) -> str:
+    """Undo the octal escapes of mountinfo."""
+    if "\\" not in text:
+        return text
+    for escaped, character in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
+        text = text.replace(escaped, character)
+    return text
+
+
+def _below(path: str, root: str) -> str | None:
+    """Return a cgroup path as seen from a mount's root; null where it is not below it."""
+    # Both are relative to the cgroup namespace; what is outside it begins with /.. and goes by no name.
+    if root != "/":
+        if path != root and not path.startswith(root + "/"):
+            return None
+        path = path[len(root) :]
+    path = path.rstrip("/")
+    return None if ".." in path.split("/") else path
+
+
+def _upward(point: str, below: str) -> list[str]:
+    folders = []
+    while below:
+        folders.append(point + below)
+        below = below.rpartition("/")[0]
+    return [*folders, point]

@@ -1,0 +1,22 @@
+"""What several commands share."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from evalprov.settings import load
+
+StoreOption = Annotated[
+    str | None, typer.Option("--store", metavar="DIR", help="Where the records are; metrics/ at the project root otherwise.")
+]
+
+
+def open_store(given: str | None) -> str:
+    """Return the path of the store that is meant."""
+    if given:
+        return os.path.abspath(given)
+    settings = load(os.getcwd())
+    return os.path.normpath(os.path.join(settings.root, settings.store))

@@ -1,0 +1,123 @@
+"""`evalprov init`: write a settings file fitted to what the repository has."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Annotated, Any, NamedTuple
+
+import typer
+
+from evalprov import render
+from evalprov.errors import EvalprovError
+from evalprov.settings import FILE, load, project_root
+
+DEPTH = 4
+FILES_LOOKED_AT = 20_000
+LISTED = 50
+SKIPPED = {"node_modules", "venv", "env", "site-packages", "__pycache__", "build", "dist", "metrics", "outputs", "multirun"}
+CONFIG_FOLDERS = {"config", "configs", "conf", "cfg", "settings"}
+CONFIG_ENDS = (".yaml", ".yml", ".json", ".toml")
+PROMPT_ENDS = (".txt", ".md", ".j2", ".jinja", ".jinja2", ".prompt", ".mustache", ".yaml", ".yml", ".json")
+DATA_FOLDERS = {"data", "dataset", "datasets", "golden", "goldens", "evals_data", "benchmarks"}
+DATA_ENDS = (".jsonl", ".csv", ".tsv", ".parquet", ".json", ".arrow")
+NOT_CONFIG = {"package.json", "package-lock.json", "tsconfig.json", "composer.json", "pyproject.toml", FILE}
+
+
+class Layout(NamedTuple):
+    """What a project has that can move a score; paths relative to its root."""
+
+    configs: list[str]
+    prompts: list[str]
+    data: list[str]
+
+
+def init(
+    scenario: Annotated[str | None, typer.Option("--scenario", metavar="NAME", help="What is evaluated.")] = None,
+) -> None:
+    """Write an evalprov.toml that names this project's configs, prompts and data.
+
+    An existing file is never overwritten. Example: evalprov init --scenario support-tickets
+    """
+    root = project_root(os.getcwd())
+    existing = load(os.getcwd()).path
+    if existing:
+        raise EvalprovError(f"there are settings already: {existing}", "edit that file; nothing was written")
+    path = os.path.join(root, FILE)
+    layout = survey(root)
+    text = compose(layout, scenario or os.path.basename(root))
+    try:
+        with open(path, "x", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as problem:
+        raise EvalprovError(f"{path} cannot be written: {problem.strerror}") from None
+    for what, names in (("config", layout.configs), ("prompt", layout.prompts), ("data", layout.data)):
+        render.out(f"{what}\t{len(names)}\t{', '.join(map(render.neutral, names[:5]))}".rstrip())
+    render.out(f"wrote {render.neutral(path)}")
+
+
+def survey(root: str) -> Layout:
+    """Look through the project for files that belong in the settings."""
+    found = Layout([], [], [])
+    for path in _files(root):
+        folders = [part.lower() for part in path.split(os.sep)[:-1]]
+        name = os.path.basename(path).lower()
+        if name.startswith("."):
+            continue
+        if any("prompt" in part for part in folders) and name.endswith(PROMPT_ENDS):
+            found.prompts.append(path)
+        elif name.endswith(".dvc") or (DATA_FOLDERS & set(folders) and name.endswith(DATA_ENDS)):
+            found.data.append(path)
+        elif name.endswith(CONFIG_ENDS) and name not in NOT_CONFIG and (CONFIG_FOLDERS & set(folders) or _named_config(name)):
+            found.configs.append(path)
+    return found
+
+
+def _named_config(name: str) -> bool:
+    stem = name.rsplit(".", 1)[0]
+    return any(word in stem for word in ("config", "eval", "params", "experiment")) and "lock" not in stem
+
+
+def _files(root: str) -> Iterator[str]:
+    seen = 0
+    for folder, subfolders, names in os.walk(root):
+        depth = os.path.relpath(folder, root).count(os.sep) + (folder != root)
+        subfolders[:] = sorted(n for n in subfolders if not n.startswith(".") and n not in SKIPPED) if depth < DEPTH else []
+        for name in sorted(names):
+            seen += 1
+            if seen > FILES_LOOKED_AT:
+                return
+            path = os.path.relpath(os.path.join(folder, name), root)
+            if os.path.isfile(os.path.join(root, path)) and not os.path.islink(os.path.join(root, path)):
+                yield path
+
+
+def compose(layout: Layout, scenario: str) -> str:
+    """Return the settings file's text."""
+    import tomli_w
+
+    tables: list[tuple[str, dict[str, Any]]] = [
+        ("What the program is evaluated on. Every key is in the README's reference.", {"scenario": scenario})
+    ]
+    if layout.configs:
+        tables.append(("Read, hashed and recorded value by value.", {"config": {"files": layout.configs[:LISTED]}}))
+    if layout.prompts:
+        tables.append(('Recorded by content; a version may stand beside: {path = "...", version = "v3"}.', {"prompts": _named(layout.prompts)}))
+    if layout.data:
+        tables.append(("What the program is judged on.", {"data": _named(layout.data)}))
+    model = '# [model]\n# provider = "anthropic"\n# model = "..."\n# temperature = 0.0\n'
+    versions = '# [versions]\n# cuda = "nvcc --version | tail -n 1"\n'
+    parts = [f"# {comment}\n{tomli_w.dumps(table)}" for comment, table in tables]
+    parts.append(f"# What you declare here stands in every record.\n{model}")
+    parts.append(f"# Tools whose version matters: a command that prints it.\n{versions}")
+    return "\n".join(parts)
+
+
+def _named(paths: list[str]) -> dict[str, str]:
+    """Give each path a name: its stem, or as much of the path as tells it apart."""
+    named: dict[str, str] = {}
+    for path in paths[:LISTED]:
+        stem = os.path.basename(path).removesuffix(".dvc").rsplit(".", 1)[0]
+        name = stem if stem not in named else path.removesuffix(".dvc").rsplit(".", 1)[0]
+        named[name if name not in named else path] = path
+    return named

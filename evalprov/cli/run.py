@@ -1,0 +1,80 @@
+"""`evalprov run`: record one command."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from evalprov import render
+from evalprov.cli.options import parse
+from evalprov.errors import EvalprovError
+from evalprov.run import CANNOT_START, Request, record_run
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from evalprov.record.manifest import Manifest
+
+
+def wants_help(words: Sequence[str]) -> bool:
+    """Say whether help is asked for, before any word of the command."""
+    for word in words:
+        if word in {"--help", "-h"}:
+            return True
+        if word == "--" or not word.startswith("-"):
+            return False
+    return False
+
+
+def main(words: Sequence[str]) -> int:
+    """Record the command on this command line; the exit code is its own."""
+    values, argv = parse(words)
+    quiet = values.pop("quiet")
+    try:
+        done = record_run(Request(argv=argv, **values), _cwd(), dict(os.environ))
+    except EvalprovError as problem:
+        # Whatever kept us from starting the command has one exit code, unless the command's own word is known.
+        problem.exit_code = problem.exit_code if problem.exit_code in {126, 127} else CANNOT_START
+        raise
+    for problem_text in done.problems:
+        render.note(problem_text)
+    if not quiet:
+        for line in summary(done.manifest):
+            render.note(line)
+    return done.exit_code
+
+
+def _cwd() -> str:
+    try:
+        return os.getcwd()
+    except OSError as error:
+        raise EvalprovError(f"the current folder cannot be read: {error.strerror}", "cd somewhere that exists") from None
+
+
+def summary(manifest: Manifest) -> list[str]:
+    """Return what a person wants to know when the run is over, in two lines at most."""
+    parts = [manifest["run_id"], f"{_ending(manifest)} in {render.duration(manifest['duration_seconds'])}"]
+    parts.append(_metrics(manifest))
+    lines = ["  ".join(parts)]
+    if warnings := manifest["warnings"]:
+        more = f" (and {len(warnings) - 1} more)" if len(warnings) > 1 else ""
+        lines.append(f"warning: {warnings[0]}{more}; see: evalprov show {manifest['run_id']}")
+    return lines
+
+
+def _ending(manifest: Manifest) -> str:
+    status, code, signal = manifest["status"], manifest["exit_code"], manifest["signal"]
+    if status == "failed":
+        return f"failed (exit {code})"
+    if signal and status != "timed_out":
+        return f"{status} ({signal})"
+    return status.replace("_", " ")
+
+
+def _metrics(manifest: Manifest) -> str:
+    summed = manifest["metric_summary"]
+    if not summed:
+        return "no metrics seen"
+    shown = [f"{name} {render.number(value)}" for name, value in list(summed.items())[:4]]
+    more = f" +{len(summed) - 4}" if len(summed) > 4 else ""
+    return " ".join(shown) + more

@@ -1,0 +1,218 @@
+"""`evalprov show`: one record, for a person or a program."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from evalprov import render
+from evalprov.cli.common import StoreOption, open_store
+from evalprov.errors import EvalprovError
+from evalprov.record.manifest import Manifest
+from evalprov.store import lookup, read
+
+Pairs = list[tuple[str, str]]
+NAMES_SHOWN = 5
+
+
+def show(
+    run: Annotated[str, typer.Argument(help="A run id, its beginning, latest, latest~2, or a manifest's path.")] = "latest",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the whole record as JSON.")] = False,
+    path: Annotated[bool, typer.Option("--path", help="Print where the record is.")] = False,
+    log: Annotated[bool, typer.Option("--log", help="Print the kept output: stdout, then stderr on stderr.")] = False,
+    store: StoreOption = None,
+) -> None:
+    """Show what exactly was running.
+
+    Example: evalprov show latest
+    """
+    folder = open_store(store)
+    if path:
+        render.out(lookup.manifest_path(folder, run))
+        return
+    manifest = read.load(folder, run)
+    if as_json:
+        render.out(json.dumps(manifest, ensure_ascii=False, indent=1))
+    elif log:
+        _print_logs(folder, manifest)
+    else:
+        _print(manifest)
+
+
+def _print_logs(folder: str, manifest: Manifest) -> None:
+    """Copy the kept output as it is; a terminal gets its control characters spelled out."""
+    names = [s["log"] for s in (manifest["output"]["stdout"], manifest["output"]["stderr"]) if s and s["log"]]
+    if not names:
+        names = [f"logs/{manifest['run_id']}.{end}" for end in ("out", "err")]
+    found = False
+    for name, stream in zip(names, (sys.stdout, sys.stderr), strict=False):
+        data = read.log(folder, name)
+        if data is None:
+            continue
+        found = True
+        if stream.isatty():
+            stream.write(render.neutral(data.decode("utf-8", "backslashreplace"), lines=True))
+        else:
+            stream.buffer.write(data)
+        stream.flush()
+    if not found:
+        raise EvalprovError(
+            f"no output of {manifest['run_id']} was kept",
+            "it was run with --log off, or its logs were removed",
+        )
+
+
+def _print(m: Manifest) -> None:
+    headline = f"{render.paint(m['run_id'], '1', sys.stdout)}  {render.status(m['status'], sys.stdout)}"
+    render.out(f"{headline}  {render.neutral(_ended(m))}".rstrip())
+    render.facts("metrics", _metrics(m))
+    render.facts("what ran", _what(m))
+    render.facts("code", _code(m))
+    render.facts("software", _software(m))
+    render.facts("configuration", _config(m))
+    render.facts("machine", _machine(m))
+    render.facts("output", _output(m))
+    for entry in m["errors"]:
+        where = f" in {entry['scenario']}" if entry["scenario"] else ""
+        render.facts(f"error ({entry['kind']}){where}", [("", entry["message"])])
+        if entry["stderr_tail"]:
+            for line in entry["stderr_tail"].splitlines()[-12:]:
+                render.out(f"  | {render.neutral(line)}")
+    render.facts("warnings", [("", warning) for warning in m["warnings"]])
+    render.facts("not captured", [(n, c["reason"] or c["status"]) for n, c in m["capture"].items() if c["reason"]])
+
+
+def _ended(m: Manifest) -> str:
+    parts = [m["timestamp"]]
+    if m["duration_seconds"] is not None:
+        parts.append(f"took {render.duration(m['duration_seconds'])}")
+    if m["exit_code"] is not None:
+        parts.append(f"exit {m['exit_code']}" + (f" ({m['signal']})" if m["signal"] else ""))
+    return "  ".join(parts)
+
+
+def _metrics(m: Manifest) -> Pairs:
+    if m["metric_summary"] is None:
+        reason = m["capture"].get("metrics", {}).get("reason") or "none reported"
+        return [("", reason)] if m["status"] != "running" else []
+    pairs = [(name, render.number(value)) for name, value in m["metric_summary"].items()]
+    if m["scenarios_run"]:
+        pairs.append(("scenarios", str(len(m["scenarios_run"]))))
+    if source := m["output"]["metrics_source"]:
+        line = f" line {source['line']}" if source["line"] else ""
+        pairs.append(("read from", f"{source['channel']}{line} ({source['rule']})"))
+    return pairs
+
+
+def _what(m: Manifest) -> Pairs:
+    cwd = m["command"]["cwd"]
+    return [
+        ("command", shlex.join(m["command"]["argv"])),
+        ("in", "" if cwd == "." else cwd),
+        ("scenario", m["scenario"] or ""),
+        ("tags", ", ".join(m["tags"])),
+        ("note", m["note"] or ""),
+        ("parent run", m["parent_run_id"] or ""),
+    ]
+
+
+def _code(m: Manifest) -> Pairs:
+    git = m["git"]
+    if m["git_sha"] is None and git["tree"] is None:
+        return []
+    dirty = {True: "not all committed", False: "clean", None: "unknown whether clean"}[m["git_dirty"]]
+    on = f" on {git['branch']}" if git["branch"] else " (detached)" if git["source"] == "git" and m["git_sha"] else ""
+    pairs = [
+        ("commit", f"{m['git_sha'] or 'none yet'}{on}, {dirty}"),
+        ("describe", git["describe"] or ""),
+        ("tree", git["tree"] or ""),
+    ]
+    pairs += [(kind, _names(git[kind], git["counts"].get(kind))) for kind in ("staged", "changed", "untracked")]  # type: ignore[literal-required]
+    pairs += [(f"submodule {s['path']}", ", ".join(s["dirty"])) for s in git["submodules"] if s["dirty"]]
+    pairs += [(f"remote {name}", url) for name, url in git["remotes"].items()]
+    if git["patch"]:
+        kept = f"{git['patch']['file']} ({render.size(git['patch']['bytes'])})"
+        pairs.append(("changes kept", kept + (f" and {len(git['saved'])} files" if git["saved"] else "")))
+    elif git["saved"]:
+        pairs.append(("changes kept", f"{len(git['saved'])} untracked files"))
+    pairs += [("withheld", f"{w['path']}: {w['reason']}") for w in git["withheld"][:NAMES_SHOWN]]
+    return pairs
+
+
+def _names(names: list[str], count: int | None) -> str:
+    total = count if count is not None else len(names)
+    shown = ", ".join(names[:NAMES_SHOWN])
+    return f"{shown} (and {total - NAMES_SHOWN} more)" if total > NAMES_SHOWN else shown
+
+
+def _software(m: Manifest) -> Pairs:
+    software, system = m["software"], m["system"]
+    pairs: Pairs = []
+    if interpreter := software["interpreter"]:
+        sure = "" if interpreter["certain"] else ", not certain that the command uses it"
+        version = f"{interpreter['implementation']} {system.get('python_version')}"
+        pairs.append(("python", f"{version}  {interpreter['path']} (found by {interpreter['found_by']}{sure})"))
+    if software["packages"] is not None:
+        pairs.append(("packages", str(len(software["packages"]))))
+    known = {"python_version", "platform", "evalprov_version", "config_hash"}
+    pairs += [(name.removesuffix("_version"), value or "unknown") for name, value in system.items() if name not in known]
+    pairs += [("lock file", name) for name in software["locks"]]
+    pairs += [(name, value) for name, value in software["env"].items()]
+    pairs.append(("platform", system.get("platform") or ""))
+    return pairs
+
+
+def _config(m: Manifest) -> Pairs:
+    pairs = []
+    for path, file in m["config"]["files"].items():
+        values = ", ".join(f"{name}={_short(value)}" for name, value in list(file["values"].items())[:NAMES_SHOWN])
+        more = f" +{len(file['values']) - NAMES_SHOWN}" if len(file["values"]) > NAMES_SHOWN else ""
+        pairs.append((path, f"{file['sha256'][:19]}  {values}{more}".rstrip()))
+    return pairs
+
+
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 40 else text[:37] + "..."
+
+
+def _machine(m: Manifest) -> Pairs:
+    infra, observed = m["infra"], m["observed"]
+    cpu, memory = infra["cpu"], infra["memory"]
+    cores = f"{cpu['affinity'] or cpu['count']} of {cpu['count']} cores" if cpu["count"] else ""
+    if cpu["hard_limit_cores"] is not None:
+        cores += f", limited to {cpu['hard_limit_cores']:g}"
+    limit = f", limited to {memory['hard_limit_mb']} MB" if memory["hard_limit_mb"] is not None else ""
+    process = observed["process"]
+    gpus = [f"{g['name']} {g['memory_mb']} MB" + (f" MIG {g['mig']}" if g["mig"] else "") for g in (infra["gpu"] or {"devices": []})["devices"]]
+    pairs = [
+        ("host", " ".join(filter(None, [process["hostname"] if process else None, infra["runtime_platform"]]))),
+        ("cpu", ", ".join(filter(None, [cores, cpu["model"]]))),
+        ("memory", f"{memory['total_mb']} MB{limit}" if memory["total_mb"] else ""),
+        ("gpu", ", ".join(gpus) if gpus else "none" if infra["gpu"] else "unknown"),
+    ]
+    if infra["gpu"] and infra["gpu"]["driver"]:
+        pairs.append(("driver", f"{infra['gpu']['driver']}, CUDA {infra['gpu']['cuda'] or 'unknown'}"))
+    pairs += [("container", observed["container_id"] or ""), ("image", infra["image"] or "")]
+    pairs += [("ci", " ".join(filter(None, [observed["ci"].get("provider"), observed["ci"].get("run_url")])))]
+    return pairs
+
+
+def _output(m: Manifest) -> Pairs:
+    pairs: Pairs = []
+    for name in ("stdout", "stderr"):
+        if stream := m["output"][name]:  # type: ignore[literal-required]
+            kept = f"  {stream['log']}" if stream["log"] else ""
+            pairs.append((name, f"{render.size(stream['bytes'])} in {stream['lines']} lines{kept}"))
+    used = m["resources"]
+    if used["cpu_user_seconds"] is not None:
+        cpu = used["cpu_user_seconds"] + (used["cpu_system_seconds"] or 0.0)
+        pairs.append(("used", f"{cpu:.2f} s of CPU, {render.size(used['peak_memory_bytes'])} of memory at most"))
+    pairs += [(f"stage {name}", render.duration(seconds)) for name, seconds in m["stages"].items()]
+    return pairs
+
+

@@ -1,0 +1,92 @@
+"""The started process until it is reaped, with the orphans it leaves to us."""
+
+from __future__ import annotations
+
+import _thread
+import os
+import time
+
+from evalprov.launch.resources import Usage, moved_bytes
+
+
+class Child:
+    """A started process; a signal can never reach another one that got its pid."""
+
+    def __init__(self, pid: int, begun: float, announce: int, apart: set[int]) -> None:
+        self.pid = pid
+        self.status: int | None = None  # as wait has it; stays null if somebody else took it
+        self.usage = Usage()
+        self.seconds = 0.0
+        self.running = True
+        self._begun = begun
+        self._announce = announce  # closed at the end, which all who hold the other end see
+        self._apart = apart  # children of ours that have nothing to do with this one
+        self._lock = _thread.allocate_lock()
+        self._ended = _thread.allocate_lock()
+        self._ended.acquire()
+
+    def start_waiting(self) -> None:
+        """Reap it, and the orphans we become the parent of, in a thread of its own until it ends."""
+        _thread.start_new_thread(self._wait, ())
+
+    def join(self) -> None:
+        """Return when it has ended."""
+        with self._ended:
+            return
+
+    def send(self, number: int) -> str | None:
+        """Send it a signal; return why that was not possible. One that has ended needs none."""
+        with self._lock:
+            if not self.running:
+                return None
+            try:
+                os.kill(self.pid, number)
+            except OSError as error:
+                return error.strerror
+        return None
+
+    def ended_by(self, number: int) -> bool:
+        """Say whether its end shows that this signal caused it."""
+        if self.status is None:
+            return False
+        return os.waitstatus_to_exitcode(self.status) in (-number, 128 + number)
+
+    def _wait(self) -> None:
+        try:
+            while self.running:
+                self._reap_one(os.WEXITED)
+        finally:
+            self.running = False
+            self.seconds = time.monotonic() - self._begun
+            os.close(self._announce)
+            self._ended.release()
+
+    def reap_the_dead(self) -> None:
+        """Count what ended with it, or was ended, without being waited for; to be called after its end."""
+        while self._reap_one(os.WEXITED | os.WNOHANG):
+            pass
+
+    def _reap_one(self, which: int) -> bool:
+        try:
+            # A look first: what a process read and wrote can be asked until it is reaped.
+            found = os.waitid(os.P_ALL, 0, which | os.WNOWAIT)
+        except ChildProcessError:
+            self.running = False  # somebody else waited for it
+            return False
+        if found is None:
+            return False
+        pid = found.si_pid
+        moved = moved_bytes(pid)
+        with self._lock:
+            try:
+                _, status, used = os.wait4(pid, 0)
+            except ChildProcessError:
+                return True  # somebody else was quicker
+            if pid == self.pid:
+                self.status = status
+                self.running = False
+        if pid in self._apart:
+            self._apart.discard(pid)
+        else:
+            self.usage = self.usage.plus(used.ru_utime, used.ru_stime, used.ru_maxrss, moved)
+        return True

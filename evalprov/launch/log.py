@@ -1,0 +1,88 @@
+"""The log of one stream: scrubbed, and bounded to its head and its tail."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from evalprov.secrets import Scrubber
+
+# Kept beyond what is shown, so that a secret across the edge is seen as one.
+_MARGIN = 1 << 16
+_LEAST_TAIL = 1 << 16
+
+
+class BoundedLog:
+    """Writes a stream's bytes to a descriptor, scrubbed: all, or a first and a last half of a limit."""
+
+    def __init__(self, fd: int, scrubber: Scrubber, limit_bytes: int | None) -> None:
+        self.omitted = 0  # bytes of the stream that are not in the log, in its middle
+        self.problem: str | None = None  # why the log is not whole
+        self._fd = fd
+        self._scrubber = scrubber
+        self._stream = scrubber.stream()
+        self._head_left = None if limit_bytes is None else limit_bytes - limit_bytes // 2
+        self._tail_limit = 0 if limit_bytes is None else limit_bytes // 2
+        self._kept = bytearray()
+        self._keep = max(self._tail_limit, _LEAST_TAIL) + _MARGIN
+        self._unwritten = 0  # bytes after the head
+        self._written = 0
+        self._total = 0
+        self._last = b"\n"
+        self._closed = False
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes."""
+        self._total += len(data)
+        self._keep_last(data)
+        if self._head_left is None:
+            self._write(self._stream.feed(data))
+            return
+        head = data[: self._head_left]
+        if head:
+            self._head_left -= len(head)
+            self._write(self._stream.feed(head))
+        self._unwritten += len(data) - len(head)
+
+    def close(self) -> None:
+        """Write the rest, or the tail with a line before it that says how much was left out."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._unwritten <= self._tail_limit:
+            rest = bytes(self._kept[len(self._kept) - self._unwritten :])
+            self._write(self._stream.feed(rest) + self._stream.close())
+        else:
+            # What the stream's scrubber still holds back may be half a secret: it is left out, too.
+            tail = self.tail(self._tail_limit)
+            self.omitted = max(0, self._total - self._written - len(tail))
+            start = b"" if self._last == b"\n" else b"\n"
+            self._write(b"%s[evalprov: %d bytes left out here]\n%s" % (start, self.omitted, tail))
+        self._kept = bytearray(self._kept[-self._keep :])
+
+    def tail(self, limit: int) -> bytes:
+        """Return the stream's last bytes, without secrets."""
+        return self._scrubber.tail(bytes(self._kept), limit) if limit else b""
+
+    def _keep_last(self, data: bytes) -> None:
+        if len(data) >= self._keep:
+            self._kept[:] = memoryview(data)[-self._keep :]
+            return
+        self._kept += data
+        # Twice as much before it is cut, so that the cutting costs next to nothing.
+        if len(self._kept) > 2 * self._keep:
+            del self._kept[: -self._keep]
+
+    def _write(self, data: bytes) -> None:
+        if self.problem or not data:
+            return
+        try:
+            sent = 0
+            while sent < len(data):
+                sent += os.write(self._fd, memoryview(data)[sent:])
+        except OSError as error:
+            self.problem = error.strerror or str(error)
+            return
+        self._written += len(data)
+        self._last = data[-1:]

@@ -1,0 +1,105 @@
+"""Start a program as the shell would: look it up on PATH, and tell not found from not executable."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+from typing import TYPE_CHECKING
+
+from evalprov.errors import EvalprovError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+SHELL = "/bin/sh"
+CANNOT_START = 125
+NOT_EXECUTABLE = 126
+NOT_FOUND = 127
+# Python ignores these two for itself; the program is to have them as usual.
+DEFAULT_SIGNALS = (signal.SIGPIPE, signal.SIGXFSZ)
+FileAction = tuple[int, int, int] | tuple[int, int]
+
+
+def start(
+    argv: tuple[str, ...],
+    environ: Mapping[str, str],
+    mask: set[int],
+    actions: Sequence[FileAction],
+) -> int:
+    """Start a program and return its pid; raise EvalprovError, with nothing started, where that fails."""
+    # A nameless variable is possible in an environment, but Python refuses to hand it on.
+    environ = environ if "" not in environ else {k: v for k, v in environ.items() if k}
+    refused: tuple[str, OSError] | None = None
+    for path in _candidates(argv[0], environ):
+        try:
+            return _spawn(path, argv, environ, mask, actions)
+        except OSError as error:
+            if error.errno in (errno.EAGAIN, errno.ENOMEM):
+                raise EvalprovError(
+                    f"cannot start a process: {error.strerror}", "see ulimit -u", CANNOT_START
+                ) from None
+            if os.path.exists(path) or error.errno == errno.EACCES:
+                refused = refused or (path, error)
+    raise _failure(argv[0], refused)
+
+
+def _candidates(name: str, environ: Mapping[str, str]) -> Iterator[str]:
+    if "/" in name:
+        yield name
+        return
+    for folder in environ.get("PATH", os.defpath).split(":"):
+        path = os.path.join(folder, name)
+        # A look is a hundred times cheaper than an attempt.
+        if name and _may_exist(path):
+            yield path
+
+
+def _may_exist(path: str) -> bool:
+    try:
+        os.stat(path)
+    except OSError as error:
+        return error.errno == errno.EACCES
+    return True
+
+
+def _spawn(
+    path: str,
+    argv: tuple[str, ...],
+    environ: Mapping[str, str],
+    mask: set[int],
+    actions: Sequence[FileAction],
+) -> int:
+    def spawn(program: str, words: tuple[str, ...]) -> int:
+        return os.posix_spawn(
+            program, words, environ, file_actions=actions, setsigmask=mask, setsigdef=DEFAULT_SIGNALS
+        )
+
+    try:
+        return spawn(path, argv)
+    except OSError as error:
+        if error.errno != errno.ENOEXEC or _is_binary(path):
+            raise
+    return spawn(SHELL, (SHELL, path, *argv[1:]))
+
+
+def _is_binary(path: str) -> bool:
+    """Say whether a file is no script: shells look for a zero byte, too."""
+    with open(path, "rb") as file:
+        return b"\0" in file.read(128)
+
+
+def _failure(name: str, refused: tuple[str, OSError] | None) -> EvalprovError:
+    if refused is None:
+        hint = "is the path right?" if "/" in name else "is it installed, and is its folder on PATH?"
+        return EvalprovError(f"{name}: command not found", hint, NOT_FOUND)
+    path, error = refused
+    if error.errno == errno.ENOENT:
+        reason, hint = "its interpreter is not there", "look at the first line of the file"
+    elif os.path.isdir(path):
+        reason, hint = "is a folder", "name a program"
+    elif error.errno == errno.EACCES:
+        reason, hint = "not executable", "may you run it? is it marked executable (chmod +x)?"
+    else:
+        reason, hint = (error.strerror or "cannot be executed").lower(), ""
+    return EvalprovError(f"{path}: {reason}", hint, NOT_EXECUTABLE)

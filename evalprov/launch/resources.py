@@ -1,0 +1,120 @@
+"""What the child's whole process tree uses: the kernel's account where there is one, looks for the rest."""
+
+from __future__ import annotations
+
+import _thread
+import sys
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+from evalprov.launch.tree import PROC, Tree
+
+if TYPE_CHECKING:
+    from evalprov.record.manifest import Resources
+
+_FIRST_LOOK = 0.02
+_LONGEST_PAUSE = 0.5
+_SHARE = 0.01  # of one CPU: the most that looking may take
+_RSS_UNIT = 1 if sys.platform == "darwin" else 1024
+_NOISE = 1 << 20  # the kernel's counts are this much apart at times
+
+
+class Usage(NamedTuple):
+    """The kernel's account of processes that have ended, each with the children it waited for."""
+
+    user: float = 0.0
+    system: float = 0.0
+    largest: int = 0  # peak bytes of the largest process
+    read: int | None = 0  # null where it does not say
+    written: int | None = 0
+
+    def plus(self, user: float, system: float, maxrss: int, moved: tuple[int, int] | None) -> Usage:
+        """Return the account with one more process in it."""
+        unknown = moved is None or self.read is None or self.written is None
+        return Usage(
+            self.user + user,
+            self.system + system,
+            max(self.largest, maxrss * _RSS_UNIT),
+            None if unknown else self.read + moved[0],  # type: ignore[operator, index]
+            None if unknown else self.written + moved[1],  # type: ignore[operator, index]
+        )
+
+
+def moved_bytes(pid: int) -> tuple[int, int] | None:
+    """Return the bytes an ended, unreaped process read and wrote on disks, with its reaped children."""
+    try:
+        with open(f"{PROC}/{pid}/io", "rb") as file:
+            lines = dict(line.split(b": ") for line in file.read().splitlines())
+        return int(lines[b"read_bytes"]), int(lines[b"write_bytes"])
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def own_peak() -> int:
+    """Return the most memory this process ever had, in bytes."""
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT
+
+
+class Sampler:
+    """Looks at the tree in a thread of its own: often at first, then twice a second, never at much cost."""
+
+    def __init__(self, tree: Tree) -> None:
+        self._tree = tree
+        self._samples = 0
+        self._memory = 0
+        self._processes = 0
+        self.warnings: list[str] = []
+        self._stop = _thread.allocate_lock()
+        self._stopped = _thread.allocate_lock()
+        self._stop.acquire()
+        self._stopped.acquire()
+
+    def start(self) -> None:
+        """Begin."""
+        _thread.start_new_thread(self._run, ())
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._stop.release()
+        with self._stopped:
+            return
+
+    def _run(self) -> None:
+        try:
+            begun = time.monotonic()
+            pause = _FIRST_LOOK
+            while not self._stop.acquire(timeout=pause):
+                before = time.thread_time()
+                self._look()
+                cost = time.thread_time() - before
+                pause = min(max(_FIRST_LOOK, (time.monotonic() - begun) / 10), _LONGEST_PAUSE)
+                pause = max(pause, cost / _SHARE)
+        except Exception as error:  # noqa: BLE001 - it must not reach the user's terminal
+            self.warnings.append(f"resources were not watched to the end: {type(error).__name__}: {error}")
+        finally:
+            self._stopped.release()
+
+    def _look(self) -> None:
+        processes = self._tree.look()
+        if processes:
+            self._samples += 1
+            self._processes = max(self._processes, len(processes))
+            # Resident memory, which is what people know and limits count; shared pages count once a process.
+            # The exact share (PSS) would have the kernel walk, and hold up, every process's memory.
+            self._memory = max(self._memory, sum(one.rss for one in processes))
+
+    def resources(self, usage: Usage, ours_at_start: int) -> Resources:
+        """Return what the tree used; processes left running are in no account."""
+        # A process begins as a copy of its starter, so its peak is at least ours: that much says nothing.
+        largest = usage.largest if usage.largest > ours_at_start + _NOISE else 0
+        return {
+            "cpu_user_seconds": round(usage.user, 6),
+            "cpu_system_seconds": round(usage.system, 6),
+            "peak_memory_bytes": max(self._memory, largest) or None,
+            "peak_processes": self._processes or None,
+            "read_bytes": usage.read,
+            "written_bytes": usage.written,
+            "samples": self._samples,
+        }

@@ -1,0 +1,246 @@
+"""What one channel reported: its lines merged in order, checked value by value, and summed up."""
+
+from __future__ import annotations
+
+from math import fsum
+from typing import TYPE_CHECKING, Any
+
+from evalprov.metrics.facts import KEYS, WHOLE_LIMIT, Facts
+from evalprov.metrics.notes import Budget, Notes
+from evalprov.metrics.text import NotAnObject, Reader, brief, kind_of, name
+
+if TYPE_CHECKING:
+    from evalprov.record.manifest import MetricValue
+
+METRIC_KEYS = frozenset(("metrics", "scenario", "metric_summary"))
+_METRICS_ALONE = {"metrics"}
+_NAMES = 100_000  # spellings of names remembered
+
+
+class _NoMetric(Exception):  # noqa: N818 - no error: the eval's line is read on
+    """The value is none; the words say what it is."""
+
+
+class Ledger:
+    """The metrics and facts of one channel."""
+
+    def __init__(self, channel: str, called: str = "", budget: Budget | None = None) -> None:
+        self.channel = channel
+        self.called = called or channel  # in messages
+        self.notes = Notes()
+        self.budget = budget or Budget()
+        self.facts = Facts(self.notes, self.budget)
+        self.summary: dict[str, MetricValue] = {}
+        self.scenarios: dict[str, dict[str, MetricValue]] = {}
+        self.reports = 0  # lines that had metrics
+        self.line: int | None = None  # the last of them
+        self.rule = "report-line"
+        self._reader = Reader()
+        self._names: dict[str, str] = {}
+
+    @property
+    def has_metrics(self) -> bool:
+        """Whether any metric was reported, be it null."""
+        return bool(self.summary) or any(self.scenarios.values())
+
+    def read(self, text: bytes, line: int) -> bool:
+        """Take in a line if it is a report line; say whether it was."""
+        try:
+            said = self.parse(text, line)
+        except NotAnObject as why:
+            self.notes.add("broken", f"{self.at(line)} looks like a report and is no JSON object: {why}")
+            return False
+        return self.take(said, line)
+
+    def parse(self, text: bytes, line: int | None) -> dict[str, Any]:
+        """Return the object that a line is, with a remark on keys that it repeats."""
+        said = self._reader.read(text)
+        for key in self._reader.repeated:
+            self.notes.add(
+                ("repeated", key), f"{self.at(line)} gives {brief(key)} more than once; the last one counts"
+            )
+        return said
+
+    def take(self, said: dict[str, Any], line: int | None) -> bool:
+        """Take in a parsed report; say whether it was one."""
+        if "metrics" not in said:
+            return False
+        metrics = said["metrics"]
+        if not isinstance(metrics, dict):
+            self.notes.add(
+                "metrics", f"{self.at(line)} was left out: its metrics are {kind_of(metrics)} and no object"
+            )
+            return False
+        self.reports += 1
+        self.line = line
+        self.take_facts(said, metrics, line)
+        return True
+
+    def take_facts(self, said: dict[str, Any], metrics: dict[str, Any], line: int | None) -> None:
+        """Take in a report's metrics, and whatever stands beside them."""
+        scenario = None
+        if said.keys() != _METRICS_ALONE:
+            if said.get("scenario") is not None:
+                scenario = self._scenario(said["scenario"], line)
+                metrics = {} if scenario is None else metrics
+            self._take_beside(said, scenario, line)
+        if scenario is None:
+            self._take_metrics(metrics, line)
+        else:
+            self._put_scenario(scenario, metrics, line)
+        summary = said.get("metric_summary")
+        if isinstance(summary, dict):
+            self._put(self.summary, summary, line)
+        elif summary is not None:
+            self.facts.wrong("metric_summary", summary, "an object", self.at(line))
+
+    def take_bare(self, said: dict[str, Any], line: int | None, rule: str) -> None:
+        """Take in an object that is the flat summary itself, where other fields are nothing odd."""
+        self.rule = rule
+        self.reports = 1
+        self.line = line
+        passed_over = self._put(self.summary, said, line, bare=True)
+        if not self.summary and passed_over:
+            names = ", ".join(brief(one) for one in passed_over[:5])
+            self.notes.add("nothing", f"{self.at(line)} is a JSON object without a number in it: {names}")
+
+    def at(self, line: int | None) -> str:
+        """Return where something was said."""
+        return self.called if line is None else f"{self.called} line {line}"
+
+    def _take_beside(self, said: dict[str, Any], scenario: str | None, line: int | None) -> None:
+        for key, value in said.items():
+            if key in KEYS:
+                if value is not None:
+                    self.facts.take(key, value, scenario, self.at(line))
+            elif key not in METRIC_KEYS:
+                self.facts.unknown(key, self.at(line))
+
+    def _take_metrics(self, metrics: dict[str, Any], line: int | None) -> None:
+        """Take in metrics without a scenario beside them: flat ones, or a map of scenario to metrics."""
+        nested = sum(type(value) is dict for value in metrics.values())
+        if nested and nested == len(metrics):
+            for key, values in metrics.items():
+                self._put_scenario(self._name(key), values, line)
+            return
+        if nested:
+            text = f"{self.at(line)} mixes numbers and objects under metrics; it was read as one flat summary"
+            self.notes.add("mixed", text)
+        self._put(self.summary, metrics, line)
+
+    def _scenario(self, scenario: object, line: int | None) -> str | None:
+        if isinstance(scenario, str):
+            return self._name(scenario)
+        if isinstance(scenario, int) and not isinstance(scenario, bool):
+            return str(scenario)
+        text = (
+            f"{self.at(line)}: the scenario is {kind_of(scenario)} and no text, so its metrics were left out"
+        )
+        self.notes.add("scenario", text)
+        return None
+
+    def _put_scenario(self, scenario: str, metrics: dict[str, Any], line: int | None) -> None:
+        into = self.scenarios.get(scenario)
+        if into is None:
+            if not self.budget.take(len(scenario), 1):
+                self._full(line)
+                return
+            into = self.scenarios[scenario] = {}
+        self._put(into, metrics, line)
+
+    def _put(
+        self,
+        into: dict[str, MetricValue],
+        said: dict[str, Any],
+        line: int | None,
+        *,
+        prefix: str = "",
+        bare: bool = False,
+    ) -> list[str]:
+        """Put what is a metric in its place, objects flattened; return the names of what is none."""
+        names = self._names
+        passed_over: list[str] = []
+        for key, value in said.items():
+            path = prefix + key
+            kind = type(value)
+            if kind is dict:
+                passed_over += self._put(into, value, line, prefix=f"{path}.", bare=bare)
+                continue
+            known = names.get(path)
+            called = self._name(path) if known is None else known
+            # What is not finite differs from itself when taken from itself.
+            if not (kind is bool or value is None or (kind is float and value - value == 0)):
+                try:
+                    value = self._metric(value, called, line, bare=bare)  # noqa: PLW2901 - the value as it counts
+                except _NoMetric:
+                    passed_over.append(called)
+                    continue
+            if called not in into and not self.budget.take(0 if known else len(called), 1):
+                self._full(line)
+                continue
+            into[called] = value
+        return passed_over
+
+    def _metric(self, value: Any, called: str, line: int | None, *, bare: bool) -> MetricValue:
+        """Return an unusual value as it counts, with a remark; raise if it is no metric."""
+        if isinstance(value, int):
+            if -WHOLE_LIMIT <= value <= WHOLE_LIMIT:
+                return value
+            return self.facts.number(value, called, self.at(line))
+        if isinstance(value, float):
+            return self.facts.number(value, called, self.at(line))
+        if isinstance(value, str) and _is_number(value):
+            text = f"{self.at(line)}: {called} is the text {brief(value)}; a number in quotes is no metric"
+            self.notes.add(("quoted", called), text)
+        elif not bare:
+            self.notes.add(
+                ("none", called), f"{self.at(line)}: {called} is {kind_of(value)}, which is no metric"
+            )
+        raise _NoMetric
+
+    def _name(self, path: str) -> str:
+        called = name(path)
+        if len(called) < len(path):
+            self.notes.add("cut", f"a name of {len(path)} characters was cut: {called}")
+        if len(self._names) < _NAMES:
+            self._names[path] = called
+        return called
+
+    def _full(self, line: int | None) -> None:
+        self.notes.add("full", f"{self.at(line)}: too much was reported; no further names are kept")
+
+
+def summed_up(scenarios: dict[str, dict[str, MetricValue]]) -> dict[str, MetricValue]:
+    """Return NAME_mean for every metric, and NAME_total for whole-number ones; nulls are left out."""
+    columns: dict[str, list[bool | int | float]] = {}
+    for metrics in scenarios.values():
+        for called, value in metrics.items():
+            column = columns.setdefault(called, [])
+            if value is not None:
+                column.append(value)
+    summary: dict[str, MetricValue] = {}
+    for called, column in columns.items():
+        summary[f"{called}_mean"] = _mean(column)
+        if column and all(type(value) is int for value in column):
+            total = sum(column)
+            summary[f"{called}_total"] = total if abs(total) <= WHOLE_LIMIT else float(total)
+    return summary
+
+
+def _mean(values: list[bool | int | float]) -> float | None:
+    if not values:
+        return None
+    try:
+        return fsum(values) / len(values)
+    except OverflowError:
+        return fsum(value / len(values) for value in values)
+
+
+def _is_number(text: str) -> bool:
+    if len(text) > 64:
+        return False
+    try:
+        float(text.strip().removesuffix("%"))
+    except ValueError:
+        return False
+    return True

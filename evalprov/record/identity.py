@@ -1,0 +1,78 @@
+"""The hashes that say what a run was."""
+
+from __future__ import annotations
+
+from typing import Any
+
+SAFE = (1 << 53) - 1  # up to here every whole number is exactly a double
+
+
+def canonical(value: Any) -> bytes:
+    """Return the value as canonical JSON (RFC 8785), the same bytes in any language.
+
+    A whole number whose digits a double does not give back stands as a string of them, as the RFC advises.
+    Raises ValueError for what JSON has not: NaN, infinities, lone surrogates, keys that are no strings.
+    """
+    import rfc8785
+
+    return rfc8785.dumps(_exact(value))
+
+
+def _exact(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _exact(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_exact(inner) for inner in value]
+    if isinstance(value, int) and not -SAFE <= value <= SAFE:
+        return _large(value)
+    return value
+
+
+def _large(number: int) -> float | str:
+    import rfc8785
+
+    digits = str(number)
+    # Far below where a double overflows, its shortest form has an exponent and so never these digits.
+    if len(digits) < 23 and rfc8785.dumps(float(number)).decode() == digits:
+        return float(number)
+    return digits
+
+
+def hash_of(value: Any) -> str:
+    """Return the hash of a JSON value, the same in any language."""
+    return f"sha256:{hashlib.sha256(canonical(value)).hexdigest()}"
+
+
+def identify(m: Manifest) -> Identity:
+    """Return what a run was, as hashes; what is unknown is null, and so is what is made of it."""
+    found = layers(m)
+    unknown = {name: layer.unknown for name, layer in found.items() if layer.unknown}
+    hashes: dict[str, str | None] = {}
+    for name, layer in found.items():
+        try:
+            hashes[name] = None if layer.unknown else hash_of(layer.facts)
+        except ValueError as problem:
+            hashes[name] = None
+            unknown[name] = f"cannot be hashed: {problem}"
+
+    def together(parts: dict[str, Any], missing: str) -> str | None:
+        absent = [name for name, part in parts.items() if part is None and name != "scenario_name"]
+        if absent:
+            unknown[missing] = f"{', '.join(absent)} not known"
+            return None
+        return hash_of(parts)
+
+    program = together({name: hashes[name] for name in PROGRAM}, "program")
+    scenario = together({"scenario_name": m["scenario"], **{name: hashes[name] for name in JUDGED}}, "scenario")
+    declared = {"infra": m["infra"]["declared"], "tools": tool_versions(m)}
+    fingerprint = together({"program": program, "scenario": scenario, "declared": declared}, "fingerprint")
+    spec = decision_spec(m)
+    return {
+        "fingerprint": fingerprint,
+        "program": program,
+        "scenario": scenario,
+        "config_hash": hashes["config"],
+        "decision_spec": f"sha256:{spec_fingerprint(spec)}",
+        "layers": hashes,
+        "unknown": unknown,
+    }

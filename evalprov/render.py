@@ -1,0 +1,143 @@
+"""The one printer: neutral text, plain lines for pipes, colour and tables for people. Only this file knows rich."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, TextIO
+
+from evalprov.errors import EvalprovError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_GREEN, _RED, _YELLOW, _DIM, _BOLD = "32", "31", "33", "2", "1"
+
+
+def neutral(text: object, *, lines: bool = False) -> str:
+    """Return text that cannot steer a terminal: control characters are spelled out."""
+    keep = "\n\t" if lines else ""
+    return "".join(
+        c if c in keep or (c.isprintable() and not 0xD800 <= ord(c) < 0xE000) else _spelled(c) for c in str(text)
+    )
+
+
+def _spelled(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def wants_colour(stream: TextIO) -> bool:
+    """Say whether a person with a colour terminal reads this stream."""
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    return stream.isatty()
+
+
+def paint(text: str, code: str, stream: TextIO) -> str:
+    """Colour a piece of text where that is wanted."""
+    return f"\x1b[{code}m{text}\x1b[0m" if wants_colour(stream) else text
+
+
+def out(text: str) -> None:
+    """Print a result."""
+    _write(sys.stdout, text)
+
+
+def note(text: str) -> None:
+    """Print one remark on stderr."""
+    _write(sys.stderr, f"{paint('evalprov', _DIM, sys.stderr)}  {neutral(text)}")
+
+
+def error(problem: EvalprovError) -> None:
+    """Print what went wrong and what to do next."""
+    _write(sys.stderr, f"{paint('evalprov: error:', _RED, sys.stderr)} {neutral(problem.message)}")
+    if problem.hint:
+        _write(sys.stderr, f"  {neutral(problem.hint)}")
+
+
+def status(word: str, stream: TextIO) -> str:
+    """Return a status in its colour."""
+    colour = {"completed": _GREEN, "running": _YELLOW, "interrupted": _YELLOW}.get(word, _RED)
+    return paint(word, colour, stream)
+
+
+def _write(stream: TextIO, text: str) -> None:
+    encoding = stream.encoding or "utf-8"
+    stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+    stream.flush()
+
+
+def number(value: object) -> str:
+    """Return a metric value as a person reads it."""
+    if isinstance(value, bool) or value is None:
+        return {True: "true", False: "false"}.get(value, "-") if value is not None else "-"
+    if isinstance(value, float):
+        return f"{value:.4g}" if abs(value) < 1e15 else f"{value:.3e}"
+    return neutral(value)
+
+
+def duration(seconds: float | None) -> str:
+    """Return a time span as a person reads it."""
+    if seconds is None:
+        return "-"
+    if seconds < 60:
+        return f"{seconds:.2f}s" if seconds < 10 else f"{seconds:.1f}s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h{minutes:02d}m{rest:02d}s" if hours else f"{minutes}m{rest:02d}s"
+
+
+def size(count: int | None) -> str:
+    """Return a number of bytes as a person reads it."""
+    if count is None:
+        return "-"
+    amount = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 1000:
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} TB"
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[str] = ()) -> None:
+    """Print rows: a table for a person, tab-separated lines without a heading's frills for a pipe."""
+    if not sys.stdout.isatty():
+        out("\t".join(columns))
+        for row in rows:
+            out("\t".join(neutral(cell) for cell in row))
+        return
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    for name in columns:
+        grid.add_column(name, justify="right" if name in right else "left", overflow="fold", no_wrap=name == "run")
+    for row in rows:
+        grid.add_row(*(Text(neutral(cell), style=_style(cell)) for cell in row))
+    _console().print(grid)
+
+
+def _style(cell: str) -> str:
+    return {"completed": "green", "running": "yellow", "interrupted": "yellow"}.get(
+        cell, "red" if cell in {"failed", "killed", "timed_out", "lost", "not_started"} else ""
+    )
+
+
+def facts(title: str, pairs: Iterable[tuple[str, str]]) -> None:
+    """Print a titled block of names and values; nothing where there are none."""
+    rows = [(name, value) for name, value in pairs if value != ""]
+    if not rows:
+        return
+    out("\n" + paint(title, _BOLD, sys.stdout))
+    width = max(len(name) for name, _ in rows)
+    for name, value in rows:
+        label = paint(f"  {neutral(name):<{width}}", _DIM, sys.stdout)
+        out(f"{label}  {neutral(value)}")
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=False, emoji=False, markup=False)

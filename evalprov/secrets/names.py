@@ -1,0 +1,176 @@
+"""Which names stand for a secret: the one judgement on keys, options and environment variables.
+
+A name is split into words (at _ - . and camelCase) and judged by its last word and what qualifies it. There are
+three answers, because `eos_token` and `hf_token` are built alike: SURE (whatever stands there is a secret),
+PERHAPS (only a value that looks issued by a machine is one: `acme_token`, `acme_key`), NO.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+NO, PERHAPS, SURE = 0, 1, 2
+
+_WORD = r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+"
+
+# Names written as one word, or whose last two words decide.
+_COMPOUNDS = (
+    *("password", "passwords", "passwd", "passphrase", "passcode", "apikey", "apikeys", "apitoken"),
+    *("accesskey", "accesstoken", "authtoken", "refreshtoken", "secretkey", "privatekey", "signingkey"),
+    *("encryptionkey", "clientsecret"),
+)
+_ALWAYS = frozenset(
+    "secret secrets credential credentials cred creds cookie cookies bearer authorization dsn".split()
+)
+# Whoever issues keys and tokens; `NAME_key` and `NAME_token` of these are surely secrets.
+_ISSUERS = frozenset(
+    """ai21 airtable algolia anthropic anyscale artifactory aws azure bitbucket bing brave buildkite cerebras
+    circleci clearml cloudflare codecov cohere comet composer conda coveralls dagshub databricks datadog dd deepgram
+    deepinfra deepl deepseek digitalocean discord docker doppler elevenlabs exa expo fal fastly figma firecrawl
+    fireworks gcp gemini gh ghcr gitea github gitlab gl google grafana groq heroku hf honeycomb hub hubspot
+    huggingface ibm infisical jfrog jina jira kaggle langchain langfuse langsmith linear llama lambda mailgun mapbox
+    mistral mlflow modal mongodb neptune netlify newrelic ngrok notion npm nvidia ollama openai openrouter pagerduty
+    perplexity pinecone posthog promptlayer pypi qdrant quay railway replicate runpod sendgrid sentry serpapi serper
+    shopify slack snowflake snyk sonar square stripe supabase tavily telegram together travis twilio twine vault
+    vercel vertex voyage voyageai wandb watsonx weaviate xai zapier zhipu""".split()
+)
+_OF_KEY = _ISSUERS | frozenset(
+    """api secret private access signing encryption decryption master account service auth license licence shared
+    subscription hmac aes jwt session cookie webhook deploy admin root security symmetric fernet crypto""".split()
+)
+_OF_TOKEN = _ISSUERS | frozenset(
+    """api app access auth oauth oauth2 refresh bearer session csrf xsrf secret bot personal deploy security jwt
+    login service account admin client device registration webhook verification registry upload publish private
+    root ci job runner sas git""".split()
+)
+_OF_PASS = frozenset(
+    """account admin auth db database email ftp git http imap jenkins ldap login mail mongo mysql pg postgres proxy
+    rabbitmq redis root sftp smtp ssh sudo user vnc""".split()
+)
+_PUBLIC_KEY = frozenset(
+    """answer audio bucket cache column composite config data dataset dict env feature field file foreign gpg group
+    header hot id idempotency image index input json known label lookup map message metric name natural object option
+    output param partition path pgp primary prompt pub public publishable question range reference result routing row
+    s3 search shortcut sort sorting state target text translation type unique value video yaml""".split()
+)
+_COUNTING = frozenset("avg cost count limit max mean min ms n num number per price sum total".split())
+_OF_TEXT = frozenset(
+    """action added assistant audio begin best bi blank bob boi bos boseq bot_start class cls context control current
+    decoder delimiter dummy dynamic each end eob eod eoi eom eos eot eoseq extra fill filler first forced generated
+    hidden id im image infill init input instruct instruction invalid label language last logit mask middle model new
+    next newline no nospeech observation output pad patch placeholder prefix prev previous prompt query reserved
+    response sample sep separator single space special speech start step stop stream style suffix system tag target
+    task text think thinking timestamp tool top trigger turn unexpected unk unknown user video vision visual vocab
+    word""".split()
+)
+_FLAGS = frozenset("allow disable enable enabled has is needs no pre require required skip use with without".split())
+_NOT_PASS = frozenset("all by first forward full last max min multi n no num one second single test tests two".split())
+# What may follow the noun without changing what it is.
+_SUFFIXES = frozenset("b64 backup base64 current dev new old plain prod production staging test value".split())
+# What turns a secret's name into the name of something about it.
+_ABOUT = frozenset(
+    """age algorithm arn attempts backend budget class count dir domain duration enabled endpoint env expires expiry
+    file files format header host hash id ids kind label length level limit lifetime manager max method min mode name
+    names namespace num path paths period policy prefix provider realm ref region required rotation scope size sock
+    socket source store strategy threshold timeout ttl type uri url user username version""".split()
+)
+_INTERESTING = "key|token|secret|pass|pwd|auth|cred|cookie|dsn|bearer|pat"
+
+
+def words(name: str) -> list[str]:
+    """Return the words a name is made of, in lower case."""
+    return [word.lower() for word in re.findall(_WORD, name)]
+
+
+@lru_cache(maxsize=4096)
+def judge(name: str) -> int:
+    """Say whether what stands at this key is a secret: NO, PERHAPS (if it looks issued), SURE."""
+    if not re.search(_INTERESTING, name, re.IGNORECASE) or len(name) > 200:
+        return NO
+    parts = words(name)
+    whole = len(parts)
+    while parts and (parts[-1].isdigit() or parts[-1] in _SUFFIXES):
+        parts.pop()
+    return _judge_words(parts, trimmed=len(parts) < whole) if parts else NO
+
+
+def _judge_words(parts: list[str], *, trimmed: bool) -> int:  # noqa: C901, PLR0911 - one line a family
+    last, before = parts[-1], parts[:-1]
+    if before and before[-1] == "public":
+        return NO
+    if last in _ALWAYS or "".join(parts).endswith(_COMPOUNDS):
+        return SURE
+    if last == "token":
+        return _judge_token(before, trimmed=trimmed)
+    if last in {"key", "keys"}:
+        return _judge_key(before, plural=last == "keys")
+    if last in {"auth", "oauth"}:
+        return NO if _FLAGS.intersection(before) else SURE
+    if last == "pwd":  # alone it is the working folder
+        return SURE if before and before[-1] != "old" else NO
+    if last in {"pass", "pat"} and not _NOT_PASS.intersection(before):
+        known = _OF_PASS if last == "pass" else _ISSUERS
+        return SURE if before and before[-1] in known else PERHAPS
+    return NO
+
+
+def _judge_token(before: list[str], *, trimmed: bool) -> int:
+    if not before:
+        return PERHAPS if trimmed else SURE  # token_1 may well be a piece of text
+    if _COUNTING.intersection(before):
+        return NO
+    if before[-1] in _OF_TOKEN:
+        return SURE
+    return NO if _OF_TEXT.intersection(before) else PERHAPS
+
+
+def _judge_key(before: list[str], *, plural: bool) -> int:
+    if not before:
+        return NO
+    if before[-1] in _OF_KEY:
+        return SURE
+    return NO if plural or _PUBLIC_KEY.intersection(before) else PERHAPS
+
+
+def is_secret_name(name: str) -> bool:
+    """Say whether a thing of this name holds a secret: api_key does, max_tokens does not.
+
+    Surely secret are names that end in password (passwd, passphrase, passcode), secret, credential, cookie, auth,
+    authorization, bearer, dsn; in key or token where the word before says of what (api, access, private, signing
+    ..., or who issues it: openai, hf, github ...); `token` alone; pass, pwd and pat with an account's or issuer's
+    name before them. Not secret: `key` and `pwd` alone, keys that find things (sort, primary, public, cache), tokens that
+    are text (eos, pad, cls, image) or are counted (max_tokens, cost_per_token), and whatever ends in a word about
+    the secret (token_count, auth_type, password_file).
+    """
+    return judge(name) == SURE
+
+
+@lru_cache(maxsize=1024)
+def is_secret_variable(name: str) -> bool:
+    """Say whether an environment variable of this name holds a secret.
+
+    Judged more widely than a key: NAME_KEY, NAME_TOKEN, NAME_PASS and NAME_PAT of any NAME that is_secret_name
+    does not rule out, and a sure secret followed by words that are not about it (OPENAI_API_KEY_EU).
+    """
+    parts = words(name)
+    if judge(name) == PERHAPS:
+        return len(parts) > 1
+    if judge(name) == SURE:
+        return True
+    return any(
+        "".join(parts[:end]).endswith(_COMPOUNDS) and not _ABOUT.intersection(parts[end:])
+        for end in range(1, len(parts))
+    )
+
+
+def holds_many(name: str) -> bool:
+    """Say whether everything in a container of this name is a secret: api_keys, secrets."""
+    return name.lower().endswith("s") and words(name)[-1:] != ["credentials"] and judge(name) == SURE
+
+
+def may_name_a_file(name: str) -> bool:
+    """Say whether a path at this secret name is no secret: credentials and key files, not passwords or tokens."""
+    joined = "".join(words(name))
+    return joined.endswith(("credential", "credentials", "cred", "creds", "cookie", "cookies", "privatekey",
+                            "signingkey", "deploykey", "sshkey", "auth", "accountkey"))  # fmt: skip

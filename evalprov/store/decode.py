@@ -1,0 +1,140 @@
+"""Bytes back into records: checked against the types, brought up to the present version, never trusted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+import msgspec
+
+from evalprov.record.manifest import BULKY, SCHEMA, Manifest, blank, history_line
+from evalprov.store import ids
+from evalprov.store.process import is_gone
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from evalprov.record.manifest import ErrorEntry
+
+    Migrations = Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]]
+
+# Schema number to what makes the next one of such a record.
+MIGRATIONS: Migrations = {}
+
+_GONE = "evalprov was gone before the run ended (killed, or the machine went down): how it ended is not known"
+
+
+class Unreadable(Exception):  # noqa: N818 - it is a finding about a file
+    """These bytes are no record; the words say why."""
+
+
+class Torn(Unreadable):
+    """These bytes are not even whole JSON."""
+
+
+class Newer(Unreadable):
+    """A later evalprov wrote this record."""
+
+
+def decode(data: bytes) -> Manifest:
+    """Return the record that a manifest file holds."""
+    record = migrate(_parse(data))
+    _check(record)
+    return cast("Manifest", record)
+
+
+def decode_line(data: bytes | None) -> dict[str, Any]:
+    """Return the record that a line of the history holds, without its bulky parts as it is."""
+    if data is None:
+        raise Unreadable("it is longer than any record")
+    line = migrate(_parse(data))
+    try:
+        _check(_with_bulky(line))
+    except (TypeError, KeyError):
+        raise Unreadable("its sections are not objects") from None
+    return line
+
+
+def named_id(data: bytes | None) -> str | None:
+    """Return the id in a line, whatever else is in it; null where there is none."""
+    try:
+        run_id = _parse(data).get("run_id") if data else None
+    except Unreadable:
+        return None
+    return run_id if ids.is_run_id(run_id) else None
+
+
+def slim(manifest: Manifest) -> dict[str, Any]:
+    """Return what the history has of a record."""
+    line: dict[str, Any] = msgspec.json.decode(history_line(manifest))
+    return line
+
+
+def migrate(
+    record: dict[str, Any], migrations: Migrations = MIGRATIONS, present: int = SCHEMA
+) -> dict[str, Any]:
+    """Bring a record up to the present version, step by step."""
+    version = record.get("schema")
+    if type(version) is not int:
+        raise Unreadable("it does not say which version of the record it is")
+    if version > present:
+        raise Newer(f"a newer evalprov wrote it (record version {version}; this one reads up to {present})")
+    for step in range(version, present):
+        if step not in migrations:
+            raise Unreadable(f"there is no such version of the record: {version}")
+        record = {**migrations[step](record), "schema": step + 1}
+    if version < 1:
+        raise Unreadable(f"there is no such version of the record: {version}")
+    return record
+
+
+def as_seen(manifest: Manifest, again: Callable[[], Manifest | None]) -> Manifest:
+    """Return the record as it is known today: one that says running, by a process that is gone, is lost.
+
+    It is read again before that is said, for the process may have finished it just before it went.
+    """
+    process = manifest["observed"]["process"]
+    if manifest["status"] != "running" or process is None or not is_gone(process):
+        return manifest
+    last = again() or manifest
+    return lost(last, _GONE) if last["status"] == "running" else last
+
+
+def lost(manifest: Manifest, why: str) -> Manifest:
+    """Return the record of a run of whose end nothing is known."""
+    entry: ErrorEntry = {"kind": "infra", "message": why, "scenario": None, "stderr_tail": None}
+    return {**manifest, "status": "lost", "errors": [*manifest["errors"], entry]}
+
+
+def _parse(data: bytes) -> dict[str, Any]:
+    try:
+        record = msgspec.json.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise Torn(f"it is not whole, or no JSON: {error}") from None
+    except RecursionError:
+        raise Unreadable("it is nested too deep") from None
+    if not isinstance(record, dict):
+        raise Unreadable("it is no JSON object")
+    return record
+
+
+def _check(record: dict[str, Any]) -> None:
+    try:
+        msgspec.convert(record, Manifest)
+    except msgspec.ValidationError as error:
+        raise Unreadable(str(error)) from None
+    except RecursionError:
+        raise Unreadable("it is nested too deep") from None
+    if not ids.is_run_id(record["run_id"]):
+        raise Unreadable(f"its run_id is none: {ids.shown(record['run_id'])}")
+
+
+def _with_bulky(line: dict[str, Any]) -> dict[str, Any]:
+    """Return a line with its bulky parts empty, so that the manifest's types fit it."""
+    whole, empty = dict(line), cast("dict[str, Any]", blank("", ""))
+    for *path, last in BULKY:
+        section, model = whole, empty
+        for name in path:
+            section[name] = {**section[name]}
+            section, model = section[name], model[name]
+        section.setdefault(last, model[last])
+    return whole

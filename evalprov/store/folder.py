@@ -1,0 +1,194 @@
+"""A folder of the store, held open: no link leads out of it, and a file in it appears whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import time
+from contextlib import suppress
+from typing import NoReturn, Self
+
+from evalprov.store.process import from_tag, is_gone, is_near, tag
+
+TEMP = ".tmp-"
+LARGEST = 64 << 20  # of a record that is read back
+_OPEN = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # a fifo put in a file's place must not hold us up
+_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
+_ABANDONED_SECONDS = 86400
+
+
+class TooLargeError(OSError):
+    """A file is larger than any record is."""
+
+
+class Folder:
+    """One folder, by its descriptor."""
+
+    __slots__ = ("fd", "path")
+
+    def __init__(self, path: str, *, follow: bool = False) -> None:
+        self.path = path
+        # O_NOFOLLOW looks at the last part of the path alone; "." is never a link.
+        self.fd = os.open(f"{path}/." if follow else path, os.O_RDONLY | os.O_DIRECTORY | _OPEN)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self.fd)
+
+    def names(self) -> list[str]:
+        """Return what is in it."""
+        return os.listdir(self.fd)
+
+    def size(self, name: str) -> int | None:
+        """Return a plain file's size; null where there is none of that name."""
+        try:
+            found = os.stat(name, dir_fd=self.fd, follow_symlinks=False)
+        except FileNotFoundError:
+            return None
+        if not stat.S_ISREG(found.st_mode):
+            self._not_plain(name)
+        return found.st_size
+
+    def open(self, name: str, flags: int) -> int:
+        """Open a plain file; the caller closes the descriptor."""
+        fd = os.open(name, flags | _OPEN, 0o644, dir_fd=self.fd)
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            os.close(fd)
+            self._not_plain(name)
+        return fd
+
+    def read(self, name: str) -> bytes | None:
+        """Return a file's bytes; null where there is none of that name."""
+        try:
+            fd = self.open(name, os.O_RDONLY)
+        except FileNotFoundError:
+            return None
+        return read_all(fd, LARGEST, f"{self.path}/{name}")
+
+    def write(self, name: str, data: bytes, *, settle: bool = True) -> None:
+        """Put a file in place, whole; unsettled, its name may yet be lost with the machine's power."""
+        self.place(self._temp(data, durable=True), name)
+        if settle:
+            self.settle()
+
+    def new(self) -> tuple[str, int]:
+        """Begin a file that is not in place yet; the caller closes the descriptor."""
+        name = f"{TEMP}{tag()}-{os.urandom(4).hex()}"
+        return name, self.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+
+    def place(self, temp: str, name: str) -> None:
+        """Put a finished file in place of what has its name."""
+        try:
+            os.rename(temp, name, src_dir_fd=self.fd, dst_dir_fd=self.fd)
+        except BaseException:
+            self.drop(temp)
+            raise
+
+    def claim(self, name: str, data: bytes, marker: tuple[Folder, str]) -> bool:
+        """Put a file in place if the name is free, with an empty one beside it that is there no later."""
+        folder, mark = marker
+        temp = self._temp(data, durable=False)
+        try:
+            if not folder.mark(mark):
+                return False
+            claimed = False
+            try:
+                claimed = self._link(temp, name)
+            finally:
+                if not claimed:
+                    folder.drop(mark)
+            return claimed
+        finally:
+            self.drop(temp)
+
+    def mark(self, name: str) -> bool:
+        """Make an empty file; say whether the name was free."""
+        try:
+            os.close(self.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+        except FileExistsError:
+            return False
+        return True
+
+    def remove(self, name: str) -> bool:
+        """Take a file away; say whether it was there."""
+        try:
+            os.unlink(name, dir_fd=self.fd)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def settle(self) -> None:
+        """Make the names of the files last."""
+        os.fsync(self.fd)
+
+    def abandoned(self, name: str) -> bool:
+        """Say whether a half-written file's writer is gone; a stranger's counts as gone after a day."""
+        writer = from_tag(name.removeprefix(TEMP).rpartition("-")[0])
+        if writer and (is_gone(writer) or is_near(writer)):
+            return is_gone(writer)
+        try:
+            age = time.time() - os.stat(name, dir_fd=self.fd, follow_symlinks=False).st_mtime
+        except FileNotFoundError:
+            return False
+        return age > _ABANDONED_SECONDS
+
+    def _link(self, temp: str, name: str) -> bool:
+        try:
+            os.link(temp, name, src_dir_fd=self.fd, dst_dir_fd=self.fd, follow_symlinks=False)
+        except FileExistsError:
+            return False
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            if not self.mark(name):
+                return False
+            os.rename(temp, name, src_dir_fd=self.fd, dst_dir_fd=self.fd)
+        return True
+
+    def _temp(self, data: bytes, *, durable: bool) -> str:
+        name, fd = self.new()
+        try:
+            write_all(fd, data)
+            if durable:
+                os.fsync(fd)
+        except BaseException:
+            self.drop(name)
+            raise
+        finally:
+            os.close(fd)
+        return name
+
+    def drop(self, name: str) -> None:
+        """Take away what is not needed any more; where that fails the doctor does it."""
+        with suppress(OSError):  # no reason to fail what else is going on
+            os.unlink(name, dir_fd=self.fd)
+
+    def _not_plain(self, name: str) -> NoReturn:
+        raise OSError(errno.EINVAL, "not a plain file", f"{self.path}/{name}")
+
+
+def write_all(fd: int, data: bytes) -> None:
+    """Write all of it, in one call where the system takes it so."""
+    while written := os.write(fd, data):
+        if written == len(data):
+            return
+        data = data[written:]
+    raise OSError(errno.EIO, "nothing could be written")
+
+
+def read_all(fd: int, largest: int, path: str) -> bytes:
+    """Read a file to its end, but not more than a bound, and close it."""
+    pieces: list[bytes] = []
+    left = largest
+    try:
+        while piece := os.read(fd, 1 << 20):
+            pieces.append(piece)
+            left -= len(piece)
+            if left < 0:
+                raise TooLargeError(errno.EFBIG, f"larger than {largest >> 20} MiB", path)
+    finally:
+        os.close(fd)
+    return b"".join(pieces)

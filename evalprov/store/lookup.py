@@ -1,0 +1,135 @@
+"""From what a person writes to the run that is meant."""
+
+from __future__ import annotations
+
+import os
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from evalprov.errors import EvalprovError
+from evalprov.store import ids
+from evalprov.store.decode import Newer, Unreadable, decode
+from evalprov.store.folder import LARGEST, Folder, read_all
+from evalprov.store.lines import iterate, open_store
+
+if TYPE_CHECKING:
+    from evalprov.record.manifest import Manifest
+
+_FORMS = "give a run id, its beginning, latest, latest~2, baseline:NAME, or the path of a manifest (.json)"
+_LISTS = "evalprov history lists them"
+_CANDIDATES_SHOWN = 5
+_LONGEST = 4096
+
+
+def find(store: str, spec: str) -> str:
+    """Return the id of the run that is meant."""
+    if (path := as_path(store, spec)) is not None:
+        return read_file(path)["run_id"]
+    if spec == "latest" or spec.startswith("latest~"):
+        return _latest(store, spec)
+    return _by_beginning(store, spec)
+
+
+def manifest_path(store: str, spec: str) -> str:
+    """Return the path of the manifest that is meant."""
+    path = as_path(store, spec)
+    return f"{store}/runs/{find(store, spec)}.json" if path is None else path
+
+
+def as_path(store: str, spec: str) -> str | None:
+    """Return the file that a spec names; null for one that names a run of the store."""
+    if not spec or len(spec) > _LONGEST or not all(" " <= c != "\x7f" for c in spec):
+        raise _no_run(spec)
+    if spec.startswith("baseline:"):
+        name = spec.removeprefix("baseline:")
+        if not _is_name(name):
+            raise EvalprovError(f"not a baseline's name: {ids.shown(name)}", "letters, digits, dot, dash, _")
+        with open_store(store), _folder(f"{store}/baselines") as folder:
+            if not _plain(folder, f"{name}.json"):
+                raise EvalprovError(f"there is no baseline {name} in {folder.path}")
+        return f"{store}/baselines/{name}.json"
+    return spec if spec.endswith(".json") else None
+
+
+def read_file(path: str) -> Manifest:
+    """Return the record in a file that the user named; here a link is the user's own wish."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        return read_record(read_all(fd, LARGEST, path), path)
+    except FileNotFoundError:
+        raise EvalprovError(f"no such record: {path}", _FORMS) from None
+    except OSError as error:
+        raise EvalprovError(f"cannot read {path}: {error.strerror}") from None
+
+
+def read_record(data: bytes, path: str) -> Manifest:
+    """Return the record in these bytes of a file."""
+    try:
+        return decode(data)
+    except Newer as why:
+        raise EvalprovError(f"cannot read {path}: {why}", "upgrade evalprov to read it") from None
+    except Unreadable as why:
+        raise EvalprovError(f"{path} is not a record: {why}") from None
+
+
+def _latest(store: str, spec: str) -> str:
+    back = spec.removeprefix("latest").removeprefix("~") or "0"
+    if spec == "latest~" or not (back.isascii() and back.isdigit() and len(back) < 10):
+        raise _no_run(spec)
+    count, run_id = 0, ""
+    for run in islice(iterate(store, []), int(back) + 1):
+        count, run_id = count + 1, run["run_id"]
+    if count <= int(back):
+        there = f"there are {count}" if count else "there are none yet"
+        raise EvalprovError(f"no run {spec}: {there}", _LISTS)
+    return run_id
+
+
+def _by_beginning(store: str, spec: str) -> str:
+    prefix = _basic(spec)
+    if not 1 <= len(prefix) <= 23 or not set(prefix) <= set("0123456789TZ_"):
+        raise _no_run(spec)
+    with open_store(store), _folder(f"{store}/runs") as runs:
+        if ids.is_run_id(prefix) and _plain(runs, f"{prefix}.json"):
+            return prefix
+        names = (name.removesuffix(".json") for name in runs.names() if name.startswith(prefix))
+        found = sorted(filter(ids.is_run_id, names), key=ids.order, reverse=True)
+    if not found:
+        raise EvalprovError(f"no run {prefix}", _LISTS)
+    if len(found) > 1:
+        some = ", ".join(found[:_CANDIDATES_SHOWN])
+        more = f" and {len(found) - _CANDIDATES_SHOWN} more" if len(found) > _CANDIDATES_SHOWN else ""
+        raise EvalprovError(
+            f"{prefix} is the beginning of {len(found)} runs: {some}{more}", "write more of it"
+        )
+    return found[0]
+
+
+def _basic(spec: str) -> str:
+    """Return an id in its own spelling, from the extended one: 2026-09-20T14:30:00Z_2, or its beginning."""
+    return spec.replace("-", "").replace(":", "") if spec[4:5] == "-" else spec
+
+
+def _plain(folder: Folder, name: str) -> bool:
+    try:
+        return folder.size(name) is not None
+    except OSError as error:
+        raise EvalprovError(f"cannot read {folder.path}/{name}: {error.strerror}") from None
+
+
+def _folder(path: str) -> Folder:
+    try:
+        return Folder(path)
+    except FileNotFoundError:
+        raise EvalprovError(f"there is no folder {path}", _LISTS) from None
+    except OSError as error:
+        raise EvalprovError(f"cannot read {path}: {error.strerror}") from None
+
+
+def _is_name(name: str) -> bool:
+    stripped = name.replace(".", "").replace("-", "").replace("_", "")
+    return 0 < len(name) <= 100 and name[0].isalnum() and name.isascii() and stripped.isalnum()
+
+
+def _no_run(spec: str) -> EvalprovError:
+    return EvalprovError(f"not a run: {ids.shown(spec)}", _FORMS)

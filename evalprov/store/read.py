@@ -1,0 +1,58 @@
+"""The reading side: records, history and logs; nothing here writes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from evalprov.errors import EvalprovError
+from evalprov.store import ids
+from evalprov.store.decode import as_seen
+from evalprov.store.folder import Folder, read_all
+from evalprov.store.lines import History, history, iterate
+from evalprov.store.lookup import as_path, find, read_file, read_record
+
+if TYPE_CHECKING:
+    from evalprov.record.manifest import Manifest
+
+__all__ = ["History", "history", "iterate", "load", "log"]
+
+
+def load(store: str, spec: str) -> Manifest:
+    """Return the record that is meant; one that says running, by a process that is gone, is shown as lost."""
+    path = as_path(store, spec)
+    if path is not None:
+        return as_seen(read_file(path), lambda: read_file(path))
+    run_id = find(store, spec)
+    return as_seen(_of_run(store, run_id), lambda: _of_run(store, run_id))
+
+
+def log(store: str, name: str) -> bytes | None:
+    """Return a kept log, named as in the record (logs/RUN.out); null where it is not there."""
+    folder, _, file = name.partition("/")
+    run_id, _, which = file.partition(".")
+    if folder != "logs" or which not in ("out", "err") or not ids.is_run_id(run_id):
+        raise EvalprovError(f"not a log's name: {ids.shown(name)}")
+    try:
+        with Folder(f"{store}/logs") as logs:
+            return read_all(logs.open(file, os.O_RDONLY), sys.maxsize, f"{store}/{name}")
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise EvalprovError(f"cannot read {store}/{name}: {error.strerror}") from None
+
+
+def _of_run(store: str, run_id: str) -> Manifest:
+    path = f"{store}/runs/{run_id}.json"
+    try:
+        with Folder(f"{store}/runs") as runs:
+            data = runs.read(f"{run_id}.json")
+    except OSError as error:
+        raise EvalprovError(f"cannot read {path}: {error.strerror}") from None
+    if data is None:
+        raise EvalprovError(f"the record of run {run_id} is gone: {path}", "the history still has its line")
+    manifest = read_record(data, path)
+    if manifest["run_id"] != run_id:
+        raise EvalprovError(f"{path} is not what it is named for: it is the record of {manifest['run_id']}")
+    return manifest

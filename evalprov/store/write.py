@@ -1,0 +1,231 @@
+"""The writing side: a run's id is reserved, its record begun and finished, its blobs and logs kept."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import stat
+from contextlib import suppress
+from typing import TYPE_CHECKING, Literal
+
+from evalprov.errors import EvalprovError
+from evalprov.record.manifest import encode, history_line
+from evalprov.store import ids
+from evalprov.store.folder import Folder
+from evalprov.store.index import HISTORY, LOCK, append
+from evalprov.store.process import this_process
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from evalprov.record.manifest import Manifest
+
+CANNOT_START = 125
+SUBFOLDERS = ("runs", "logs", "patches", "objects", "active", "baselines")
+IGNORE = b"""\
+# Written by evalprov. Records stay on this machine; baselines are meant to be committed.
+*
+!/.gitignore
+!/baselines/
+!/baselines/**
+.tmp-*
+"""
+_NAMES_SHOWN = 3
+_HINTS = {
+    errno.ENOSPC: "free some space there, or keep the records elsewhere: evalprov run --store DIR",
+    errno.EDQUOT: "free some of your quota there, or keep the records elsewhere: evalprov run --store DIR",
+    errno.EROFS: "keep the records where you can write: evalprov run --store DIR",
+    errno.EACCES: "make it yours to write, or keep the records elsewhere: evalprov run --store DIR",
+    errno.EPERM: "make it yours to write, or keep the records elsewhere: evalprov run --store DIR",
+}
+_ELSEWHERE = "keep the records elsewhere: evalprov run --store DIR"
+
+
+class Store:
+    """The metrics/ folder, open for recording."""
+
+    __slots__ = ("_unsettled", "path")
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._unsettled: set[str] = set()  # folders with blobs whose names may be lost with the power
+
+    @classmethod
+    def open(cls, path: str) -> Store:
+        """Open the folder, made where it is not there yet, or say why nothing can be recorded in it."""
+        store = cls(os.path.abspath(path))
+        try:
+            store._make()
+            store._refuse_links()
+        except OSError as error:
+            raise store._refusal(error) from None
+        return store
+
+    def reserve(self, now: float, form: Callable[[str, str], Manifest]) -> Manifest:
+        """Find a free id for a run that starts now, and store the record that `form` makes of it."""
+        wanted = ids.stamp(now)
+        try:
+            with self._enter("active") as active, self._enter("runs") as runs:
+                number = 1
+                while True:
+                    run_id = wanted if number == 1 else f"{wanted}_{number}"
+                    number += 1
+                    if runs.size(f"{run_id}.json") is not None or active.size(run_id) is not None:
+                        continue
+                    manifest = self._signed(form(run_id, ids.timestamp(run_id)))
+                    if runs.claim(f"{run_id}.json", encode(manifest), (active, run_id)):
+                        return manifest
+        except OSError as error:
+            raise self._refusal(error) from None
+
+    def begin(self, manifest: Manifest) -> None:
+        """Replace the reserved record by one that says all that is known before launch, and make it last."""
+        try:
+            self._replace(self._signed(manifest))
+        except OSError as error:
+            raise self._refusal(error) from None
+
+    def finish(self, manifest: Manifest) -> list[str]:
+        """Complete the record and enter it in the history; return what went wrong, in words."""
+        run_id = manifest["run_id"]
+        try:
+            line = history_line(manifest)
+            problems = self._replace(manifest)
+        except (OSError, EvalprovError, ValueError, TypeError, RecursionError) as error:
+            left = "it is left as it stands on disk, and `evalprov doctor` puts it in order"
+            return [f"the record of {run_id} was not completed: {_words(error)}; {left}"]
+        try:
+            with Folder(self.path, follow=True) as root:
+                append(root, line)
+        except OSError as error:
+            left = "its record is whole, and `evalprov doctor` enters it"
+            return [*problems, f"run {run_id} was not entered in the history: {_words(error)}; {left}"]
+        try:
+            with self._enter("active") as active:
+                active.remove(run_id)
+        except OSError as error:
+            problems.append(f"a marker of run {run_id} could not be removed: {_words(error)}")
+        return problems
+
+    def put(self, name: str, data: bytes) -> None:
+        """Keep a blob under patches/ or objects/, by a name that its content gives; once is enough."""
+        where, _, file = name.partition("/")
+        if where not in ("patches", "objects") or not _is_blob_name(file):
+            raise EvalprovError(f"not a name for a stored file: {ids.shown(name)}", exit_code=CANNOT_START)
+        try:
+            with self._enter(where) as folder:
+                if folder.size(file) != len(data):
+                    folder.write(file, data, settle=False)
+                    self._unsettled.add(where)
+        except OSError as error:
+            raise self._refusal(error) from None
+
+    def open_log(self, run_id: str, which: Literal["out", "err"]) -> int:
+        """Open a new log of a run's output for writing; the caller closes the descriptor."""
+        try:
+            with self._enter("logs") as logs:
+                return logs.open(f"{ids.checked(run_id)}.{which}", os.O_RDWR | os.O_CREAT | os.O_EXCL)
+        except OSError as error:
+            raise self._refusal(error) from None
+
+    def _replace(self, manifest: Manifest) -> list[str]:
+        """Put the record in place of an unfinished one; return what is odd about that."""
+        run_id = ids.checked(manifest["run_id"])
+        for name in sorted(self._unsettled):
+            with self._enter(name) as folder:
+                folder.settle()
+        self._unsettled.clear()
+        with self._enter("runs") as runs:
+            before = runs.read(f"{run_id}.json")
+            status = None if before is None else _status(before)
+            # A run called lost while it was there is not: whoever said so could not see us.
+            if status not in (None, "running", "lost"):
+                raise EvalprovError(f"run {run_id} is finished already ({status})", exit_code=CANNOT_START)
+            runs.write(f"{run_id}.json", encode(manifest))
+        return (
+            []
+            if before is not None
+            else [f"the record of {run_id} was removed meanwhile; it is written anew"]
+        )
+
+    def _signed(self, manifest: Manifest) -> Manifest:
+        """Say in the record who is recording: readers judge by it whether the run is still going on."""
+        manifest["observed"]["process"] = this_process()
+        return manifest
+
+    def _enter(self, name: str) -> Folder:
+        """Open one of our folders, made anew if somebody cleaned up meanwhile."""
+        path = f"{self.path}/{name}"
+        try:
+            return Folder(path)
+        except FileNotFoundError:
+            self._make()
+            with Folder(self.path, follow=True) as root:
+                _make_folder(path)
+                root.settle()
+            return Folder(path)
+
+    def _make(self) -> None:
+        try:
+            os.makedirs(self.path, 0o755, exist_ok=True)
+        except FileExistsError:  # a file, or a link that leads nowhere
+            raise NotADirectoryError(errno.ENOTDIR, "not a folder", self.path) from None
+        with Folder(self.path, follow=True) as root:
+            if root.size(".gitignore") is None:
+                self._refuse_strangers(root)
+                root.write(".gitignore", IGNORE)
+
+    def _refuse_strangers(self, root: Folder) -> None:
+        """Take no folder that holds something else: our rules for git would hide it."""
+        names = sorted(name for name in root.names() if not name.startswith("."))
+        if names and not {*SUBFOLDERS, HISTORY}.intersection(names):
+            some = ", ".join(ids.shown(name) for name in names[:_NAMES_SHOWN])
+            raise EvalprovError(
+                f"{self.path} holds files that are not evalprov's ({some})", _ELSEWHERE, CANNOT_START
+            )
+
+    def _refuse_links(self) -> None:
+        for name in (*SUBFOLDERS, HISTORY, LOCK):
+            try:
+                mode = os.lstat(f"{self.path}/{name}").st_mode
+            except FileNotFoundError:
+                continue
+            wanted = stat.S_ISREG(mode) if name in (HISTORY, LOCK) else stat.S_ISDIR(mode)
+            if not wanted:
+                found = "is a symbolic link" if stat.S_ISLNK(mode) else "is in the way"
+                what = f"{self.path}/{name} {found}, and evalprov follows nothing out of its folder"
+                raise EvalprovError(what, "remove it, or link the whole folder instead", CANNOT_START)
+
+    def _refusal(self, error: OSError) -> EvalprovError:
+        if isinstance(error, NotADirectoryError):
+            return EvalprovError(f"{error.filename or self.path} is not a folder", _ELSEWHERE, CANNOT_START)
+        message = f"cannot record in {self.path}: {_words(error)}"
+        return EvalprovError(message, _HINTS.get(error.errno or 0, _ELSEWHERE), CANNOT_START)
+
+
+def _make_folder(path: str) -> None:
+    with suppress(FileExistsError):  # another run was quicker
+        os.mkdir(path, 0o755)
+
+
+def _is_blob_name(name: str) -> bool:
+    return 0 < len(name) <= 128 and name[0].isalnum() and name.isascii() and name.replace(".", "").isalnum()
+
+
+def _status(data: bytes) -> object:
+    """Return the status a record on disk has; null for one that was never written to its end."""
+    try:
+        record = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    return record.get("status") if isinstance(record, dict) else None
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, EvalprovError):
+        return error.message
+    if not isinstance(error, OSError):  # a value that no record can hold
+        return str(error)
+    words = error.strerror or str(error)
+    return f"{words}: {error.filename}" if error.filename else words

@@ -1,0 +1,54 @@
+"""How the tests run one collector: with real commands, and a scene made of what matters to the test."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from evalprov.capture.collector import Collector, Found, Scene
+from evalprov.capture.commands import Running, wait_any
+from evalprov.secrets import Scrubber
+from evalprov.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+
+def scene_of(
+    root: Path,
+    argv: Sequence[str] = ("true",),
+    *,
+    cwd: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+    config_paths: tuple[str, ...] = (),
+    **settings: Any,
+) -> Scene:
+    """Return a scene in which this command runs."""
+    environ = {"PATH": os.defpath} if environ is None else environ
+    return Scene(
+        argv=tuple(argv),
+        cwd=str(cwd or root),
+        root=str(root),
+        store=f"{root}/metrics",
+        environ=environ,
+        settings=Settings(str(root), **settings),
+        scrub=Scrubber(environ, settings.get("env_secret", ())),
+        config_paths=config_paths,
+    )
+
+
+def collected(collect: Collector, scene: Scene) -> Found:
+    """Run a collector to its end."""
+    steps = collect(scene)
+    try:
+        commands = next(steps)
+        while True:
+            running = [Running(command) for command in commands]
+            while waiting := [one for one in running if one.answer is None]:
+                wait_any(waiting)
+            commands = steps.send([one.answer for one in running if one.answer])
+    except StopIteration as stop:
+        found = stop.value
+        assert isinstance(found, Found)
+        return found

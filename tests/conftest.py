@@ -1,0 +1,120 @@
+"""What all tests share: a clean environment, throw-away projects, and the real command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+GIT_ENV = {
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_AUTHOR_NAME": "A",
+    "GIT_AUTHOR_EMAIL": "a@example.org",
+    "GIT_COMMITTER_NAME": "A",
+    "GIT_COMMITTER_EMAIL": "a@example.org",
+}
+# What would make a test depend on where it runs.
+FOREIGN = ("EVALPROV_", "GITHUB_", "GITLAB_", "CI_", "GIT_", "SLURM_", "KUBERNETES_", "VIRTUAL_ENV", "CONDA_")
+
+
+@pytest.fixture(autouse=True)
+def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name == "CI" or name.startswith(FOREIGN):
+            monkeypatch.delenv(name)
+    for name, value in GIT_ENV.items():
+        monkeypatch.setenv(name, value)
+
+
+class Project:
+    """A throw-away folder in which the real command line is run."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.mkdir(parents=True, exist_ok=True)
+
+    def write(self, name: str, text: str | bytes, mode: int | None = None) -> Path:
+        """Write a file of the project."""
+        file = self.path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(text if isinstance(text, bytes) else text.encode())
+        if mode is not None:
+            file.chmod(mode)
+        return file
+
+    def git(self, *words: str) -> str:
+        """Run git here."""
+        done = subprocess.run(["git", *words], cwd=self.path, check=True, capture_output=True, text=True)
+        return done.stdout.strip()
+
+    def commit_all(self) -> str:
+        """Make this a repository with all of it committed; return the commit."""
+        if not (self.path / ".git").exists():
+            self.git("init", "-q", "-b", "main")
+        self.git("add", "-A")
+        self.git("commit", "-qm", "all", "--allow-empty")
+        return self.git("rev-parse", "HEAD")
+
+    def evalprov(
+        self,
+        *words: str | bytes,
+        cwd: str | Path = ".",
+        env: Mapping[str, str] | None = None,
+        stdin: bytes | None = None,
+        timeout: float = 60,
+    ) -> subprocess.CompletedProcess[bytes]:
+        """Run the real command line to its end."""
+        return subprocess.run(
+            [sys.executable, "-m", "evalprov", *words],
+            cwd=self.path / cwd,
+            env={**os.environ, **(env or {})},
+            input=stdin,
+            stdin=subprocess.DEVNULL if stdin is None else None,
+            capture_output=True,
+            timeout=timeout,
+        )
+
+    def run(self, *command: str, options: tuple[str, ...] = (), **how: Any) -> subprocess.CompletedProcess[bytes]:
+        """Record a command."""
+        return self.evalprov("run", *options, "--", *command, **how)
+
+    def python(self, code: str, *, options: tuple[str, ...] = (), **how: Any) -> subprocess.CompletedProcess[bytes]:
+        """Record a Python program given as text."""
+        return self.run(sys.executable, "-c", code, options=options, **how)
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return every manifest, oldest first."""
+        files = sorted((self.path / "metrics" / "runs").glob("*.json"), key=lambda f: (len(f.name), f.name))
+        return [json.loads(file.read_text()) for file in files]
+
+    def record(self) -> dict[str, Any]:
+        """Return the only manifest there is."""
+        (only,) = self.records()
+        return only
+
+    def history(self) -> list[dict[str, Any]]:
+        """Return the history's lines."""
+        text = (self.path / "metrics" / "eval_history.jsonl").read_text()
+        return [json.loads(line) for line in text.splitlines()]
+
+    def stored(self) -> bytes:
+        """Return every byte under metrics/, names included."""
+        parts = []
+        for file in sorted((self.path / "metrics").rglob("*")):
+            parts.append(os.fsencode(file))
+            if file.is_file():
+                parts.append(file.read_bytes())
+        return b"\n".join(parts)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """An empty project."""
+    return Project(tmp_path / "project")

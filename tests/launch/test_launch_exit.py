@@ -1,0 +1,134 @@
+"""How the command's end is told: exit codes, signals, and what could not be started."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from launching import Launched, python
+
+from evalprov.errors import EvalprovError
+from evalprov.launch.program import start
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.mark.parametrize("code", [0, 1, 2, 7, 32, 64, 127, 254, 255])
+def test_the_exit_code_is_the_commands_own(tmp_path: Path, code: int) -> None:
+    """What the command exits with is what we exit with."""
+    launched = Launched(tmp_path, ["sh", "-c", f"exit {code}"])
+    assert launched.run().returncode == code
+    outcome = launched.outcome
+    assert (outcome["exit_code"], outcome["signal"], outcome["timed_out"]) == (code, None, False)
+    assert outcome["stopped_by"] is None
+    assert outcome["warnings"] == []
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGKILL", "SIGSEGV", "SIGINT"])
+def test_a_signals_end_is_told_the_shells_way(tmp_path: Path, name: str) -> None:
+    """A command ended by a signal gives 128 and its number, as in a shell, and the signal's name."""
+    number = signal.Signals[name]
+    script = ["sh", "-c", f"ulimit -c 0; kill -{number.value} $$"]
+    launched = Launched(tmp_path, script)
+    assert launched.run().returncode == 128 + number
+    assert launched.outcome["signal"] == name
+    assert launched.outcome["stopped_by"] is None
+
+
+def refused(name: str, path: str = "") -> EvalprovError:
+    """Return the refusal to start a program."""
+    environ = {"PATH": path} if path else dict(os.environ)
+    with pytest.raises(EvalprovError) as problem:
+        start((name,), environ, set(), [])
+    return problem.value
+
+
+def test_what_cannot_be_started_has_the_shells_codes(tmp_path: Path) -> None:
+    """Not found is 127; not executable, a folder, or without its interpreter is 126, as `env` has it."""
+    plain = tmp_path / "plain"
+    plain.write_text("#!/bin/sh\n")
+    orphan = tmp_path / "orphan"
+    orphan.write_text("#!/no/such/interpreter\n")
+    orphan.chmod(0o755)
+    binary = tmp_path / "binary"
+    binary.write_bytes(b"\0\1\2\3 no program of this machine")
+    binary.chmod(0o755)
+    dangling = tmp_path / "dangling"
+    dangling.symlink_to("nowhere")
+    wanted = {"no-such-command": 127, str(tmp_path / "absent"): 127, str(dangling): 127, "": 127}
+    wanted |= {str(plain): 126, str(tmp_path): 126, str(binary): 126, str(orphan): 126}
+    assert {name: refused(name).exit_code for name in wanted} == wanted
+    for name in ("no-such-command", str(plain), str(tmp_path)):
+        assert subprocess.run(["env", name], capture_output=True).returncode == wanted[name]
+
+
+def test_a_refusal_names_the_command_and_what_is_wrong(tmp_path: Path) -> None:
+    """The words say which file it is about."""
+    plain = tmp_path / "plain"
+    plain.write_text("echo\n")
+    assert refused("no-such-command").message == "no-such-command: command not found"
+    assert refused("plain", str(tmp_path)).message == f"{plain}: not executable"
+    assert refused(str(tmp_path)).message == f"{tmp_path}: is a folder"
+
+
+def test_the_search_goes_on_after_what_cannot_be_run(tmp_path: Path) -> None:
+    """The first program on PATH that can be run is run, past a file and a folder of its name that cannot."""
+    for name in ("file", "folder", "empty", "right"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "file" / "tool").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "folder" / "tool").mkdir()
+    (tmp_path / "right" / "tool").write_text("#!/bin/sh\nexit 5\n")
+    (tmp_path / "right" / "tool").chmod(0o755)
+    path = ":".join(str(tmp_path / name) for name in ("none", "empty", "file", "folder", "right"))
+    launched = Launched(tmp_path, ["tool"])
+    assert launched.run(env={**os.environ, "PATH": path}).returncode == 5
+
+
+def test_nothing_starts_and_no_signal_is_held_where_the_program_is_missing(tmp_path: Path) -> None:
+    """A failed start is an error with its exit code."""
+    launched = Launched(tmp_path, ["no-such-command"])
+    assert launched.run().returncode == 127
+    assert launched.outcome == {"message": "no-such-command: command not found", "exit_code": 127}
+
+
+def test_a_script_without_a_first_line_is_run_by_the_shell(tmp_path: Path) -> None:
+    """As execvp does, with its arguments."""
+    script = tmp_path / "script"
+    script.write_text('echo "$# $2"; exit 3\n')
+    script.chmod(0o755)
+    launched = Launched(tmp_path, [str(script), "a", "b c"])
+    done = launched.run()
+    assert (done.returncode, done.stdout) == (3, b"2 b c\n")
+
+
+def test_the_command_sees_the_words_as_written(tmp_path: Path) -> None:
+    """Its name for itself is the first word, not the file that was found; stray bytes pass unchanged."""
+    show = "cat /proc/$$/cmdline"
+    launched = Launched(tmp_path, ["sh", "-c", show, "a\udcff", ""])
+    assert launched.run().stdout == b"sh\0-c\0" + show.encode() + b"\0a\xff\0\0"
+
+
+def test_the_command_has_the_environment_it_was_given(tmp_path: Path) -> None:
+    """Nothing is added and nothing taken away on the way."""
+    plain = python("import os, sys; sys.stdout.write(repr(sorted(os.environb.items())))")
+    environ = {**os.environ, "STRAY": "\udcff", "EMPTY": ""}
+    bare = subprocess.run(plain, env=environ, capture_output=True, check=True).stdout
+    assert Launched(tmp_path, plain).run(env=environ).stdout == bare
+
+
+def test_a_parent_that_ignores_its_children_does_not_hide_the_end(tmp_path: Path) -> None:
+    """Where SIGCHLD is ignored, as under some daemons, the exit code is known all the same."""
+    launched = Launched(tmp_path, ["sh", "-c", "exit 9"])
+    ignore = (
+        "import os, signal, sys\n"
+        "signal.signal(signal.SIGCHLD, signal.SIG_IGN)\n"
+        "os.execv(sys.argv[1], sys.argv[1:])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", ignore, *launched.command], check=False)
+    assert done.returncode == 9
+    assert launched.outcome["exit_code"] == 9

@@ -1,0 +1,141 @@
+"""The log of a stream: bounded, scrubbed, and never in the way."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from evalprov.launch import BoundedLog
+from evalprov.secrets import Scrubber
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SECRET = b"kT9-wq7ZpLx42vN_mRs8Yb"
+MARKER = re.compile(rb"\[evalprov: (\d+) bytes left out here\]\n")
+CLEAN = Scrubber({})
+
+
+class Logged:
+    """A log in a file, fed and closed."""
+
+    def __init__(
+        self, path: Path, limit: int | None, pieces: list[bytes], scrubber: Scrubber = CLEAN
+    ) -> None:
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        self.log = BoundedLog(fd, scrubber, limit)
+        for piece in pieces:
+            self.log.feed(piece)
+        self.log.close()
+        os.close(fd)
+        self.text = path.read_bytes()
+
+
+def numbered(count: int) -> bytes:
+    """Return so many numbered lines of ten bytes."""
+    return b"".join(b"%09d\n" % n for n in range(count))
+
+
+def pieces(data: bytes, size: int) -> list[bytes]:
+    """Cut into pieces."""
+    return [data[at : at + size] for at in range(0, len(data), size)]
+
+
+@pytest.mark.parametrize("limit", [None, 1000])
+@pytest.mark.parametrize("size", [1, 7, 400, 100_000])
+def test_what_fits_is_kept_whole(tmp_path: Path, limit: int | None, size: int) -> None:
+    """Up to the limit, to the byte, nothing is left out, in whatever pieces it came."""
+    logged = Logged(tmp_path / "log", limit, pieces(numbered(100), size))
+    assert logged.text == numbered(100)
+    assert (logged.log.omitted, logged.log.problem) == (0, None)
+
+
+@pytest.mark.parametrize("size", [1, 7, 4096, 1 << 20])
+def test_what_does_not_fit_loses_its_middle(tmp_path: Path, size: int) -> None:
+    """The first and the last half of the limit are kept, and a line between them says how much is not."""
+    data = numbered(100_000)
+    logged = Logged(tmp_path / "log", 10_000, pieces(data, size))
+    marker = MARKER.search(logged.text)
+    assert marker
+    head, tail = logged.text[: marker.start()], logged.text[marker.end() :]
+    assert (head, tail) == (data[:5000], data[-5000:])
+    assert int(marker[1]) == logged.log.omitted == len(data) - 10_000
+
+
+def test_one_byte_too_many_is_one_byte_left_out(tmp_path: Path) -> None:
+    """The count is exact at the edge, and the marker begins a line of its own."""
+    logged = Logged(tmp_path / "log", 10, [b"abcdefghijk"])
+    assert logged.text == b"abcde\n[evalprov: 1 bytes left out here]\nghijk"
+
+
+def test_without_a_limit_everything_is_kept(tmp_path: Path) -> None:
+    """A full log is the stream."""
+    data = numbered(300_000)
+    assert Logged(tmp_path / "log", None, pieces(data, 65536)).text == data
+
+
+def test_the_head_is_on_disk_at_once(tmp_path: Path) -> None:
+    """A log that is never closed, as when we are killed, has its first lines."""
+    fd = os.open(tmp_path / "log", os.O_WRONLY | os.O_CREAT)
+    log = BoundedLog(fd, CLEAN, 1000)
+    log.feed(b"first line\n" * 40)
+    os.close(fd)
+    assert (tmp_path / "log").read_bytes().startswith(b"first line\n")
+
+
+def test_the_tail_is_known_whatever_the_log_keeps(tmp_path: Path) -> None:
+    """The last bytes can be asked for before and after the end, also of a log without room."""
+    data = numbered(50_000)
+    fd = os.open(tmp_path / "log", os.O_WRONLY | os.O_CREAT)
+    log = BoundedLog(fd, CLEAN, 0)
+    for piece in pieces(data, 1000):
+        log.feed(piece)
+    assert log.tail(4096) == data[-4096:]
+    log.close()
+    os.close(fd)
+    assert log.tail(4096) == data[-4096:]
+    assert log.omitted == len(data)
+    assert (tmp_path / "log").read_bytes() == b"[evalprov: 500000 bytes left out here]\n"
+
+
+def test_a_full_disk_stops_the_log_and_nothing_else() -> None:
+    """The log says what went wrong, goes on taking bytes, and still knows the end of the stream."""
+    fd = os.open("/dev/full", os.O_WRONLY)
+    log = BoundedLog(fd, CLEAN, 1000)
+    for piece in pieces(numbered(1000), 100):
+        log.feed(piece)
+    log.close()
+    log.close()
+    os.close(fd)
+    assert log.problem == "No space left on device"
+    assert log.tail(10) == b"000000999\n"
+
+
+def test_no_part_of_a_secret_is_written_wherever_it_stands(tmp_path: Path) -> None:
+    """Across pieces, across the end of the head, and across the beginning of the tail."""
+    scrubber = Scrubber({"MODEL_API_KEY": SECRET.decode()})
+    limit = 400
+    data = b"." * 2000
+    edges = [*range(160, 205), *range(1775, 1805), 0, 1978]
+    for at in edges:
+        stream = data[:at] + SECRET + data[at:]
+        for size in (1, 13, 5000):
+            logged = Logged(tmp_path / "log", limit, pieces(stream, size), scrubber)
+            shown = logged.text + logged.log.tail(300)
+            leaked = [SECRET[:n] for n in range(6, len(SECRET) + 1) if SECRET[:n] in shown]
+            leaked += [SECRET[-n:] for n in range(6, len(SECRET) + 1) if SECRET[-n:] in shown]
+            assert not leaked, (at, size)
+
+
+def test_a_full_log_is_scrubbed_across_pieces(tmp_path: Path) -> None:
+    """Where nothing is left out, a secret in two pieces is one secret."""
+    scrubber = Scrubber({"MODEL_API_KEY": SECRET.decode()})
+    for limit in (None, 1000):
+        stream = b"before " + SECRET + b" after\n"
+        logged = Logged(tmp_path / "log", limit, pieces(stream, 9), scrubber)
+        assert SECRET not in logged.text
+        assert logged.text.startswith(b"before ")
+        assert logged.text.endswith(b" after\n")

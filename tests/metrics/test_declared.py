@@ -1,0 +1,139 @@
+"""Reported facts in the record: they win over declared ones, and a contradiction shows both."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+
+from evalprov.metrics import Scanner, gather, merge_reported
+from evalprov.record.manifest import Manifest, blank
+
+
+def declared(**facts: Any) -> Manifest:
+    """Return a record with facts declared before the run."""
+    manifest: Any = blank("20260101T000000Z", "2026-01-01T00:00:00Z")
+    manifest.update(facts)
+    return manifest  # type: ignore[no-any-return]
+
+
+def merged(manifest: Manifest, **said: Any) -> Manifest:
+    """Put a report into the record."""
+    scanner = Scanner()
+    scanner.feed(json.dumps({"metrics": {"a": 1}, **said}).encode())
+    merge_reported(manifest, gather(scanner, None, None))
+    return manifest
+
+
+def test_the_record_gets_what_was_reported() -> None:
+    """Metrics, facts, source and how it went stand in the record, which keeps its types."""
+    manifest = merged(
+        declared(errors=[{"kind": "infra", "message": "first", "scenario": None, "stderr_tail": None}]),
+        errors=["second"],
+        artifacts=["https://example.org"],
+        observed_model={"system_fingerprint": "fp"},
+        config={"top_k": 5},
+    )
+    assert manifest["metric_summary"] == {"a": 1}
+    assert [error["message"] for error in manifest["errors"]] == ["first", "second"]
+    assert manifest["output"]["artifacts"] == [{"name": None, "url": "https://example.org"}]
+    assert manifest["output"]["metrics_source"] is not None
+    assert manifest["output"]["stdout"] is None
+    assert manifest["observed"]["model"] == {"system_fingerprint": "fp"}
+    assert manifest["config"]["files"] == {}
+    assert manifest["capture"]["metrics"]["status"] == "captured"
+    assert manifest["warnings"] == []
+    msgspec.convert(manifest, Manifest, strict=True)
+
+
+def test_no_metrics_are_recorded_with_the_reason() -> None:
+    """Null is told from empty, and the record says why."""
+    manifest = declared(warnings=["an earlier one"])
+    merge_reported(manifest, gather(Scanner(), None, None))
+    assert (manifest["metrics"], manifest["metric_summary"]) == (None, None)
+    assert manifest["capture"]["metrics"]["status"] == "absent"
+    assert manifest["capture"]["metrics"]["reason"] == "no line on stdout is a JSON object with metrics"
+    assert manifest["warnings"] == ["an earlier one"]
+
+
+def test_the_report_wins_and_the_contradiction_is_told() -> None:
+    """Whatever differs from what was declared is a warning that shows both; the rest merges in silence."""
+    manifest = merged(
+        declared(
+            model_config={"temperature": 0.0, "model": "m", "top_k": 1, "stop": ["a", "b"]},
+            prompt_versions={"plan": "v3", "refine": "v1"},
+            golden_version="v1",
+            agent={"name": "loop", "graph": {"hash": "1"}},
+            tools=[{"name": "search", "version": "1"}, "read"],
+        ),
+        model_config={"temperature": 0.7, "model": "m", "top_k": 1.0, "stop": ["b", "a"], "seed": 3},
+        prompt_versions={"plan": "v4"},
+        golden_version="v2",
+        agent={"graph": {"hash": "2"}},
+        tools=[{"name": "search", "version": "2"}],
+    )
+    assert manifest["model_config"] == {
+        "temperature": 0.7,
+        "model": "m",
+        "top_k": 1.0,
+        "stop": ["b", "a"],
+        "seed": 3,
+    }
+    assert manifest["prompt_versions"] == {"plan": "v4", "refine": "v1"}
+    assert manifest["golden_version"] == "v2"
+    assert manifest["tools"] == [{"name": "search", "version": "2"}]
+    assert sorted(manifest["warnings"]) == [
+        'agent.graph.hash was declared as "1", and the eval reports "2"',
+        'golden_version was declared as "v1", and the eval reports "v2"',
+        "model_config.temperature was declared as 0.0, and the eval reports 0.7",
+        'prompt_versions.plan was declared as "v3", and the eval reports "v4"',
+        'tools was declared as ["read", "search"], and the eval reports ["search"]',
+        'tools.search.version was declared as "1", and the eval reports "2"',
+    ]
+
+
+def test_another_model_served_than_declared_is_told() -> None:
+    """The served model stands beside the declared one, which stays."""
+    manifest = merged(
+        declared(model_config={"model": "big", "temperature": 0}), observed_model="big-2026-01-01"
+    )
+    assert manifest["model_config"] == {"model": "big", "temperature": 0}
+    assert manifest["warnings"] == [
+        'model_config.model was declared as "big", and what was served is "big-2026-01-01"'
+    ]
+    same = merged(
+        declared(model_config={"model_id": "big"}), observed_model={"id": "big", "system_fingerprint": "x"}
+    )
+    assert same["warnings"] == []
+
+
+def test_a_reported_config_is_held_against_the_config_files() -> None:
+    """A value that the program overrode does not pass for the one in the file."""
+    file = {
+        "sha256": "sha256:00",
+        "format": "yaml",
+        "bytes": 1,
+        "source": "command",
+        "values": {"a.b": 0.0, "c": 1},
+    }
+    manifest = declared(config={"files": {"eval.yaml": file}, "arguments": []})
+    merged(manifest, config={"a": {"b": 0.7}, "d": 2})
+    assert manifest["warnings"] == ["eval.yaml.a.b was declared as 0.0, and the eval reports 0.7"]
+
+
+def test_a_secret_is_in_no_contradiction() -> None:
+    """Two values of a secret-named key are not compared, let alone shown."""
+    manifest = merged(declared(model_config={"api_key": "[secret]"}), model_config={"api_key": "sk-abcdef"})
+    assert not any("sk-abcdef" in warning for warning in manifest["warnings"])
+    assert manifest["warnings"] == []
+
+
+def test_many_contradictions_stay_readable() -> None:
+    """The first are spelled out, the rest counted."""
+    manifest = merged(
+        declared(model_config={f"k{number}": 0 for number in range(50)}),
+        model_config={f"k{number}": 1 for number in range(50)},
+    )
+    assert len(manifest["warnings"]) == 21
+    assert manifest["warnings"][-1] == "30 further facts that the eval reports differ from the declared ones"

@@ -1,0 +1,107 @@
+"""The shape of the house: which room may import which, and what a run may load before it starts the command."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "evalprov"
+SHARED = {"record", "errors", "secrets", "settings", "render"}
+MAY_IMPORT = {
+    "record": set(),
+    "errors": set(),
+    "secrets": set(),
+    "settings": {"errors"},
+    "render": {"errors"},
+    "capture": {"record", "errors", "secrets", "settings"},
+    "launch": {"record", "errors", "secrets"},
+    "metrics": {"record", "errors", "secrets"},
+    "store": {"record", "errors", "secrets"},
+    "compare": {"record", "errors"},
+    "run": {"capture", "launch", "metrics", "store", "record", "errors", "secrets", "settings"},
+    "cli": {"run", "compare", "store", "render", "settings", "record", "errors", "secrets"},
+    "__main__": {"cli"},
+    "__init__": set(),
+}
+TOP_LEVEL = {"pyproject.toml", "README.md", "CHANGELOG.md", "Makefile", "evalprov", "tests", "fixtures"}
+
+
+def imports() -> list[tuple[str, str, str]]:
+    """Return (file, its room, the room it imports) for every import of ours."""
+    found = []
+    for file in PACKAGE.rglob("*.py"):
+        inside = file.relative_to(PACKAGE)
+        room = inside.parts[0].removesuffix(".py")
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "evalprov":
+                names = [node.module.split(".")[1]] if "." in node.module else [a.name for a in node.names]
+                found += [(str(inside), room, name) for name in names if (PACKAGE / name).exists() or (PACKAGE / f"{name}.py").exists()]
+            if isinstance(node, ast.Import):
+                found += [(str(inside), room, a.name.split(".")[1]) for a in node.names if a.name.startswith("evalprov.")]
+    return found
+
+
+def test_imports_run_one_way() -> None:
+    """Every import of ours goes the way the plan of the house says."""
+    wrong = [(file, other) for file, room, other in imports() if other != room and other not in MAY_IMPORT[room]]
+    assert not wrong
+    assert len(imports()) > 40
+
+
+def test_only_the_printer_knows_rich_and_only_the_command_line_knows_typer() -> None:
+    """No other room formats or parses for a person."""
+    for file in PACKAGE.rglob("*.py"):
+        text = file.read_text()
+        if file.name != "render.py":
+            assert "import rich" not in text, file
+            assert "from rich" not in text, file
+        if file.parent.name != "cli":
+            assert "typer" not in text, file
+
+
+def test_the_top_level_holds_the_agreed_names_only() -> None:
+    """Nothing else is tracked at the top, dotfiles aside."""
+    top = PACKAGE.parent
+    done = subprocess.run(["git", "ls-files"], cwd=top, capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip("not a checkout")
+    names = {line.split("/")[0] for line in done.stdout.splitlines()}
+    assert {name for name in names if not name.startswith(".")} == TOP_LEVEL
+
+
+# What `evalprov run` may load before the command starts: the interpreter's own start-up aside, no more than this.
+BEFORE_LAUNCH = {
+    "__future__", "_bisect", "_blake2", "_ctypes", "_hashlib", "_json", "_locale", "_opcode", "_posixsubprocess", "_random",
+    "_sre", "_struct", "_typing", "binascii", "bisect", "collections", "contextlib", "copyreg", "ctypes", "enum", "errno",
+    "fcntl", "fnmatch", "functools", "glob", "grp", "hashlib", "json", "keyword", "math", "operator", "pwd", "re",
+    "reprlib", "resource", "select", "signal", "struct", "termios", "types", "typing", "warnings", "evalprov",
+}
+
+
+def test_start_up_is_lean(tmp_path: Path) -> None:
+    """Before the command starts, `run` loads nothing outside a short list."""
+    probe = (
+        "import sys, json, os\n"
+        "before = set(sys.modules)\n"
+        "spawn = os.posix_spawn\n"
+        "def seen(path, argv, *rest, **more):\n"
+        "    if list(argv)[-1:] == ['the-child']:\n"
+        "        print(json.dumps(sorted(set(sys.modules) - before)))\n"
+        "        sys.stdout.flush()\n"
+        "    return spawn(path, argv, *rest, **more)\n"
+        "os.posix_spawn = seen\n"
+        "from evalprov.cli import main\n"
+        "sys.exit(main(['run', '--', 'true', 'the-child']))\n"
+    )
+    for folder in (tmp_path / "plain", tmp_path / "repository"):
+        folder.mkdir()
+        if folder.name == "repository":
+            subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
+        done = subprocess.run([sys.executable, "-c", probe], cwd=folder, capture_output=True, text=True, check=True)
+        loaded = {name.split(".")[0] for name in json.loads(done.stdout.splitlines()[0])}
+        assert loaded <= BEFORE_LAUNCH, sorted(loaded - BEFORE_LAUNCH)
