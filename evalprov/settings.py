@@ -53,6 +53,12 @@ class Required(NamedTuple):
     shape: Any
 
 
+class AtLeast(NamedTuple):
+    """A whole number from a bound on."""
+
+    bound: int
+
+
 NUMBER = AnyOf((int, float), "a number")
 STRINGS = (str,)
 _VERSIONED = AnyOf((str, {"path": Required(str), "version": str}), 'a path, or {path = "...", version = "..."}')
@@ -62,7 +68,7 @@ SHAPE: dict[str, Any] = {
     "scenario": str,
     "golden_version": str,
     "store": str,
-    "log": {"mode": Choice(("bounded", "full", "off")), "bytes": int},
+    "log": {"mode": Choice(("bounded", "full", "off")), "bytes": AtLeast(0)},
     "model": {
         "provider": str,
         "model": str,
@@ -241,6 +247,10 @@ def _check(value: object, shape: Any, keys: tuple[str, ...], place: _Place) -> N
     elif isinstance(shape, Choice):
         if value not in shape.words:
             raise place.fail(keys, f"must be one of {', '.join(shape.words)}, not {value!r}")
+    elif isinstance(shape, AtLeast):
+        _check(value, int, keys, place)
+        if isinstance(value, int) and value < shape.bound:
+            raise place.fail(keys, f"must be at least {shape.bound}, not {value}")
     elif isinstance(shape, AnyOf):
         if isinstance(value, dict) and (tables := [s for s in shape.shapes if isinstance(s, dict)]):
             _check_table(value, tables[0], keys, place)

@@ -196,10 +196,7 @@ class Relay:
     def _move(self, stream: Stream) -> bool:
         """Pass on what is there; say whether there may be more without anything to notice."""
         # As much as could be there when this stream's turn came: what the other one has is younger.
-        for _ in range(PIPE_SIZE // CHUNK):
-            if not self._move_some(stream):
-                return False
-        return True
+        return all(self._move_some(stream) for _ in range(PIPE_SIZE // CHUNK))
 
     def _move_some(self, stream: Stream) -> bool:
         if stream.source < 0:

@@ -18,7 +18,7 @@ _WORD = r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+"
 _COMPOUNDS = (
     *("password", "passwords", "passwd", "passphrase", "passcode", "apikey", "apikeys", "apitoken"),
     *("accesskey", "accesstoken", "authtoken", "refreshtoken", "secretkey", "privatekey", "signingkey"),
-    *("encryptionkey", "clientsecret"),
+    *("encryptionkey", "clientsecret", "sshpass"),
 )
 _ALWAYS = frozenset(
     "secret secrets credential credentials cred creds cookie cookies bearer authorization dsn".split()
@@ -56,18 +56,22 @@ _PUBLIC_KEY = frozenset(
 )
 _COUNTING = frozenset("avg cost count limit max mean min ms n num number per price sum total".split())
 _OF_TEXT = frozenset(
-    """action added assistant audio begin best bi blank bob boi bos boseq bot_start class cls context control current
-    decoder delimiter dummy dynamic each end eob eod eoi eom eos eot eoseq extra fill filler first forced generated
-    hidden id im image infill init input instruct instruction invalid label language last logit mask middle model new
-    next newline no nospeech observation output pad patch placeholder prefix prev previous prompt query reserved
-    response sample sep separator single space special speech start step stop stream style suffix system tag target
-    task text think thinking timestamp tool top trigger turn unexpected unk unknown user video vision visual vocab
+    """assistant audio begin best blank boi bos boseq cls decoder delimiter dummy each end eob eod eoi eom eos eot eoseq
+    fill filler first forced generated hidden im image infill init instruct label language last logit mask middle newline
+    next nospeech output pad patch placeholder prefix prev previous prompt reserved sample sep separator space special
+    speech start step stop suffix text think thinking timestamp turn unexpected unk unknown video vision visual vocab
     word""".split()
 )
-_FLAGS = frozenset("allow disable enable enabled has is needs no pre require required skip use with without".split())
-_NOT_PASS = frozenset("all by first forward full last max min multi n no num one second single test tests two".split())
+_FLAGS = frozenset(
+    "allow disable enable enabled has is needs no pre require required skip use with without".split()
+)
+_NOT_PASS = frozenset(
+    "all by first forward full last max min multi n no num one second single test tests two".split()
+)
 # What may follow the noun without changing what it is.
-_SUFFIXES = frozenset("b64 backup base64 current dev new old plain prod production staging test value".split())
+_SUFFIXES = frozenset(
+    "b64 backup base64 current dev new old plain prod production staging test value".split()
+)
 # What turns a secret's name into the name of something about it.
 _ABOUT = frozenset(
     """age algorithm arn attempts backend budget class count dir domain duration enabled endpoint env expires expiry
@@ -153,11 +157,11 @@ def is_secret_variable(name: str) -> bool:
     Judged more widely than a key: NAME_KEY, NAME_TOKEN, NAME_PASS and NAME_PAT of any NAME that is_secret_name
     does not rule out, and a sure secret followed by words that are not about it (OPENAI_API_KEY_EU).
     """
+    if judge(name) == SURE:
+        return True
     parts = words(name)
     if judge(name) == PERHAPS:
         return len(parts) > 1
-    if judge(name) == SURE:
-        return True
     return any(
         "".join(parts[:end]).endswith(_COMPOUNDS) and not _ABOUT.intersection(parts[end:])
         for end in range(1, len(parts))

@@ -10,12 +10,17 @@ from evalprov.secrets.values import is_reference
 
 Spans = list[tuple[int, int]]
 
-# Where a word may begin: after no letter or digit, or after an escape (\n, \u0022, %20) or a colour code, whose last
-# character would pass for one.
-START = (
-    rb"(?:(?<![A-Za-z0-9])|(?<=\\[nrtbf])|(?<=%[0-9A-Fa-f]{2})|(?<=\\u[0-9A-Fa-f]{4})|(?<=\\x[0-9A-Fa-f]{2})"
-    rb"|(?<=[0-9;\[]m))"
-)
+# A word may begin after an escape (\n, \u0022, %20) or a colour code, whose last character would pass for one of it.
+_ESCAPES = (
+    rb"\\[nrtbf]", rb"%[0-9A-Fa-f]{2}", rb"\\u[0-9A-Fa-f]{4}", rb"\\x[0-9A-Fa-f]{2}",
+    rb"\x1b\[[0-9]?m", rb"\x1b\[[0-9]{2}m", rb"\x1b\[[0-9];[0-9]{2}m",
+)  # fmt: skip
+
+
+def begin(literal: bytes, word: bytes = rb"[A-Za-z0-9]") -> bytes:
+    """Return a pattern for a literal at the beginning of a word; the literal comes first so that it is searched fast."""
+    after = b"|".join(b"(?<=" + escape + literal + b")" for escape in _ESCAPES)
+    return literal + b"(?:(?<!" + word + literal + b")|" + after + b")"
 
 
 class Shape(NamedTuple):
@@ -26,29 +31,28 @@ class Shape(NamedTuple):
 
 
 SHAPES = (
-    Shape((b"sk-",), rb"sk-(?:ant|proj|svcacct|admin|or-v1)-[\w-]{10,}"),
+    Shape((b"sk-",), begin(b"sk-") + rb"(?:ant|proj|svcacct|admin|or-v1)-[\w-]{10,}"),
     Shape(
         (b"sk-",),
-        b"sk-(?<="
-        + b"sk-)(?:(?<![A-Za-z0-9]sk-)|(?<=\\\\[nrtbf]sk-)|(?<=%[0-9A-Fa-f]{2}sk-)|(?<=[0-9;\\[]msk-))"
+        begin(b"sk-")
         + rb"(?:[a-z0-9]{1,12}-){0,3}(?:(?=[A-Za-z_]{0,60}[0-9])(?=[0-9_]{0,60}[A-Za-z])[A-Za-z0-9_]{12,}"
         + rb"|[A-Za-z0-9]{32,})[\w-]*",
     ),
     Shape((b"ghp_", b"gho_", b"ghu_", b"ghs_", b"ghr_"), rb"gh[pousr]_[A-Za-z0-9]{16,}"),
     Shape((b"github_pat_",), rb"github_pat_[A-Za-z0-9_]{16,}"),
     Shape((b"glpat-",), rb"glpat-[\w-]{16,}"),
-    Shape((b"AKIA", b"ASIA"), START + rb"(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9])"),
-    Shape((b"hf_",), START + rb"hf_(?:(?=[a-z]*[0-9A-Z])[A-Za-z0-9]{16,}|[a-z]{30,})"),
+    Shape((b"AKIA", b"ASIA"), begin(rb"A[KS]IA") + rb"[A-Z0-9]{16}(?![A-Za-z0-9])"),
+    Shape((b"hf_",), begin(b"hf_") + rb"(?:(?=[a-z]*[0-9A-Z])[A-Za-z0-9]{16,}|[a-z]{30,})"),
     Shape((b"xox",), rb"xox[abeoprs]-[A-Za-z0-9-]{10,}"),
     Shape((b"hooks.slack.com/",), rb"hooks\.slack\.com/(?:services|workflows|triggers)/([\w/+-]{8,})"),
-    Shape((b"AIza",), START + rb"AIza[\w-]{35}(?![\w-])"),
+    Shape((b"AIza",), begin(b"AIza") + rb"[\w-]{35}(?![\w-])"),
     Shape((b"ya29.",), rb"ya29\.[\w-]{16,}"),
-    Shape((b"k_live_", b"k_test_"), START + rb"[sr]k_(?:live|test)_[A-Za-z0-9]{10,}"),
+    Shape((b"k_live_", b"k_test_"), begin(rb"[sr]k_(?:live|test)_") + rb"[A-Za-z0-9]{10,}"),
     Shape((b"SG.",), rb"SG\.[\w-]{16,}\.[\w-]{16,}"),
-    Shape((b"npm_",), START + rb"npm_[A-Za-z0-9]{30,}"),
+    Shape((b"npm_",), begin(b"npm_") + rb"[A-Za-z0-9]{30,}"),
     Shape((b"pypi-AgE",), rb"pypi-AgE[\w-]{16,}"),
     # The left side may not be of the same alphabet: otherwise a long run of eyJ-eyJ- is tried from every one.
-    Shape((b"eyJ",), rb"(?:(?<![\w-])|(?<=\\[nrt])|(?<=%20)|(?<=%3[Dd]))eyJ[\w-]{5,}+(?:\.[\w-]{5,}+){2,4}"),
+    Shape((b"eyJ",), begin(b"eyJ", rb"[\w-]") + rb"[\w-]{5,}+(?:\.[\w-]{5,}+){2,4}"),
     Shape((b"earer ",), rb"[Bb]earer[ ]+((?=[A-Za-z._~+/-]*[0-9])[\w.~+/-]{16,}=*)"),
     # A private key in base64, as a kubeconfig or a Kubernetes secret has it.
     Shape(
@@ -56,7 +60,9 @@ SHAPES = (
         rb"LS0tLS1CRUdJTiB(?:QUklWQVRF|SU0EgUFJJVkFURSB|FQyBQUklWQVRF|PUEVOU1NI|FTkNSWVBURUQg)[A-Za-z0-9+/=]{16,}",
     ),
 )
-_TOKEN_PREFIX = rb"(?:gh[pousr]_|github_pat_|glpat-|hf_|sk[-_]|rk_|xox[abeoprs]-|npm_|pypi-|AKIA|ASIA|AIza|eyJ)"
+_TOKEN_PREFIX = (
+    rb"(?:gh[pousr]_|github_pat_|glpat-|hf_|sk[-_]|rk_|xox[abeoprs]-|npm_|pypi-|AKIA|ASIA|AIza|eyJ)"
+)
 
 
 @cache

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from functools import cache
 
+PLACEHOLDER = "[secret]"
+MARK = PLACEHOLDER.encode()
+
 _PLAIN = frozenset(b"true false yes no on off none null nil undefined".split())
 # An environment value like these says that there is no secret; blinding the word everywhere would only do harm.
 _NO_VALUE = _PLAIN | frozenset(
@@ -17,7 +20,7 @@ _TYPES = frozenset(b"str string bytes int float bool any object Optional SecretS
 @cache
 def _reference() -> re.Pattern[bytes]:
     return re.compile(
-        rb"""(?:\w+[ ]+)?                             # a scheme: Bearer ${TOKEN}
+        rb"""(?:(?:[Bb]earer|[Bb]asic|[Tt]oken|[Aa]pi-?[Kk]ey)[ ]+)?
         (?: \$\{[\w.:]+\} | \$\([^)]*\) | \$[A-Z_][A-Z0-9_]* | %[A-Za-z_]\w*% | \$?\{\{.*\}\} | \{\w*\}
           | (?:env|ENV|vault|op|ssm|keyring|file):[\w./:@-]+ | <[\w .:-]+>
           | (?:os\.(?:environ|getenv)|process\.env|System\.getenv|ENV|getenv)\b[\w.\[\]()'",\ -]* )""",
@@ -27,7 +30,7 @@ def _reference() -> re.Pattern[bytes]:
 
 def is_reference(value: bytes) -> bool:
     """Say whether a value only says where the secret is: ${OPENAI_API_KEY}, env:TOKEN, os.environ["X"]."""
-    return value[:1] in b"$%{eEvoskfP<SgBbT" and _reference().fullmatch(value) is not None
+    return _reference().fullmatch(value) is not None
 
 
 def starts_reference(text: bytes, at: int) -> bool:

@@ -24,9 +24,8 @@ if TYPE_CHECKING:
 CANNOT_START = 125
 SUBFOLDERS = ("runs", "logs", "patches", "objects", "active", "baselines")
 IGNORE = b"""\
-# Written by evalprov. Records stay on this machine; baselines are meant to be committed.
+# Written by evalprov. Records stay on this machine, this file too; baselines are meant to be committed.
 *
-!/.gitignore
 !/baselines/
 !/baselines/**
 .tmp-*

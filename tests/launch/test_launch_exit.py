@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from launching import Launched, python
+from launching import PATIENCE, Launched, python
 
 from evalprov.errors import EvalprovError
 from evalprov.launch.program import start
@@ -129,6 +129,6 @@ def test_a_parent_that_ignores_its_children_does_not_hide_the_end(tmp_path: Path
         "signal.signal(signal.SIGCHLD, signal.SIG_IGN)\n"
         "os.execv(sys.argv[1], sys.argv[1:])\n"
     )
-    done = subprocess.run([sys.executable, "-c", ignore, *launched.command], check=False)
+    done = subprocess.run([sys.executable, "-c", ignore, *launched.command], timeout=PATIENCE, check=False)
     assert done.returncode == 9
     assert launched.outcome["exit_code"] == 9

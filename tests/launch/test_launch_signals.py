@@ -93,6 +93,7 @@ def test_a_signal_to_us_and_to_the_group_in_one_moment_counts_once(counter: Coun
     process = counter.launched.start(start_new_session=True)
     ours, _ = counter.ready()
     os.kill(ours, signal.SIGTERM)
+    time.sleep(0.003)
     os.killpg(ours, signal.SIGTERM)
     time.sleep(0.1)
     assert counter.counted() == {"SIGTERM": 1}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import os
+import signal
 from typing import TYPE_CHECKING
 
-from launching import Launched, Terminal, python
+from launching import Launched, Terminal, python, state_of, until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,11 +38,12 @@ RICH = python(
 )
 RESIZED = python(
     "import os, signal, sys, time\n"
-    "sizes = []\n"
-    "signal.signal(signal.SIGWINCH, lambda *_: sizes.append(tuple(os.get_terminal_size(1))))\n"
-    "print('ready', flush=True)\n"
+    "def note(*_):\n"
+    "    with open(sys.argv[1], 'a') as file:\n"
+    "        file.write(f'{tuple(os.get_terminal_size(1))} {tuple(os.get_terminal_size(2))}\\n')\n"
+    "signal.signal(signal.SIGWINCH, note)\n"
+    "print(os.getppid(), 'ready', flush=True)\n"
     "sys.stdin.readline()\n"
-    "print('sizes', sizes[-1], tuple(os.get_terminal_size(2)), len(sizes) < 5)\n"
 )
 
 
@@ -98,14 +99,21 @@ def test_the_recorded_bytes_are_the_commands_own(tmp_path: Path) -> None:
 
 
 def test_the_window_size_is_followed(tmp_path: Path) -> None:
-    """After SIGWINCH the command finds the new size, and is not signalled without end."""
-    terminal = Terminal(Launched(tmp_path, RESIZED).command)
+    """A command that looked before we could follow is told again; and is not told without end."""
+    sizes = tmp_path / "sizes"
+    terminal = Terminal(Launched(tmp_path, [*RESIZED, str(sizes)]).command)
     terminal.wait_for(b"ready")
+    ours = int(terminal.seen.split()[0])
+    os.kill(ours, signal.SIGSTOP)
+    until(lambda: state_of(ours) == "T")
     terminal.resize(30, 101)
-    wait = subprocess.run([sys.executable, "-c", "import time; time.sleep(0.3)"], check=True)
-    assert wait.returncode == 0
+    until(sizes.exists)
+    os.kill(ours, signal.SIGCONT)
+    until(lambda: sizes.read_text().endswith("(101, 30) (101, 30)\n"))
     terminal.type(b"\n")
-    assert b"sizes (101, 30) (101, 30) True" in terminal.finish()
+    terminal.finish()
+    assert sizes.read_text().splitlines()[0] == "(80, 24) (80, 24)"
+    assert len(sizes.read_text().splitlines()) < 5
 
 
 def test_keys_reach_the_command(tmp_path: Path) -> None:

@@ -1,0 +1,196 @@
+"""The secrets of the environment, in every form in which they turn up elsewhere."""
+
+from __future__ import annotations
+
+import binascii
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
+
+from evalprov.secrets.names import is_secret_variable, judge
+from evalprov.secrets.shapes import Spans, url_passwords
+from evalprov.secrets.values import is_no_value, is_path
+
+EVERYWHERE = 8  # characters from which on a value is replaced wherever it stands
+WHOLE_WORD = 4  # from which on it is replaced as a whole word
+
+_BASE64 = rb"[A-Za-z0-9+/_-]"
+_HTML = {'"': b"&quot;", "&": b"&amp;", "<": b"&lt;", ">": b"&gt;", "'": b"&#39;"}
+
+
+def secret_values(environ: Mapping[str, str], is_extra: Callable[[str], bool]) -> set[str]:
+    """Return the values of the environment that are secrets: by their name, or standing in a URL as its password."""
+    found: set[str] = set()
+    for name, value in environ.items():
+        if is_extra(name) or (is_secret_variable(name) and not _harmless(name, value)):
+            found.add(value.strip())
+            scheme, _, rest = value.strip().partition(" ")
+            if scheme.lower() in {"bearer", "basic", "token"}:
+                found.add(rest.strip())
+        elif "@" in value:
+            found.update(os.fsdecode(secret) for secret in url_passwords(_raw(value)))
+    return found
+
+
+def _harmless(name: str, value: str) -> bool:
+    """Say whether a variable with a secret's name holds none: a word like `true`, a path, a count."""
+    if is_no_value(value.strip()):
+        return True
+    if value[:1] in {"/", "~", "."} and (os.path.exists(value) or is_path(_raw(value))):
+        return len(value) < 256
+    return judge(name) != 2 and value.isdigit() and len(value) < EVERYWHERE
+
+
+def _raw(value: str) -> bytes:
+    """Return the bytes the environment holds."""
+    try:
+        return value.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return value.encode("utf-8", "surrogatepass")
+
+
+class _Literal(NamedTuple):
+    """Bytes to look for; in base64 also whether a neighbour holds some bits of the secret."""
+
+    text: bytes
+    left: int = 0
+    right: int = 0
+
+
+class _Pattern:
+    """A value with characters that are written in several ways; compiled when its plainest part turns up."""
+
+    def __init__(self, anchor: bytes, source: bytes) -> None:
+        self.anchor = anchor
+        self._source = source
+        self._compiled: re.Pattern[bytes] | None = None
+
+    def find(self, text: bytes, spans: Spans) -> None:
+        """Add where the value stands, however it is escaped."""
+        if self.anchor in text:
+            self._compiled = self._compiled or re.compile(self._source)
+            spans.extend(found.span() for found in self._compiled.finditer(text))
+
+
+class Needles:
+    """All forms of the given values: plain, base64, URL-encoded, JSON- and shell-escaped; several lines as well."""
+
+    def __init__(self, values: Iterable[str]) -> None:
+        self.literals: list[_Literal] = []
+        self.patterns: list[_Pattern] = []
+        self.blocks: list[list[bytes]] = []  # values of several lines
+        self.longest = 0
+        for value in sorted(values, key=len, reverse=True):
+            if len(value) >= WHOLE_WORD:
+                self._add(value, _raw(value))
+
+    def _add(self, value: str, raw: bytes) -> None:
+        self.longest = max(self.longest, len(raw))
+        # Bytes that are no UTF-8 come out of text() in another spelling.
+        spellings = {raw, value.encode("utf-8", "surrogatepass")}
+        if len(value) < EVERYWHERE:
+            self._add_word(value, raw)
+        elif len(spellings) > 1:
+            self.literals += map(_Literal, spellings)
+        elif re.fullmatch(rb"[A-Za-z0-9_.~-]+", raw):
+            self.literals.append(_Literal(raw))
+        else:
+            self.patterns.append(_Pattern(_anchor(raw), _flexible(value)))
+        if len(value) >= EVERYWHERE:
+            self.literals += _in_base64(raw)
+        if b"\n" in raw:
+            self.blocks.append([line.strip(b" \t\r") for line in raw.split(b"\n")])
+        for width in (64, 76):
+            encoded = binascii.b2a_base64(raw, newline=False)[: len(raw) // 3 * 4]
+            if len(encoded) > width:
+                lines = [encoded[at : at + width] for at in range(0, len(encoded), width)]
+                self.blocks.append(lines)
+
+    def _add_word(self, value: str, raw: bytes) -> None:
+        encoded = binascii.b2a_base64(raw, newline=False).rstrip(b"=")
+        start, end = rb"(?:(?<!\w)|(?<=\\[nrt]))", rb"(?!\w)"
+        self.patterns.append(_Pattern(_anchor(raw), start + b"(?:" + _flexible(value) + b")" + end))
+        self.patterns.append(_Pattern(encoded, rb"(?<![\w+/])" + re.escape(encoded) + rb"(?![\w+/])=*"))
+
+    def find(self, text: bytes, spans: Spans) -> None:
+        """Add where a value stands in a text."""
+        for literal in self.literals:
+            if literal.text in text:
+                _find_all(literal, text, spans)
+        for pattern in self.patterns:
+            pattern.find(text, spans)
+
+
+def _find_all(literal: _Literal, text: bytes, spans: Spans) -> None:
+    at = text.find(literal.text)
+    while at >= 0:
+        start, end = at, at + len(literal.text)
+        if literal.left and re.match(_BASE64, text[start - 1 : start]):
+            start -= 1
+        if literal.right and (more := re.compile(_BASE64 + b"=*").match(text, end)):
+            end = more.end()
+        spans.append((start, end))
+        at = text.find(literal.text, at + 1)
+
+
+def _anchor(raw: bytes) -> bytes:
+    """Return the longest part of a value that is written in one way only."""
+    return max(re.findall(rb"[A-Za-z0-9]+", raw), key=len, default=b"")
+
+
+def _in_base64(raw: bytes) -> list[_Literal]:
+    """Return what a value looks like inside a longer base64 text, whatever comes before and after it."""
+    found: dict[bytes, _Literal] = {}
+    for shift, lead in ((0, 0), (1, 2), (2, 3)):
+        length = shift + len(raw)
+        encoded = binascii.b2a_base64(bytes(shift) + raw, newline=False)
+        core = encoded[lead : len(encoded) // 4 * 4 - (0, 3, 2)[length % 3]]
+        for form in _base64_spellings(core):
+            found[form] = _Literal(form, int(shift > 0), int(length % 3 > 0))
+    return list(found.values())
+
+
+def _base64_spellings(core: bytes) -> set[bytes]:
+    upper = core.replace(b"+", b"%2B").replace(b"/", b"%2F")
+    lower = core.replace(b"+", b"%2b").replace(b"/", b"%2f")
+    return {core, core.translate(bytes.maketrans(b"+/", b"-_")), core.replace(b"/", rb"\/"), upper, lower}
+
+
+def _flexible(value: str) -> bytes:
+    """Return a pattern for a value as it is, URL-encoded, and escaped for JSON, Python, HTML or a shell."""
+    parts: list[bytes] = []
+    for run in re.findall(r"[A-Za-z0-9]+|\\+|\r?\n|.", value, re.DOTALL):
+        if run[0] == "\\":
+            parts.append(_backslashes(len(run)))
+        elif run in {"\n", "\r\n"}:
+            parts.append(rb"(?:\\{1,15}+n|(?:\\{1,15}+r)\\{1,15}+n|(?:%0[Dd])?%0[Aa]|\\+u000[aA]| )")
+        else:
+            parts.append(run.encode() if run.isalnum() and run.isascii() else _special(run))
+    return b"".join(parts)
+
+
+def _backslashes(count: int) -> bytes:
+    return rb"(?:\\{%d,%d}+|(?i:%%5C|\\+u005c){%d})" % (count, 16 * count, count)
+
+
+def _special(char: str) -> bytes:
+    raw = _raw(char)
+    plain = re.escape(raw)
+    ways = [plain, b"(?i:" + b"".join(b"%%%02x" % byte for byte in raw) + b")"]
+    ways.append(b"(?i:" + b"".join(rb"\\+x%02x" % byte for byte in raw) + b")")
+    units = char.encode("utf-16-be", "surrogatepass")
+    ways.append(
+        b"(?i:"
+        + b"".join(rb"\\+u%02x%02x" % (units[i], units[i + 1]) for i in range(0, len(units), 2))
+        + b")"
+    )
+    if char.isascii():
+        ways.append(rb"\\{1,15}+" + {"\t": b"t", "\r": b"r"}.get(char, plain))
+    if char == " ":
+        ways.append(rb"\+")
+    if char == "'":
+        ways += [rb"'\\''", rb"'\"'\"'", b"&#x27;"]
+    if char in _HTML:
+        ways.append(_HTML[char])
+    return b"(?:" + b"|".join(ways) + b")"

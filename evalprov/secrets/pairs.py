@@ -1,0 +1,187 @@
+"""Secrets that stand at a key: `api_key: x`, `"password": "x"`, `--token=x`, `--api-key x`, `Authorization: Bearer x`."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+from evalprov.secrets.names import NO, PERHAPS, SURE, is_secret_name, judge, may_name_a_file
+from evalprov.secrets.shapes import Spans
+from evalprov.secrets.values import is_path, is_plain, is_reference, is_type, looks_issued, starts_reference
+
+Span = tuple[int, int] | None
+
+# What a sentence goes on with after the name of an option; a value would hardly be one of these.
+_PROSE = frozenset(
+    b"""a an and are argument as be but by can cannot could else flag for from has have if in instead is it may must
+    not of on option or parameter requires required set should so that the then this to via was were when which will
+    with without""".split()
+)
+_SIGNATURES = frozenset({"sig", "signature", "x-amz-signature", "x-goog-signature"})
+_WHOLE_LINE = ("password", "passwd", "passphrase", "pwd")
+
+
+@cache
+def _names_backwards() -> re.Pattern[bytes]:
+    # A name is told by its end and ends at a separator, of which a text has few: so it is searched from behind.
+    nouns = [
+        *(
+            "key",
+            "keys",
+            "apikeys",
+            "token",
+            "secret",
+            "secrets",
+            "password",
+            "passwords",
+            "passwd",
+            "pwd",
+            "pass",
+        ),
+        *("passphrase", "passcode", "credential", "credentials", "cred", "creds", "auth", "authorization"),
+        *("cookie", "cookies", "bearer", "dsn", "pat"),
+    ]
+    backwards = b"|".join(noun[::-1].encode() for noun in nouns)
+    return re.compile(
+        rb"(?:=:?|:)[ \t]{0,32}[\"'\\\]`]{0,8}"
+        rb"((?:[0-9]{1,3}[_-]?)?(?:(?:eulav|dlo|wen|dorp|noitcudorp|ved|tset|gnigats|pukcab|46b)[_.-])?(?:"
+        + backwards
+        + rb")[\w.-]{0,64}|(?:gis|erutangis(?:-gmoog-x|-goog-x|-zma-x)?)(?=[&?]))"
+    )
+
+
+@cache
+def _compiled(pattern: bytes) -> re.Pattern[bytes]:
+    return re.compile(pattern)
+
+
+_LEAD = rb"[>]?[ \t]*(?:(?:Optional\[(?:str|SecretStr)\]|str|bytes|string|SecretStr)(?:[ ]*\|[ ]*None)?[ ]*=[ ]*)?"
+_QUOTE = rb"[rbufRBUF]{0,2}(\\*)(\"\"\"|'''|[\"'`])"
+_SCHEME = rb"(?:[Bb]earer|[Bb]asic|[Tt]oken|[Aa]pi-?[Kk]ey|[Nn]egotiate|BEARER|BASIC)[ \t]+"
+# A header of several parts, or of a scheme nobody has heard of and one word.
+_SIGNED = rb"(?:Digest|AWS4-HMAC-SHA256|OAuth)[ \t][^\"'\r\n]+|[A-Za-z][\w-]{0,30}[ \t]+[^\s\"']+(?=[ \t]*(?:[\"'\r\n]|\Z))"
+_BARE = (
+    rb"(?:[^\s\"'`<>,;&(){}\[\]\\]"
+    rb"|[,;&](?![\s\"'\\]|$|[\w .-]{1,40}=|[\w.-]{1,40}:)"
+    rb"|\\(?![\"'nrt\\])"
+    rb"|(?<=\w)[\"'`](?=\w)"
+    rb"|(?<=[^\s=:,;])[(){}\[\]](?=[^\s,;\"')\]}]))++"
+)
+_DOTTED = rb"[A-Za-z_]+(?:\.[A-Za-z_]+)+"
+_IDENTIFIER = rb"[A-Za-z_][\w.]*"
+_OPTION = rb"--(?<![\w-]--)([A-Za-z][\w-]{1,63})(?:[ \t]+|\\*[\"'],[ \t]*(?=\\*[\"']))(?![\s-])"
+_LOGPROB = rb"\\*[\"'],\s*\\*[\"']logprob"
+
+
+def find_pairs(text: bytes, spans: Spans) -> None:
+    """Add where values stand at the names of secrets."""
+    if b"=" in text or b":" in text:
+        length = len(text)
+        for found in _names_backwards().finditer(text.lower()[::-1]):
+            name = text[length - found.end() : length - found.start(1)]
+            if span := _at_name(text, length - found.end(), name, length - found.start()):
+                spans.append(span)
+    if b"--" in text:
+        for found in _compiled(_OPTION).finditer(text):
+            name = found[1].decode()
+            if judge(name) != NO and (span := _value(text, found.end(), name, judge(name))):
+                if text[slice(*span)].lower() not in _PROSE:
+                    spans.append(span)
+
+
+def _at_name(text: bytes, start: int, raw: bytes, at: int) -> Span:
+    """Return the secret that stands after the separator before `at`, if its name is one's."""
+    before = text[start - 1 : start]
+    if before == b"\\" and raw[:1] in {b"n", b"r", b"t"}:
+        raw = raw[1:]  # the letter belongs to an escaped line break
+    name = raw.decode("ascii").strip("-.")
+    rank = judge(name)
+    if (name.lower() in _SIGNATURES and before in {b"?", b"&"}) or (name.lower() == "pwd" and before == b";"):
+        rank = SURE
+    if rank == NO or text[at : at + 1] in {b"=", b":"}:
+        return None
+    led = _compiled(_LEAD).match(text, at)
+    value_at = led.end() if led else at
+    if name.lower() in {"cookie", "set-cookie"} and text[at - 1 : at] == b":":
+        if rest := _compiled(rb"[^\"'\r\n\\]+").match(text, value_at):
+            return rest.span()
+    span = _value(text, value_at, name, rank)
+    if (
+        span
+        and text[at - 1 : at] == b":"
+        and text[at : at + 1] == b" "
+        and name.lower().endswith(_WHOLE_LINE)
+    ):
+        return _rest_of_line(text, start, span)
+    return span
+
+
+def _rest_of_line(text: bytes, start: int, span: tuple[int, int]) -> tuple[int, int]:
+    """Return the span up to the end of the line where the key begins it: a plain YAML value may have blanks."""
+    line = text.rfind(b"\n", 0, start) + 1
+    if text[span[0] - 1 : span[0]] not in b" \t" or not _compiled(rb"[-+]?[ \t]*(?:-[ \t]+)?\Z").match(
+        text[line:start]
+    ):
+        return span
+    rest = _compiled(rb"[^\r\n#,\"'{}]*[^\s#,\"'{}]").match(text, span[1])
+    return (span[0], rest.end()) if rest else span
+
+
+def _value(text: bytes, at: int, name: str, rank: int) -> Span:
+    """Return where the value that begins here stands, if it is a secret."""
+    quote = _compiled(_QUOTE).match(text, at)
+    if quote:
+        start, end = quote.end(), _closing(text, quote.end(), quote[1], quote[2])
+        if name.lower() == "token" and _compiled(_LOGPROB).match(text, end):
+            return None  # a piece of text with its probability
+    else:
+        start = end = at
+    if scheme := _compiled(_SCHEME).match(text, start):
+        start = scheme.end()
+    elif not quote and name.lower().endswith("authorization"):
+        if signed := _compiled(_SIGNED).match(text, start):
+            return signed.span()
+    if starts_reference(text, start):
+        return None
+    if not quote:
+        bare = _compiled(_BARE).match(text, start)
+        if not bare or _is_code(text, bare, name):
+            return None
+        end = bare.end()
+    value = text[start:end]
+    return (start, end) if is_secret_value(value, name, rank) else None
+
+
+def _closing(text: bytes, start: int, slashes: bytes, quote: bytes) -> int:
+    """Return where a quoted value ends; one that is not closed ends with its line."""
+    line_end = text.find(b"\n", start)
+    line_end = len(text) if line_end < 0 else line_end
+    if not slashes and len(quote) == 1:
+        inside = _compiled(rb"[^%s\\\n]*+(?:\\[^\n][^%s\\\n]*+)*+" % (quote, quote)).match(text, start)
+        return inside.end() if inside else start
+    close = slashes + quote
+    end = text.find(close, start, line_end)
+    while end > start and text[end - 1 : end] == b"\\":  # one quoted more deeply
+        end = text.find(close, end + 1, line_end)
+    return line_end if end < 0 else end
+
+
+def _is_code(text: bytes, bare: re.Match[bytes], name: str) -> bool:
+    """Say whether an unquoted value is an expression: a call, an attribute, a type, a variable of the same name."""
+    value, after = bare[0], text[bare.end() : bare.end() + 1]
+    if is_type(value) or _compiled(_DOTTED).fullmatch(value):
+        return True
+    if not _compiled(_IDENTIFIER).fullmatch(value):
+        return _compiled(_IDENTIFIER + rb"[(\[]").match(value) is not None
+    same = value.decode().lower().rpartition(".")[2]
+    own = name.lower().replace("-", "_").rpartition(".")[2]
+    return after in {b"(", b"["} or same == own or (same.endswith("_" + own) and is_secret_name(same))
+
+
+def is_secret_value(value: bytes, name: str, rank: int) -> bool:
+    """Say whether a value at a name of this rank is a secret and no reference, no yes or no, no path."""
+    if not value.strip() or is_reference(value) or is_plain(value):
+        return False
+    if rank == PERHAPS:
+        return looks_issued(value)
+    return rank == SURE and not (may_name_a_file(name) and is_path(value))

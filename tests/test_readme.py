@@ -1,0 +1,115 @@
+"""The README is executed: every command in it, against the output it shows."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+TOP = Path(__file__).parent.parent
+README = (TOP / "README.md").read_text()
+
+# What differs from run to run, on both sides of the comparison.
+VOLATILE = (
+    (re.compile(r"\d{8}T\d{6}Z(_\d+)?"), "<run>"),
+    (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"), "<time>"),
+    (re.compile(r"\b\d+(\.\d+)?m?s\b"), "<took>"),
+    (re.compile(r"[0-9a-f]{64}"), "<sha256>"),
+)
+
+
+def consoles() -> list[list[tuple[str, str]]]:
+    """Return each console block as commands with the output shown for them."""
+    found = []
+    for block in re.findall(r"```console\n(.*?)```", README, flags=re.DOTALL):
+        steps = re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]
+        found.append([(step.split("\n", 1)[0], step.split("\n", 1)[1]) for step in steps])
+    return found
+
+
+def plain(text: str) -> str:
+    """Return output with what is volatile named instead."""
+    for pattern, name in VOLATILE:
+        text = pattern.sub(name, text)
+    return text.strip()
+
+
+def fits(shown: str, seen: str) -> bool:
+    """Say whether the output is the one shown, where `...` on a line of its own stands for any lines."""
+    parts = [re.escape(part) for part in plain(shown).split("\n...")]
+    return re.fullmatch(r"(\n.*)*".join(parts), plain(seen)) is not None
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> dict[str, str]:
+    """An environment in which `evalprov` and `python` are the ones under test."""
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    for name, module in (("evalprov", "-m evalprov "), ("python", "")):
+        script = tools / name
+        script.write_text(f'#!/bin/sh\nexec "{sys.executable}" {module}"$@"\n')
+        script.chmod(script.stat().st_mode | stat.S_IXUSR)
+    return {**os.environ, "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"}
+
+
+def test_every_command_of_the_readme_does_what_it_shows(tmp_path: Path, shell: dict[str, str]) -> None:
+    """Run from top to bottom in a copy of the demo, each command prints what the README says."""
+    project = tmp_path / "demo"
+    shutil.copytree(TOP / "fixtures" / "demo", project, ignore=shutil.ignore_patterns("metrics"))
+    steps = [step for block in consoles() for step in block]
+    assert len(steps) > 8
+    for command, shown in steps:
+        if re.search(r"\bjq\b", command) and not shutil.which("jq"):
+            continue
+        if command.startswith("evalprov run"):
+            time.sleep(1.01 - time.time() % 1)  # so that ids tell the order without a suffix
+        done = subprocess.run(
+            ["bash", "-c", command], cwd=project, env=shell, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        assert fits(shown, done.stdout), f"$ {command}\n{done.stdout}\n-- the README shows --\n{shown}"
+
+
+def test_the_two_first_commands_exist() -> None:
+    """`make demo` and `make test` are targets, and `make` alone lists them."""
+    done = subprocess.run(["make"], cwd=TOP, capture_output=True, text=True, check=True)
+    for target in ("demo", "test", "check", "bench"):
+        assert f"make {target}" in done.stdout
+    for target in ("make demo", "make test"):
+        assert target in README
+
+
+def test_the_settings_shown_are_valid(tmp_path: Path) -> None:
+    """Each settings example of the README loads, and together they name every key there is."""
+    from evalprov import settings
+
+    blocks = re.findall(r"```toml\n(.*?)```", README, flags=re.DOTALL)
+    assert blocks
+    for number, block in enumerate(blocks):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        (folder / settings.FILE).write_text(block)
+        settings.load(str(folder))
+    text = "\n".join(blocks)
+    for key, shape in settings.SHAPE.items():
+        assert re.search(rf"^{key} =|^\[\[?{key}[].]", text, flags=re.MULTILINE), key
+        for inner in shape if isinstance(shape, dict) else ():
+            assert re.search(rf"\b{inner} =|^\[{key}\.{inner}\]", text, flags=re.MULTILINE), f"{key}.{inner}"
+
+
+def test_every_option_and_command_is_in_the_readme() -> None:
+    """What the command line takes, the README names."""
+    from evalprov.cli.options import OPTIONS
+
+    for option in OPTIONS:
+        assert f"`{option.flag}" in README, option.flag
+    listed = subprocess.run([sys.executable, "-m", "evalprov", "--help"], capture_output=True, text=True, check=True).stdout
+    for command in ("run", "show", "history", "init", "doctor"):
+        assert command in listed
+        assert f"`evalprov {command}" in README

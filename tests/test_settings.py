@@ -1,0 +1,86 @@
+"""The settings file: where it is found, and what is said of a wrong one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from evalprov.errors import EvalprovError
+from evalprov.settings import load
+
+
+def test_without_a_file_the_root_is_the_repository_else_here(tmp_path: Path) -> None:
+    """The nearest folder with .git counts; without one, the folder itself."""
+    inner = tmp_path / "a" / "b"
+    inner.mkdir(parents=True)
+    assert load(str(inner)).root == str(inner)
+    (tmp_path / "a" / ".git").mkdir()
+    assert load(str(inner)).root == str(tmp_path / "a")
+    assert load(str(inner)).path is None
+
+
+def test_the_nearest_file_upward_counts(tmp_path: Path) -> None:
+    """Nearest first, evalprov.toml before pyproject.toml, a pyproject.toml without our table passed over."""
+    inner = tmp_path / "a" / "b"
+    inner.mkdir(parents=True)
+    (tmp_path / "evalprov.toml").write_text('scenario = "outer"\n')
+    assert load(str(inner)).scenario == "outer"
+    (tmp_path / "a" / "pyproject.toml").write_text('[project]\nname = "x"\n')
+    assert load(str(inner)).scenario == "outer"
+    (tmp_path / "a" / "pyproject.toml").write_text('[tool.evalprov]\nscenario = "inner"\n')
+    assert load(str(inner)).scenario == "inner"
+    assert load(str(inner)).root == str(tmp_path / "a")
+    (tmp_path / "a" / "evalprov.toml").write_text('scenario = "own"\n')
+    assert load(str(inner)).scenario == "own"
+
+
+def test_a_repository_is_not_left_in_search_of_settings(tmp_path: Path) -> None:
+    """A settings file above the repository is somebody else's."""
+    (tmp_path / "evalprov.toml").write_text('scenario = "outer"\n')
+    (tmp_path / "repo" / ".git").mkdir(parents=True)
+    assert load(str(tmp_path / "repo")).scenario is None
+
+
+@pytest.mark.parametrize(
+    ("text", "says", "hint"),
+    [
+        ('scenario = "x"\n[model]\nmodel = "gpt"\ntemprature = 1\n', ":4: model.temprature: there is no such key", "temperature"),
+        ("scenario = 3\n", ":1: scenario: must be a string, not a whole number", ""),
+        ('[model]\ntemperature = "0.2"\n', ":2: model.temperature: must be a number, not a string", ""),
+        ("[model]\ntop_k = 1.5\n", ":2: model.top_k: must be a whole number, not a number", ""),
+        ("[model]\nseed = true\n", ":2: model.seed: must be a whole number, not a boolean", ""),
+        ('[[tools]]\nversion = "1"\n', ":1: tools.0: the key name is missing", ""),
+        ("[prompts]\na = 3\n", ":2: prompts.a: must be a path", ""),
+        ('[prompts]\na = {path = "q", vers = "1"}\n', ":2: prompts.a.vers: there is no such key", "version"),
+        ('[log]\nmode = "some"\n', ":2: log.mode: must be one of bounded, full, off", ""),
+        ("[log]\nbytes = -1\n", ":2: log.bytes: must be at least 0", ""),
+        ('[config]\nfiles = "a.yaml"\n', ":2: config.files: must be a list, not a string", ""),
+        ('[config]\nfiles = ["a", 3]\n', ":2: config.files.1: must be a string", ""),
+        ("config = 1\n", ":1: config: must be a table", ""),
+        ("x = \n", "not valid TOML", ""),
+    ],
+)
+def test_a_wrong_key_is_named_with_its_line(tmp_path: Path, text: str, says: str, hint: str) -> None:
+    """File, line, key, what is wrong, and the nearest valid key."""
+    file = tmp_path / "evalprov.toml"
+    file.write_text(text)
+    with pytest.raises(EvalprovError) as caught:
+        load(str(tmp_path))
+    assert caught.value.message.startswith(str(file))
+    assert says in caught.value.message
+    assert hint in caught.value.hint
+
+
+def test_the_line_is_right_in_pyproject_too(tmp_path: Path) -> None:
+    """The table's prefix does not confuse the line."""
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "x"\n\n[tool.evalprov.model]\nmodel = 3\n')
+    with pytest.raises(EvalprovError, match=r"pyproject\.toml:5: model\.model: must be a string"):
+        load(str(tmp_path))
+
+
+def test_an_unreadable_file_is_an_error_and_not_passed_over(tmp_path: Path) -> None:
+    """A folder or a dangling loop in its place is said, not taken for 'no settings'."""
+    (tmp_path / "evalprov.toml").symlink_to("evalprov.toml")
+    with pytest.raises(EvalprovError, match="cannot be read"):
+        load(str(tmp_path))
