@@ -1,3 +1,35 @@
-"""evalprov: know for good what exactly was running when an experiment scored 0.74."""
+"""evalprov: know for good what exactly was running when an experiment scored 0.74.
+
+In an eval script:
+
+    from evalprov import config_layer, report
+
+    layer = config_layer(scenario="support-tickets").model(provider="anthropic", model="claude-sonnet-4-6")
+    layer.add_field("orchestrator", fanout_critic)   # a function counts by its source
+    print(layer.hash())
+    layer.report({"accuracy": 0.74})                 # to the `evalprov run` around this script
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from evalprov.builder import CodeHash, ConfigLayer, NoSource, config_layer, hash_code, report
 
 __version__ = "0.1.0"
+__all__ = ["CodeHash", "ConfigLayer", "NoSource", "__version__", "config_layer", "hash_code", "report"]
+
+
+def __getattr__(name: str) -> object:
+    # The command line starts without the builder, and the builder without the command line.
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from evalprov import builder
+
+    value = globals()[name] = getattr(builder, name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

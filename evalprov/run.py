@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from evalprov import __version__
 from evalprov.capture import COLLECTORS, start
@@ -27,6 +26,9 @@ from evalprov.secrets import Scrubber
 from evalprov.settings import load
 from evalprov.store import Store
 from evalprov.store.process import this_process
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 CANNOT_START = 125
 STDERR_TAIL = 4096
@@ -55,7 +57,7 @@ class Done(NamedTuple):
     problems: list[str]
 
 
-class Stopped(EvalprovError):
+class Stopped(EvalprovError):  # noqa: N818 - it is a request and no error
     """A signal asked us to stop before the command was started."""
 
     def __init__(self, signum: int) -> None:
@@ -70,6 +72,7 @@ class _Child(NamedTuple):
     out_of_memory: int | None
     stdout: BoundedLog
     stderr: BoundedLog
+    log_names: tuple[str | None, str | None]  # in the store
     reported: Reported
 
 
@@ -90,8 +93,8 @@ def record_run(request: Request, cwd: str, environ: dict[str, str]) -> Done:
             child = _launch(request, scene, store, manifest)
         except EvalprovError as problem:
             _give_up(store, manifest, problem)
-    _conclude(manifest, child, request, scene)
     manifest["warnings"] += watch.changed()
+    _conclude(manifest, child, request, scene)
     return Done(child.outcome.exit_code, manifest, store.finish(manifest))
 
 
@@ -174,7 +177,9 @@ def _refuse_unclean(request: Request, manifest: Manifest) -> None:
     names = [*git["staged"], *git["changed"], *git["untracked"]]
     shown = ", ".join(sorted(set(names))[:5]) or "a submodule"
     raise EvalprovError(
-        f"--require-clean: not everything is committed: {shown}", "commit or stash it, then run again", CANNOT_START
+        f"--require-clean: not everything is committed: {shown}",
+        "commit or stash it, then run again",
+        CANNOT_START,
     )
 
 
@@ -183,10 +188,12 @@ def _launch(request: Request, scene: Scene, store: Store, manifest: Manifest) ->
     run_id = manifest["run_id"]
     mode = request.log or scene.settings.log
     limit = None if mode == "full" else scene.settings.log_bytes
-    logs = {}
-    for which in ("out", "err"):
-        fd = os.open(os.devnull, os.O_WRONLY) if mode == "off" else store.open_log(run_id, which)
-        logs[which] = BoundedLog(fd, scene.scrub, limit)
+    logs: list[BoundedLog] = []
+    names: list[str | None] = []
+    for end in ("out", "err"):
+        fd = os.open(os.devnull, os.O_WRONLY) if mode == "off" else store.open_log(run_id, end)
+        logs.append(BoundedLog(fd, scene.scrub, limit))
+        names.append(None if mode == "off" else f"logs/{run_id}.{end}")
     scanner = Scanner()
     report = ReportFile(run_id)
     environ = {**scene.environ, "EVALPROV_RUN_ID": run_id}
@@ -195,21 +202,23 @@ def _launch(request: Request, scene: Scene, store: Store, manifest: Manifest) ->
     kills = oom_kills()
     began = time.time()
     try:
-        what = Launch(request.argv, environ, request.timeout, (logs["out"], scanner), (logs["err"],))
+        what = Launch(request.argv, environ, request.timeout, (logs[0], scanner), (logs[1],))
         outcome = launch(what)
         kills_after = oom_kills()
         metrics_file = request.metrics_file and os.path.join(scene.cwd, request.metrics_file)
         reported = gather(scanner, report.path, metrics_file, began)
     finally:
-        for log in logs.values():
+        for log in logs:
             log.close()
         report.remove()
     killed = None if kills is None or kills_after is None else kills_after - kills
-    return _Child(outcome, killed, logs["out"], logs["err"], reported)
+    return _Child(outcome, killed, logs[0], logs[1], (names[0], names[1]), reported)
 
 
 def _conclude(manifest: Manifest, child: _Child, request: Request, scene: Scene) -> None:
     """Write down how it ended and what it said."""
+    from evalprov.record.identity import identify  # not needed before the command has started
+
     outcome = child.outcome
     tail = child.stderr.tail(STDERR_TAIL).decode("utf-8", "backslashreplace")
     end = Ending(
@@ -229,12 +238,13 @@ def _conclude(manifest: Manifest, child: _Child, request: Request, scene: Scene)
     manifest["errors"] += errors_of(end)
     manifest["warnings"] += outcome.warnings
     merge_reported(manifest, _scrubbed(child.reported, scene.scrub))
-    logged = (request.log or scene.settings.log) != "off"
-    for name, stream, log in (("stdout", outcome.stdout, child.stdout), ("stderr", outcome.stderr, child.stderr)):
-        file = f"logs/{manifest['run_id']}.{name[3:]}" if logged else None
-        manifest["output"][name] = _stream(stream, log, file)
+    manifest["output"]["stdout"] = _stream(outcome.stdout, child.stdout, child.log_names[0])
+    manifest["output"]["stderr"] = _stream(outcome.stderr, child.stderr, child.log_names[1])
+    for name, log in (("stdout", child.stdout), ("stderr", child.stderr)):
         if log.problem:
             manifest["warnings"].append(f"the log of {name} is not whole: {log.problem}")
+    manifest["identity"] = identify(manifest)
+    manifest["system"]["config_hash"] = manifest["identity"]["config_hash"]
 
 
 def _scrubbed(reported: Reported, scrub: Scrubber) -> Reported:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from evalprov.errors import EvalprovError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 FILE = "evalprov.toml"
 
@@ -33,11 +35,33 @@ class Each(NamedTuple):
 
     shape: Any
 
+    def check(self, value: object, at: _At) -> None:
+        """Refuse what does not fit."""
+        for name, item in _table(value, at).items():
+            _check(item, self.shape, at.inside(name))
+
 
 class Choice(NamedTuple):
     """One of a few words."""
 
     words: tuple[str, ...]
+
+    def check(self, value: object, at: _At) -> None:
+        """Refuse what does not fit."""
+        if value not in self.words:
+            raise at.fail(f"must be one of {', '.join(self.words)}, not {value!r}")
+
+
+class AtLeast(NamedTuple):
+    """A whole number from a bound on."""
+
+    bound: int
+
+    def check(self, value: object, at: _At) -> None:
+        """Refuse what does not fit."""
+        _check(value, int, at)
+        if isinstance(value, int) and value < self.bound:
+            raise at.fail(f"must be at least {self.bound}, not {value}")
 
 
 class AnyOf(NamedTuple):
@@ -46,17 +70,23 @@ class AnyOf(NamedTuple):
     shapes: tuple[Any, ...]
     words: str
 
+    def check(self, value: object, at: _At) -> None:
+        """Refuse what does not fit."""
+        tables = [shape for shape in self.shapes if isinstance(shape, dict)]
+        if isinstance(value, dict) and tables:
+            _check_table(value, tables[0], at)
+        elif type(value) not in self.shapes:
+            raise at.fail(f"must be {self.words}, not {_name(value)}")
+
 
 class Required(NamedTuple):
     """A key that its table must have."""
 
     shape: Any
 
-
-class AtLeast(NamedTuple):
-    """A whole number from a bound on."""
-
-    bound: int
+    def check(self, value: object, at: _At) -> None:
+        """Refuse what does not fit."""
+        _check(value, self.shape, at)
 
 
 NUMBER = AnyOf((int, float), "a number")
@@ -113,7 +143,13 @@ SHAPE: dict[str, Any] = {
     "env": {"record": STRINGS, "secret": STRINGS},
 }
 
-_WORDS = {str: "a string", int: "a whole number", float: "a number", bool: "true or false", object: "anything"}
+_WORDS = {
+    str: "a string",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    object: "anything",
+}
 
 
 def load(cwd: str) -> Settings:
@@ -123,7 +159,7 @@ def load(cwd: str) -> Settings:
         return Settings(root=project_root(cwd))
     path, text = found
     table = _parse(path, text)
-    _check(table, SHAPE, (), _Place(path, text))
+    _check(table, SHAPE, _At(path, text))
     log = table.get("log", {})
     env = table.get("env", {})
     return Settings(
@@ -200,80 +236,73 @@ def _parse(path: str, text: str) -> dict[str, Any]:
     return section
 
 
-class _Place(NamedTuple):
-    """Where the settings come from, for messages."""
+class _At(NamedTuple):
+    """A place in the settings, for messages."""
 
     path: str
     text: str
+    keys: tuple[str, ...] = ()
 
-    def fail(self, keys: tuple[str, ...], problem: str, hint: str = "") -> EvalprovError:
-        line = self._line(keys)
+    def inside(self, key: str) -> _At:
+        """Go into a table or a list."""
+        return self._replace(keys=(*self.keys, key))
+
+    def fail(self, problem: str, hint: str = "") -> EvalprovError:
+        """Return the error that says what is wrong here."""
+        line = self._line(self.keys)
         where = f"{self.path}:{line}" if line else self.path
-        return EvalprovError(f"{where}: {'.'.join(keys)}: {problem}", hint)
+        return EvalprovError(f"{where}: {'.'.join(self.keys)}: {problem}", hint)
 
     def _line(self, keys: tuple[str, ...]) -> int | None:
         """Find the line a key stands on; the parser does not say."""
         import re
 
-        prefix = ("tool", "evalprov") if os.path.basename(self.path) != FILE else ()
+        prefix = () if os.path.basename(self.path) == FILE else ("tool", "evalprov")
         wanted = prefix + tuple(key for key in keys if not key.isdigit())
         table: tuple[str, ...] = ()
         for number, line in enumerate(self.text.splitlines(), 1):
             if header := re.match(r"\s*\[\[?([^\]]+)\]", line):
-                table = tuple(part.strip(" \"'") for part in header[1].split("."))
+                table = _parts(header[1])
                 if table == wanted:
                     return number
-            elif (pair := re.match(r"\s*([^=#]+?)\s*=", line)) and (
-                (*table, *(part.strip(" \"'") for part in pair[1].split("."))) == wanted
-            ):
+            elif (pair := re.match(r"\s*([^=#]+?)\s*=", line)) and (*table, *_parts(pair[1])) == wanted:
                 return number
-        return None if len(wanted) <= len(prefix) + 1 else self._line(keys[:-1])
+        return self._line(keys[:-1]) if len(wanted) > len(prefix) + 1 else None
 
 
-def _check(value: object, shape: Any, keys: tuple[str, ...], place: _Place) -> None:
+def _parts(dotted: str) -> tuple[str, ...]:
+    return tuple(part.strip(" \"'") for part in dotted.split("."))
+
+
+def _check(value: object, shape: Any, at: _At) -> None:
     """Hold a value against its shape; the first misfit is an error that names it."""
-    if isinstance(shape, Required):
-        shape = shape.shape
     if isinstance(shape, dict):
-        _check_table(value, shape, keys, place)
-    elif isinstance(shape, Each):
-        for name, item in _table(value, keys, place).items():
-            _check(item, shape.shape, (*keys, name), place)
-    elif isinstance(shape, tuple) and type(shape) is tuple:
+        _check_table(value, shape, at)
+    elif type(shape) is tuple:
         if not isinstance(value, list):
-            raise place.fail(keys, f"must be a list, not {_name(value)}")
+            raise at.fail(f"must be a list, not {_name(value)}")
         for number, item in enumerate(value):
-            _check(item, shape[0], (*keys, str(number)), place)
-    elif isinstance(shape, Choice):
-        if value not in shape.words:
-            raise place.fail(keys, f"must be one of {', '.join(shape.words)}, not {value!r}")
-    elif isinstance(shape, AtLeast):
-        _check(value, int, keys, place)
-        if isinstance(value, int) and value < shape.bound:
-            raise place.fail(keys, f"must be at least {shape.bound}, not {value}")
-    elif isinstance(shape, AnyOf):
-        if isinstance(value, dict) and (tables := [s for s in shape.shapes if isinstance(s, dict)]):
-            _check_table(value, tables[0], keys, place)
-        elif type(value) not in shape.shapes:
-            raise place.fail(keys, f"must be {shape.words}, not {_name(value)}")
+            _check(item, shape[0], at.inside(str(number)))
+    elif not isinstance(shape, type):
+        shape.check(value, at)
     elif shape is not object and type(value) is not shape:
-        raise place.fail(keys, f"must be {_WORDS[shape]}, not {_name(value)}")
+        raise at.fail(f"must be {_WORDS[shape]}, not {_name(value)}")
 
 
-def _check_table(value: object, shape: dict[str, Any], keys: tuple[str, ...], place: _Place) -> None:
-    table = _table(value, keys, place)
+def _check_table(value: object, shape: dict[str, Any], at: _At) -> None:
+    table = _table(value, at)
     for name, item in table.items():
         if name not in shape:
-            raise place.fail((*keys, name), "there is no such key", _nearest(name, shape))
-        _check(item, shape[name], (*keys, name), place)
+            raise at.inside(name).fail("there is no such key", _nearest(name, shape))
+        _check(item, shape[name], at.inside(name))
     for name, inner in shape.items():
         if isinstance(inner, Required) and name not in table:
-            raise place.fail(keys, f"the key {name} is missing")
+            raise at.fail(f"the key {name} is missing")
 
 
-def _table(value: object, keys: tuple[str, ...], place: _Place) -> dict[str, Any]:
+def _table(value: object, at: _At) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise place.fail(keys, f"must be a table, not {_name(value)}")
+        raise at.fail(f"must be a table, not {_name(value)}")
     return value
 
 

@@ -54,7 +54,9 @@ def missing(value: Any, shape: Any, where: str = "") -> list[str]:
     """Return the key paths of the shape that a value lacks."""
     if isinstance(shape, dict) and isinstance(value, dict):
         absent = [f"{where}.{name}" for name in shape if name not in value]
-        return absent + [m for name in shape if name in value for m in missing(value[name], shape[name], f"{where}.{name}")]
+        return absent + [
+            m for name in shape if name in value for m in missing(value[name], shape[name], f"{where}.{name}")
+        ]
     return []
 
 
@@ -86,7 +88,9 @@ def test_the_history_line_is_the_record_less_its_bulky_parts(project: Project) -
 
 def test_adr_names_stand_at_the_top() -> None:
     """The record can be read by whoever knows the names of the decision record it follows."""
-    names = "run_id timestamp git_sha git_dirty golden_version prompt_versions model_config system scenarios_run metrics"
+    names = (
+        "run_id timestamp git_sha git_dirty golden_version prompt_versions model_config system scenarios_run metrics"
+    )
     names += " metric_summary duration_seconds total_tool_calls errors"
     assert set(names.split()) <= set(Manifest.__annotations__)
 

@@ -40,9 +40,15 @@ def imports() -> list[tuple[str, str, str]]:
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "evalprov":
                 names = [node.module.split(".")[1]] if "." in node.module else [a.name for a in node.names]
-                found += [(str(inside), room, name) for name in names if (PACKAGE / name).exists() or (PACKAGE / f"{name}.py").exists()]
+                found += [
+                    (str(inside), room, name)
+                    for name in names
+                    if (PACKAGE / name).exists() or (PACKAGE / f"{name}.py").exists()
+                ]
             if isinstance(node, ast.Import):
-                found += [(str(inside), room, a.name.split(".")[1]) for a in node.names if a.name.startswith("evalprov.")]
+                found += [
+                    (str(inside), room, a.name.split(".")[1]) for a in node.names if a.name.startswith("evalprov.")
+                ]
     return found
 
 
@@ -76,10 +82,49 @@ def test_the_top_level_holds_the_agreed_names_only() -> None:
 
 # What `evalprov run` may load before the command starts: the interpreter's own start-up aside, no more than this.
 BEFORE_LAUNCH = {
-    "__future__", "_bisect", "_blake2", "_ctypes", "_hashlib", "_json", "_locale", "_opcode", "_posixsubprocess", "_random",
-    "_sre", "_struct", "_typing", "binascii", "bisect", "collections", "contextlib", "copyreg", "ctypes", "enum", "errno",
-    "fcntl", "fnmatch", "functools", "glob", "grp", "hashlib", "json", "keyword", "math", "operator", "pwd", "re",
-    "reprlib", "resource", "select", "signal", "struct", "termios", "types", "typing", "warnings", "evalprov",
+    "__future__",
+    "_bisect",
+    "_blake2",
+    "_ctypes",
+    "_hashlib",
+    "_json",
+    "_locale",
+    "_opcode",
+    "_posixsubprocess",
+    "_random",
+    "_sre",
+    "_struct",
+    "_typing",
+    "binascii",
+    "bisect",
+    "collections",
+    "contextlib",
+    "copyreg",
+    "ctypes",
+    "enum",
+    "errno",
+    "fcntl",
+    "fnmatch",
+    "functools",
+    "glob",
+    "grp",
+    "hashlib",
+    "json",
+    "keyword",
+    "math",
+    "operator",
+    "pwd",
+    "re",
+    "reprlib",
+    "resource",
+    "select",
+    "signal",
+    "struct",
+    "termios",
+    "types",
+    "typing",
+    "warnings",
+    "evalprov",
 }
 
 

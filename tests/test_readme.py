@@ -71,7 +71,12 @@ def test_every_command_of_the_readme_does_what_it_shows(tmp_path: Path, shell: d
         if command.startswith("evalprov run"):
             time.sleep(1.01 - time.time() % 1)  # so that ids tell the order without a suffix
         done = subprocess.run(
-            ["bash", "-c", command], cwd=project, env=shell, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            ["bash", "-c", command],
+            cwd=project,
+            env=shell,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
         assert fits(shown, done.stdout), f"$ {command}\n{done.stdout}\n-- the README shows --\n{shown}"
 
@@ -109,7 +114,9 @@ def test_every_option_and_command_is_in_the_readme() -> None:
 
     for option in OPTIONS:
         assert f"`{option.flag}" in README, option.flag
-    listed = subprocess.run([sys.executable, "-m", "evalprov", "--help"], capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(
+        [sys.executable, "-m", "evalprov", "--help"], capture_output=True, text=True, check=True
+    ).stdout
     for command in ("run", "show", "history", "init", "doctor"):
         assert command in listed
         assert f"`evalprov {command}" in README

@@ -26,12 +26,57 @@ quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCh
 
 @pytest.mark.parametrize(
     "name",
-    """api_key apikey API_KEY apiKey openaiApiKey APIKey x-api-key OPENAI_API_KEY openai_key anthropic_key AZURE_KEY
-    secret_key private_key aws_secret_access_key signing_key encryption_key AccountKey SharedAccessKey API_KEY_2
-    token access_token accessToken hf_token github_token auth_token use_auth_token _authToken bearer_token
-    password PASSWORD db_password PGPASSWORD passwd passphrase db_pwd smtp_pass secret client_secret secrets
-    credentials aws.credentials authorization Proxy-Authorization cookie Set-Cookie auth dsn SENTRY_DSN github_pat
-    """.split(),
+    [
+        "api_key",
+        "apikey",
+        "API_KEY",
+        "apiKey",
+        "openaiApiKey",
+        "APIKey",
+        "x-api-key",
+        "OPENAI_API_KEY",
+        "openai_key",
+        "anthropic_key",
+        "AZURE_KEY",
+        "secret_key",
+        "private_key",
+        "aws_secret_access_key",
+        "signing_key",
+        "encryption_key",
+        "AccountKey",
+        "SharedAccessKey",
+        "API_KEY_2",
+        "token",
+        "access_token",
+        "accessToken",
+        "hf_token",
+        "github_token",
+        "auth_token",
+        "use_auth_token",
+        "_authToken",
+        "bearer_token",
+        "password",
+        "PASSWORD",
+        "db_password",
+        "PGPASSWORD",
+        "passwd",
+        "passphrase",
+        "db_pwd",
+        "smtp_pass",
+        "secret",
+        "client_secret",
+        "secrets",
+        "credentials",
+        "aws.credentials",
+        "authorization",
+        "Proxy-Authorization",
+        "cookie",
+        "Set-Cookie",
+        "auth",
+        "dsn",
+        "SENTRY_DSN",
+        "github_pat",
+    ],
 )
 def test_secret_names(name: str) -> None:
     """A key, option or header of a secret's name is known, in any spelling."""
@@ -40,11 +85,57 @@ def test_secret_names(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    """max_tokens tokenizer author authors authority use_cls_token TOKENIZERS_PARALLELISM num_tokens token_count
-    eos_token bos_token pad_token_id image_token cost_per_token keyboard monkey key primary_key sort_key public_key
-    cache_key dict_key PWD OLDPWD pass n_pass password_file token_path secret_name auth_type use_auth credentials_path
-    api_key_env tokens prompt_tokens PUBLIC_KEY s3_key keys passed compass pattern authentication_mode SSH_AUTH_SOCK
-    XAUTHORITY GPG_KEY cookies_file secretary tokenize detokenizer""".split(),
+    [
+        "max_tokens",
+        "tokenizer",
+        "author",
+        "authors",
+        "authority",
+        "use_cls_token",
+        "TOKENIZERS_PARALLELISM",
+        "num_tokens",
+        "token_count",
+        "eos_token",
+        "bos_token",
+        "pad_token_id",
+        "image_token",
+        "cost_per_token",
+        "keyboard",
+        "monkey",
+        "key",
+        "primary_key",
+        "sort_key",
+        "public_key",
+        "cache_key",
+        "dict_key",
+        "PWD",
+        "OLDPWD",
+        "pass",
+        "n_pass",
+        "password_file",
+        "token_path",
+        "secret_name",
+        "auth_type",
+        "use_auth",
+        "credentials_path",
+        "api_key_env",
+        "tokens",
+        "prompt_tokens",
+        "PUBLIC_KEY",
+        "s3_key",
+        "keys",
+        "passed",
+        "compass",
+        "pattern",
+        "authentication_mode",
+        "SSH_AUTH_SOCK",
+        "XAUTHORITY",
+        "GPG_KEY",
+        "cookies_file",
+        "secretary",
+        "tokenize",
+        "detokenizer",
+    ],
 )
 def test_other_names(name: str) -> None:
     """Words that only look like a secret's name are none, for keys and variables alike."""
@@ -54,8 +145,20 @@ def test_other_names(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    """FOO_KEY FOO_TOKEN GITHUB_PAT DB_PASS PGPASSWORD MYSQL_PWD ACME_PAT MY_PASS REDISCLI_AUTH SECRET_KEY_BASE
-    OPENAI_API_KEY_EU USER_TOKEN""".split(),
+    [
+        "FOO_KEY",
+        "FOO_TOKEN",
+        "GITHUB_PAT",
+        "DB_PASS",
+        "PGPASSWORD",
+        "MYSQL_PWD",
+        "ACME_PAT",
+        "MY_PASS",
+        "REDISCLI_AUTH",
+        "SECRET_KEY_BASE",
+        "OPENAI_API_KEY_EU",
+        "USER_TOKEN",
+    ],
 )
 def test_variables_are_judged_more_widely(name: str) -> None:
     """A variable NAME_KEY, NAME_TOKEN, NAME_PASS of any name holds a secret."""
@@ -198,9 +301,7 @@ SHAPES = [
 ]
 
 
-@pytest.mark.parametrize(
-    "around", ["{}", "x {} y", '"{}"', "({})", "\\n{}\\n", "a={}", "\x1b[32m{}\x1b[0m", "%20{}"]
-)
+@pytest.mark.parametrize("around", ["{}", "x {} y", '"{}"', "({})", "\\n{}\\n", "a={}", "\x1b[32m{}\x1b[0m", "%20{}"])
 @pytest.mark.parametrize("secret", SHAPES)
 def test_known_shapes(secret: str, around: str) -> None:
     """A key of a known kind is replaced wherever it stands, exactly."""
@@ -293,7 +394,7 @@ def test_variable_in_base64(secret: str, lead: str) -> None:
                 assert PLACEHOLDER in scrubbed
                 rest = scrubbed[2:-2].partition(PLACEHOLDER)
                 assert len(rest[0]) <= len(lead) * 4 / 3
-                assert len(rest[2]) <= len(tail) * 4 / 3 + 5
+                assert len(rest[2].replace("%3D", "").rstrip("=")) <= len(tail) * 4 / 3 + 1
 
 
 def test_variable_in_wrapped_base64() -> None:
@@ -337,19 +438,14 @@ def test_variables_that_hold_no_secret(value: str) -> None:
 
 def test_extra_names() -> None:
     """Names and globs given by settings make a variable a secret, whatever its name."""
-    scrubber = Scrubber(
-        {"LICENSE": "abcdefgh1", "ACME_X": "ijklmnop2", "OTHER": "qrstuvwx3"}, ["license", "ACME_*"]
-    )
+    scrubber = Scrubber({"LICENSE": "abcdefgh1", "ACME_X": "ijklmnop2", "OTHER": "qrstuvwx3"}, ["license", "ACME_*"])
     assert scrubber.text("abcdefgh1 ijklmnop2 qrstuvwx3") == "[secret] [secret] qrstuvwx3"
     assert scrubber.argv(["x", "ACME_NEW=1234"]) == ["x", "ACME_NEW=[secret]"]
 
 
 def test_password_of_a_url_variable() -> None:
     """The password of a URL in the environment is a secret wherever else it stands."""
-    assert (
-        Scrubber({"DATABASE_URL": "postgres://me:hunter22@db/x"}).text("pw hunter22 of me")
-        == "pw [secret] of me"
-    )
+    assert Scrubber({"DATABASE_URL": "postgres://me:hunter22@db/x"}).text("pw hunter22 of me") == "pw [secret] of me"
 
 
 @pytest.mark.parametrize(
@@ -546,7 +642,7 @@ def long_lines() -> list[bytes]:
     words = f'lorem ipsum, {KEY} dolor token=abc {SHAPES[0]} "password": "x y z" sit '.encode()
     return [
         words * 1500,
-        words.replace(b" ", b"") * 2000,
+        words.replace(b" ", b";") * 2000,
         b"a" * 70_000 + KEY.encode() + b"a" * 70_000,
         b"a" * 48_990 + KEY.encode() * 3 + b"a" * 70_000,
         b'x "password": "' + b"q" * 200_000 + b'" after ' + words * 300,

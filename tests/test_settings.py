@@ -45,7 +45,11 @@ def test_a_repository_is_not_left_in_search_of_settings(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says", "hint"),
     [
-        ('scenario = "x"\n[model]\nmodel = "gpt"\ntemprature = 1\n', ":4: model.temprature: there is no such key", "temperature"),
+        (
+            'scenario = "x"\n[model]\nmodel = "gpt"\ntemprature = 1\n',
+            ":4: model.temprature: there is no such key",
+            "temperature",
+        ),
         ("scenario = 3\n", ":1: scenario: must be a string, not a whole number", ""),
         ('[model]\ntemperature = "0.2"\n', ":2: model.temperature: must be a number, not a string", ""),
         ("[model]\ntop_k = 1.5\n", ":2: model.top_k: must be a whole number, not a number", ""),

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Self
 
 from evalprov.capture import config, environment, git, gpu, hardware, locks, place, software
 from evalprov.capture.collector import Absent, Capture, Collector, Found, Scene, Steps
 from evalprov.capture.commands import Running, wait_any
 from evalprov.errors import EvalprovError
-from evalprov.record.manifest import Captured, CaptureStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from evalprov.record.manifest import Captured, CaptureStatus
 
 # Those that ask other programs come first, so that their answers are under way while the rest is read.
 COLLECTORS: Mapping[str, Collector] = {
@@ -31,7 +34,7 @@ class Capturing:
     def __init__(self, scene: Scene, collectors: Mapping[str, Collector]) -> None:
         self._going = [_Going(name, collect(scene)) for name, collect in collectors.items()]
 
-    def __enter__(self) -> Capturing:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

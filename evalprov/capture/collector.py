@@ -9,12 +9,14 @@ recorded as a failure with its words, except an `EvalprovError`, which stops the
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from evalprov.capture.commands import Answer, Command
-from evalprov.record.manifest import Captured
-from evalprov.secrets import Scrubber
-from evalprov.settings import Settings
+
+if TYPE_CHECKING:
+    from evalprov.record.manifest import Captured
+    from evalprov.secrets import Scrubber
+    from evalprov.settings import Settings
 
 
 class Scene(NamedTuple):

@@ -6,6 +6,7 @@ import os
 import select
 import signal
 import time
+from contextlib import suppress
 from typing import NamedTuple
 
 OUTPUT_LIMIT = 64 << 20
@@ -113,10 +114,8 @@ class Running:
     def stop(self, problem: str) -> None:
         """End it and whatever it started; the problem is the answer."""
         if self.answer is None:
-            try:
+            with suppress(ProcessLookupError):
                 os.killpg(self._pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
             self._settle(problem)
 
     def _send(self) -> None:

@@ -171,9 +171,7 @@ def _content(scene: Scene, data: bytes, named: _Named, key: str, warnings: list[
         else:
             warnings.extend(f"{key}: {oddity}" for oddity in parsed.oddities)
             if not complete:
-                warnings.append(
-                    f"{key}: more than {ENTRIES:,} values; the hash covers all, the record the first"
-                )
+                warnings.append(f"{key}: more than {ENTRIES:,} values; the hash covers all, the record the first")
             return _entry(digest, kind, len(data), named.source, values)
     digest = hashlib.sha256(scene.scrub.data(data)).hexdigest()
     return _entry(digest, "bytes", len(data), named.source, {})

@@ -87,8 +87,7 @@ class Report:
             "patch": kept.patch if kept else None,
             "saved": {self.scrub.text(path): saved for path, saved in kept.saved.items()} if kept else {},
             "withheld": [
-                {"path": self.scrub.text(one["path"]), "reason": one["reason"]}
-                for one in withheld[:NAMES_LIMIT]
+                {"path": self.scrub.text(one["path"]), "reason": one["reason"]} for one in withheld[:NAMES_LIMIT]
             ],
         }
         self._known("patch", self.dirt.unpatched)
@@ -136,9 +135,7 @@ class Report:
     def _submodules(self) -> list[Submodule]:
         gitlinks = self._known("submodules", self.dirt.gitlinks) or {}
         dirty = {one.path: one for one in self.work.changes if one.submodule.startswith("S")}
-        return [
-            self._submodule(path, gitlinks.get(path), dirty.get(path)) for path in sorted({*gitlinks, *dirty})
-        ]
+        return [self._submodule(path, gitlinks.get(path), dirty.get(path)) for path in sorted({*gitlinks, *dirty})]
 
     def _submodule(self, path: bytes, commit: str | None, change: Change | None) -> Submodule:
         dirt = {

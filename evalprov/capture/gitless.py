@@ -65,9 +65,7 @@ def _from_environment(scene: Scene, why: str, *, broken: bool = False) -> Found:
     branches = (scene.environ.get(name, "") for name in VARIABLES[variable])
     branch = next((branch for branch in branches if branch), None)
     # One commit may be given short and whole.
-    others = [
-        name for name, other in named.items() if not (other.startswith(commit) or commit.startswith(other))
-    ]
+    others = [name for name, other in named.items() if not (other.startswith(commit) or commit.startswith(other))]
     return Found(
         {
             "git_sha": commit,
@@ -82,9 +80,7 @@ def _from_environment(scene: Scene, why: str, *, broken: bool = False) -> Found:
 def _named_commits(environ: Mapping[str, str]) -> dict[str, str]:
     named = {name: environ.get(name, "").strip().lower() for name in VARIABLES}
     short, whole = r"[0-9a-f]{7,40}|[0-9a-f]{64}", r"[0-9a-f]{40}|[0-9a-f]{64}"
-    return {
-        name: text for name, text in named.items() if re.fullmatch(short if name in _BY_HAND else whole, text)
-    }
+    return {name: text for name, text in named.items() if re.fullmatch(short if name in _BY_HAND else whole, text)}
 
 
 def _dot_git_above(scene: Scene) -> bool:

@@ -62,9 +62,7 @@ class Repository(NamedTuple):
     options: tuple[str, ...]
     environ: Mapping[str, str]
 
-    def ask(
-        self, *words: str, stdin: bytes = b"", index: str | None = None, timeout: float = 30.0
-    ) -> Command:
+    def ask(self, *words: str, stdin: bytes = b"", index: str | None = None, timeout: float = 30.0) -> Command:
         """Put a question to git at the top of the work tree, by another index if one is named."""
         place = ("-C", self.top, f"--git-dir={self.folder}", f"--work-tree={self.top}")
         env = dict(self.environ)

@@ -35,9 +35,7 @@ def collect(scene: Scene, root: str = "") -> Steps:
     gpus: dict[str, Any] = {"devices": [], "driver": None, "cuda": None, "visible": None}
     if visible is not None:
         gpus["visible"] = scene.scrub.text(visible)
-    notes = [
-        f"{what} are seen ({path}) but not read" for path, what in _OTHERS if os.path.exists(root + path)
-    ]
+    notes = [f"{what} are seen ({path}) but not read" for path, what in _OTHERS if os.path.exists(root + path)]
     door = any(os.path.exists(root + path) for path in _NODES)
     if not door and not os.path.exists(root + _DRIVER):
         # No NVIDIA card is a known none, unless there is something else that we cannot read.

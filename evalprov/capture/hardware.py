@@ -172,9 +172,7 @@ def _memory(machine: Machine, environ: Mapping[str, str]) -> tuple[Memory, int |
 
 def _installed(machine: Machine) -> tuple[int | None, int | None]:
     facts = machine.table("/proc/meminfo")
-    total, available = (
-        _digits(facts.get(name, "").removesuffix(" kB")) for name in ("MemTotal", "MemAvailable")
-    )
+    total, available = (_digits(facts.get(name, "").removesuffix(" kB")) for name in ("MemTotal", "MemAvailable"))
     if total is not None:
         return total >> 10, None if available is None else available >> 10
     try:
@@ -200,9 +198,7 @@ def _memory_limits(machine: Machine, group: Group | None) -> list[int]:
     return [limit >> 20 for limit in limits if limit is not None and limit < UNLIMITED]
 
 
-def _promised_memory(
-    machine: Machine, group: Group | None, environ: Mapping[str, str], hard: int | None
-) -> int | None:
+def _promised_memory(machine: Machine, group: Group | None, environ: Mapping[str, str], hard: int | None) -> int | None:
     if "SLURM_JOB_ID" in environ:
         return _slurm_memory(environ)
     pod = machine.pod_class()
@@ -220,9 +216,7 @@ def _slurm_memory(environ: Mapping[str, str]) -> int | None:
     )
     if on_node is None:
         return None
-    if per_node := _digits(
-        environ.get("SLURM_MEM_PER_NODE", "")
-    ):  # 0 asks for all there is, which is no number
+    if per_node := _digits(environ.get("SLURM_MEM_PER_NODE", "")):  # 0 asks for all there is, which is no number
         return per_node
     return per_cpu * on_node if per_cpu else None
 

@@ -131,9 +131,7 @@ class Machine:
             if below is not None and (best is None or len(below) > best[0]):
                 best = len(below), Group(_upward(mount.point, below), unified=unified)
         if best is None:
-            self.note(
-                f"the {controller} cgroup {path} is not in what is mounted here, so its limits are unknown"
-            )
+            self.note(f"the {controller} cgroup {path} is not in what is mounted here, so its limits are unknown")
             return None
         return best[1]
 

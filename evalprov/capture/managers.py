@@ -119,11 +119,7 @@ def _uv(way: Way) -> Choice | None:
     before, used = options(way.words[1:], UV_SHORT, UV_LONG)
     command, rest = way.words[1 + used : 2 + used], way.words[2 + used :]
     if command != ["run"]:
-        what = (
-            "runs the command in an environment of its own making"
-            if command == ["tool"]
-            else "runs no Python"
-        )
+        what = "runs the command in an environment of its own making" if command == ["tool"] else "runs no Python"
         return way.unknown(f"uv {' '.join(command)} {what}")
     after, used = options(rest, UV_SHORT, UV_LONG)
     given = dict(before + after)
@@ -177,9 +173,7 @@ def _uv_environment(way: Way, given: dict[str, str]) -> Choice | None:
     if wanted and python_in(prefix) and not _is_version(prefix, wanted.lstrip("=")):
         return way.unknown(f"uv is asked for Python {wanted}, which {prefix} is not known to be")
     if project is not None and "no-sync" not in given and not _set(way, "UV_NO_SYNC"):
-        way.reasons.append(
-            "uv may bring the packages up to date as it starts; these are the ones from before"
-        )
+        way.reasons.append("uv may bring the packages up to date as it starts; these are the ones from before")
     return _chosen(way, prefix, "uv")
 
 
@@ -302,9 +296,7 @@ def _conda_named(way: Way, root: str | None, wanted: str) -> str | None:
         if folder and os.path.isdir(os.path.join(path, "conda-meta")):
             return path
     # Other folders of environments are only known from the list that conda keeps.
-    listed = os.fsdecode(
-        read_head(os.path.join(way.home(), ".conda", "environments.txt"), 1 << 20)
-    ).splitlines()
+    listed = os.fsdecode(read_head(os.path.join(way.home(), ".conda", "environments.txt"), 1 << 20)).splitlines()
     named = [path for path in listed if os.path.basename(path) == wanted and os.path.isdir(path)]
     return named[0] if len(named) == 1 else None
 

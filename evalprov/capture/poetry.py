@@ -62,9 +62,7 @@ def environment(way: Way, project: str) -> tuple[str | None, str | None]:
     """Return the environment's folder, and what is not sure about it; without a folder, why there is none."""
     config = _Config(way, project)
     table = _read(os.path.join(project, "pyproject.toml"))
-    name = (table.get("project") or {}).get("name") or ((table.get("tool") or {}).get("poetry") or {}).get(
-        "name"
-    )
+    name = (table.get("project") or {}).get("name") or ((table.get("tool") or {}).get("poetry") or {}).get("name")
     base = env_name(name if isinstance(name, str) else "non-package-mode", project)
     folder = config.folder()
     used = _read(os.path.join(folder, "envs.toml")).get(base)

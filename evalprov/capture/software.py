@@ -35,9 +35,7 @@ def collect(scene: Scene) -> Steps:
     for (name, line), answer in zip(tools.items(), answers[len(answers) - len(tools) :], strict=True):
         key = f"{name}_version"
         if system.get(key) is not None:
-            warnings.append(
-                f"version of {name}: the measured {system[key]} is kept, `{line}` is not recorded"
-            )
+            warnings.append(f"version of {name}: the measured {system[key]} is kept, `{line}` is not recorded")
             continue
         said = first_line(answer.out) or first_line(answer.err)
         fault = answer.problem or (f"exit {answer.code}: {said}" if answer.code else "")

@@ -9,9 +9,7 @@ def readable(text: str) -> str:
         return text
     # A lone surrogate in this range is how Python keeps one undecodable byte.
     return (
-        "".join(
-            f"\\x{ord(letter) - 0xDC00:02x}" if "\udc80" <= letter <= "\udcff" else letter for letter in text
-        )
+        "".join(f"\\x{ord(letter) - 0xDC00:02x}" if "\udc80" <= letter <= "\udcff" else letter for letter in text)
         .encode("utf-8", "backslashreplace")
         .decode()
     )

@@ -10,7 +10,8 @@ import typer
 from evalprov.settings import load
 
 StoreOption = Annotated[
-    str | None, typer.Option("--store", metavar="DIR", help="Where the records are; metrics/ at the project root otherwise.")
+    str | None,
+    typer.Option("--store", metavar="DIR", help="Where the records are; metrics/ at the project root otherwise."),
 ]
 
 

@@ -15,7 +15,18 @@ from evalprov.settings import FILE, load, project_root
 DEPTH = 4
 FILES_LOOKED_AT = 20_000
 LISTED = 50
-SKIPPED = {"node_modules", "venv", "env", "site-packages", "__pycache__", "build", "dist", "metrics", "outputs", "multirun"}
+SKIPPED = {
+    "node_modules",
+    "venv",
+    "env",
+    "site-packages",
+    "__pycache__",
+    "build",
+    "dist",
+    "metrics",
+    "outputs",
+    "multirun",
+}
 CONFIG_FOLDERS = {"config", "configs", "conf", "cfg", "settings"}
 CONFIG_ENDS = (".yaml", ".yml", ".json", ".toml")
 PROMPT_ENDS = (".txt", ".md", ".j2", ".jinja", ".jinja2", ".prompt", ".mustache", ".yaml", ".yml", ".json")
@@ -68,7 +79,11 @@ def survey(root: str) -> Layout:
             found.prompts.append(path)
         elif name.endswith(".dvc") or (DATA_FOLDERS & set(folders) and name.endswith(DATA_ENDS)):
             found.data.append(path)
-        elif name.endswith(CONFIG_ENDS) and name not in NOT_CONFIG and (CONFIG_FOLDERS & set(folders) or _named_config(name)):
+        elif (
+            name.endswith(CONFIG_ENDS)
+            and name not in NOT_CONFIG
+            and (CONFIG_FOLDERS & set(folders) or _named_config(name))
+        ):
             found.configs.append(path)
     return found
 
@@ -82,7 +97,9 @@ def _files(root: str) -> Iterator[str]:
     seen = 0
     for folder, subfolders, names in os.walk(root):
         depth = os.path.relpath(folder, root).count(os.sep) + (folder != root)
-        subfolders[:] = sorted(n for n in subfolders if not n.startswith(".") and n not in SKIPPED) if depth < DEPTH else []
+        subfolders[:] = (
+            sorted(n for n in subfolders if not n.startswith(".") and n not in SKIPPED) if depth < DEPTH else []
+        )
         for name in sorted(names):
             seen += 1
             if seen > FILES_LOOKED_AT:
@@ -102,7 +119,12 @@ def compose(layout: Layout, scenario: str) -> str:
     if layout.configs:
         tables.append(("Read, hashed and recorded value by value.", {"config": {"files": layout.configs[:LISTED]}}))
     if layout.prompts:
-        tables.append(('Recorded by content; a version may stand beside: {path = "...", version = "v3"}.', {"prompts": _named(layout.prompts)}))
+        tables.append(
+            (
+                'Recorded by content; a version may stand beside: {path = "...", version = "v3"}.',
+                {"prompts": _named(layout.prompts)},
+            )
+        )
     if layout.data:
         tables.append(("What the program is judged on.", {"data": _named(layout.data)}))
     model = '# [model]\n# provider = "anthropic"\n# model = "..."\n# temperature = 0.0\n'

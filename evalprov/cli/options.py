@@ -38,7 +38,12 @@ OPTIONS = (
     Option("--timeout", "SECONDS", "End the command and all it started after this time (exit 124).", number=True),
     Option("--store", "DIR", "Where to keep the records; metrics/ at the project root otherwise."),
     Option("--require-clean", None, "Refuse to run unless everything is committed."),
-    Option("--log", "MODE", "Keep the output's head and tail, all of it, or none.", choices=("bounded", "full", "off")),
+    Option(
+        "--log",
+        "MODE",
+        "Keep the output's head and tail, all of it, or none.",
+        choices=("bounded", "full", "off"),
+    ),
     Option("--quiet", None, "Say nothing of our own, errors aside."),
 )
 

@@ -48,7 +48,9 @@ def _cwd() -> str:
     try:
         return os.getcwd()
     except OSError as error:
-        raise EvalprovError(f"the current folder cannot be read: {error.strerror}", "cd somewhere that exists") from None
+        raise EvalprovError(
+            f"the current folder cannot be read: {error.strerror}", "cd somewhere that exists"
+        ) from None
 
 
 def summary(manifest: Manifest) -> list[str]:

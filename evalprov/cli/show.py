@@ -20,7 +20,9 @@ NAMES_SHOWN = 5
 
 
 def show(
-    run: Annotated[str, typer.Argument(help="A run id, its beginning, latest, latest~2, or a manifest's path.")] = "latest",
+    run: Annotated[
+        str, typer.Argument(help="A run id, its beginning, latest, latest~2, or a manifest's path.")
+    ] = "latest",
     as_json: Annotated[bool, typer.Option("--json", help="Print the whole record as JSON.")] = False,
     path: Annotated[bool, typer.Option("--path", help="Print where the record is.")] = False,
     log: Annotated[bool, typer.Option("--log", help="Print the kept output: stdout, then stderr on stderr.")] = False,
@@ -97,8 +99,8 @@ def _ended(m: Manifest) -> str:
 
 def _metrics(m: Manifest) -> Pairs:
     if m["metric_summary"] is None:
-        reason = m["capture"].get("metrics", {}).get("reason") or "none reported"
-        return [("", reason)] if m["status"] != "running" else []
+        fared = m["capture"].get("metrics")
+        return [("", fared["reason"] or "none reported")] if fared else []
     pairs = [(name, render.number(value)) for name, value in m["metric_summary"].items()]
     if m["scenarios_run"]:
         pairs.append(("scenarios", str(len(m["scenarios_run"]))))
@@ -131,7 +133,7 @@ def _code(m: Manifest) -> Pairs:
         ("describe", git["describe"] or ""),
         ("tree", git["tree"] or ""),
     ]
-    pairs += [(kind, _names(git[kind], git["counts"].get(kind))) for kind in ("staged", "changed", "untracked")]  # type: ignore[literal-required]
+    pairs += [(kind, _names(git[kind], git["counts"].get(kind))) for kind in ("staged", "changed", "untracked")]
     pairs += [(f"submodule {s['path']}", ", ".join(s["dirty"])) for s in git["submodules"] if s["dirty"]]
     pairs += [(f"remote {name}", url) for name, url in git["remotes"].items()]
     if git["patch"]:
@@ -159,7 +161,9 @@ def _software(m: Manifest) -> Pairs:
     if software["packages"] is not None:
         pairs.append(("packages", str(len(software["packages"]))))
     known = {"python_version", "platform", "evalprov_version", "config_hash"}
-    pairs += [(name.removesuffix("_version"), value or "unknown") for name, value in system.items() if name not in known]
+    pairs += [
+        (name.removesuffix("_version"), value or "unknown") for name, value in system.items() if name not in known
+    ]
     pairs += [("lock file", name) for name in software["locks"]]
     pairs += [(name, value) for name, value in software["env"].items()]
     pairs.append(("platform", system.get("platform") or ""))
@@ -188,9 +192,15 @@ def _machine(m: Manifest) -> Pairs:
         cores += f", limited to {cpu['hard_limit_cores']:g}"
     limit = f", limited to {memory['hard_limit_mb']} MB" if memory["hard_limit_mb"] is not None else ""
     process = observed["process"]
-    gpus = [f"{g['name']} {g['memory_mb']} MB" + (f" MIG {g['mig']}" if g["mig"] else "") for g in (infra["gpu"] or {"devices": []})["devices"]]
+    gpus = [
+        f"{g['name']} {g['memory_mb']} MB" + (f" MIG {g['mig']}" if g["mig"] else "")
+        for g in (infra["gpu"] or {"devices": []})["devices"]
+    ]
     pairs = [
-        ("host", " ".join(filter(None, [process["hostname"] if process else None, infra["runtime_platform"]]))),
+        (
+            "host",
+            " ".join(filter(None, [process["hostname"] if process else None, infra["runtime_platform"]])),
+        ),
         ("cpu", ", ".join(filter(None, [cores, cpu["model"]]))),
         ("memory", f"{memory['total_mb']} MB{limit}" if memory["total_mb"] else ""),
         ("gpu", ", ".join(gpus) if gpus else "none" if infra["gpu"] else "unknown"),
@@ -205,7 +215,7 @@ def _machine(m: Manifest) -> Pairs:
 def _output(m: Manifest) -> Pairs:
     pairs: Pairs = []
     for name in ("stdout", "stderr"):
-        if stream := m["output"][name]:  # type: ignore[literal-required]
+        if stream := m["output"][name]:
             kept = f"  {stream['log']}" if stream["log"] else ""
             pairs.append((name, f"{render.size(stream['bytes'])} in {stream['lines']} lines{kept}"))
     used = m["resources"]
@@ -214,5 +224,3 @@ def _output(m: Manifest) -> Pairs:
         pairs.append(("used", f"{cpu:.2f} s of CPU, {render.size(used['peak_memory_bytes'])} of memory at most"))
     pairs += [(f"stage {name}", render.duration(seconds)) for name, seconds in m["stages"].items()]
     return pairs
-
-

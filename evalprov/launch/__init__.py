@@ -164,9 +164,7 @@ def _open(name: str, target: int, warnings: list[str]) -> _Outlet:
 
 def _wiring(outlets: Sequence[_Outlet]) -> list[FileAction]:
     """Return what is to be done to the child's descriptors; the rest is inherited as it is."""
-    opened: list[FileAction] = [
-        (os.POSIX_SPAWN_DUP2, one.childs, one.target) for one in outlets if one.childs >= 0
-    ]
+    opened: list[FileAction] = [(os.POSIX_SPAWN_DUP2, one.childs, one.target) for one in outlets if one.childs >= 0]
     return [*opened, *((os.POSIX_SPAWN_CLOSE, one.target) for one in outlets if one.childs < 0)]
 
 
@@ -197,9 +195,7 @@ def _outcome(going: _Going, warnings: list[str]) -> Outcome:
         warnings += stream.warnings
     held = [stream.name for stream in streams if stream.held]
     if held:
-        warnings.append(
-            f"{' and '.join(held)} not followed to the end: a process left running still holds it"
-        )
+        warnings.append(f"{' and '.join(held)} not followed to the end: a process left running still holds it")
     return Outcome(
         exit_code=TIMED_OUT if overseer.timed_out else code if code >= 0 else 128 - code,
         signal=_signal_name(-code) if code < 0 else None,

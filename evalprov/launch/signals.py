@@ -59,9 +59,7 @@ class Overseer:
         self._done = _thread.allocate_lock()
         self._done.acquire()
 
-    def start(
-        self, relays: Sequence[Relay], streams: Sequence[Stream], timeout: float | None, grace: float
-    ) -> None:
+    def start(self, relays: Sequence[Relay], streams: Sequence[Stream], timeout: float | None, grace: float) -> None:
         """Begin, in a thread of its own."""
         self._relays = relays
         self._terminals = [stream for stream in streams if stream.terminal]

@@ -110,9 +110,7 @@ def _document(file: IO[bytes], ledger: Ledger) -> dict[str, Any] | None:
         return None
 
 
-def _read_lines(
-    file: IO[bytes], ledger: Ledger, *, facts_alone: bool
-) -> tuple[tuple[dict[str, Any], int] | None, int]:
+def _read_lines(file: IO[bytes], ledger: Ledger, *, facts_alone: bool) -> tuple[tuple[dict[str, Any], int] | None, int]:
     """Take in every line that is a report; return the last other object, and how many there were."""
     last, count = None, 0
     for text, number in _lines(file, ledger):

@@ -56,9 +56,7 @@ class Ledger:
         """Return the object that a line is, with a remark on keys that it repeats."""
         said = self._reader.read(text)
         for key in self._reader.repeated:
-            self.notes.add(
-                ("repeated", key), f"{self.at(line)} gives {brief(key)} more than once; the last one counts"
-            )
+            self.notes.add(("repeated", key), f"{self.at(line)} gives {brief(key)} more than once; the last one counts")
         return said
 
     def take(self, said: dict[str, Any], line: int | None) -> bool:
@@ -67,9 +65,7 @@ class Ledger:
             return False
         metrics = said["metrics"]
         if not isinstance(metrics, dict):
-            self.notes.add(
-                "metrics", f"{self.at(line)} was left out: its metrics are {kind_of(metrics)} and no object"
-            )
+            self.notes.add("metrics", f"{self.at(line)} was left out: its metrics are {kind_of(metrics)} and no object")
             return False
         self.reports += 1
         self.line = line
@@ -133,9 +129,7 @@ class Ledger:
             return self._name(scenario)
         if isinstance(scenario, int) and not isinstance(scenario, bool):
             return str(scenario)
-        text = (
-            f"{self.at(line)}: the scenario is {kind_of(scenario)} and no text, so its metrics were left out"
-        )
+        text = f"{self.at(line)}: the scenario is {kind_of(scenario)} and no text, so its metrics were left out"
         self.notes.add("scenario", text)
         return None
 
@@ -193,9 +187,7 @@ class Ledger:
             text = f"{self.at(line)}: {called} is the text {brief(value)}; a number in quotes is no metric"
             self.notes.add(("quoted", called), text)
         elif not bare:
-            self.notes.add(
-                ("none", called), f"{self.at(line)}: {called} is {kind_of(value)}, which is no metric"
-            )
+            self.notes.add(("none", called), f"{self.at(line)}: {called} is {kind_of(value)}, which is no metric")
         raise _NoMetric
 
     def _name(self, path: str) -> str:

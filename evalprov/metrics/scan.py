@@ -72,9 +72,7 @@ class Scanner:
         last = self._last[1] if self._last else 0
         where = f"the metrics come from stdout line {last}" if last else "no metrics were found"
         if self._untried:
-            text = (
-                f"{where}; too many lines {'after it ' if last else ''}look like JSON objects to try them all"
-            )
+            text = f"{where}; too many lines {'after it ' if last else ''}look like JSON objects to try them all"
             self.ledger.notes.add("untried", text)
         if self._last_unread > last:
             unread = f"line {self._last_unread} looks like a JSON object and was not read"

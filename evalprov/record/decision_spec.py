@@ -1,39 +1,45 @@
-"""A run in TraceLens' terms: the DecisionSpec that package loads, and the fingerprint it computes of it.
+"""A run in TraceLens' terms: the DecisionSpec which that package loads, and the fingerprint it computes of it.
 
 Where each of its fields comes from in a record:
 
 | DecisionSpec | record |
 |---|---|
-| model.provider, temperature, top_p, top_k, max_tokens, seed, stop_sequences | `model_config`, same name |
-| model.model_id, model_version | `model_config` model (or model_id), version (or model_version) |
-| model.extra_params | whatever else `model_config` holds, `extra` and `extra_params` unfolded |
-| prompts.system_prompt_hash | `prompts`: the one named system or system_prompt |
-| prompts.prompt_template_hash | `prompts`: the only other one, or the SHA-256 of all others, see `_together` |
-| prompts.prompt_version | `prompt_versions` and `prompts`: the one version, or `name=version,...` where they differ |
+| model: provider and the decoding parameters | `model_config`, same name |
+| model: model_id, model_version | `model_config`: model or model_id, version or model_version |
+| model: extra_params | what else `model_config` holds, `extra` and `extra_params` unfolded |
+| prompts: system_prompt_hash | `prompts`: the one named system or system_prompt |
+| prompts: prompt_template_hash | `prompts`: the only other one; of several others the hash of their hashes |
+| prompts: prompt_version | `prompt_versions`, `prompts`: the one version; where they differ `a=v1,b=v2` |
 | tools | `tools`: name, version, description_hash, schema_hash, in the order of their names |
 | agent | `agent`: name, version, graph_hash, config_hash |
-| environment.git_commit, git_branch, python_version | `git_sha`, `git.branch`, `system.python_version` |
-| environment.build_id, runner_version, framework_version | `config.reported` environment.NAME, else `system.NAME` |
-| infra | `infra.declared`, with host, container and start beside it, which TraceLens does not hash |
+| environment: git_commit, git_branch, python_version | `git_sha`, `git.branch`, `system.python_version` |
+| environment: build_id, runner_version, framework_version | `config.reported` environment.X, else `system.X` |
+| infra | `infra.declared`; beside it host, container and start, which TraceLens does not hash |
 | global_seed | `config.reported` global_seed |
-| extra | the rest of `config.reported`, and what fits nowhere |
+| extra | the rest of `config.reported`, and what fits nowhere else |
 
-TraceLens demands a model's provider and id, and an agent's name. Without them there is no such part, and what
-is known of it stands in `extra` under `model` or `agent`, so that a change still changes the fingerprint. The same
-holds for a value of a type that TraceLens refuses: in the model it becomes an extra parameter. A part of which
-nothing that TraceLens hashes is known is null, as if nobody had given it.
+TraceLens demands a model's provider and id, and an agent's name. Without them there is no such part, and what is
+known of it stands in `extra` under `model` or `agent`, so that a change of it still changes the fingerprint. A
+value of a type that TraceLens refuses goes the same way; in the model it becomes an extra parameter. A part of
+which nothing that TraceLens hashes is known is null, as if nobody had given it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from evalprov.record.manifest import Manifest
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from evalprov.record.manifest import Manifest
 
 _I64 = float(1 << 63)
+
+
+class Refused(ValueError):  # noqa: N818 - a verdict on a value, not a failure of ours
+    """TraceLens does not take the value; the words say what it wants."""
 
 
 def decision_spec(manifest: Manifest) -> dict[str, Any]:
@@ -58,10 +64,10 @@ def decision_spec(manifest: Manifest) -> dict[str, Any]:
 
 
 def fingerprint(spec: Mapping[str, Any]) -> str:
-    """Return what `tracelens.DecisionSpec(**spec).fingerprint` is; ValueError where it refuses the spec."""
+    """Return what `tracelens.DecisionSpec(**spec).fingerprint` is; Refused where it refuses the spec."""
     tools = spec.get("tools", [])
     if not isinstance(tools, list):
-        raise ValueError("tools: not a list")
+        raise Refused("tools: not a list")
     stops = (model := _part("model", spec)) and model["stop_sequences"]
     if model:
         model["stop_sequences"] = sorted(stops) if stops else None
@@ -84,7 +90,7 @@ def fingerprint(spec: Mapping[str, Any]) -> str:
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
-        raise ValueError(f"not a text: {value!r}")  # noqa: TRY004 - one kind of refusal
+        raise Refused(f"not a text: {value!r}")
     value.encode()
     return value
 
@@ -93,51 +99,51 @@ def _decimal(value: object) -> float:
     if isinstance(value, str):
         text = _numeral(value)
         if "_" in text:
-            # Underscores count as in code, save that they may stand beside a point, and no blank may surround them.
+            # As in code, save that they may stand beside a point, and that no blanks may surround it all.
             if value != text or text[0] == "_" or text[-1] == "_" or "__" in text:
-                raise ValueError(f"not a number: {value!r}")
+                raise Refused(f"not a number: {value!r}")
             text = text.replace("_", "")
         return float(text)
     if not isinstance(value, int | float):
-        raise ValueError(f"not a number: {value!r}")  # noqa: TRY004 - one kind of refusal
+        raise Refused(f"not a number: {value!r}")
     try:
         return float(value)
     except OverflowError:
-        raise ValueError("too large a number") from None
+        raise Refused("too large a number") from None
 
 
 def _whole(value: object) -> int:
     if isinstance(value, str):
         whole, point, zeros = _numeral(value).partition(".")
         if whole != whole.strip() or (point and (zeros.strip("0") or not zeros)):
-            raise ValueError(f"not a whole number: {value!r}")
+            raise Refused(f"not a whole number: {value!r}")
         return int(whole)
     if isinstance(value, float):
         if not value.is_integer() or not -_I64 < value < _I64:
-            raise ValueError(f"not a whole number: {value!r}")
+            raise Refused(f"not a whole number: {value!r}")
         return int(value)
     if not isinstance(value, int):
-        raise ValueError(f"not a number: {value!r}")  # noqa: TRY004 - one kind of refusal
+        raise Refused(f"not a number: {value!r}")
     return int(value)
 
 
 def _numeral(value: str) -> str:
     text = value.strip()
     # Python takes other scripts' digits and separators for blanks, TraceLens does not.
-    if not text.isascii() or not value.isprintable() and any("\x1c" <= letter <= "\x1f" for letter in value):
-        raise ValueError(f"not a number: {value!r}")
+    if not text.isascii() or (not value.isprintable() and any("\x1c" <= letter <= "\x1f" for letter in value)):
+        raise Refused(f"not a number: {value!r}")
     return text
 
 
 def _texts(value: object) -> list[str]:
     if not isinstance(value, list):
-        raise ValueError(f"not a list: {value!r}")  # noqa: TRY004 - one kind of refusal
+        raise Refused(f"not a list: {value!r}")
     return [_text(one) for one in value]
 
 
 def _table(value: object) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise ValueError(f"not a table: {value!r}")  # noqa: TRY004 - one kind of refusal
+        raise Refused(f"not a table: {value!r}")
     return {_text(key): inner for key, inner in value.items()}
 
 
@@ -192,7 +198,7 @@ def _part(name: str, spec: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def _typed(part: str, said: object) -> dict[str, Any]:
     if not isinstance(said, dict):
-        raise ValueError(f"{part}: not a table")  # noqa: TRY004 - one kind of refusal
+        raise Refused(f"{part}: not a table")
     typed: dict[str, Any] = {}
     for name, read in _HASHED[part].items():
         value = said.get(name, {} if read is _table else None)
@@ -249,7 +255,7 @@ def _prompts(m: Manifest) -> dict[str, Any] | None:
 
 
 def _together(hashes: dict[str, str | None]) -> str | None:
-    """Return the only hash, or the SHA-256 of the JSON object of all, by name, written as TraceLens writes JSON."""
+    """Return the only hash; of several the SHA-256 of the JSON object of them by name, as TraceLens writes it."""
     if len(hashes) < 2:
         return next(iter(hashes.values()), None)
     if not any(hashes.values()):
@@ -308,10 +314,7 @@ def _environment(m: Manifest, reported: dict[str, Any]) -> dict[str, Any] | None
 
 def _infra(m: Manifest, extra: dict[str, Any]) -> dict[str, Any] | None:
     rest = {name: value for name, value in m["infra"]["declared"].items() if value is not None}
-    found = {
-        name: _taken(rest, name, _version if read is _text else read)
-        for name, read in _HASHED["infra"].items()
-    }
+    found = {name: _taken(rest, name, _version if read is _text else read) for name, read in _HASHED["infra"].items()}
     if rest:
         extra["infra"] = rest
     if not any(value is not None for value in found.values()):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from evalprov.record.manifest import ErrorEntry, Status
+if TYPE_CHECKING:
+    from evalprov.record.manifest import ErrorEntry, Status
 
 
 class Ending(NamedTuple):

@@ -1,8 +1,12 @@
 """The hashes that say what a run was."""
 
-from __future__ import annotations
-
+import hashlib
 from typing import Any
+
+from evalprov.record.decision_spec import decision_spec
+from evalprov.record.decision_spec import fingerprint as spec_fingerprint
+from evalprov.record.layers import JUDGED, PROGRAM, layers, tool_versions
+from evalprov.record.manifest import Identity, Manifest
 
 SAFE = (1 << 53) - 1  # up to here every whole number is exactly a double
 

@@ -50,7 +50,9 @@ def _agent(m: Manifest) -> Layer:
     facts = {"agent": m["agent"], "tools": tools}
     if not tools and not any(m["agent"].values()):
         return Layer(facts, "none")
-    open_tools = [str(tool.get("name")) for tool in tools if not (tool.get("description_hash") and tool.get("schema_hash"))]
+    open_tools = [
+        str(tool.get("name")) for tool in tools if not (tool.get("description_hash") and tool.get("schema_hash"))
+    ]
     return Layer(facts, "partial" if open_tools else "full", note=_by_name(open_tools))
 
 
@@ -71,7 +73,9 @@ def _code(m: Manifest) -> Layer:
 
 
 def _data(m: Manifest) -> Layer:
-    sets = {name: {"sha256": s["sha256"] or s["pointer"], "version": s["version"]} for name, s in m["data"]["sets"].items()}
+    sets = {
+        name: {"sha256": s["sha256"] or s["pointer"], "version": s["version"]} for name, s in m["data"]["sets"].items()
+    }
     facts = {
         "sets": sets,
         "golden_version": m["golden_version"],
@@ -96,7 +100,7 @@ def _software(m: Manifest) -> Layer:
     facts = {
         "python": m["system"].get("python_version"),
         "packages": software["packages_hash"],
-        "tools": _tool_versions(m),
+        "tools": tool_versions(m),
         "locks": software["locks"],
         "env": software["env"],
     }
@@ -110,7 +114,11 @@ def _software(m: Manifest) -> Layer:
 def _infra(m: Manifest) -> Layer:
     infra = m["infra"]
     gpu = infra["gpu"]
-    cards = sorted(f"{card['name']} {card['memory_mb']} {card['mig'] or ''}".strip() for card in gpu["devices"]) if gpu else None
+    cards = (
+        sorted(f"{card['name']} {card['memory_mb']} {card['mig'] or ''}".strip() for card in gpu["devices"])
+        if gpu
+        else None
+    )
     facts = {
         "platform": infra["runtime_platform"],
         "machine": infra["machine"],
@@ -126,7 +134,8 @@ def _infra(m: Manifest) -> Layer:
     return Layer(facts, "full")
 
 
-def _tool_versions(m: Manifest) -> dict[str, str | None]:
+def tool_versions(m: Manifest) -> dict[str, str | None]:
+    """Return the versions of the declared tools."""
     ours = {"python_version", "platform", "evalprov_version", "config_hash"}
     return {name: version for name, version in m["system"].items() if name not in ours}
 

@@ -4,15 +4,12 @@ At run time a manifest is a plain dict, so writing one costs nothing but `json`;
 the types below. Absent is null, or an empty container, per type; every key is always present.
 """
 
-
 import json
 from typing import Any, Literal, TypedDict
 
 SCHEMA = 1
 
-Status = Literal[
-    "running", "completed", "failed", "timed_out", "interrupted", "killed", "not_started", "lost"
-]
+Status = Literal["running", "completed", "failed", "timed_out", "interrupted", "killed", "not_started", "lost"]
 CaptureStatus = Literal["captured", "absent", "failed"]
 Number = int | float
 MetricValue = bool | int | float | None

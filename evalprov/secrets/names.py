@@ -12,7 +12,12 @@ from functools import lru_cache
 
 NO, PERHAPS, SURE = 0, 1, 2
 
-_WORD = r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+"
+_WORD = r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+[0-9]*|[A-Z]+[0-9]*|[0-9]+"
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
 
 # Names written as one word, or whose last two words decide.
 _COMPOUNDS = (
@@ -20,64 +25,60 @@ _COMPOUNDS = (
     *("accesskey", "accesstoken", "authtoken", "refreshtoken", "secretkey", "privatekey", "signingkey"),
     *("encryptionkey", "clientsecret", "sshpass"),
 )
-_ALWAYS = frozenset(
-    "secret secrets credential credentials cred creds cookie cookies bearer authorization dsn".split()
-)
+_ALWAYS = _words("""secret secrets credential credentials cred creds cookie cookies bearer authorization dsn""")
 # Whoever issues keys and tokens; `NAME_key` and `NAME_token` of these are surely secrets.
-_ISSUERS = frozenset(
-    """ai21 airtable algolia anthropic anyscale artifactory aws azure bitbucket bing brave buildkite cerebras
-    circleci clearml cloudflare codecov cohere comet composer conda coveralls dagshub databricks datadog dd deepgram
-    deepinfra deepl deepseek digitalocean discord docker doppler elevenlabs exa expo fal fastly figma firecrawl
-    fireworks gcp gemini gh ghcr gitea github gitlab gl google grafana groq heroku hf honeycomb hub hubspot
-    huggingface ibm infisical jfrog jina jira kaggle langchain langfuse langsmith linear llama lambda mailgun mapbox
-    mistral mlflow modal mongodb neptune netlify newrelic ngrok notion npm nvidia ollama openai openrouter pagerduty
-    perplexity pinecone posthog promptlayer pypi qdrant quay railway replicate runpod sendgrid sentry serpapi serper
-    shopify slack snowflake snyk sonar square stripe supabase tavily telegram together travis twilio twine vault
-    vercel vertex voyage voyageai wandb watsonx weaviate xai zapier zhipu""".split()
+_ISSUERS = _words(
+    """ai21 airtable algolia anthropic anyscale artifactory aws azure bitbucket bing brave buildkite
+    cerebras circleci clearml cloudflare codecov cohere comet composer conda coveralls dagshub
+    databricks datadog dd deepgram deepinfra deepl deepseek digitalocean discord docker doppler
+    elevenlabs exa expo fal fastly figma firecrawl fireworks gcp gemini gh ghcr gitea github gitlab gl
+    google grafana groq heroku hf honeycomb hub hubspot huggingface ibm infisical jfrog jina jira kaggle
+    langchain langfuse langsmith linear llama lambda mailgun mapbox mistral mlflow modal mongodb neptune
+    netlify newrelic ngrok notion npm nvidia ollama openai openrouter pagerduty perplexity pinecone
+    posthog promptlayer pypi qdrant quay railway replicate runpod sendgrid sentry serpapi serper shopify
+    slack snowflake snyk sonar square stripe supabase tavily telegram together travis twilio twine vault
+    vercel vertex voyage voyageai wandb watsonx weaviate xai zapier zhipu"""
 )
-_OF_KEY = _ISSUERS | frozenset(
-    """api secret private access signing encryption decryption master account service auth license licence shared
-    subscription hmac aes jwt session cookie webhook deploy admin root security symmetric fernet crypto""".split()
+_OF_KEY = _ISSUERS | _words(
+    """api secret private access signing encryption decryption master account service auth license licence
+    shared subscription hmac aes jwt session cookie webhook deploy admin root security symmetric fernet
+    crypto"""
 )
-_OF_TOKEN = _ISSUERS | frozenset(
-    """api app access auth oauth oauth2 refresh bearer session csrf xsrf secret bot personal deploy security jwt
-    login service account admin client device registration webhook verification registry upload publish private
-    root ci job runner sas git""".split()
+_OF_TOKEN = _ISSUERS | _words(
+    """api app access auth oauth oauth2 refresh bearer session csrf xsrf secret bot personal deploy
+    security jwt login service account admin client device registration webhook verification registry
+    upload publish private root ci job runner sas git"""
 )
-_OF_PASS = frozenset(
-    """account admin auth db database email ftp git http imap jenkins ldap login mail mongo mysql pg postgres proxy
-    rabbitmq redis root sftp smtp ssh sudo user vnc""".split()
+_OF_PASS = _words(
+    """account admin auth db database email ftp git http imap jenkins ldap login mail mongo mysql pg
+    postgres proxy rabbitmq redis root sftp smtp ssh sudo user vnc"""
 )
-_PUBLIC_KEY = frozenset(
-    """answer audio bucket cache column composite config data dataset dict env feature field file foreign gpg group
-    header hot id idempotency image index input json known label lookup map message metric name natural object option
-    output param partition path pgp primary prompt pub public publishable question range reference result routing row
-    s3 search shortcut sort sorting state target text translation type unique value video yaml""".split()
+_PUBLIC_KEY = _words(
+    """answer audio bucket cache column composite config data dataset dict env feature field file foreign
+    gpg group header hot id idempotency image index input json known label lookup map message metric
+    name natural object option output param partition path pgp primary prompt pub public publishable
+    question range reference result routing row s3 search shortcut sort sorting state target text
+    translation type unique value video yaml"""
 )
-_COUNTING = frozenset("avg cost count limit max mean min ms n num number per price sum total".split())
-_OF_TEXT = frozenset(
-    """assistant audio begin best blank boi bos boseq cls decoder delimiter dummy each end eob eod eoi eom eos eot eoseq
-    fill filler first forced generated hidden im image infill init instruct label language last logit mask middle newline
-    next nospeech output pad patch placeholder prefix prev previous prompt reserved sample sep separator space special
-    speech start step stop suffix text think thinking timestamp turn unexpected unk unknown video vision visual vocab
-    word""".split()
+_COUNTING = _words("""avg cost count limit max mean min ms n num number per price sum total""")
+_OF_TEXT = _words(
+    """assistant audio begin best blank boi bos boseq cls decoder delimiter dummy each end eob eod eoi eom
+    eos eot eoseq fill filler first forced generated hidden im image infill init instruct label language
+    last logit mask middle newline next nospeech output pad patch placeholder prefix prev previous
+    prompt reserved sample sep separator space special speech start step stop suffix text think thinking
+    timestamp turn unexpected unk unknown video vision visual vocab word"""
 )
-_FLAGS = frozenset(
-    "allow disable enable enabled has is needs no pre require required skip use with without".split()
-)
-_NOT_PASS = frozenset(
-    "all by first forward full last max min multi n no num one second single test tests two".split()
-)
+_FLAGS = _words("""allow disable enable enabled has is needs no pre require required skip use with without""")
+_NOT_PASS = _words("""all by first forward full last max min multi n no num one second single test tests two""")
 # What may follow the noun without changing what it is.
-_SUFFIXES = frozenset(
-    "b64 backup base64 current dev new old plain prod production staging test value".split()
-)
+_SUFFIXES = _words("""b64 backup base64 current dev new old plain prod production staging test value""")
 # What turns a secret's name into the name of something about it.
-_ABOUT = frozenset(
-    """age algorithm arn attempts backend budget class count dir domain duration enabled endpoint env expires expiry
-    file files format header host hash id ids kind label length level limit lifetime manager max method min mode name
-    names namespace num path paths period policy prefix provider realm ref region required rotation scope size sock
-    socket source store strategy threshold timeout ttl type uri url user username version""".split()
+_ABOUT = _words(
+    """age algorithm arn attempts backend budget class count dir domain duration enabled endpoint env
+    expires expiry file files format header host hash id ids kind label length level limit lifetime
+    manager max method min mode name names namespace num path paths period policy prefix provider realm
+    ref region required rotation scope size sock socket source store strategy threshold timeout ttl type
+    uri url user username version"""
 )
 _INTERESTING = "key|token|secret|pass|pwd|auth|cred|cookie|dsn|bearer|pat"
 
@@ -92,14 +93,17 @@ def judge(name: str) -> int:
     """Say whether what stands at this key is a secret: NO, PERHAPS (if it looks issued), SURE."""
     if not re.search(_INTERESTING, name, re.IGNORECASE) or len(name) > 200:
         return NO
-    parts = words(name)
+    parts = words(re.sub(r"\.[0-9]+\Z", "", name).rpartition(".")[2])
     whole = len(parts)
     while parts and (parts[-1].isdigit() or parts[-1] in _SUFFIXES):
         parts.pop()
-    return _judge_words(parts, trimmed=len(parts) < whole) if parts else NO
+    if not parts:
+        return NO
+    noun = parts[-1].rstrip("0123456789")
+    return _judge_words([*parts[:-1], noun], trimmed=len(parts) < whole or noun != parts[-1])
 
 
-def _judge_words(parts: list[str], *, trimmed: bool) -> int:  # noqa: C901, PLR0911 - one line a family
+def _judge_words(parts: list[str], *, trimmed: bool) -> int:  # noqa: PLR0911 - one line a family
     last, before = parts[-1], parts[:-1]
     if before and before[-1] == "public":
         return NO

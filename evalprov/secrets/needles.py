@@ -16,6 +16,7 @@ EVERYWHERE = 8  # characters from which on a value is replaced wherever it stand
 WHOLE_WORD = 4  # from which on it is replaced as a whole word
 
 _BASE64 = rb"[A-Za-z0-9+/_-]"
+_ESCAPED = {"\t": b"t", "\r": b"r", "\f": b"f", "\b": b"b", "\v": b"v", "\a": b"a"}
 _HTML = {'"': b"&quot;", "&": b"&amp;", "<": b"&lt;", ">": b"&gt;", "'": b"&#39;"}
 
 
@@ -128,7 +129,7 @@ def _find_all(literal: _Literal, text: bytes, spans: Spans) -> None:
         start, end = at, at + len(literal.text)
         if literal.left and re.match(_BASE64, text[start - 1 : start]):
             start -= 1
-        if literal.right and (more := re.compile(_BASE64 + b"=*").match(text, end)):
+        if literal.right and (more := re.compile(_BASE64 + b"(?:=|%3[Dd])*").match(text, end)):
             end = more.end()
         spans.append((start, end))
         at = text.find(literal.text, at + 1)
@@ -180,13 +181,9 @@ def _special(char: str) -> bytes:
     ways = [plain, b"(?i:" + b"".join(b"%%%02x" % byte for byte in raw) + b")"]
     ways.append(b"(?i:" + b"".join(rb"\\+x%02x" % byte for byte in raw) + b")")
     units = char.encode("utf-16-be", "surrogatepass")
-    ways.append(
-        b"(?i:"
-        + b"".join(rb"\\+u%02x%02x" % (units[i], units[i + 1]) for i in range(0, len(units), 2))
-        + b")"
-    )
+    ways.append(b"(?i:" + b"".join(rb"\\+u%02x%02x" % (units[i], units[i + 1]) for i in range(0, len(units), 2)) + b")")
     if char.isascii():
-        ways.append(rb"\\{1,15}+" + {"\t": b"t", "\r": b"r"}.get(char, plain))
+        ways.append(rb"\\{1,15}+" + _ESCAPED.get(char, plain))
     if char == " ":
         ways.append(rb"\+")
     if char == "'":

@@ -59,7 +59,9 @@ _LEAD = rb"[>]?[ \t]*(?:(?:Optional\[(?:str|SecretStr)\]|str|bytes|string|Secret
 _QUOTE = rb"[rbufRBUF]{0,2}(\\*)(\"\"\"|'''|[\"'`])"
 _SCHEME = rb"(?:[Bb]earer|[Bb]asic|[Tt]oken|[Aa]pi-?[Kk]ey|[Nn]egotiate|BEARER|BASIC)[ \t]+"
 # A header of several parts, or of a scheme nobody has heard of and one word.
-_SIGNED = rb"(?:Digest|AWS4-HMAC-SHA256|OAuth)[ \t][^\"'\r\n]+|[A-Za-z][\w-]{0,30}[ \t]+[^\s\"']+(?=[ \t]*(?:[\"'\r\n]|\Z))"
+_SIGNED = (
+    rb"(?:Digest|AWS4-HMAC-SHA256|OAuth)[ \t][^\"'\r\n]+|[A-Za-z][\w-]{0,30}[ \t]+[^\s\"']+(?=[ \t]*(?:[\"'\r\n]|\Z))"
+)
 _BARE = (
     rb"(?:[^\s\"'`<>,;&(){}\[\]\\]"
     rb"|[,;&](?![\s\"'\\]|$|[\w .-]{1,40}=|[\w.-]{1,40}:)"
@@ -77,16 +79,19 @@ def find_pairs(text: bytes, spans: Spans) -> None:
     """Add where values stand at the names of secrets."""
     if b"=" in text or b":" in text:
         length = len(text)
-        for found in _names_backwards().finditer(text.lower()[::-1]):
-            name = text[length - found.end() : length - found.start(1)]
-            if span := _at_name(text, length - found.end(), name, length - found.start()):
+        done = 0
+        for found in reversed(list(_names_backwards().finditer(text.lower()[::-1]))):
+            start, end, at = length - found.end(), length - found.start(1), length - found.start()
+            # What stands inside a secret needs no second look; many such looks would take for ever.
+            if at > done and (span := _at_name(text, start, text[start:end], at)):
                 spans.append(span)
+                done = span[1]
     if b"--" in text:
         for found in _compiled(_OPTION).finditer(text):
-            name = found[1].decode()
-            if judge(name) != NO and (span := _value(text, found.end(), name, judge(name))):
-                if text[slice(*span)].lower() not in _PROSE:
-                    spans.append(span)
+            option = found[1].decode()
+            span = _value(text, found.end(), option, judge(option)) if judge(option) != NO else None
+            if span and text[slice(*span)].lower() not in _PROSE:
+                spans.append(span)
 
 
 def _at_name(text: bytes, start: int, raw: bytes, at: int) -> Span:
@@ -95,6 +100,8 @@ def _at_name(text: bytes, start: int, raw: bytes, at: int) -> Span:
     if before == b"\\" and raw[:1] in {b"n", b"r", b"t"}:
         raw = raw[1:]  # the letter belongs to an escaped line break
     name = raw.decode("ascii").strip("-.")
+    if text[start - 3 : at] == b"://" + raw + b":":
+        return None  # the user of a URL, whose password is looked for elsewhere
     rank = judge(name)
     if (name.lower() in _SIGNATURES and before in {b"?", b"&"}) or (name.lower() == "pwd" and before == b";"):
         rank = SURE
@@ -102,16 +109,11 @@ def _at_name(text: bytes, start: int, raw: bytes, at: int) -> Span:
         return None
     led = _compiled(_LEAD).match(text, at)
     value_at = led.end() if led else at
-    if name.lower() in {"cookie", "set-cookie"} and text[at - 1 : at] == b":":
-        if rest := _compiled(rb"[^\"'\r\n\\]+").match(text, value_at):
-            return rest.span()
+    header = name.lower() in {"cookie", "set-cookie"} and text[at - 1 : at] == b":"
+    if header and (rest := _compiled(rb"[^\"'\r\n\\]+").match(text, value_at)):
+        return rest.span()
     span = _value(text, value_at, name, rank)
-    if (
-        span
-        and text[at - 1 : at] == b":"
-        and text[at : at + 1] == b" "
-        and name.lower().endswith(_WHOLE_LINE)
-    ):
+    if span and text[at - 1 : at] == b":" and text[at : at + 1] == b" " and name.lower().endswith(_WHOLE_LINE):
         return _rest_of_line(text, start, span)
     return span
 
@@ -119,8 +121,10 @@ def _at_name(text: bytes, start: int, raw: bytes, at: int) -> Span:
 def _rest_of_line(text: bytes, start: int, span: tuple[int, int]) -> tuple[int, int]:
     """Return the span up to the end of the line where the key begins it: a plain YAML value may have blanks."""
     line = text.rfind(b"\n", 0, start) + 1
-    if text[span[0] - 1 : span[0]] not in b" \t" or not _compiled(rb"[-+]?[ \t]*(?:-[ \t]+)?\Z").match(
-        text[line:start]
+    if (
+        start - line > 64
+        or text[span[0] - 1 : span[0]] not in b" \t"
+        or not _compiled(rb"[-+]?[ \t]*(?:-[ \t]+)?\Z").match(text[line:start])
     ):
         return span
     rest = _compiled(rb"[^\r\n#,\"'{}]*[^\s#,\"'{}]").match(text, span[1])
@@ -138,18 +142,23 @@ def _value(text: bytes, at: int, name: str, rank: int) -> Span:
         start = end = at
     if scheme := _compiled(_SCHEME).match(text, start):
         start = scheme.end()
-    elif not quote and name.lower().endswith("authorization"):
-        if signed := _compiled(_SIGNED).match(text, start):
-            return signed.span()
+    elif not quote and name.lower().endswith("authorization") and (signed := _signed(text, start)):
+        return signed
     if starts_reference(text, start):
         return None
     if not quote:
-        bare = _compiled(_BARE).match(text, start)
-        if not bare or _is_code(text, bare, name):
+        head = _compiled(_BARE).match(text, start, start + 512)
+        if not head or _is_code(text, head, name):
             return None
-        end = bare.end()
+        bare = _compiled(_BARE).match(text, start)
+        end = bare.end() if bare else head.end()
     value = text[start:end]
     return (start, end) if is_secret_value(value, name, rank) else None
+
+
+def _signed(text: bytes, start: int) -> Span:
+    found = _compiled(_SIGNED).match(text, start)
+    return found.span() if found else None
 
 
 def _closing(text: bytes, start: int, slashes: bytes, quote: bytes) -> int:

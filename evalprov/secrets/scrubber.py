@@ -50,9 +50,7 @@ class Scrubber:
         for word in argv:
             if option and not word.startswith("-"):
                 words.append(self._scalar(word, option))
-            elif (
-                program == "curl" and words and words[-1] in {"-u", "--user", "--proxy-user"} and ":" in word
-            ):
+            elif program == "curl" and words and words[-1] in {"-u", "--user", "--proxy-user"} and ":" in word:
                 words.append(f"{word.partition(':')[0]}:{PLACEHOLDER}")
             else:
                 words.append(self._word(word))

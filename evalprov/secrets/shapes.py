@@ -13,7 +13,7 @@ Spans = list[tuple[int, int]]
 # A word may begin after an escape (\n, \u0022, %20) or a colour code, whose last character would pass for one of it.
 _ESCAPES = (
     rb"\\[nrtbf]", rb"%[0-9A-Fa-f]{2}", rb"\\u[0-9A-Fa-f]{4}", rb"\\x[0-9A-Fa-f]{2}",
-    rb"\x1b\[[0-9]?m", rb"\x1b\[[0-9]{2}m", rb"\x1b\[[0-9];[0-9]{2}m",
+    rb"\x1b\[m", rb"\x1b\[[0-9]m", rb"\x1b\[[0-9]{2}m", rb"\x1b\[[0-9];[0-9]{2}m",
 )  # fmt: skip
 
 
@@ -60,9 +60,7 @@ SHAPES = (
         rb"LS0tLS1CRUdJTiB(?:QUklWQVRF|SU0EgUFJJVkFURSB|FQyBQUklWQVRF|PUEVOU1NI|FTkNSWVBURUQg)[A-Za-z0-9+/=]{16,}",
     ),
 )
-_TOKEN_PREFIX = (
-    rb"(?:gh[pousr]_|github_pat_|glpat-|hf_|sk[-_]|rk_|xox[abeoprs]-|npm_|pypi-|AKIA|ASIA|AIza|eyJ)"
-)
+_TOKEN_PREFIX = rb"(?:gh[pousr]_|github_pat_|glpat-|hf_|sk[-_]|rk_|xox[abeoprs]-|npm_|pypi-|AKIA|ASIA|AIza|eyJ)"
 
 
 @cache

@@ -69,9 +69,7 @@ def slim(manifest: Manifest) -> dict[str, Any]:
     return line
 
 
-def migrate(
-    record: dict[str, Any], migrations: Migrations = MIGRATIONS, present: int = SCHEMA
-) -> dict[str, Any]:
+def migrate(record: dict[str, Any], migrations: Migrations = MIGRATIONS, present: int = SCHEMA) -> dict[str, Any]:
     """Bring a record up to the present version, step by step."""
     version = record.get("schema")
     if type(version) is not int:

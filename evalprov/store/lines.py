@@ -104,9 +104,7 @@ def backward(fd: int, end: int) -> Iterator[bytes | None]:
     yield b"".join(reversed(pieces)) if length <= LARGEST else None
 
 
-def _by_start(
-    unfinished: list[dict[str, Any]], entered: Iterator[dict[str, Any]]
-) -> Iterator[dict[str, Any]]:
+def _by_start(unfinished: list[dict[str, Any]], entered: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Put runs in the order of their start, holding back only those that an earlier line may yet precede."""
     seen = {run["run_id"] for run in unfinished}
     waiting = sorted(((ids.order(run["run_id"]), run) for run in unfinished), key=_key)

@@ -99,9 +99,7 @@ def _by_beginning(store: str, spec: str) -> str:
     if len(found) > 1:
         some = ", ".join(found[:_CANDIDATES_SHOWN])
         more = f" and {len(found) - _CANDIDATES_SHOWN} more" if len(found) > _CANDIDATES_SHOWN else ""
-        raise EvalprovError(
-            f"{prefix} is the beginning of {len(found)} runs: {some}{more}", "write more of it"
-        )
+        raise EvalprovError(f"{prefix} is the beginning of {len(found)} runs: {some}{more}", "write more of it")
     return found[0]
 
 

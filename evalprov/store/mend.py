@@ -31,9 +31,7 @@ class Scan(NamedTuple):
     """The history as it stands: the lines to keep, in order, and what is wrong."""
 
     sound: dict[str, Entry]
-    weak: dict[
-        str, Entry
-    ]  # whole, with a run's id, but not what a record is; kept where there is no manifest
+    weak: dict[str, Entry]  # whole, with a run's id, but not what a record is; kept where there is no manifest
     malformed: int
     repeated: int
     unended: bool
@@ -179,9 +177,7 @@ def mend(root: Folder, plan: Callable[[Snapshot], bool]) -> None:
                 return
         finally:
             snapshot.close()
-    raise EvalprovError(
-        f"{root.path}/{HISTORY} is being repaired by another process", "try again when it is done"
-    )
+    raise EvalprovError(f"{root.path}/{HISTORY} is being repaired by another process", "try again when it is done")
 
 
 def in_place(kept: Iterable[Entry], missing: Iterable[Entry]) -> Iterator[Entry]:

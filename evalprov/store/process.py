@@ -26,9 +26,7 @@ def this_process() -> Process:
     return cast("Process", dict(_known[pid]))
 
 
-def process(
-    pid: int, start: int | None, boot_id: str | None, hostname: str | None, namespace: int | None
-) -> Process:
+def process(pid: int, start: int | None, boot_id: str | None, hostname: str | None, namespace: int | None) -> Process:
     """Return a process in the record's words."""
     facts = {"pid": pid, "start": start, "boot_id": boot_id, "hostname": hostname, "pid_namespace": namespace}
     return cast("Process", facts)

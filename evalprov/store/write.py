@@ -142,11 +142,7 @@ class Store:
             if status not in (None, "running", "lost"):
                 raise EvalprovError(f"run {run_id} is finished already ({status})", exit_code=CANNOT_START)
             runs.write(f"{run_id}.json", encode(manifest))
-        return (
-            []
-            if before is not None
-            else [f"the record of {run_id} was removed meanwhile; it is written anew"]
-        )
+        return [] if before is not None else [f"the record of {run_id} was removed meanwhile; it is written anew"]
 
     def _signed(self, manifest: Manifest) -> Manifest:
         """Say in the record who is recording: readers judge by it whether the run is still going on."""
@@ -180,9 +176,7 @@ class Store:
         names = sorted(name for name in root.names() if not name.startswith("."))
         if names and not {*SUBFOLDERS, HISTORY}.intersection(names):
             some = ", ".join(ids.shown(name) for name in names[:_NAMES_SHOWN])
-            raise EvalprovError(
-                f"{self.path} holds files that are not evalprov's ({some})", _ELSEWHERE, CANNOT_START
-            )
+            raise EvalprovError(f"{self.path} holds files that are not evalprov's ({some})", _ELSEWHERE, CANNOT_START)
 
     def _refuse_links(self) -> None:
         for name in (*SUBFOLDERS, HISTORY, LOCK):

@@ -61,7 +61,12 @@ def until_child(cwd: Path) -> float:
     """Return the seconds from our start to the child's, by the child's own clock."""
     mark = cwd / "metrics" / "started"
     began = time.time()
-    subprocess.run([EVALPROV, "run", "--quiet", "--", "sh", "-c", f"exec date +%s.%N > {mark}"], cwd=cwd, check=True, **QUIET)
+    subprocess.run(
+        [EVALPROV, "run", "--quiet", "--", "sh", "-c", f"exec date +%s.%N > {mark}"],
+        cwd=cwd,
+        check=True,
+        **QUIET,
+    )
     return float(mark.read_text()) - began
 
 

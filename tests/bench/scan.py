@@ -22,9 +22,7 @@ def filled(unit: bytes, size: int = MIB) -> bytes:
 
 def cases() -> Iterator[tuple[str, bytes, int]]:
     """Yield what is printed: its name, a MiB of it, and how many of those to feed."""
-    words = b"".join(
-        b"INFO step %d: loss %.4f and ordinary words of a log\n" % (i, i / 7) for i in range(20000)
-    )
+    words = b"".join(b"INFO step %d: loss %.4f and ordinary words of a log\n" % (i, i / 7) for i in range(20000))
     yield "ordinary text", filled(words), 1024
     yield "text with a brace here and there", filled(words[:5000] + b"settings: {'a': 1}\n"), 1024
     row = {"id": 1, "text": 'some words and "more"', "score": 0.5}

@@ -49,9 +49,7 @@ def site_of(venv: Path) -> Path:
     return venv / "lib" / f"python{VERSION}" / "site-packages"
 
 
-def install(
-    site: Path, name: str, version: str, *, direct_url: object = None, installer: str = "pip"
-) -> Path:
+def install(site: Path, name: str, version: str, *, direct_url: object = None, installer: str = "pip") -> Path:
     """Install a package as a wheel's installer does."""
     info = site / f"{name.replace('-', '_')}-{version}.dist-info"
     info.mkdir(parents=True)

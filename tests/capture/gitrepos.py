@@ -171,9 +171,7 @@ def restored_tree(original: Repo, found: Found) -> str:
             there.git("apply", "--whitespace=nowarn", stdin=patch)
         for name, saved in git["saved"].items():
             content = found.blobs[saved["file"]]
-            file = there.at(
-                name.encode("utf-8").decode("unicode_escape").encode("latin-1") if "\\" in name else name
-            )
+            file = there.at(name.encode("utf-8").decode("unicode_escape").encode("latin-1") if "\\" in name else name)
             if os.path.lexists(file):
                 os.unlink(file)
             os.makedirs(os.path.dirname(file), exist_ok=True)

@@ -273,9 +273,7 @@ def test_a_config_option_takes_any_ending(tmp_path: Path) -> None:
     """What follows --config is configuration whatever its name; another word of such a name is not."""
     for name in ("settings", "notes", "run.sh"):
         (tmp_path / name).write_text("a")
-    files, _ = files_of(
-        tmp_path, "./run.sh", "--eval-config", "settings", "notes", "missing.yaml", "--x=gone.json"
-    )
+    files, _ = files_of(tmp_path, "./run.sh", "--eval-config", "settings", "notes", "missing.yaml", "--x=gone.json")
     assert list(files) == ["settings"]
     assert files["settings"]["format"] == "bytes"
 

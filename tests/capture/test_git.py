@@ -341,9 +341,7 @@ HOSTILE = """\
 """
 
 
-def test_the_users_configuration_changes_nothing(
-    repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_users_configuration_changes_nothing(repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No setting of git's changes what is told, and no hook, watcher or tool is started."""
     repo.write("eval.py", "print(1)\n" * 10 + "\n\nchange\n" + "print(1)\n" * 9)
     repo.git("mv", "src/a.py", "src/z.py")
@@ -452,9 +450,7 @@ def test_a_shallow_clone_is_described_by_its_commit(repo: Repo, tmp_path: Path) 
     repo.write("eval.py", "print(2)\n")
     repo.commit("second")
     assert repo.facts()["git"]["describe"].startswith("v1-1-g")
-    subprocess.run(
-        ["git", "clone", "-q", "--depth=1", f"file://{repo.path}", tmp_path / "shallow"], check=True
-    )
+    subprocess.run(["git", "clone", "-q", "--depth=1", f"file://{repo.path}", tmp_path / "shallow"], check=True)
     found = Repo(tmp_path / "shallow", init=False).found()
     assert repo.head().startswith(found.facts["git"]["describe"])
     assert found.facts["git"]["remotes"] == {"origin": f"file://{repo.path}"}

@@ -105,9 +105,7 @@ def test_no_work_tree_is_absent(repo: Repo, tmp_path: Path) -> None:
 # --- no git -------------------------------------------------------------------------------------------------
 
 
-def test_without_git_a_repository_is_a_failure(
-    repo: Repo, folder: Repo, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_git_a_repository_is_a_failure(repo: Repo, folder: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
     """No git installed is a failure where there is a .git, and else an absence; a variable helps in both."""
     monkeypatch.setenv("PATH", folder.path)
     with pytest.raises(GitError, match="git could not be started"):
@@ -241,9 +239,7 @@ def test_a_status_that_does_not_end_leaves_the_commit(
     """Where the status is too much to take in the commit still stands, and whether it is clean is unknown."""
     wrapper = tmp_path / "bin" / "git"
     wrapper.parent.mkdir()
-    wrapper.write_text(
-        f'#!/bin/sh\ncase " $* " in *" status "*) exec yes;; esac\nexec {shutil.which("git")} "$@"\n'
-    )
+    wrapper.write_text(f'#!/bin/sh\ncase " $* " in *" status "*) exec yes;; esac\nexec {shutil.which("git")} "$@"\n')
     wrapper.chmod(0o755)
     sha = repo.head()
     monkeypatch.setenv("PATH", f"{wrapper.parent}:{os.environ['PATH']}")

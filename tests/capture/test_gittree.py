@@ -239,9 +239,7 @@ DIRTY = [
 
 
 @pytest.mark.parametrize("make", DIRTY, ids=lambda make: make.__name__)
-def test_the_tree_is_the_one_git_would_commit_and_comes_back(
-    repo: Repo, make: Callable[[Repo], None]
-) -> None:
+def test_the_tree_is_the_one_git_would_commit_and_comes_back(repo: Repo, make: Callable[[Repo], None]) -> None:
     """A dirty repository's tree is what add and commit make; what is kept gives it again in a fresh clone."""
     make(repo)
     before = snapshot(repo.path)
@@ -285,9 +283,7 @@ def test_a_great_many_changes_are_patched_whole(repo: Repo) -> None:
 NAMES = st.sampled_from(["a", "b", "a/b", "a/c", "d/e/f", "d/e", "d", "x.txt", "y z", "a.b", "a-b", "a0"])
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(
-            ["write", "write", "delete", "stage", "unstage", "chmod", "link", "announce", "rename"]
-        ),
+        st.sampled_from(["write", "write", "delete", "stage", "unstage", "chmod", "link", "announce", "rename"]),
         NAMES,
         st.sampled_from([b"", b"1\n", b"2\n", b"1\r\n2\r\n", b"no end", b"\0\xff\r\n\n", b"1\n" * 30]),
     ),
@@ -374,9 +370,7 @@ def test_paths_can_be_left_out_of_the_tree(repo: Repo) -> None:
     edits[b"prompts/new.txt"] = edits[b"src/a.py"]
     tree = answered(tree_steps(asked, edits, without))
     assert tree == repo.tree_git_makes("prompts", "conf", "eval.py", "src/deep")
-    everything = answered(
-        tree_steps(asked, {}, (b"src", b"prompts", b"conf", b"eval.py", b"link", b"data.bin"))
-    )
+    everything = answered(tree_steps(asked, {}, (b"src", b"prompts", b"conf", b"eval.py", b"link", b"data.bin")))
     repo.git("rm", "-r", "-q", "--cached", ".")
     repo.git("add", ".gitignore", "run.sh")
     assert everything == repo.git("write-tree").decode()

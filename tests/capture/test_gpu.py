@@ -201,9 +201,7 @@ def test_a_driver_that_hangs(libraries: Path, root: Path, monkeypatch: pytest.Mo
 
 def test_a_node_without_a_library(root: Path) -> None:
     """A device node without NVIDIA's library is a failure in its words, and no none."""
-    if any(
-        Path(folder, "libnvidia-ml.so.1").exists() for folder in ("/usr/lib64", "/usr/lib/x86_64-linux-gnu")
-    ):
+    if any(Path(folder, "libnvidia-ml.so.1").exists() for folder in ("/usr/lib64", "/usr/lib/x86_64-linux-gnu")):
         pytest.skip("this machine has the library")
     with pytest.raises(gpu.NvmlError, match=r"^NVML Shared Library Not Found$"):
         look(root, {})

@@ -131,9 +131,7 @@ def test_a_cpuset_smaller_than_the_affinity_is_a_limit(tmp_path: Path) -> None:
     assert facts["infra"]["cpu"]["hard_limit_cores"] == (1.0 if widest > 1 else None)
 
 
-@pytest.mark.parametrize(
-    "sample", ["a mount older than the cgroup namespace", "a cgroup beside its namespace"]
-)
+@pytest.mark.parametrize("sample", ["a mount older than the cgroup namespace", "a cgroup beside its namespace"])
 def test_a_cgroup_out_of_sight(tmp_path: Path, sample: str) -> None:
     """Where our own cgroup is not among what is mounted, no other's limits are taken for ours."""
     root = lay(tmp_path, {**SAMPLES[sample], "/proc/vmstat": "oom_kill 5\n"})
@@ -172,9 +170,7 @@ def test_no_proc(tmp_path: Path) -> None:
 @pytest.mark.parametrize("nonsense", ["", "\n", "lots\n", "12 13 14 15\n", "-7\n", "\x00\xff"])
 def test_nonsense_in_the_kernels_files_harms_nothing(tmp_path: Path, nonsense: str) -> None:
     """Whatever stands in the files, the collector answers, and takes no nonsense for a limit."""
-    files = {
-        path: nonsense if path.startswith("/sys") else text for path, text in SAMPLES["docker, v1"].items()
-    }
+    files = {path: nonsense if path.startswith("/sys") else text for path, text in SAMPLES["docker, v1"].items()}
     facts, _ = look(lay(tmp_path, {**files, "/proc/meminfo": nonsense, "/proc/cpuinfo": nonsense}))
     assert facts["infra"]["memory"]["hard_limit_mb"] is None
     assert facts["infra"]["cpu"]["hard_limit_cores"] is None
@@ -182,12 +178,8 @@ def test_nonsense_in_the_kernels_files_harms_nothing(tmp_path: Path, nonsense: s
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    st.lists(
-        st.sampled_from(["0::", "4:memory:", " - ", "cgroup2", "memory", "/", "/..", "1 ", "\\040", "\n"])
-    ),
-    st.lists(
-        st.sampled_from(["0::", "4:memory:", "7:cpu,cpuacct:", "/", "/a", "/..", ":", "kubepods", "\n"])
-    ),
+    st.lists(st.sampled_from(["0::", "4:memory:", " - ", "cgroup2", "memory", "/", "/..", "1 ", "\\040", "\n"])),
+    st.lists(st.sampled_from(["0::", "4:memory:", "7:cpu,cpuacct:", "/", "/a", "/..", ":", "kubepods", "\n"])),
     st.text(max_size=20),
 )
 def test_any_lines_are_borne(tmp_path: Path, mounts: list[str], groups: list[str], text: str) -> None:
@@ -219,8 +211,7 @@ def test_this_machine() -> None:
     assert 0 < facts["observed"]["disk_free_mb"] <= infra["disk_total_mb"]
     assert 0 < facts["observed"]["memory_available_mb"] <= infra["memory"]["total_mb"]
     assert infra["ulimits"]["nofile"] == [
-        None if limit == resource.RLIM_INFINITY else limit
-        for limit in resource.getrlimit(resource.RLIMIT_NOFILE)
+        None if limit == resource.RLIM_INFINITY else limit for limit in resource.getrlimit(resource.RLIMIT_NOFILE)
     ]
 
 
@@ -322,9 +313,7 @@ def _set(folder: Path, *choices: tuple[str, str]) -> None:
 def _inside(groups: dict[str, Path], code: str) -> subprocess.CompletedProcess[bytes]:
     """Run Python code in these cgroups."""
     join = "".join(f"echo $$ > '{folder}/cgroup.procs' && " for folder in set(groups.values()))
-    return subprocess.run(
-        ["/bin/sh", "-c", f'{join}exec "$0" -c "$1"', sys.executable, code], capture_output=True
-    )
+    return subprocess.run(["/bin/sh", "-c", f'{join}exec "$0" -c "$1"', sys.executable, code], capture_output=True)
 
 
 def test_limits_of_a_real_cgroup(real_group: dict[str, Path]) -> None:

@@ -32,9 +32,7 @@ def path_of(home: Path) -> dict[str, str]:
     return {"PATH": f"{home}/main/bin:{os.defpath}"}
 
 
-def chosen(
-    home: Path, *argv: str, environ: Mapping[str, str] | None = None, cwd: Path | None = None
-) -> Choice:
+def chosen(home: Path, *argv: str, environ: Mapping[str, str] | None = None, cwd: Path | None = None) -> Choice:
     """Choose for a command in the folder."""
     environ = {**path_of(home), **(environ or {})}
     return choose(argv, str(cwd or home), environ, str(home))
@@ -153,9 +151,7 @@ def test_a_project_file_with_a_known_name(home: Path) -> None:
     assert chosen(home, "./time", "make").argv == (f"{home}/main/bin/python",)
 
 
-@pytest.mark.parametrize(
-    "argv", [("eval.py",), ("-m", "eval"), ("-c", TELL), ("-I", "eval.py"), ("-P", "eval.py")]
-)
+@pytest.mark.parametrize("argv", [("eval.py",), ("-m", "eval"), ("-c", TELL), ("-I", "eval.py"), ("-P", "eval.py")])
 def test_what_comes_first_on_the_path(tmp_path: Path, argv: tuple[str, ...]) -> None:
     """What comes first on the module path is told as the interpreter itself has it."""
     folder = tmp_path / "code"
@@ -202,9 +198,7 @@ def test_what_is_not_known(home: Path, argv: tuple[str, ...], words: str) -> Non
     assert words in (choice.reason or "")
 
 
-@pytest.mark.parametrize(
-    "argv", [("bash", "run.sh"), ("make", "eval"), ("./run.sh",), ("sh", "-c", "python x")]
-)
+@pytest.mark.parametrize("argv", [("bash", "run.sh"), ("make", "eval"), ("./run.sh",), ("sh", "-c", "python x")])
 def test_a_shell_may_use_what_is_at_hand(home: Path, argv: tuple[str, ...]) -> None:
     """A shell or make may use the active environment, else the project's, else the search path's Python."""
     program(home / "run.sh", "#!/bin/bash\npython x\n")

@@ -92,10 +92,7 @@ def test_uv_settings_in_the_environment(project: Path) -> None:
     active = {"VIRTUAL_ENV": f"{base}/other"}
     assert place(chosen(project / "sub", "uv", *RUN, environ=active), base) == "p/.venv"
     assert place(chosen(project, "uv", "run", "--active", "python", environ=active), base) == "other"
-    assert (
-        place(chosen(project / "sub", "uv", *RUN, environ={"UV_PROJECT_ENVIRONMENT": "../other"}), base)
-        == "other"
-    )
+    assert place(chosen(project / "sub", "uv", *RUN, environ={"UV_PROJECT_ENVIRONMENT": "../other"}), base) == "other"
     assert place(chosen(base, "uv", *RUN, environ={"UV_PROJECT": "p"}), base) == "p/.venv"
     assert place(chosen(project, "uv", *RUN, environ={"UV_PYTHON": "3.12"}), base) is None
     assert place(chosen(project, "uv", *RUN, environ={"UV_ISOLATED": "1"}), base) is None
@@ -207,9 +204,7 @@ def test_poetry_in_its_cache(poetry: Poetry) -> None:
     assert poetry.place() == f"home/.cache/pypoetry/virtualenvs/{shown}"
     for number, variable in enumerate(("POETRY_CACHE_DIR", "POETRY_VIRTUALENVS_PATH", "XDG_CACHE_HOME")):
         folder = poetry.base / str(number)
-        below = {"POETRY_CACHE_DIR": "virtualenvs", "XDG_CACHE_HOME": "pypoetry/virtualenvs"}.get(
-            variable, ""
-        )
+        below = {"POETRY_CACHE_DIR": "virtualenvs", "XDG_CACHE_HOME": "pypoetry/virtualenvs"}.get(variable, "")
         like_venv(folder / below / shown)
         assert poetry.place(**{variable: str(folder)}) == str(Path(str(number), below, shown))
     config = poetry.base / "home/.config/pypoetry/config.toml"
@@ -255,9 +250,7 @@ def test_poetry_in_the_project(poetry: Poetry) -> None:
     assert (poetry.place() or "").endswith("-py3.11")
     for name in ("VIRTUAL_ENV", "CONDA_PREFIX"):
         assert poetry.place(**{name: f"{poetry.base}/active"}) == "active"
-    assert (poetry.place(CONDA_PREFIX=f"{poetry.base}/active", CONDA_DEFAULT_ENV="base") or "").endswith(
-        "-py3.11"
-    )
+    assert (poetry.place(CONDA_PREFIX=f"{poetry.base}/active", CONDA_DEFAULT_ENV="base") or "").endswith("-py3.11")
     assert "Python of its own choice" in (
         poetry.choose(POETRY_VIRTUALENVS_CREATE="false", POETRY_VIRTUALENVS_IN_PROJECT="false").reason or ""
     )
@@ -306,9 +299,7 @@ def test_conda(conda: Path, manager: str, words: str, wanted: str | None) -> Non
 def test_conda_without_its_variables(conda: Path) -> None:
     """conda's own folder is found through its program; without a name the active environment counts."""
     environ = {"HOME": "/nowhere", "PATH": f"{conda}/root/condabin"}
-    assert (
-        place(chosen(conda, "conda", "run", "-n", "one", "python", environ=environ), conda) == "root/envs/one"
-    )
+    assert place(chosen(conda, "conda", "run", "-n", "one", "python", environ=environ), conda) == "root/envs/one"
     environ["CONDA_PREFIX"] = f"{conda}/dirs/two"
     assert place(chosen(conda, "conda", *RUN, environ=environ), conda) == "dirs/two"
 

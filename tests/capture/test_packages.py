@@ -52,9 +52,7 @@ def venv(tmp_path_factory: pytest.TempPathFactory) -> Path:
     install(site, "archived", "0.1", direct_url=hashed)
     install(site, "by-conda", "3.0", direct_url={"url": "file:///croot/x", "dir_info": {}}, installer="conda")
     (site / "~lain-0.9.dist-info").mkdir()
-    (site / "distutils_one-1.5.egg-info").write_text(
-        "Metadata-Version: 1.0\nName: distutils-one\nVersion: 1.5\n"
-    )
+    (site / "distutils_one-1.5.egg-info").write_text("Metadata-Version: 1.0\nName: distutils-one\nVersion: 1.5\n")
     old = site / "PyJWT-2.6.0-py3.11.egg-info"
     old.mkdir()
     (old / "PKG-INFO").write_text("Metadata-Version: 1.2\nName: PyJWT\nVersion: 2.6.0\n")
@@ -63,9 +61,7 @@ def venv(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (egg / "EGG-INFO/PKG-INFO").write_text("Metadata-Version: 1.2\nName: eggy\nVersion: 3.1\n")
     source = venv.parent / "source"
     (source / "developed.egg-info").mkdir(parents=True)
-    (source / "developed.egg-info/PKG-INFO").write_text(
-        "Metadata-Version: 1.2\nName: developed\nVersion: 0.0.1\n"
-    )
+    (source / "developed.egg-info/PKG-INFO").write_text("Metadata-Version: 1.2\nName: developed\nVersion: 0.0.1\n")
     (site / "paths.pth").write_text(f"{egg}\n{source}\n")
     install(site.parent / "later", "plain", "7.0")
     (site / "zz.pth").write_text(f"{site.parent / 'later'}\n")
@@ -158,10 +154,7 @@ def test_a_hostile_folder(venv: Path, tmp_path: Path) -> None:
     startup.write_text("print('startup')\n")
     environ = {"PYTHONPATH": str(noisy), "PYTHONSTARTUP": str(startup), "PYTHONINSPECT": "1"}
     before = sorted(os.listdir(tmp_path)), sorted(os.listdir(noisy))
-    assert (
-        probe(venv / "bin/python", environ=environ, cwd=tmp_path).packages
-        == probe(venv / "bin/python").packages
-    )
+    assert probe(venv / "bin/python", environ=environ, cwd=tmp_path).packages == probe(venv / "bin/python").packages
     assert (sorted(os.listdir(tmp_path)), sorted(os.listdir(noisy))) == before
 
 

@@ -21,9 +21,7 @@ HOST = os.uname().nodename
 LOCAL = {"/proc/self/cgroup": "0::/user.slice/session-3.scope\n", "/proc/self/mountinfo": ""}
 
 
-def look(
-    root: str = "", environ: Mapping[str, str] | None = None
-) -> tuple[dict[str, Any], dict[str, Any], Any]:
+def look(root: str = "", environ: Mapping[str, str] | None = None) -> tuple[dict[str, Any], dict[str, Any], Any]:
     """Run the collector; return the facts of infra, those observed, and the reason."""
     found = finish(place.collect(scene_of(environ or {}), root))
     return found.facts["infra"], found.facts["observed"], found.reason

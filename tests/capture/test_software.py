@@ -46,9 +46,7 @@ def test_the_childs_packages_and_not_ours(tmp_path: Path, venv: Path) -> None:
     ):
         found = look(tmp_path, *argv, environ={"PATH": path, "VIRTUAL_ENV": str(venv)})
         facts = found.facts["software"]
-        assert (
-            facts["packages"] == told_by_python(venv / "bin/python") == {"eval-kit": "3.2.1", "by-path": "1"}
-        )
+        assert facts["packages"] == told_by_python(venv / "bin/python") == {"eval-kit": "3.2.1", "by-path": "1"}
         assert facts["interpreter"] == {
             "path": f"{venv}/bin/python",
             "prefix": str(venv),
@@ -70,10 +68,7 @@ def test_the_environment_of_the_command_counts(tmp_path: Path, venv: Path) -> No
     environ = {"PATH": os.defpath, "PYTHONPATH": str(tmp_path / "more")}
     assert "added" in look(tmp_path, python, "x.py", environ=environ).facts["software"]["packages"]
     assert "added" not in look(tmp_path, python, "-I", "x.py", environ=environ).facts["software"]["packages"]
-    assert (
-        "added"
-        not in look(tmp_path, "env", "-i", python, "x.py", environ=environ).facts["software"]["packages"]
-    )
+    assert "added" not in look(tmp_path, "env", "-i", python, "x.py", environ=environ).facts["software"]["packages"]
     (tmp_path / "sub").mkdir()
     environ["PYTHONPATH"] = "../more"
     found = look(tmp_path, python, "x.py", environ=environ, cwd=tmp_path / "sub")
@@ -197,10 +192,7 @@ def test_a_measured_fact_is_not_overwritten(tmp_path: Path, venv: Path) -> None:
     assert found.facts["system"]["python_version"] == sys.version.split()[0]
     (warning,) = found.warnings
     assert warning.startswith("version of python: the measured")
-    assert (
-        look(tmp_path, "/bin/true", versions={"python": "echo 9.9"}).facts["system"]["python_version"]
-        == "9.9"
-    )
+    assert look(tmp_path, "/bin/true", versions={"python": "echo 9.9"}).facts["system"]["python_version"] == "9.9"
 
 
 def test_no_secret_is_recorded(tmp_path: Path, venv: Path) -> None:

@@ -40,7 +40,7 @@ STUBBORN = python(
 
 def test_a_timeout_leaves_nothing_running(tmp_path: Path) -> None:
     """The command, its children, a stopped one and a daemon in its own session that ignores SIGTERM."""
-    launched = Launched(tmp_path, [*STUBBORN, str(tmp_path)], timeout=1.5, grace=0.3)
+    launched = Launched(tmp_path, [*STUBBORN, str(tmp_path)], timeout=2.0, grace=0.3)
     assert launched.run().returncode == 124
     pids = {file.stem: int(file.read_text()) for file in tmp_path.glob("*.pid")}
     assert sorted(pids) == ["child", "daemon", "stopped", "stubborn"]
@@ -166,13 +166,11 @@ def test_orphans_belong_to_the_tree(tmp_path: Path) -> None:
 
 def test_what_a_timeout_ended_counts(tmp_path: Path) -> None:
     """The CPU time of workers whose parent was ended before it could wait for them is not lost."""
-    burn = (
-        "import time\nend = time.process_time() + 0.3\nwhile time.process_time() < end: pass\ntime.sleep(60)"
-    )
+    burn = "import time\nend = time.process_time() + 0.15\nwhile time.process_time() < end: pass\ntime.sleep(60)"
     launched = Launched(tmp_path, ["sh", "-c", f"'{sys.executable}' -c '{burn}' & wait"], timeout=1.5)
     assert launched.run().returncode == 124
     used = launched.outcome["resources"]
-    assert used["cpu_user_seconds"] + used["cpu_system_seconds"] > 0.29
+    assert used["cpu_user_seconds"] + used["cpu_system_seconds"] > 0.14
 
 
 def test_both_ways_to_see_a_tree_agree() -> None:

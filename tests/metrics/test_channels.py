@@ -14,9 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def told(
-    *lines: Any, report: str | None = None, metrics: str | None = None, started: float | None = None
-) -> Reported:
+def told(*lines: Any, report: str | None = None, metrics: str | None = None, started: float | None = None) -> Reported:
     """Return what is made of lines on stdout and of files."""
     scanner = Scanner()
     for line in lines:

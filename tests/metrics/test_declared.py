@@ -95,16 +95,10 @@ def test_the_report_wins_and_the_contradiction_is_told() -> None:
 
 def test_another_model_served_than_declared_is_told() -> None:
     """The served model stands beside the declared one, which stays."""
-    manifest = merged(
-        declared(model_config={"model": "big", "temperature": 0}), observed_model="big-2026-01-01"
-    )
+    manifest = merged(declared(model_config={"model": "big", "temperature": 0}), observed_model="big-2026-01-01")
     assert manifest["model_config"] == {"model": "big", "temperature": 0}
-    assert manifest["warnings"] == [
-        'model_config.model was declared as "big", and what was served is "big-2026-01-01"'
-    ]
-    same = merged(
-        declared(model_config={"model_id": "big"}), observed_model={"id": "big", "system_fingerprint": "x"}
-    )
+    assert manifest["warnings"] == ['model_config.model was declared as "big", and what was served is "big-2026-01-01"']
+    same = merged(declared(model_config={"model_id": "big"}), observed_model={"id": "big", "system_fingerprint": "x"})
     assert same["warnings"] == []
 
 

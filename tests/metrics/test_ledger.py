@@ -277,9 +277,7 @@ def test_a_wrong_type_or_a_slip_is_told(key: str, value: Any, words: str) -> Non
 
 def test_unknown_keys_and_nulls_are_let_by() -> None:
     """A report may carry what is its own, and say null for what it does not know."""
-    told = printed(
-        {"metrics": {"a": 1}, "owner": "x", "timestamp": 5, "errors": None, "scenario": None, "tools": None}
-    )
+    told = printed({"metrics": {"a": 1}, "owner": "x", "timestamp": 5, "errors": None, "scenario": None, "tools": None})
     assert told.warnings == []
     assert "errors" not in told.facts
 
@@ -316,9 +314,7 @@ def test_remarks_are_few() -> None:
 
 JSON = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8)),
-    lambda inner: st.one_of(
-        st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=8), inner, max_size=4)
-    ),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=8), inner, max_size=4)),
     max_leaves=12,
 )
 KEYS = "metrics scenario metric_summary errors stages total_tool_calls golden_version prompt_versions"

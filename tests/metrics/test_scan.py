@@ -157,9 +157,7 @@ def test_noise_around_does_not_matter(before: list[bytes], after: list[bytes]) -
 
 @settings(max_examples=100, deadline=None)
 @given(
-    lines=st.lists(
-        st.one_of(st.text(max_size=30).map(str.encode), st.binary(max_size=40), OBJECTS), max_size=30
-    ),
+    lines=st.lists(st.one_of(st.text(max_size=30).map(str.encode), st.binary(max_size=40), OBJECTS), max_size=30),
     lookalikes=st.sampled_from([0, 100]),
 )
 def test_the_last_object_is_the_one_that_a_plain_reading_finds(lines: list[bytes], lookalikes: int) -> None:
@@ -167,9 +165,7 @@ def test_the_last_object_is_the_one_that_a_plain_reading_finds(lines: list[bytes
     data = b"\n".join([*lines, b"", b"{}}\n" * lookalikes])
     objects = []
     for line in data.split(b"\n"):
-        text = (
-            line.rstrip(b"\r").rpartition(b"\r")[2].strip().removeprefix(b"\x1b[1m").removesuffix(b"\x1b[0m")
-        )
+        text = line.rstrip(b"\r").rpartition(b"\r")[2].strip().removeprefix(b"\x1b[1m").removesuffix(b"\x1b[0m")
         try:
             said = json.loads(text.decode())
         except ValueError:
@@ -211,9 +207,7 @@ def test_a_line_of_a_mebibyte_is_read_and_a_longer_one_is_named() -> None:
 @pytest.mark.parametrize("piece", [1000, 65536, MIB, 3 * MIB])
 def test_a_long_line_may_be_overwritten(piece: int) -> None:
     """Only what stands after the last carriage return counts against the bound."""
-    data = (
-        b'{"metrics": "' + b"x" * (2 * MIB) + b'\r{"accuracy": 0.5}\r\n' + b"\r50%|##   |" * 200_000 + b"\n"
-    )
+    data = b'{"metrics": "' + b"x" * (2 * MIB) + b'\r{"accuracy": 0.5}\r\n' + b"\r50%|##   |" * 200_000 + b"\n"
     told = heard(data, *range(0, len(data), piece))
     assert told.facts["metric_summary"] == {"accuracy": 0.5}
     assert told.warnings == []

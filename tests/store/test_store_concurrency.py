@@ -52,9 +52,7 @@ def test_readers_and_repairs_do_not_disturb_runs(tmp_path: Path) -> None:
     def keep_reading() -> int:
         while not os.path.exists(stop):
             found = history(path, 10)
-            assert not any("malformed" in note or "cannot be read" in note for note in found.notes), (
-                found.notes
-            )
+            assert not any("malformed" in note or "cannot be read" in note for note in found.notes), found.notes
             assert {line["status"] for line in found.lines} <= {"running", "completed"}
             time.sleep(0.005)
         return 0

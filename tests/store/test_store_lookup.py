@@ -88,9 +88,7 @@ def test_an_ambiguous_beginning_lists_the_candidates(store: str) -> None:
     assert said == f"202609 is the beginning of 3 runs: {NEXT}, {AGAIN}, {FIRST}"
 
 
-@pytest.mark.parametrize(
-    "spec", ["2025", "20260920T120000Z_3", "latest~4", "baseline:other", "no.json", "1970-01-01"]
-)
+@pytest.mark.parametrize("spec", ["2025", "20260920T120000Z_3", "latest~4", "baseline:other", "no.json", "1970-01-01"])
 def test_what_is_not_there_is_an_error_with_a_hint(store: str, spec: str) -> None:
     """A run that does not exist is said not to exist."""
     assert "no" in problem(store, spec).message

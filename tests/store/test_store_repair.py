@@ -155,9 +155,7 @@ def test_repeated_lines_are_dropped_and_the_last_counts(store: str) -> None:
     """Of a run's lines the last stays."""
     first = lines_of(store)[0]
     good = Path(store, "eval_history.jsonl").read_bytes()
-    Path(store, "eval_history.jsonl").write_bytes(
-        json.dumps({**first, "status": "lost"}).encode() + b"\n" + good
-    )
+    Path(store, "eval_history.jsonl").write_bytes(json.dumps({**first, "status": "lost"}).encode() + b"\n" + good)
     done, _ = repaired(store)
     assert done == ["history: removed 1 repeated line"]
     assert Path(store, "eval_history.jsonl").read_bytes() == good

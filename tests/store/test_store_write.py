@@ -37,9 +37,7 @@ def read_only_disk(tmp_path: Path) -> Iterator[Path]:
     """A real file system that nothing can be written to."""
     where = tmp_path / "disk"
     where.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "ro,size=64k", "tmpfs", where], capture_output=True
-    )
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "ro,size=64k", "tmpfs", where], capture_output=True)
     if mounted.returncode:
         pytest.skip(f"mounting is not permitted: {mounted.stderr.decode().strip()}")
     yield where

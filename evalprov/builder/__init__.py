@@ -1,0 +1,9 @@
+"""The Python API for eval scripts: say what the program is, and hand it to the surrounding run."""
+
+from __future__ import annotations
+
+from evalprov.builder.layer import ConfigLayer, config_layer
+from evalprov.builder.line import report
+from evalprov.builder.source import CodeHash, NoSource, hash_code
+
+__all__ = ["CodeHash", "ConfigLayer", "NoSource", "config_layer", "hash_code", "report"]

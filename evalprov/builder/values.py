@@ -1,0 +1,151 @@
+"""What a field may hold: Python values as plain JSON values, each in one way only."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from evalprov.builder.canonical import canonical
+from evalprov.builder.source import CodeHash, hash_code
+
+_NESTING_LIMIT = 64  # a report nested 100 deep is not read
+_SCRUBBED_FILE = 16 << 20  # a larger file is no text in which anybody keeps a key
+
+
+def plain(value: object, where: str, saw_code: Callable[[str, CodeHash], None] | None = None) -> Any:
+    """Return a value as plain JSON; raise ValueError or TypeError that names the place.
+
+    `saw_code` is told of every callable and class in it, by its place.
+    """
+    return _Reader(saw_code).read(value, where, 0)
+
+
+def scrubbed(value: Any, key: str = "") -> Any:
+    """Return a JSON value with every secret replaced, as the record has it: a secret counts as its placeholder."""
+    from evalprov.secrets import Scrubber
+
+    return Scrubber(os.environ).value(value, key)
+
+
+def text_hash(text: str) -> str:
+    """Return the SHA-256 of a text's UTF-8, secrets replaced."""
+    return hashlib.sha256(str(scrubbed(text)).encode()).hexdigest()
+
+
+def file_hash(path: str, where: str, *, scrub: bool) -> str:
+    """Return the SHA-256 of a file's bytes; with `scrub`, secrets replaced where it is small enough to be a text."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as problem:
+        raise ValueError(f"{where}: cannot read {path}: {problem.strerror}") from None
+    with open(fd, "rb") as file:
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError(f"{where}: {path} is no regular file; name the files, or declare a folder under [data]")
+        if scrub and status.st_size <= _SCRUBBED_FILE:
+            from evalprov.secrets import Scrubber
+
+            return hashlib.sha256(Scrubber(os.environ).data(file.read())).hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def path_name(path: str) -> str:
+    """Return a path as it may stand in a record: below the current folder, else the name alone.
+
+    Where a checkout lies is no part of a program.
+    """
+    inside = os.path.relpath(path)
+    return os.path.basename(os.path.abspath(path)) if inside.startswith("..") else inside.replace(os.sep, "/")
+
+
+class _Reader:
+    def __init__(self, saw_code: Callable[[str, CodeHash], None] | None) -> None:
+        self._saw_code = saw_code
+
+    def read(self, value: Any, where: str, depth: int) -> Any:
+        """Return a value as plain JSON."""
+        if depth > _NESTING_LIMIT:
+            raise ValueError(f"{where[:80]}...: nested more than {_NESTING_LIMIT} deep, or inside itself")
+        if value is None or isinstance(value, bool):
+            return value
+        if _is_enum(value):
+            return self.read(value.value, where, depth + 1)
+        if isinstance(value, str):
+            return _text(value, where)
+        if isinstance(value, int):
+            return int(value)
+        if isinstance(value, float):
+            return _finite(value, where)
+        if isinstance(value, Mapping):
+            return self._object(value, where, depth)
+        if isinstance(value, list | tuple):
+            if names := getattr(value, "_fields", None):
+                return self._object(dict(zip(names, value, strict=True)), where, depth)
+            return [self.read(inner, f"{where}.{place}", depth + 1) for place, inner in enumerate(value)]
+        if isinstance(value, set | frozenset):
+            return sorted((self.read(inner, where, depth + 1) for inner in value), key=canonical)
+        return self._other(value, where, depth)
+
+    def _object(self, value: Mapping[Any, Any], where: str, depth: int) -> dict[str, Any]:
+        for key in value:
+            if not isinstance(key, str):
+                raise TypeError(f"{where}: the key {key!r} is no string")
+        return {
+            _text(key, where): self.read(inner, f"{where}.{key}", depth + 1) for key, inner in value.items()
+        }
+
+    def _other(self, value: Any, where: str, depth: int) -> Any:
+        if isinstance(value, os.PathLike):
+            path = os.fsdecode(value)
+            return {"path": path_name(path), "sha256": file_hash(path, where, scrub=True)}
+        if not isinstance(value, type):
+            if hasattr(value, "__dataclass_fields__"):
+                from dataclasses import fields
+
+                inner = {field.name: getattr(value, field.name) for field in fields(value)}
+                return self._object(inner, where, depth)
+            if callable(dump := getattr(value, "model_dump", None)):
+                return self.read(dump(), where, depth + 1)
+            if callable(isoformat := getattr(value, "isoformat", None)):
+                return str(isoformat())
+            if (scalar := scalar_of(value)) is not value:
+                return self.read(scalar, where, depth + 1)
+        if not callable(value):
+            raise TypeError(
+                f"{where}: a {type(value).__name__} has no form in JSON; give a number, text, list, "
+                "dict, set, path, dataclass or function, or its str()"
+            )
+        found = hash_code(value)
+        if self._saw_code:
+            self._saw_code(where, found)
+        return dict(found)
+
+
+def scalar_of(value: Any) -> Any:
+    """Return numpy's and others' scalars as Python's own; anything else as it is."""
+    item = getattr(value, "item", None)
+    if callable(item) and getattr(value, "shape", None) == ():
+        return item()
+    return value
+
+
+def _text(value: str, where: str) -> str:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"{where}: {value!r} holds half a character (a lone surrogate)") from None
+    return str(value)
+
+
+def _finite(value: float, where: str) -> float:
+    if value - value != 0:
+        raise ValueError(f"{where}: {float(value)} is no JSON number; leave the field out, or give null or a text")
+    return float(value)
+
+
+def _is_enum(value: object) -> bool:
+    # Only who imported enum can have made one; a member knows its name, and its class knows its members.
+    return isinstance(getattr(type(value), "__members__", None), Mapping)
