@@ -9,3 +9,7 @@ class EvalprovError(Exception):
         self.message = message
         self.hint = hint
         self.exit_code = exit_code
+
+
+class UsageError(EvalprovError):
+    """The command line itself is wrong; nothing was tried."""

@@ -23,7 +23,7 @@ from evalprov.metrics.reportfile import ReportFile
 from evalprov.record.ending import Ending, errors_of, status_of
 from evalprov.record.manifest import Manifest, Stream, blank
 from evalprov.secrets import Scrubber
-from evalprov.settings import load
+from evalprov.settings import load, overlay
 from evalprov.store import Store
 from evalprov.store.process import this_process
 
@@ -40,6 +40,9 @@ class Request(NamedTuple):
     argv: tuple[str, ...]
     scenario: str | None = None
     config: tuple[str, ...] = ()
+    set: tuple[str, ...] = ()
+    prompt: tuple[str, ...] = ()
+    data: tuple[str, ...] = ()
     tag: tuple[str, ...] = ()
     note: str | None = None
     metrics_file: str | None = None
@@ -99,7 +102,8 @@ def record_run(request: Request, cwd: str, environ: dict[str, str]) -> Done:
 
 
 def _scene(request: Request, cwd: str, environ: dict[str, str]) -> Scene:
-    settings = load(cwd)
+    declared = (("--set", request.set), ("--prompt", request.prompt), ("--data", request.data))
+    settings = overlay(load(cwd), [(option, text) for option, texts in declared for text in texts])
     base, store = (cwd, request.store) if request.store else (settings.root, settings.store)
     return Scene(
         argv=request.argv,
@@ -147,6 +151,9 @@ def _asked(manifest: Manifest, request: Request, scene: Scene) -> Manifest:
         "timeout_seconds": request.timeout,
     }
     manifest["scenario"] = clean(request.scenario or scene.settings.scenario)
+    manifest["sources"] = {clean(key) or "": origin for key, origin in scene.settings.origins.items()}
+    if request.scenario:
+        manifest["sources"]["scenario"] = "--scenario"
     manifest["golden_version"] = clean(scene.settings.golden_version)
     manifest["tags"] = [clean(tag) or "" for tag in request.tag]
     manifest["note"] = clean(request.note)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from evalprov.errors import EvalprovError
+from evalprov.errors import EvalprovError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 FILE = "evalprov.toml"
 
@@ -27,7 +27,11 @@ class Settings(NamedTuple):
     env_secret: tuple[str, ...] = ()  # further names whose values are secrets: names or globs
     log: str = "bounded"  # bounded, full or off
     log_bytes: int = 1 << 20  # bound of a log, half for the head and half for the tail
-    declared: Mapping[str, Any] = {}  # the checked tables as they stand in the file
+    declared: Mapping[str, Any] = {}  # the checked tables, the command line's over the file's
+    origins: Mapping[str, str] = {}  # dotted key of a declared value to what declared it
+
+
+Given = tuple[str, str]  # an option that declares something, and its text
 
 
 class Each(NamedTuple):
@@ -160,10 +164,38 @@ def load(cwd: str) -> Settings:
     path, text = found
     table = _parse(path, text)
     _check(table, SHAPE, _At(path, text))
+    origins = dict.fromkeys(_leaves(table), os.path.basename(path))
+    return _settings(os.path.dirname(path), path, table, origins)
+
+
+def overlay(settings: Settings, given: Iterable[Given]) -> Settings:
+    """Put what the command line declares over the settings; it wins."""
+    table: dict[str, Any] = _copied(settings.declared)
+    origins = dict(settings.origins)
+    for option, text in given:
+        keys, value = _set(text) if option == "--set" else _named(option, text)
+        _put(table, keys, value)
+        at = _At(option, "", given=text)
+        try:
+            _check(table, SHAPE, at)
+        except UsageError as problem:
+            # Where a text is wanted, 3 is one too.
+            _put(table, keys, text.partition("=")[2])
+            try:
+                _check(table, SHAPE, at)
+            except UsageError:
+                raise problem from None
+        whole = ".".join(keys)
+        origins = {name: origin for name, origin in origins.items() if not f"{name}.".startswith(f"{whole}.")}
+        origins |= dict.fromkeys(_leaves(value, keys), option)
+    return _settings(settings.root, settings.path, table, origins)
+
+
+def _settings(root: str, path: str | None, table: dict[str, Any], origins: dict[str, str]) -> Settings:
     log = table.get("log", {})
     env = table.get("env", {})
     return Settings(
-        root=os.path.dirname(path),
+        root=root,
         path=path,
         scenario=table.get("scenario"),
         golden_version=table.get("golden_version"),
@@ -175,7 +207,54 @@ def load(cwd: str) -> Settings:
         log=log.get("mode", "bounded"),
         log_bytes=log.get("bytes", 1 << 20),
         declared=table,
+        origins=origins,
     )
+
+
+def _put(table: dict[str, Any], keys: tuple[str, ...], value: Any) -> None:
+    for key in keys[:-1]:
+        known = table.get(key)
+        inner = dict(known) if isinstance(known, dict) else {}
+        table[key] = inner
+        table = inner
+    table[keys[-1]] = value
+
+
+def _copied(table: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: _copied(value) if isinstance(value, dict) else value for key, value in table.items()}
+
+
+def _leaves(value: Any, keys: tuple[str, ...] = ()) -> Iterator[str]:
+    """Return the dotted names of the values in a table."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _leaves(inner, (*keys, key))
+    else:
+        yield ".".join(keys)
+
+
+def _set(text: str) -> tuple[tuple[str, ...], Any]:
+    """Read KEY=VALUE, the value as TOML where it is that, else as text."""
+    import tomllib
+
+    dotted, equals, value = text.partition("=")
+    keys = _parts(dotted)
+    if not equals or not all(keys):
+        raise UsageError(f"--set {text}: it takes KEY=VALUE", "for example: --set model.temperature=0.2")
+    try:
+        return keys, tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return keys, value
+
+
+def _named(option: str, text: str) -> tuple[tuple[str, ...], Any]:
+    """Read NAME=PATH or NAME=PATH@VERSION."""
+    table = {"--prompt": "prompts", "--data": "data"}[option]
+    name, equals, path = text.partition("=")
+    path, _, version = path.partition("@")
+    if not name or not equals or not path:
+        raise UsageError(f"{option} {text}: it takes NAME=PATH or NAME=PATH@VERSION")
+    return (table, name), {"path": path, "version": version} if version else path
 
 
 def project_root(cwd: str) -> str:
@@ -242,6 +321,7 @@ class _At(NamedTuple):
     path: str
     text: str
     keys: tuple[str, ...] = ()
+    given: str | None = None  # on the command line
 
     def inside(self, key: str) -> _At:
         """Go into a table or a list."""
@@ -249,6 +329,8 @@ class _At(NamedTuple):
 
     def fail(self, problem: str, hint: str = "") -> EvalprovError:
         """Return the error that says what is wrong here."""
+        if self.given is not None:
+            return UsageError(f"{self.path} {self.given}: {'.'.join(self.keys)}: {problem}", hint)
         line = self._line(self.keys)
         where = f"{self.path}:{line}" if line else self.path
         return EvalprovError(f"{where}: {'.'.join(self.keys)}: {problem}", hint)

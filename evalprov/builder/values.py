@@ -65,7 +65,7 @@ class _Reader:
     def __init__(self, saw_code: Callable[[str, CodeHash], None] | None) -> None:
         self._saw_code = saw_code
 
-    def read(self, value: Any, where: str, depth: int) -> Any:
+    def read(self, value: Any, where: str, depth: int) -> Any:  # noqa: PLR0911 - one a kind
         """Return a value as plain JSON."""
         if depth > _NESTING_LIMIT:
             raise ValueError(f"{where[:80]}...: nested more than {_NESTING_LIMIT} deep, or inside itself")
@@ -93,14 +93,12 @@ class _Reader:
         for key in value:
             if not isinstance(key, str):
                 raise TypeError(f"{where}: the key {key!r} is no string")
-        return {
-            _text(key, where): self.read(inner, f"{where}.{key}", depth + 1) for key, inner in value.items()
-        }
+        return {_text(key, where): self.read(inner, f"{where}.{key}", depth + 1) for key, inner in value.items()}
 
     def _other(self, value: Any, where: str, depth: int) -> Any:
         if isinstance(value, os.PathLike):
             path = os.fsdecode(value)
-            return {"path": path_name(path), "sha256": file_hash(path, where, scrub=True)}
+            return {"path": path_name(path), "sha256": f"sha256:{file_hash(path, where, scrub=True)}"}
         if not isinstance(value, type):
             if hasattr(value, "__dataclass_fields__"):
                 from dataclasses import fields

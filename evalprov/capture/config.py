@@ -53,6 +53,11 @@ def collect(scene: Scene) -> Steps:
     return Found(facts, tuple(scene.scrub.text(readable(one)) for one in warnings))
 
 
+def claimed(scene: Scene) -> set[str]:
+    """Return the configuration files by their path from the project root: what the code layer leaves out."""
+    return {os.path.relpath(named.path, scene.root) for named in _named(scene, [])}
+
+
 def _key(path: str, said: str, root: str) -> str:
     """Name a file from the project root; one that was named in full and lies outside keeps its full name."""
     relative = os.path.relpath(path, root)

@@ -9,6 +9,7 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from evalprov.capture.codetree import code_tree_steps
 from evalprov.capture.commands import Answer, Command
 from evalprov.capture.gitfacts import Dirt, Place, Report, Work
 from evalprov.capture.gittree import (
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
     from evalprov.capture.collector import Scene, Steps
     from evalprov.capture.gitpatch import Kept
-    from evalprov.secrets import Scrubber
 
 _MARK = "--evalprov-mark"  # rev-parse repeats an option that it does not know
 _STATUS = (
@@ -86,7 +86,7 @@ def _ask(scene: Scene, scratch: str | None) -> Steps:
         raise GitError(f"the commit changed while git was asked, from {work.commit} to {place.commit}")
     # Where the store is a link only one of its two paths was asked for.
     tracked = own if place.store_tracked or len(own) > 1 else []
-    dirt = yield from _look_closer(repo, work, tracked, scratch, scene.scrub)
+    dirt = yield from _look_closer(repo, work, tracked, scratch, scene)
     return Report(scene.scrub, place, work, dirt).found(described, remotes, status)
 
 
@@ -169,13 +169,13 @@ def _within(path: bytes, folders: list[bytes]) -> bool:
 # --- the second look ----------------------------------------------------------------------------------------
 
 
-def _look_closer(
-    repo: Repository, work: Work, without: list[bytes], scratch: str | None, scrub: Scrubber
-) -> Asking[Dirt]:
+def _look_closer(repo: Repository, work: Work, without: list[bytes], scratch: str | None, scene: Scene) -> Asking[Dirt]:
     gitlinks = _gitlink_steps(repo, work)
     if not work.changes and not work.untracked:
-        tree, links = yield from together(tree_steps(repo, {}, without), gitlinks)
-        return Dirt(tree, {}, None, None, links)
+        tree, code, links = yield from together(
+            tree_steps(repo, {}, without), code_tree_steps(repo, scene, without, {}), gitlinks
+        )
+        return Dirt(tree, code, {}, None, None, links)
     # What only a dirty tree needs is not loaded for a clean one.
     from evalprov.capture import gitpatch
 
@@ -185,20 +185,20 @@ def _look_closer(
         [links] = yield from together(gitlinks)
     else:
         patched, built, links = yield from together(
-            gitpatch.patch_steps(repo, work.changes, work.untracked, scratch, scrub),
-            _tree_and_edits_steps(repo, work, without, scratch),
+            gitpatch.patch_steps(repo, work.changes, work.untracked, scratch, scene.scrub),
+            _trees_and_edits_steps(repo, work, without, scratch, scene),
             gitlinks,
         )
-    tree, edits = (built, {}) if isinstance(built, GitError) else built
-    untracked = gitpatch.keep_untracked(repo, work.untracked, edits, scrub)
+    tree, code, edits = (built, built, {}) if isinstance(built, GitError) else built
+    untracked = gitpatch.keep_untracked(repo, work.untracked, edits, scene.scrub)
     if isinstance(patched, GitError):
-        return Dirt(tree, edits, untracked, patched, links)
-    return Dirt(tree, edits, gitpatch.joined(patched, untracked), None, links)
+        return Dirt(tree, code, edits, untracked, patched, links)
+    return Dirt(tree, code, edits, gitpatch.joined(patched, untracked), None, links)
 
 
-def _tree_and_edits_steps(
-    repo: Repository, work: Work, without: list[bytes], scratch: str
-) -> Asking[tuple[str, Mapping[bytes, Entry | None]]]:
+def _trees_and_edits_steps(
+    repo: Repository, work: Work, without: list[bytes], scratch: str, scene: Scene
+) -> Asking[tuple[str, Any, Mapping[bytes, Entry | None]]]:
     paths = [change.path for change in work.changes] + [path.rstrip(b"/") for path in work.untracked]
     edits, folders = yield from together(
         edits_steps(repo, work.changes, work.untracked, scratch),
@@ -207,8 +207,12 @@ def _tree_and_edits_steps(
     for outcome in (edits, folders):
         if isinstance(outcome, GitError):
             raise outcome
-    tree = yield from tree_steps(repo, edits, without, folders)
-    return tree, edits
+    tree, code = yield from together(
+        tree_steps(repo, edits, without, folders), code_tree_steps(repo, scene, without, edits, folders)
+    )
+    if isinstance(tree, GitError):
+        raise tree
+    return tree, code, edits
 
 
 def _gitlink_steps(repo: Repository, work: Work) -> Asking[dict[bytes, str]]:

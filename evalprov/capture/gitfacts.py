@@ -44,6 +44,7 @@ class Dirt(NamedTuple):
     """What was found out about the changes; an error where it could not be."""
 
     tree: str | GitError
+    code: str | GitError  # the tree of code alone
     edits: Mapping[bytes, Entry | None]
     kept: Kept | None  # null in a clean repository
     unpatched: GitError | None
@@ -95,11 +96,24 @@ class Report:
         spoken = status.err.decode("utf-8", "backslashreplace").splitlines()[:5]
         self.warnings += [f"git: {line}" for line in spoken if line.startswith("warning: ")]
         return Found(
-            {"git_sha": work.commit, "git_dirty": bool(work.changes or work.untracked), "git": git},
+            {
+                "git_sha": work.commit,
+                "git_dirty": bool(work.changes or work.untracked),
+                "git": git,
+                "code": {"tree": self._code()},
+            },
             tuple(self.scrub.text(warning) for warning in self.warnings),
             kept.blobs if kept else {},
             self.scrub.text("; ".join(self.unknown)) or None,
         )
+
+    def _code(self) -> str | None:
+        """Return the tree of code, unless something changed that no tree can show."""
+        inside = [c.path for c in self.work.changes if c.submodule[2:].strip(".")]
+        if inside:
+            hidden = GitError(f"{self._text(inside[0])}, a submodule, has changes that no tree shows")
+            return self._known("code", hidden)  # type: ignore[no-any-return]
+        return self._known("code", self.dirt.code)  # type: ignore[no-any-return]
 
     def _known(self, what: str, outcome: Any) -> Any:
         if isinstance(outcome, GitError):

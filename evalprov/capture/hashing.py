@@ -1,110 +1,97 @@
-"""Files hashed by their bytes, in threads where that helps, and never one that is no regular file."""
+"""Files hashed by their bytes, several at once where that helps, and never one that is no regular file."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import stat
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from typing import Any, Literal, NamedTuple
 
 from evalprov.capture.commands import Answer, Command
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator
+Md5 = Literal["md5", "dos2unix"]  # of the bytes; or of a text with the line ends that DVC before 3.0 gave it
+Progress = Callable[[int, int], None]  # bytes done, bytes in all; called at most ten times a second
+Pausing = Generator[list[Command], list[Answer], None]  # yields no command: only gives the others their turn
 
-Md5 = Literal["md5", "dos2unix"]  # plain, or with the line ends that DVC before 3.0 counted as one
-Progress = "Callable[[int, int], None]"  # bytes done, bytes in all
-
-BLOCK = 1 << 20  # also DVC's: its rule on line ends goes block by block
+BLOCK = 1 << 20  # DVC's as well, and its rule on line ends goes block by block
 PROBED = 512  # bytes by which DVC tells text from binary
 PRINTING = bytes(range(32, 127)) + b"\n\r\t\f\b"
 FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-WORKERS = 4  # more than the cores of a small machine: a cold disk answers several at once faster
-BREATH = 0.05  # seconds after which other collectors have their turn
+
+WORKERS = 4  # also on two cores: a cold disk answers several at once faster
+BATCH_FILES = 64
+BATCH_BYTES = 4 << 20
+BATCH_ENTRIES = 4096
+LARGE = 64 << 20  # from here on the two hashes of a file have a thread each
+INLINE_BYTES = 16 << 20  # so much is done before threads are ready
+INLINE_FILES = 1000
+PAUSE = 0.1  # seconds
+
+
+class Digest(NamedTuple):
+    """What a file's bytes gave, in hexadecimal digits."""
+
+    sha256: bytes
+    md5: bytes = b""  # empty where it was not wanted
+    settled: bool = True  # false if the file was written to meanwhile
 
 
 class Entry(NamedTuple):
     """One thing to hash, as it stood when it was listed."""
 
-    name: bytes  # from the folder on; empty for a file by itself
+    name: bytes  # from its folder on; empty for a file that was named by itself
     path: bytes
-    mode: int
-    size: int
-    stamp: bytes  # what changes when the file is written to
-    newest: float  # seconds; the later of its two times of change
+    mode: bytes  # as git has it
+    size: int = 0
+    stamp: bytes = b""  # another one after every write
+    newest: float = 0.0  # the later of its two times of change
+    fixed: Digest | None = None  # of what is no regular file: there is nothing to read
+    oddity: str = ""
+
+    @classmethod
+    def of(cls, name: bytes, path: bytes, found: os.stat_result) -> Entry:
+        """Return the entry of a regular file by its status."""
+        stamp = b"%d %d %d %d %d" % (
+            found.st_size,
+            found.st_mtime_ns,
+            found.st_ctime_ns,
+            found.st_ino,
+            found.st_dev,
+        )
+        mode = b"100755" if found.st_mode & stat.S_IXUSR else b"100644"
+        return cls(name, path, mode, found.st_size, stamp, max(found.st_mtime, found.st_ctime))
 
 
-class Digest(NamedTuple):
-    """What a file's bytes gave."""
+class Todo(NamedTuple):
+    """How much there is to hash."""
 
-    sha256: bytes  # hexadecimal digits
-    md5: bytes  # likewise; empty where it was not wanted
-    settled: bool  # false if it was written to meanwhile
-
-
-class Changed(Exception):  # noqa: N818 - the caller words it
-    """A file is no longer what it was when it was listed; the words say what."""
+    files: int
+    bytes: int
 
 
-def entry_of(name: bytes, path: bytes, found: os.stat_result) -> Entry:
-    """Return the entry of a file by its status."""
-    return Entry(
-        name,
-        path,
-        found.st_mode,
-        found.st_size,
-        b"%d %d %d %d %d" % (found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_dev),
-        max(found.st_mtime, found.st_ctime),
-    )
+class _CalledOff(Exception):  # noqa: N818
+    """Nobody waits for the hash any more."""
 
 
-class Meter:
-    """Counts the bytes read, and lets whoever reads know that nobody waits any more."""
+class _Meter:
+    """Counts the bytes read, and stops whoever reads on for nobody."""
 
     def __init__(self) -> None:
         self.done = 0
         self.stopped = False
 
     def add(self, count: int) -> None:
-        """Count a block; two threads that meet here lose one at most, and it is for a bar on a screen."""
         if self.stopped:
-            raise Changed("called off")
+            raise _CalledOff
         self.done += count
-
-
-def hash_entry(entry: Entry, sha256: bool, md5: Md5 | None, meter: Meter) -> Digest:  # noqa: FBT001
-    """Hash one file as it is now; raises OSError if it cannot be read."""
-    file = os.open(entry.path, FLAGS)
-    try:
-        before = os.fstat(file)
-        if not stat.S_ISREG(before.st_mode):
-            raise OSError(0, "no longer a regular file", os.fsdecode(entry.path))
-        sums = _Sums(sha256, md5)
-        # A block of the file's own size: a larger one costs more to provide than a small file to read.
-        while block := os.read(file, min(entry.size + 1, BLOCK)):
-            if len(block) < BLOCK <= entry.size:
-                block += _rest(file, BLOCK - len(block))
-            sums.add(block)
-            meter.add(len(block))
-        settled = entry_of(entry.name, entry.path, os.fstat(file)).stamp == entry.stamp
-    finally:
-        os.close(file)
-    return Digest(sums.sha256(), sums.md5(), settled)
-
-
-def _rest(file: int, missing: int) -> bytes:
-    """Read on to a whole block where the system gave less."""
-    pieces = []
-    while missing and (piece := os.read(file, missing)):
-        pieces.append(piece)
-        missing -= len(piece)
-    return b"".join(pieces)
 
 
 class _Sums:
     """The hashes of one file under way."""
 
-    def __init__(self, sha256: bool, md5: Md5 | None) -> None:  # noqa: FBT001
+    def __init__(self, md5: Md5 | None, *, sha256: bool = True) -> None:
         self._sha256 = hashlib.sha256() if sha256 else None
         self._md5 = hashlib.md5(usedforsecurity=False) if md5 else None
         self._ends = md5 == "dos2unix"
@@ -113,56 +100,164 @@ class _Sums:
         if self._sha256:
             self._sha256.update(block)
         if self._md5:
-            self._md5.update(block.replace(b"\r\n", b"\n") if self._ends and is_text(block) else block)
+            self._md5.update(block.replace(b"\r\n", b"\n") if self._ends and _is_text(block) else block)
 
-    def sha256(self) -> bytes:
-        return self._sha256.hexdigest().encode() if self._sha256 else b""
-
-    def md5(self) -> bytes:
-        return self._md5.hexdigest().encode() if self._md5 else b""
+    def digest(self, *, settled: bool) -> Digest:
+        sums = (one.hexdigest().encode() if one else b"" for one in (self._sha256, self._md5))
+        return Digest(*sums, settled=settled)
 
 
-def is_text(block: bytes) -> bool:
-    """Say whether DVC before 3.0 took a block for text."""
+def _is_text(block: bytes) -> bool:
     head = block[:PROBED]
     return b"\0" not in head and len(head.translate(None, PRINTING)) <= 0.3 * len(head)
 
 
+def hash_file(entry: Entry, md5: Md5 | None) -> Digest:
+    """Hash one file here and now; raises OSError if it cannot be read."""
+    return _hash(entry, _Sums(md5), _Meter())
+
+
+def _hash(entry: Entry, sums: _Sums, meter: _Meter) -> Digest:
+    file = os.open(entry.path, FLAGS)
+    try:
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            raise OSError(0, "no longer a regular file", os.fsdecode(entry.path))
+        # No more room than the file needs: to provide it costs more than to read a small file.
+        room = min(entry.size + 1, BLOCK)
+        while block := os.read(file, room):
+            if len(block) < room == BLOCK:
+                block += _rest(file, BLOCK - len(block))
+            sums.add(block)
+            meter.add(len(block))
+        after = Entry.of(entry.name, entry.path, os.fstat(file))
+    finally:
+        os.close(file)
+    return sums.digest(settled=after.stamp == entry.stamp)
+
+
+def _rest(file: int, missing: int) -> bytes:
+    """Read on to the end of a block where the system gave less."""
+    pieces = []
+    while missing and (piece := os.read(file, missing)):
+        pieces.append(piece)
+        missing -= len(piece)
+    return b"".join(pieces)
+
+
 class _Batch(NamedTuple):
-    """Entries in order; what is known of them, and the work that gives the rest."""
+    """Entries in order with what is known of them, and the work that finds the rest."""
 
     entries: list[tuple[Entry, Digest | None]]
-    work: list[Any]  # futures, or lists of digests that are ready
+    work: list[Any]  # futures of lists of digests; two for the two hashes of one large file
 
     def digests(self) -> Iterator[Digest]:
-        """Give the digests of what was not known."""
-        done = [one if isinstance(one, list) else one.result() for one in self.work]
-        if len(done) == 1:
-            return iter(done[0])
-        whole, extra = done[0][0], done[1][0]
-        return iter([Digest(whole.sha256, extra.md5, whole.settled and extra.settled)])
-
-
-BATCH_FILES = 64
-BATCH_BYTES = 4 << 20
-BATCH_ENTRIES = 4096
-LARGE = 64 << 20  # from here on each hash has a thread of its own
-INLINE = 16 << 20  # less than this is done before threads are ready
-INLINE_FILES = 2000
+        results = [one.result() for one in self.work]
+        if len(results) == 2:
+            first, second = results[0][0], results[1][0]
+            yield Digest(first.sha256, second.md5, first.settled and second.settled)
+            return
+        for result in results:
+            yield from result
 
 
 class Hashing:
-    """Hashes what is not known yet, in the order it is listed in."""
+    """Hashes what is not known yet and hands over everything in the order it was listed."""
 
-    def __init__(self, md5: Md5 | None, files: int, size: int, progress: Callable[[int, int], None] | None) -> None:
-        self.meter = Meter()
+    def __init__(self, md5: Md5 | None, todo: Todo, progress: Progress | None = None) -> None:
         self._md5 = md5
-        self._size = size
+        self._todo = todo
         self._progress = progress
-        self._threaded = size > INLINE or files > INLINE_FILES
+        self._meter = _Meter()
         self._pool: Any = None
-        self._shown = 0.0
 
-    def run(self, entries: Iterable[tuple[Entry, Digest | None]]) -> Generator[list[Command], list[Answer], None]:
-        """Hash them; `take` has each with its digest. Lets others have their turn by yielding nothing to ask."""
-        raise NotImplementedError
+    def run(self, entries: Iterable[tuple[Entry, Digest | None]], take: Callable[[Entry, Digest], None]) -> Pausing:
+        """Hash every entry without a digest; raises OSError if one cannot be read."""
+        if self._todo.bytes <= INLINE_BYTES and self._todo.files <= INLINE_FILES:
+            for entry, known in entries:
+                take(entry, known or _hash(entry, _Sums(self._md5), self._meter))
+            return
+        from concurrent.futures import ThreadPoolExecutor
+
+        self._pool = ThreadPoolExecutor(WORKERS)
+        try:
+            yield from self._side_by_side(entries, take)
+            if self._progress:
+                self._progress(self._todo.bytes, self._todo.bytes)
+        finally:
+            self._meter.stopped = True
+            self._pool.shutdown(cancel_futures=True)
+
+    def _side_by_side(
+        self, entries: Iterable[tuple[Entry, Digest | None]], take: Callable[[Entry, Digest], None]
+    ) -> Pausing:
+        under_way: deque[_Batch] = deque()
+        for group in _grouped(entries):
+            under_way.append(_Batch(group, self._start(group)))
+            if len(under_way) > 4 * WORKERS:
+                yield from self._finish(under_way.popleft(), take)
+        while under_way:
+            yield from self._finish(under_way.popleft(), take)
+
+    def _start(self, group: list[tuple[Entry, Digest | None]]) -> list[Any]:
+        missing = [entry for entry, known in group if known is None]
+        if not missing:
+            return []
+        if self._md5 and missing[0].size >= LARGE:
+            return [
+                self._pool.submit(self._work, missing, None),
+                self._pool.submit(self._work, missing, self._md5, sha256=False),
+            ]
+        return [self._pool.submit(self._work, missing, self._md5)]
+
+    def _work(self, entries: list[Entry], md5: Md5 | None, *, sha256: bool = True) -> list[Digest]:
+        # The bytes of the second reading of a file count no more than once.
+        meter = self._meter if sha256 else _Second(self._meter)
+        return [_hash(entry, _Sums(md5, sha256=sha256), meter) for entry in entries]
+
+    def _finish(self, batch: _Batch, take: Callable[[Entry, Digest], None]) -> Pausing:
+        for one in batch.work:
+            while not self._done(one):
+                yield []
+        found = batch.digests()
+        for entry, known in batch.entries:
+            take(entry, known or next(found))
+
+    def _done(self, one: Any) -> bool:
+        from concurrent.futures import wait
+
+        finished = bool(wait([one], PAUSE).done)
+        if self._progress and not finished:
+            self._progress(min(self._meter.done, self._todo.bytes), self._todo.bytes)
+        return finished
+
+
+class _Second(_Meter):
+    """The meter of a second reading: it stops with the first and counts nothing."""
+
+    def __init__(self, first: _Meter) -> None:
+        super().__init__()
+        self._first = first
+
+    def add(self, count: int) -> None:
+        if self._first.stopped:
+            raise _CalledOff
+        self.done += count
+
+
+def _grouped(
+    entries: Iterable[tuple[Entry, Digest | None]],
+) -> Iterator[list[tuple[Entry, Digest | None]]]:
+    """Put entries together to pieces of work that are worth a thread's while; a large file is one by itself."""
+    group: list[tuple[Entry, Digest | None]] = []
+    files = size = 0
+    for entry, known in entries:
+        large = known is None and entry.size >= LARGE
+        if group and (large or files >= BATCH_FILES or size >= BATCH_BYTES or len(group) >= BATCH_ENTRIES):
+            yield group
+            group, files, size = [], 0, 0
+        group.append((entry, known))
+        if known is None:
+            files += 1
+            size += entry.size
+    if group:
+        yield group

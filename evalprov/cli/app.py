@@ -41,9 +41,9 @@ def _options(
 def _help_only(**_: Any) -> None:
     """Run a command and record it.
 
-    The command behaves as it does without us: same output, same exit code, same signals. The record goes to
-    metrics/runs, one line to metrics/eval_history.jsonl. A command that prints one JSON object on its last line,
-    such as {"accuracy": 0.74}, has its metrics recorded.
+    The command behaves as it does without us: same output, same exit code, same signals.
+    The record goes to metrics/runs, and one line to metrics/eval_history.jsonl.
+    If the last line it prints is a JSON object, such as {"accuracy": 0.74}, those are its metrics.
 
     Example: evalprov run --scenario support-tickets --config eval.yaml -- python my_eval.py
 
@@ -66,7 +66,7 @@ _parameters = [
         "cmd",
         inspect.Parameter.KEYWORD_ONLY,
         default=None,
-        annotation=Annotated[list[str], typer.Argument(metavar="-- CMD...", help="The command and its arguments.")],
+        annotation=Annotated[list[str], typer.Argument(metavar="CMD", help="The command and its arguments.")],
     ),
 ]
 _help_only.__signature__ = inspect.Signature(_parameters)  # type: ignore[attr-defined]

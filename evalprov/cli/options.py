@@ -32,6 +32,9 @@ class Option(NamedTuple):
 OPTIONS = (
     Option("--scenario", "NAME", "What the program is evaluated on, e.g. support-tickets."),
     Option("--config", "PATH", "A configuration file to record.", repeatable=True),
+    Option("--set", "KEY=VALUE", "Declare a fact, as in the settings: model.temperature=0.2", repeatable=True),
+    Option("--prompt", "NAME=PATH@V", "Declare a prompt file, with a version if you like.", repeatable=True),
+    Option("--data", "NAME=PATH@V", "Declare a data set: a file, a folder or a .dvc pointer.", repeatable=True),
     Option("--tag", "TAG", "A word to find the run by.", repeatable=True),
     Option("--note", "TEXT", "Why you ran it."),
     Option("--metrics-file", "PATH", "Read the metrics from this JSON file when the command is done."),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from evalprov import render
 from evalprov.cli.options import parse
-from evalprov.errors import EvalprovError
+from evalprov.errors import EvalprovError, UsageError
 from evalprov.run import CANNOT_START, Request, record_run
 
 if TYPE_CHECKING:
@@ -32,9 +32,11 @@ def main(words: Sequence[str]) -> int:
     quiet = values.pop("quiet")
     try:
         done = record_run(Request(argv=argv, **values), _cwd(), dict(os.environ))
+    except UsageError:
+        raise
     except EvalprovError as problem:
         # Whatever kept us from starting the command has one exit code, unless the command's own word is known.
-        problem.exit_code = problem.exit_code if problem.exit_code in {126, 127} else CANNOT_START
+        problem.exit_code = max(problem.exit_code, CANNOT_START)
         raise
     for problem_text in done.problems:
         render.note(problem_text)

@@ -12,11 +12,13 @@ import typer
 from evalprov import render
 from evalprov.cli.common import StoreOption, open_store
 from evalprov.errors import EvalprovError
+from evalprov.record.layers import layers
 from evalprov.record.manifest import Manifest
 from evalprov.store import lookup, read
 
 Pairs = list[tuple[str, str]]
 NAMES_SHOWN = 5
+STDERR_LINES = 12
 
 
 def show(
@@ -73,6 +75,7 @@ def _print(m: Manifest) -> None:
     render.out(f"{headline}  {render.neutral(_ended(m))}".rstrip())
     render.facts("metrics", _metrics(m))
     render.facts("what ran", _what(m))
+    render.facts("identity", _identity(m))
     render.facts("code", _code(m))
     render.facts("software", _software(m))
     render.facts("configuration", _config(m))
@@ -82,10 +85,11 @@ def _print(m: Manifest) -> None:
         where = f" in {entry['scenario']}" if entry["scenario"] else ""
         render.facts(f"error ({entry['kind']}){where}", [("", entry["message"])])
         if entry["stderr_tail"]:
-            for line in entry["stderr_tail"].splitlines()[-12:]:
-                render.out(f"  | {render.neutral(line)}")
+            for line in entry["stderr_tail"].rstrip("\n").split("\n")[-STDERR_LINES:]:
+                # What a terminal was left with, where a progress bar wrote over itself.
+                render.out(f"  | {render.neutral(line.rstrip(chr(13)).rsplit(chr(13), 1)[-1])}")
     render.facts("warnings", [("", warning) for warning in m["warnings"]])
-    render.facts("not captured", [(n, c["reason"] or c["status"]) for n, c in m["capture"].items() if c["reason"]])
+    render.facts("not captured", [(n, c["reason"]) for n, c in m["capture"].items() if c["reason"] and n != "metrics"])
 
 
 def _ended(m: Manifest) -> str:
@@ -107,6 +111,24 @@ def _metrics(m: Manifest) -> Pairs:
     if source := m["output"]["metrics_source"]:
         line = f" line {source['line']}" if source["line"] else ""
         pairs.append(("read from", f"{source['channel']}{line} ({source['rule']})"))
+    return pairs
+
+
+def _identity(m: Manifest) -> Pairs:
+    """Return what is pinned, what is held by name alone, and what nobody declared."""
+    identity = m["identity"]
+    if not identity["layers"]:
+        return []
+    pairs = []
+    for name in ("fingerprint", "program", "scenario"):
+        short = identity[name]
+        pairs.append((name, short[7:19] if short else f"unknown: {identity['unknown'].get(name, '')}"))
+    words = {"full": "held by content", "partial": "held in part", "none": "nobody declared it"}
+    for name, layer in layers(m).items():
+        known = identity["layers"].get(name)
+        said = words[layer.control] if known else f"unknown: {identity['unknown'].get(name, '')}"
+        note = f"; {layer.note}" if layer.note and known else ""
+        pairs.append((f"  {name}", f"{known[7:19] if known and layer.control != 'none' else '-':<12}  {said}{note}"))
     return pairs
 
 

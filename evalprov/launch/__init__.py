@@ -14,7 +14,7 @@ from evalprov.launch.program import CANNOT_START, FileAction, start
 from evalprov.launch.relay import Relay, Sink, Stream, StreamEnd, open_pipe
 from evalprov.launch.resources import Sampler, own_peak
 from evalprov.launch.signals import Overseer, hold, taken
-from evalprov.launch.terminal import open_like
+from evalprov.launch.terminal import Turns, open_like
 from evalprov.launch.tree import adopt_orphans, children_of, tree_of
 
 if TYPE_CHECKING:
@@ -106,13 +106,14 @@ def _begin(what: Launch, warnings: list[str]) -> _Going:
     try:
         for name, target, at_start in (("stdout", 1, sys.__stdout__), ("stderr", 2, sys.__stderr__)):
             outlets.append(_open(name, target, warnings) if at_start else _Outlet(name, target))
+        turns = _turns(outlets)
         begun = time.monotonic()
         pid = start(what.argv, what.environ, mask, _wiring(outlets))
     except BaseException:
-        _close(outlet.source for outlet in outlets)
+        _close(end for outlet in outlets for end in (outlet.source, outlet.childs))
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         raise
-    finally:
+    if turns is None:
         _close(outlet.childs for outlet in outlets)
     ended, announce = os.pipe()
     child = Child(pid, begun, announce, apart)
@@ -123,7 +124,7 @@ def _begin(what: Launch, warnings: list[str]) -> _Going:
         Stream(one.name, one.source, one.target, to, terminal=one.terminal)
         for one, to in zip(outlets, sinks, strict=True)
     ]
-    relays = [Relay(group, ended) for group in _by_destination(streams)]
+    relays = [Relay(group, ended, turns) for group in _by_destination(streams)]
     for relay in relays:
         relay.start()
     overseer.start(relays, streams, what.timeout, what.grace)
@@ -162,9 +163,18 @@ def _open(name: str, target: int, warnings: list[str]) -> _Outlet:
     return _Outlet(name, target, source, childs, terminal)
 
 
+def _turns(outlets: Sequence[_Outlet]) -> Turns | None:
+    """Return the turns that both outputs take where they show on one screen."""
+    shown = {outlet.source: outlet.childs for outlet in outlets if outlet.terminal}
+    same = os.fstat(outlets[0].target)[1:3] == os.fstat(outlets[1].target)[1:3] if len(shown) == 2 else False
+    return Turns(shown) if same else None
+
+
 def _wiring(outlets: Sequence[_Outlet]) -> list[FileAction]:
     """Return what is to be done to the child's descriptors; the rest is inherited as it is."""
-    opened: list[FileAction] = [(os.POSIX_SPAWN_DUP2, one.childs, one.target) for one in outlets if one.childs >= 0]
+    opened: list[FileAction] = [
+        (os.POSIX_SPAWN_DUP2, one.childs, one.target) for one in outlets if one.childs >= 0
+    ]
     return [*opened, *((os.POSIX_SPAWN_CLOSE, one.target) for one in outlets if one.childs < 0)]
 
 
@@ -195,7 +205,9 @@ def _outcome(going: _Going, warnings: list[str]) -> Outcome:
         warnings += stream.warnings
     held = [stream.name for stream in streams if stream.held]
     if held:
-        warnings.append(f"{' and '.join(held)} not followed to the end: a process left running still holds it")
+        warnings.append(
+            f"{' and '.join(held)} not followed to the end: a process left running still holds it"
+        )
     return Outcome(
         exit_code=TIMED_OUT if overseer.timed_out else code if code >= 0 else 128 - code,
         signal=_signal_name(-code) if code < 0 else None,

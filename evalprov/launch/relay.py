@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from evalprov.launch.terminal import Turns
+
 CHUNK = 1 << 16
 # How much a pipe may hold before its writer has to wait. A user has only so much for all pipes together.
 PIPE_SIZE = 1 << 18
@@ -22,6 +24,9 @@ PIPE_SIZE = 1 << 18
 PATIENCE = 1.0
 # No pipe or pty holds more than this unless a privileged process asked for it.
 _MOST_HELD = 1 << 20
+# How long one of two terminals waits for its turn: short while there is something, long in a pause.
+_SHORT_TURN = 0.001
+_LONG_TURN = 0.016
 _GONE = (errno.EPIPE, errno.EIO, errno.ECONNRESET, errno.ENXIO)
 
 
@@ -54,7 +59,7 @@ class Stream:
         self.held = False  # by a process that was left running
         self.warnings: list[str] = []
         self._sinks = list(sinks)
-        self._bytes = 0
+        self.passed = 0
         self._lines = 0
         self._digest = hashlib.sha256()
 
@@ -69,7 +74,7 @@ class Stream:
                 self.complete = False
                 self.warnings.append(f"{self.name} could not be read to its end: {error.strerror}")
             return b""
-        self._bytes += len(data)
+        self.passed += len(data)
         self._lines += data.count(b"\n")
         self._digest.update(data)
         for sink in tuple(self._sinks):
@@ -78,7 +83,9 @@ class Stream:
             except Exception as error:  # noqa: BLE001 - nothing of ours may harm the child
                 self._sinks.remove(sink)
                 words = f"{type(error).__name__}: {error}"
-                self.warnings.append(f"{self.name} was not followed to its end by {type(sink).__name__}: {words}")
+                self.warnings.append(
+                    f"{self.name} was not followed to its end by {type(sink).__name__}: {words}"
+                )
         return data
 
     def write(self, data: bytes) -> bool:
@@ -106,13 +113,14 @@ class Stream:
 
     def end(self) -> StreamEnd:
         """Return what went through."""
-        return StreamEnd(self._bytes, self._lines, self._digest.hexdigest(), self.terminal, self.complete)
+        return StreamEnd(self.passed, self._lines, self._digest.hexdigest(), self.terminal, self.complete)
 
 
 class Relay:
     """Passes on streams that end in the same place, in one thread so that they keep their order."""
 
-    def __init__(self, streams: Sequence[Stream], ended: int) -> None:
+    def __init__(self, streams: Sequence[Stream], ended: int, turns: Turns | None = None) -> None:
+        self._turns = turns
         self._streams = {stream.source: stream for stream in streams}
         self._ended = ended  # a descriptor that is at its end once the child is
         self._deadline: float | None = None
@@ -165,6 +173,8 @@ class Relay:
             self._events.watch(stream.source)
             if _notices_its_reader(stream.target):
                 self._events.watch(stream.target, reads=False)
+        if self._turns:
+            self._take_turns(self._turns)
         while self._streams and not self._over:
             for descriptor in self._events.wait(self._patience()):
                 self._notice(descriptor)
@@ -173,6 +183,25 @@ class Relay:
                     self._ready.remove(stream)
             if self._deadline is not None and time.monotonic() >= self._deadline:
                 self._leave_the_rest()
+
+    def _take_turns(self, turns: Turns) -> None:
+        """Pass on two streams in the very order in which they were written, as long as the child is there."""
+        now, other = self._streams.values()
+        wait = _SHORT_TURN
+        while self._deadline is None and not self._over and len(self._streams) == 2:
+            begun, so_far = time.monotonic(), now.passed
+            for descriptor in self._events.wait(wait):
+                self._notice(descriptor)
+            while self._move(now) and time.monotonic() < begun + _LONG_TURN:
+                pass
+            turns.stop(now.source)
+            while self._move(now):  # what came until it was stopped
+                pass
+            turns.start(other.source)
+            wait = _SHORT_TURN if now.passed > so_far else min(2 * wait, _LONG_TURN)
+            now, other = other, now
+        turns.end()
+        self._ready = list(self._streams.values())
 
     def _patience(self) -> float | None:
         if self._ready or self._deadline is None:

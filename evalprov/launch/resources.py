@@ -7,9 +7,10 @@ import sys
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from evalprov.launch.tree import PROC, Tree
+from evalprov.launch.tree import PROC
 
 if TYPE_CHECKING:
+    from evalprov.launch.tree import Tree
     from evalprov.record.manifest import Resources
 
 _FIRST_LOOK = 0.02

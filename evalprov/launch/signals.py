@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 from evalprov.launch.relay import PATIENCE, Relay, Stream
 from evalprov.launch.terminal import follow_size
-from evalprov.launch.tree import Tree, end_tree, tree_of
+from evalprov.launch.tree import end_tree, tree_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from evalprov.launch.child import Child
+    from evalprov.launch.tree import Tree
 
 STOP = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 _PASSED_ON = (*STOP, signal.SIGUSR1, signal.SIGUSR2)
@@ -59,7 +60,9 @@ class Overseer:
         self._done = _thread.allocate_lock()
         self._done.acquire()
 
-    def start(self, relays: Sequence[Relay], streams: Sequence[Stream], timeout: float | None, grace: float) -> None:
+    def start(
+        self, relays: Sequence[Relay], streams: Sequence[Stream], timeout: float | None, grace: float
+    ) -> None:
         """Begin, in a thread of its own."""
         self._relays = relays
         self._terminals = [stream for stream in streams if stream.terminal]

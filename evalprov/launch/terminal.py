@@ -25,6 +25,34 @@ def open_like(terminal: int) -> tuple[int, int]:
     return ours, childs
 
 
+class Turns:
+    """Lets only one of two ptys take bytes at a time, so that what is written to them in turn is read in that order.
+
+    Nothing tells which of two ptys was written to first. So the writer whose turn it is not has to wait, some
+    milliseconds at most, or what shows side by side on one screen would be out of order.
+    """
+
+    def __init__(self, ends: dict[int, int]) -> None:
+        self._ends = ends  # the child's end of a pty by ours
+        for ours in list(ends)[1:]:
+            self.stop(ours)
+
+    def start(self, ours: int) -> None:
+        """Let this pty take bytes."""
+        termios.tcflow(self._ends[ours], termios.TCOON)
+
+    def stop(self, ours: int) -> None:
+        """Let writers to this pty wait."""
+        termios.tcflow(self._ends[ours], termios.TCOOFF)
+
+    def end(self) -> None:
+        """Let both take bytes from here on."""
+        for ours, childs in self._ends.items():
+            self.start(ours)
+            os.close(childs)
+        self._ends = {}
+
+
 def follow_size(terminal: int, pty: int) -> bool:
     """Give a pty the terminal's window size; say whether that was news."""
     size = fcntl.ioctl(terminal, termios.TIOCGWINSZ, _NO_SIZE)

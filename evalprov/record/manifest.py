@@ -366,6 +366,7 @@ class Manifest(TypedDict):
     code: Code
     data: Data
     grader: Grader
+    sources: dict[str, str]  # dotted key of a declared value to what declared it; `reported` by the eval
     system: dict[str, str | None]  # python_version, platform, evalprov_version, config_hash, NAME_version
     software: Software
     infra: Infra
@@ -441,6 +442,7 @@ def blank(run_id: str, timestamp: str) -> Manifest:
         "code": {"tree": None, "algorithms": {}},
         "data": {"sets": {}, "retrieval": {}, "reported": {}},
         "grader": {"files": {}, "version": None, "metrics": {}, "reported": {}},
+        "sources": {},
         "system": {"python_version": None, "platform": None, "evalprov_version": None, "config_hash": None},
         "software": {
             "interpreter": None,

@@ -1,4 +1,4 @@
-"""The one scrubber that everything written goes through: one decision on what a secret is, for text and for hashes."""
+"""The one scrubber that everything written goes through: one decision for text and for hashes."""
 
 from evalprov.secrets.names import is_secret_name, is_secret_variable
 from evalprov.secrets.scrubber import Scrubber

@@ -147,8 +147,8 @@ def is_secret_name(name: str) -> bool:
     Surely secret are names that end in password (passwd, passphrase, passcode), secret, credential, cookie, auth,
     authorization, bearer, dsn; in key or token where the word before says of what (api, access, private, signing
     ..., or who issues it: openai, hf, github ...); `token` alone; pass, pwd and pat with an account's or issuer's
-    name before them. Not secret: `key` and `pwd` alone, keys that find things (sort, primary, public, cache), tokens that
-    are text (eos, pad, cls, image) or are counted (max_tokens, cost_per_token), and whatever ends in a word about
+    name before them. Not secret: `key` and `pwd` alone, keys that find things (sort, primary, public, cache), tokens
+    that are text (eos, pad, cls, image) or are counted (max_tokens, cost_per_token), and whatever ends in a word about
     the secret (token_count, auth_type, password_file).
     """
     return judge(name) == SURE

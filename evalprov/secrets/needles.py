@@ -5,12 +5,16 @@ from __future__ import annotations
 import binascii
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
 from evalprov.secrets.names import is_secret_variable, judge
-from evalprov.secrets.shapes import Spans, url_passwords
+from evalprov.secrets.shapes import url_passwords
 from evalprov.secrets.values import is_no_value, is_path
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from evalprov.secrets.shapes import Spans
 
 EVERYWHERE = 8  # characters from which on a value is replaced wherever it stands
 WHOLE_WORD = 4  # from which on it is replaced as a whole word
@@ -51,16 +55,21 @@ def _raw(value: str) -> bytes:
         return value.encode("utf-8", "surrogatepass")
 
 
-class _Literal(NamedTuple):
+class _Literal:
     """Bytes to look for; in base64 also whether a neighbour holds some bits of the secret."""
 
-    text: bytes
-    left: int = 0
-    right: int = 0
+    __slots__ = ("left", "right", "text")
+
+    def __init__(self, text: bytes, *, left: bool = False, right: bool = False) -> None:
+        self.text = text
+        self.left = left
+        self.right = right
 
 
 class _Pattern:
     """A value with characters that are written in several ways; compiled when its plainest part turns up."""
+
+    __slots__ = ("_compiled", "_source", "anchor")
 
     def __init__(self, anchor: bytes, source: bytes) -> None:
         self.anchor = anchor
@@ -148,7 +157,7 @@ def _in_base64(raw: bytes) -> list[_Literal]:
         encoded = binascii.b2a_base64(bytes(shift) + raw, newline=False)
         core = encoded[lead : len(encoded) // 4 * 4 - (0, 3, 2)[length % 3]]
         for form in _base64_spellings(core):
-            found[form] = _Literal(form, int(shift > 0), int(length % 3 > 0))
+            found[form] = _Literal(form, left=shift > 0, right=length % 3 > 0)
     return list(found.values())
 
 
@@ -161,13 +170,17 @@ def _base64_spellings(core: bytes) -> set[bytes]:
 def _flexible(value: str) -> bytes:
     """Return a pattern for a value as it is, URL-encoded, and escaped for JSON, Python, HTML or a shell."""
     parts: list[bytes] = []
+    slashes = rb"\\{1,15}+"  # that introduce an escape; text may have been escaped several times over
     for run in re.findall(r"[A-Za-z0-9]+|\\+|\r?\n|.", value, re.DOTALL):
         if run[0] == "\\":
             parts.append(_backslashes(len(run)))
-        elif run in {"\n", "\r\n"}:
-            parts.append(rb"(?:\\{1,15}+n|(?:\\{1,15}+r)\\{1,15}+n|(?:%0[Dd])?%0[Aa]|\\+u000[aA]| )")
+            slashes = rb"\\{0,15}+"  # the run before has taken them
+            continue
+        if run in {"\n", "\r\n"}:
+            parts.append(rb"(?:(?:%sr)?%s(?:n|u000[aA])|(?:%%0[Dd])?%%0[Aa]| )" % (slashes, slashes))
         else:
-            parts.append(run.encode() if run.isalnum() and run.isascii() else _special(run))
+            parts.append(run.encode() if run.isalnum() and run.isascii() else _special(run, slashes))
+        slashes = rb"\\{1,15}+"
     return b"".join(parts)
 
 
@@ -175,19 +188,22 @@ def _backslashes(count: int) -> bytes:
     return rb"(?:\\{%d,%d}+|(?i:%%5C|\\+u005c){%d})" % (count, 16 * count, count)
 
 
-def _special(char: str) -> bytes:
+def _special(char: str, slashes: bytes) -> bytes:
+    """Return a pattern for a character in every writing, the longest first."""
     raw = _raw(char)
-    plain = re.escape(raw)
-    ways = [plain, b"(?i:" + b"".join(b"%%%02x" % byte for byte in raw) + b")"]
-    ways.append(b"(?i:" + b"".join(rb"\\+x%02x" % byte for byte in raw) + b")")
     units = char.encode("utf-16-be", "surrogatepass")
-    ways.append(b"(?i:" + b"".join(rb"\\+u%02x%02x" % (units[i], units[i + 1]) for i in range(0, len(units), 2)) + b")")
-    if char.isascii():
-        ways.append(rb"\\{1,15}+" + _ESCAPED.get(char, plain))
-    if char == " ":
-        ways.append(rb"\+")
+    pairs = [slashes + b"u%02x%02x" % (units[i], units[i + 1]) for i in range(0, len(units), 2)]
+    ways = [
+        b"(?i:" + b"".join(pairs) + b")",
+        b"(?i:" + b"".join(slashes + b"x%02x" % byte for byte in raw) + b")",
+        b"(?i:" + b"".join(b"%%%02x" % byte for byte in raw) + b")",
+    ]
     if char == "'":
         ways += [rb"'\\''", rb"'\"'\"'", b"&#x27;"]
     if char in _HTML:
         ways.append(_HTML[char])
-    return b"(?:" + b"|".join(ways) + b")"
+    if char.isascii():
+        ways.append(slashes + _ESCAPED.get(char, re.escape(raw)))
+    if char == " ":
+        ways.append(rb"\+")
+    return b"(?:" + b"|".join((*ways, re.escape(raw))) + b")"

@@ -1,13 +1,20 @@
-"""Secrets that stand at a key: `api_key: x`, `"password": "x"`, `--token=x`, `--api-key x`, `Authorization: Bearer x`."""
+"""Secrets that stand at a key: `api_key: x`, `"password": "x"`, `--api-key x`, `Authorization: Bearer x`.
+
+A key is told apart by its name alone (names.py); this says where a name ends and where its value does. In free text
+an unquoted value ends at a blank, save that a password at the beginning of a line takes all of it, as YAML has it.
+"""
 
 from __future__ import annotations
 
 import re
 from functools import cache
+from typing import TYPE_CHECKING
 
-from evalprov.secrets.names import NO, PERHAPS, SURE, is_secret_name, judge, may_name_a_file
-from evalprov.secrets.shapes import Spans
+from evalprov.secrets.names import NO, PERHAPS, SURE, holds_many, is_secret_name, judge, may_name_a_file
 from evalprov.secrets.values import is_path, is_plain, is_reference, is_type, looks_issued, starts_reference
+
+if TYPE_CHECKING:
+    from evalprov.secrets.shapes import Spans
 
 Span = tuple[int, int] | None
 
@@ -60,17 +67,20 @@ _QUOTE = rb"[rbufRBUF]{0,2}(\\*)(\"\"\"|'''|[\"'`])"
 _SCHEME = rb"(?:[Bb]earer|[Bb]asic|[Tt]oken|[Aa]pi-?[Kk]ey|[Nn]egotiate|BEARER|BASIC)[ \t]+"
 # A header of several parts, or of a scheme nobody has heard of and one word.
 _SIGNED = (
-    rb"(?:Digest|AWS4-HMAC-SHA256|OAuth)[ \t][^\"'\r\n]+|[A-Za-z][\w-]{0,30}[ \t]+[^\s\"']+(?=[ \t]*(?:[\"'\r\n]|\Z))"
+    rb"(?:Digest|AWS4-HMAC-SHA256|OAuth)[ \t][^\"'\r\n]+"
+    rb"|[A-Za-z][\w-]{0,30}[ \t]+[^\s\"']+(?=[ \t]*(?:[\"'\r\n]|\Z))"
 )
 _BARE = (
     rb"(?:[^\s\"'`<>,;&(){}\[\]\\]"
     rb"|[,;&](?![\s\"'\\]|$|[\w .-]{1,40}=|[\w.-]{1,40}:)"
     rb"|\\(?![\"'nrt\\])"
     rb"|(?<=\w)[\"'`](?=\w)"
-    rb"|(?<=[^\s=:,;])[(){}\[\]](?=[^\s,;\"')\]}]))++"
+    rb"|(?<=[^\s=:,;])[(){}\[\]](?=\w))++"
 )
 _DOTTED = rb"[A-Za-z_]+(?:\.[A-Za-z_]+)+"
 _IDENTIFIER = rb"[A-Za-z_][\w.]*"
+_CALL = _IDENTIFIER + rb"[(\[](?:[ \t]*(?:\n|\Z)|[^\n]{0,400}?[)\]])"
+_LIST = rb"\[([^\[\]\n]{0,4096})\]"
 _OPTION = rb"--(?<![\w-]--)([A-Za-z][\w-]{1,63})(?:[ \t]+|\\*[\"'],[ \t]*(?=\\*[\"']))(?![\s-])"
 _LOGPROB = rb"\\*[\"'],\s*\\*[\"']logprob"
 
@@ -138,6 +148,8 @@ def _value(text: bytes, at: int, name: str, rank: int) -> Span:
         start, end = quote.end(), _closing(text, quote.end(), quote[1], quote[2])
         if name.lower() == "token" and _compiled(_LOGPROB).match(text, end):
             return None  # a piece of text with its probability
+    elif (items := _compiled(_LIST).match(text, at)) and holds_many(name):
+        return items.span(1)
     else:
         start = end = at
     if scheme := _compiled(_SCHEME).match(text, start):
@@ -177,14 +189,16 @@ def _closing(text: bytes, start: int, slashes: bytes, quote: bytes) -> int:
 
 def _is_code(text: bytes, bare: re.Match[bytes], name: str) -> bool:
     """Say whether an unquoted value is an expression: a call, an attribute, a type, a variable of the same name."""
-    value, after = bare[0], text[bare.end() : bare.end() + 1]
+    value = bare[0]
     if is_type(value) or _compiled(_DOTTED).fullmatch(value):
         return True
+    if _compiled(_CALL).match(text, bare.start()):
+        return True
     if not _compiled(_IDENTIFIER).fullmatch(value):
-        return _compiled(_IDENTIFIER + rb"[(\[]").match(value) is not None
+        return False
     same = value.decode().lower().rpartition(".")[2]
     own = name.lower().replace("-", "_").rpartition(".")[2]
-    return after in {b"(", b"["} or same == own or (same.endswith("_" + own) and is_secret_name(same))
+    return same == own or (same.endswith("_" + own) and is_secret_name(same))
 
 
 def is_secret_value(value: bytes, name: str, rank: int) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -13,7 +12,7 @@ from evalprov.secrets.names import NO, SURE, holds_many, is_secret_variable, jud
 from evalprov.secrets.needles import Needles, secret_values
 from evalprov.secrets.pairs import find_pairs, is_secret_value
 from evalprov.secrets.shapes import Spans, find_shapes
-from evalprov.secrets.stream import StreamScrubber
+from evalprov.secrets.stream import WINDOW, StreamScrubber
 from evalprov.secrets.values import MARK, PLACEHOLDER
 
 
@@ -40,6 +39,8 @@ class Scrubber:
 
     def data(self, data: bytes) -> bytes:
         """Return the bytes with every secret replaced; any bytes, whole."""
+        if len(data) < WINDOW and b"-----BEGIN" not in data and not self.needles.blocks:
+            return self.scrub_lines(data)  # what the stream would do, without its cost: most texts are short
         return StreamScrubber(self).take(data, final=True)
 
     def argv(self, argv: Sequence[str]) -> list[str]:
@@ -94,10 +95,12 @@ class Scrubber:
         """The environment's secrets, in all their forms."""
         return Needles(secret_values(self._environ, self._is_extra))
 
-    def scrub_lines(self, text: bytes) -> bytes:
-        """Return whole lines without the secrets that stand within one, until nothing more is found."""
-        while spans := self.find(text):
+    def scrub_lines(self, text: bytes, spans: Spans | None = None) -> bytes:
+        """Return whole lines without the secrets that stand within one, given those already known."""
+        spans = self.find(text) if spans is None else spans
+        while spans:  # what is left may read differently, now that a placeholder stands beside it
             text = _replace(text, spans)
+            spans = self.find(text)
         return text
 
     def find(self, text: bytes) -> Spans:
@@ -151,30 +154,16 @@ class Scrubber:
 
 
 def _settled(text: bytes, spans: Spans) -> Spans:
-    """Put overlapping spans together, and leave out what is a placeholder already."""
-    if MARK in text:
-        spans = _beside_marks(spans, [found.start() for found in re.finditer(re.escape(MARK), text)])
+    """Put overlapping spans together; a placeholder is taken whole, and left out where it stands alone."""
+    marks = [found.span() for found in re.finditer(re.escape(MARK), text)] if MARK in text else []
     merged: Spans = []
-    for start, end in sorted(spans):
+    for start, end in sorted(spans + marks):
         if merged and start < merged[-1][1]:
             merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
         elif end > start:
             merged.append((start, end))
-    return merged
-
-
-def _beside_marks(spans: Spans, marks: list[int]) -> Spans:
-    """Leave out the spans inside a placeholder; one that reaches out of it takes all of it."""
-    kept: Spans = []
-    for start, end in spans:
-        first = bisect_right(marks, start) - 1
-        if first >= 0 and start < marks[first] + len(MARK):
-            if end <= marks[first] + len(MARK):
-                continue
-            start = marks[first]  # noqa: PLW2901
-        last = bisect_right(marks, end - 1) - 1
-        kept.append((start, max(end, marks[last] + len(MARK)) if last >= 0 else end))
-    return kept
+    alone = set(marks)
+    return [span for span in merged if span not in alone] if marks else merged
 
 
 def _replace(text: bytes, spans: Spans) -> bytes:

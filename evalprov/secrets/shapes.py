@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import NamedTuple
 
 from evalprov.secrets.values import is_reference
 
@@ -18,45 +17,42 @@ _ESCAPES = (
 
 
 def begin(literal: bytes, word: bytes = rb"[A-Za-z0-9]") -> bytes:
-    """Return a pattern for a literal at the beginning of a word; the literal comes first so that it is searched fast."""
+    """Return a pattern for a literal at the beginning of a word; it comes first so that it is searched fast."""
     after = b"|".join(b"(?<=" + escape + literal + b")" for escape in _ESCAPES)
     return literal + b"(?:(?<!" + word + literal + b")|" + after + b")"
 
 
-class Shape(NamedTuple):
-    """A kind of secret: the bytes it cannot be without, and the whole of it."""
-
-    anchors: tuple[bytes, ...]
-    pattern: bytes  # its group 1, where there is one, is the secret
-
-
-SHAPES = (
-    Shape((b"sk-",), begin(b"sk-") + rb"(?:ant|proj|svcacct|admin|or-v1)-[\w-]{10,}"),
-    Shape(
-        (b"sk-",),
+# The bytes a kind of secret cannot be without (looked for first, which is fast), and the whole of it; its group 1,
+# where there is one, is the secret. A pattern that begins with plain letters is as fast as the bytes would be.
+SHAPES: tuple[tuple[bytes, bytes], ...] = (
+    (
+        b"sk-",
         begin(b"sk-")
-        + rb"(?:[a-z0-9]{1,12}-){0,3}(?:(?=[A-Za-z_]{0,60}[0-9])(?=[0-9_]{0,60}[A-Za-z])[A-Za-z0-9_]{12,}"
-        + rb"|[A-Za-z0-9]{32,})[\w-]*",
+        + rb"(?:(?:ant|proj|svcacct|admin|or-v1)-[\w-]{10,}"
+        + rb"|(?:[a-z0-9]{1,12}-){0,3}(?:(?=[A-Za-z_]{0,60}[0-9])(?=[0-9_]{0,60}[A-Za-z])[A-Za-z0-9_]{12,}"
+        + rb"|[A-Za-z0-9]{32,})[\w-]*)",
     ),
-    Shape((b"ghp_", b"gho_", b"ghu_", b"ghs_", b"ghr_"), rb"gh[pousr]_[A-Za-z0-9]{16,}"),
-    Shape((b"github_pat_",), rb"github_pat_[A-Za-z0-9_]{16,}"),
-    Shape((b"glpat-",), rb"glpat-[\w-]{16,}"),
-    Shape((b"AKIA", b"ASIA"), begin(rb"A[KS]IA") + rb"[A-Z0-9]{16}(?![A-Za-z0-9])"),
-    Shape((b"hf_",), begin(b"hf_") + rb"(?:(?=[a-z]*[0-9A-Z])[A-Za-z0-9]{16,}|[a-z]{30,})"),
-    Shape((b"xox",), rb"xox[abeoprs]-[A-Za-z0-9-]{10,}"),
-    Shape((b"hooks.slack.com/",), rb"hooks\.slack\.com/(?:services|workflows|triggers)/([\w/+-]{8,})"),
-    Shape((b"AIza",), begin(b"AIza") + rb"[\w-]{35}(?![\w-])"),
-    Shape((b"ya29.",), rb"ya29\.[\w-]{16,}"),
-    Shape((b"k_live_", b"k_test_"), begin(rb"[sr]k_(?:live|test)_") + rb"[A-Za-z0-9]{10,}"),
-    Shape((b"SG.",), rb"SG\.[\w-]{16,}\.[\w-]{16,}"),
-    Shape((b"npm_",), begin(b"npm_") + rb"[A-Za-z0-9]{30,}"),
-    Shape((b"pypi-AgE",), rb"pypi-AgE[\w-]{16,}"),
+    (b"", rb"gh[pousr]_[A-Za-z0-9]{16,}"),
+    (b"github_pat_", rb"github_pat_[A-Za-z0-9_]{16,}"),
+    (b"glpat-", rb"glpat-[\w-]{16,}"),
+    (b"AKIA", begin(b"AKIA") + rb"[A-Z0-9]{16}(?![A-Za-z0-9])"),
+    (b"ASIA", begin(b"ASIA") + rb"[A-Z0-9]{16}(?![A-Za-z0-9])"),
+    (b"hf_", begin(b"hf_") + rb"(?:(?=[a-z]*[0-9A-Z])[A-Za-z0-9]{16,}|[a-z]{30,})"),
+    (b"xox", rb"xox[abeoprs]-[A-Za-z0-9-]{10,}"),
+    (b"hooks.slack.com/", rb"hooks\.slack\.com/(?:services|workflows|triggers)/([\w/+-]{8,})"),
+    (b"AIza", begin(b"AIza") + rb"[\w-]{35}(?![\w-])"),
+    (b"ya29.", rb"ya29\.[\w-]{16,}"),
+    (b"k_live_", begin(b"[sr]k_live_") + rb"[A-Za-z0-9]{10,}"),
+    (b"k_test_", begin(b"[sr]k_test_") + rb"[A-Za-z0-9]{10,}"),
+    (b"SG.", rb"SG\.[\w-]{16,}\.[\w-]{16,}"),
+    (b"npm_", begin(b"npm_") + rb"[A-Za-z0-9]{30,}"),
+    (b"pypi-AgE", rb"pypi-AgE[\w-]{16,}"),
     # The left side may not be of the same alphabet: otherwise a long run of eyJ-eyJ- is tried from every one.
-    Shape((b"eyJ",), begin(b"eyJ", rb"[\w-]") + rb"[\w-]{5,}+(?:\.[\w-]{5,}+){2,4}"),
-    Shape((b"earer ",), rb"[Bb]earer[ ]+((?=[A-Za-z._~+/-]*[0-9])[\w.~+/-]{16,}=*)"),
+    (b"eyJ", begin(b"eyJ", rb"[\w-]") + rb"[\w-]{5,}+(?:\.[\w-]{5,}+){2,4}"),
+    (b"earer ", rb"[Bb]earer[ ]+((?=[A-Za-z._~+/-]*[0-9])[\w.~+/-]{16,}=*)"),
     # A private key in base64, as a kubeconfig or a Kubernetes secret has it.
-    Shape(
-        (b"LS0tLS1CRUdJTiB",),
+    (
+        b"LS0tLS1CRUdJTiB",
         rb"LS0tLS1CRUdJTiB(?:QUklWQVRF|SU0EgUFJJVkFURSB|FQyBQUklWQVRF|PUEVOU1NI|FTkNSWVBURUQg)[A-Za-z0-9+/=]{16,}",
     ),
 )
@@ -85,12 +81,9 @@ def _lone_token() -> re.Pattern[bytes]:
 
 def find_shapes(text: bytes, spans: Spans) -> None:
     """Add where secrets of a known shape stand."""
-    for shape in SHAPES:
-        for anchor in shape.anchors:
-            if anchor in text:
-                for found in _compiled(shape.pattern).finditer(text):
-                    spans.append(found.span(found.lastindex or 0))
-                break
+    for anchor, pattern in SHAPES:
+        if anchor in text:
+            spans.extend(found.span(found.lastindex or 0) for found in _compiled(pattern).finditer(text))
     if b"@" in text and (b"://" in text or rb":\/\/" in text):
         for found in _url().finditer(text):
             spans.extend(_in_url(found))

@@ -15,6 +15,7 @@ from evalprov.secrets.values import MARK
 
 if TYPE_CHECKING:
     from evalprov.secrets.scrubber import Scrubber
+    from evalprov.secrets.shapes import Spans
 
 WINDOW = 1 << 16
 _CONTEXT = 128  # before a secret, where its key may stand
@@ -28,7 +29,7 @@ _BREAK = rb"(?:[\s>|+\"',-]|\\+[nrt]){1,80}"
 _KEY_BODY = (
     rb"(?:" + _BREAK + rb"(?:Proc-Type|DEK-Info|Version|Comment): [^\r\n\\]{1,100})*"
     rb"(?:" + _BREAK + rb"[A-Za-z0-9/=][A-Za-z0-9+/=]{23,}+)+"
-    rb"(?:" + _BREAK + rb"[A-Za-z0-9+/]{1,76}=*(?=[\s\\\"']|\Z))?"
+    rb"(?:[ \t]{0,64}(?:\r?\n|(?:\\+r)?\\+n)[-+>| \t]{0,64}[A-Za-z0-9+/]{1,76}=*(?=[\r\n\\\"']|\Z))?"
 )
 _LINE_BREAKS = (rb"[ \t]{0,64}\r?\n[ \t]{0,64}", rb"[ \t]{0,64}\r?\n[-+][ \t]{0,64}")  # the second in a patch
 _UNKNOWN = -1  # more text must come
@@ -118,15 +119,17 @@ class StreamScrubber:
                 at = self._skip(text, at)
                 continue
             newline = text.rfind(b"\n", at, at + window)
+            spans = None
             if newline < 0 and len(text) - at >= window:
-                stop = at + self._cut(text[at : at + window])
+                cut, spans = self._cut(text[at : at + window])
+                stop = at + cut
             elif final and len(text) - at < window:
                 stop = len(text)
             elif newline >= 0:
                 stop = newline + 1
             else:
                 break
-            pieces.append(self._scrubber.scrub_lines(text[at:stop]))
+            pieces.append(self._scrubber.scrub_lines(text[at:stop], spans))
             at = stop
         self._line = text[at:]
         return b"".join(pieces)
@@ -138,8 +141,8 @@ class StreamScrubber:
             self._inside = b""
         return end
 
-    def _cut(self, window: bytes) -> int:
-        """Return where a piece of a long line may end: in no secret, and not between one and its key."""
+    def _cut(self, window: bytes) -> tuple[int, Spans]:
+        """Return where a piece of a long line may end (in no secret nor between one and its key) and its secrets."""
         size = len(window)
         spans = self._scrubber.find(window)
         taken = spans + [found.span() for found in re.finditer(re.escape(MARK), window)]
@@ -156,7 +159,7 @@ class StreamScrubber:
         if spans and cut == size == spans[-1][1]:
             quote = window[spans[-1][0] - 1 : spans[-1][0]]
             self._inside = b"[^" + quote + rb"\n]*" if quote in {b'"', b"'"} else rb"[^\s\"'<>,;&]*"
-        return cut
+        return cut, [(start, end) for start, end in spans if end <= cut]
 
 
 def _key_end(raw: bytes, at: int, *, final: bool) -> int:

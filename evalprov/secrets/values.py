@@ -21,7 +21,8 @@ _TYPES = frozenset(b"str string bytes int float bool any object Optional SecretS
 def _reference() -> re.Pattern[bytes]:
     return re.compile(
         rb"""(?:(?:[Bb]earer|[Bb]asic|[Tt]oken|[Aa]pi-?[Kk]ey)[ ]+)?
-        (?: \$\{[\w.:]{1,200}\} | \$\([^)]{0,200}\) | \$[A-Z_][A-Z0-9_]* | %[A-Za-z_]\w*% | \$?\{\{.{0,200}\}\} | \{\w{0,200}\}
+        (?: \$\{[\w.:]{1,200}\} | \$\([^)]{0,200}\) | \$[A-Z_][A-Z0-9_]* | %[A-Za-z_]\w*%
+          | \$?\{\{.{0,200}\}\} | \{\w{0,200}\}
           | (?:env|ENV|vault|op|ssm|keyring|file):[\w./:@-]{1,200} | <[\w .:-]{1,200}>
           | (?:os\.(?:environ|getenv)|process\.env|System\.getenv|ENV|getenv)\b[\w.\[\]()'",\ -]{0,200} )""",
         re.VERBOSE,

@@ -1,0 +1,208 @@
+"""What the project declares: prompts, model, agent, tools, data, grader, algorithms and limits."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+from typing import TYPE_CHECKING, Any
+
+from evalprov.capture.collector import Absent, Found, Scene, Steps
+from evalprov.capture.naming import File, Said, files_of, key_of, missing, refuse, versioned
+from evalprov.capture.text import readable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from evalprov.record.manifest import Algorithm, Prompt, Tool
+
+SOURCE = "settings"
+PIECE = 1 << 20
+WHOLE = 16 << 20  # a longer text is scrubbed piece by piece
+LAYERS = ("model", "prompts", "data", "retrieval", "agent", "tools", "grader", "infra", "golden_version")
+# A word with such an ending is meant as a file: taken as a text, a misspelt path would go unseen.
+FILE_LIKE = r"[^\s{}\[\]\"'<>]+\.(json|ya?ml|toml|txt|md|py|js|ts|j2|jinja2?|graphql|proto|xml|csv)"
+
+
+def collect(scene: Scene) -> Steps:
+    """Hash every file that is declared; one that is not there stops the run."""
+    declared = scene.settings.declared
+    algorithms = declared.get("code", {}).get("algorithms", {})
+    if not algorithms and not any(declared.get(name) for name in LAYERS):
+        raise Absent("nothing is declared in the settings")
+    warnings: list[str] = []
+    prompts = _prompts(scene)
+    facts: dict[str, Any] = {
+        "prompts": prompts,
+        "prompt_versions": {name: one["version"] for name, one in prompts.items() if one["version"] is not None},
+        "model_config": _model(scene, warnings),
+        "tools": _tools(scene),
+        "agent": _agent(scene),
+        "grader": _grader(scene),
+        "code": {"algorithms": _algorithms(scene, algorithms)},
+        "infra": {"declared": scene.scrub.value(dict(declared.get("infra", {})))},
+    }
+    if "golden_version" in declared:
+        facts["golden_version"] = scene.scrub.text(declared["golden_version"])
+    # Last, for it may take long and the others are waiting for their answers meanwhile.
+    if declared.get("data") or declared.get("retrieval"):
+        from evalprov.capture.datasets import collect_data
+
+        facts["data"] = yield from collect_data(scene, warnings)
+    return Found(facts, tuple(scene.scrub.text(readable(one)) for one in warnings))
+
+
+def claimed(scene: Scene) -> set[str]:
+    """Return the files that belong to another layer, by their path from the project root; a folder means all in it."""
+    files = [file for said in versioned(scene, "prompts") for file in files_of(scene, said)]
+    files += [file for said in _grader_files(scene) for file in files_of(scene, said)]
+    data = [*versioned(scene, "data"), *index_of(scene)]
+    pointers = []
+    for said in data:
+        found = files_of(scene, said, folders=True)
+        path = os.path.normpath(os.path.join(scene.root, said.path))
+        files += found
+        # The pointer's text is the data's hash: as code it would make changed data read as changed code.
+        pointers += [f"{one.path}.dvc" for one in found] or [f"{path}.dvc"]
+        pointers += [path.removesuffix(".dvc")] if path.endswith(".dvc") else []
+    paths = {file.path for file in files} | {path for path in pointers if os.path.lexists(path)}
+    return {os.path.relpath(path, scene.root) for path in paths}
+
+
+def index_of(scene: Scene) -> Iterator[Said]:
+    """Give the retrieval index, if it is a path to something."""
+    said = scene.settings.declared.get("retrieval", {}).get("index")
+    if said is None:
+        return
+    path = os.path.join(scene.root, said)
+    if os.path.exists(path) or os.path.exists(f"{path}.dvc"):
+        yield Said(("retrieval", "index"), said)
+
+
+def _prompts(scene: Scene) -> dict[str, Prompt]:
+    prompts: dict[str, Prompt] = {}
+    for said in versioned(scene, "prompts"):
+        for file in _present(scene, said):
+            version = None if said.version is None else scene.scrub.text(said.version)
+            prompts[scene.scrub.text(readable(file.name))] = {
+                "path": key_of(scene, file.path, said.path),
+                "sha256": _sha256(scene, file),
+                "version": version,
+                "source": SOURCE,
+            }
+    return prompts
+
+
+def _present(scene: Scene, said: Said) -> list[File]:
+    if files := files_of(scene, said):
+        return files
+    raise missing(scene, said)
+
+
+def _model(scene: Scene, warnings: list[str]) -> dict[str, Any]:
+    plain = dict(scene.settings.declared.get("model", {}))
+    extra = plain.pop("extra", {})
+    for name in extra.keys() & plain.keys():
+        warnings.append(f"model.extra.{name} stands beside model.{name}; the latter counts")
+    if isinstance(model := plain.get("model"), str):
+        from evalprov.record.aliases import alias_note
+
+        if note := alias_note(model):
+            warnings.append(note)
+    config: dict[str, Any] = scene.scrub.value({**extra, **plain})
+    return config
+
+
+def _tools(scene: Scene) -> list[Tool]:
+    return [
+        {
+            "name": scene.scrub.text(tool["name"]),
+            "version": scene.scrub.text(tool["version"]) if "version" in tool else None,
+            "description_hash": _text_hash(scene, ("tools", tool["name"], "description"), tool.get("description")),
+            "schema_hash": _text_hash(scene, ("tools", tool["name"], "schema"), tool.get("schema")),
+            "source": SOURCE,
+        }
+        for tool in scene.settings.declared.get("tools", ())
+    ]
+
+
+def _agent(scene: Scene) -> dict[str, Any]:
+    agent: Mapping[str, Any] = scene.settings.declared.get("agent", {})
+    return {
+        "name": scene.scrub.text(agent["name"]) if "name" in agent else None,
+        "version": scene.scrub.text(agent["version"]) if "version" in agent else None,
+        "graph_hash": _text_hash(scene, ("agent", "graph"), agent.get("graph")),
+        "config_hash": _text_hash(scene, ("agent", "config"), agent.get("config")),
+    }
+
+
+def _grader_files(scene: Scene) -> list[Said]:
+    files = scene.settings.declared.get("grader", {}).get("files", ())
+    return [Said(("grader", "files"), path) for path in files]
+
+
+def _grader(scene: Scene) -> dict[str, Any]:
+    grader = scene.settings.declared.get("grader", {})
+    files = {
+        key_of(scene, file.path, said.path): _sha256(scene, file)
+        for said in _grader_files(scene)
+        for file in _present(scene, said)
+    }
+    version = scene.scrub.text(grader["version"]) if "version" in grader else None
+    return {"files": files, "version": version, "metrics": scene.scrub.value(dict(grader.get("metrics", {})))}
+
+
+def _algorithms(scene: Scene, table: Mapping[str, str]) -> dict[str, Algorithm]:
+    if not table:
+        return {}
+    from evalprov.capture.algorithms import algorithm
+
+    return {name: algorithm(scene, name, where) for name, where in table.items()}
+
+
+def _sha256(scene: Scene, file: File) -> str:
+    """Hash a file's bytes as they would be stored: a secret counts as its placeholder."""
+    return f"sha256:{hashlib.sha256(_read(scene, file)).hexdigest()}"
+
+
+def _read(scene: Scene, file: File) -> bytes:
+    """Return a declared file's bytes without their secrets."""
+    try:
+        # A pipe must not even be opened: its writer would take us for the reader it waits for.
+        if not stat.S_ISREG(os.stat(file.path).st_mode):
+            raise OSError(0, "not a regular file")
+        opened = os.open(file.path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        try:
+            data = b"".join(iter(lambda: os.read(opened, PIECE), b""))
+        finally:
+            os.close(opened)
+    except OSError as error:
+        said = file.said
+        raise refuse(scene, said.keys, key_of(scene, file.path, said.path), error.strerror or str(error)) from None
+    return scene.scrub.data(data)
+
+
+def _text_hash(scene: Scene, keys: tuple[str, ...], said: str | None) -> str | None:
+    """Hash what is a text or names a file that holds it; JSON, TOML and YAML by what they say, not by their layout."""
+    if said is None:
+        return None
+    path = os.path.join(scene.root, said)
+    if "\n" in said or len(said) > 4096 or not os.path.isfile(path):
+        if re.fullmatch(FILE_LIKE, said):
+            raise missing(scene, Said(keys, said))
+        return _content_hash(scene, scene.scrub.text(said).encode(), said.lstrip()[:1] in {"{", "["} and ".json")
+    data = _read(scene, File(keys[-1], path, Said(keys, said)))
+    return _content_hash(scene, data, os.path.splitext(said)[1].lower())
+
+
+def _content_hash(scene: Scene, data: bytes, ending: str | bool) -> str:
+    from evalprov.capture.parsing import FORMATS, Unreadable, parse
+    from evalprov.record.identity import canonical
+
+    if isinstance(ending, str) and ending in FORMATS:
+        try:
+            data = canonical(scene.scrub.value(parse(data, FORMATS[ending]).value))
+        except (Unreadable, ValueError, RecursionError):
+            pass  # a template with such an ending is a text
+    return f"sha256:{hashlib.sha256(data).hexdigest()}"

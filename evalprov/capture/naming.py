@@ -1,0 +1,140 @@
+"""From what the settings name to the files it stands for; what is not there is an error that helps."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+from evalprov.capture.text import readable
+from evalprov.errors import EvalprovError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from evalprov.capture.collector import Scene
+
+WILD = frozenset("*?[")
+MANY = 5000
+NOT_CONTENT = frozenset((".git", "__pycache__"))
+
+
+class Said(NamedTuple):
+    """What the settings say of one thing: its keys, the path as written, its version."""
+
+    keys: tuple[str, ...]
+    path: str
+    version: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The user's name for it."""
+        return self.keys[-1]
+
+
+class File(NamedTuple):
+    """A file or folder that is meant."""
+
+    name: str
+    path: str  # absolute
+    said: Said
+
+
+def versioned(scene: Scene, table: str) -> Iterator[Said]:
+    """Give what stands in a table of paths, each alone or beside a version."""
+    for name, value in scene.settings.declared.get(table, {}).items():
+        if isinstance(value, str):
+            yield Said((table, name), value)
+        else:
+            yield Said((table, name), value["path"], value.get("version"))
+
+
+def files_of(scene: Scene, said: Said, *, folders: bool = False) -> list[File]:
+    """Return what a path or pattern means: one thing by its name, several by NAME/which.
+
+    A folder is one thing where folders are taken whole, else it means every file in it.
+    """
+    path = os.path.normpath(os.path.join(scene.root, said.path))
+    if os.path.isdir(path):
+        if folders:
+            return [File(said.name, path, said)]
+        return _several(said, path, _below(scene, said, path), "it holds no file")
+    if os.path.exists(path):
+        return [File(said.name, path, said)]
+    if not set(said.path) & WILD:
+        return []
+    from glob import glob
+
+    found = sorted(glob(said.path, root_dir=scene.root, recursive=True, include_hidden=True))
+    paths = [os.path.normpath(os.path.join(scene.root, one)) for one in found]
+    paths = [one for one in paths if os.path.isfile(one) or (folders and os.path.isdir(one))]
+    return _several(said, _fixed_part(path), [one for one in paths if not _within(one, scene.store)], "no file is like that")
+
+
+def _below(scene: Scene, said: Said, top: str) -> list[str]:
+    paths: list[str] = []
+    for folder, folders, files in os.walk(top):
+        folders[:] = sorted(
+            one for one in folders if one not in NOT_CONTENT and not _within(os.path.join(folder, one), scene.store)
+        )
+        paths += (path for one in sorted(files) if os.path.isfile(path := os.path.join(folder, one)))
+        if len(paths) > MANY:
+            raise refuse(scene, said.keys, said.path, f"it holds more than {MANY:,} files", "so many are better declared as data")
+    return paths
+
+
+def _several(said: Said, base: str, paths: list[str], none: str) -> list[File]:
+    """Name each of several files by where it is, without its ending unless that alone tells two apart."""
+    insides = [os.path.relpath(path, base) for path in paths]
+    stems = [os.path.splitext(inside)[0] for inside in insides]
+    named = [stem if stems.count(stem) == 1 else inside for stem, inside in zip(stems, insides, strict=True)]
+    return [File(f"{said.name}/{name}", path, said) for name, path in zip(named, paths, strict=True)]
+
+
+def _fixed_part(pattern: str) -> str:
+    """Return the folder above the first name with a wildcard."""
+    while set(pattern) & WILD:
+        pattern = os.path.dirname(pattern)
+    return pattern
+
+
+def _within(path: str, folder: str) -> bool:
+    return f"{path}/".startswith(f"{folder}/")
+
+
+def key_of(scene: Scene, path: str, said: str) -> str:
+    """Name a file from the project root; one that was named in full and lies outside keeps its full name."""
+    relative = os.path.relpath(path, scene.root)
+    shown = path if os.path.isabs(said) and relative.startswith("..") else relative
+    return scene.scrub.text(readable(shown))
+
+
+def refuse(scene: Scene, keys: tuple[str, ...], said: str, problem: str, hint: str = "") -> EvalprovError:
+    """Return the error that stops the run before launch: where, what, and what is wrong with it."""
+    where = scene.settings.path or "the settings"
+    message = f"{where}: {'.'.join(keys)}: {said}: {problem}"
+    return EvalprovError(scene.scrub.text(readable(message)), hint, exit_code=125)
+
+
+def missing(scene: Scene, said: Said) -> EvalprovError:
+    """Return the error for what is not there, with what has a name like it."""
+    if set(said.path) & WILD:
+        return refuse(scene, said.keys, said.path, "no file is like that")
+    path = os.path.normpath(os.path.join(scene.root, said.path))
+    if os.path.isdir(path):
+        return refuse(scene, said.keys, said.path, "there is no file in it")
+    folder, name = os.path.split(path)
+    while not os.path.isdir(folder) and folder != os.path.dirname(folder):
+        folder, name = os.path.split(folder)
+    return refuse(scene, said.keys, said.path, "there is no such file", _near(folder, name, scene.root))
+
+
+def _near(folder: str, name: str, root: str) -> str:
+    from difflib import get_close_matches
+
+    try:
+        entries = os.listdir(folder)
+    except OSError as error:
+        return f"{readable(folder)}: {error.strerror}"
+    near = get_close_matches(name, entries, n=3, cutoff=0.5)
+    place = readable(os.path.relpath(folder, root))
+    return f"in {place} there is: {', '.join(map(readable, near))}" if near else f"there is no {readable(name)} in {place}"
