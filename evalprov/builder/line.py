@@ -119,11 +119,17 @@ def _hand_over(said: dict[str, Any]) -> None:
 
 
 def _append(path: str, line: bytes) -> None:
-    """Append a line whole: other threads and processes do the same."""
-    fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    """Append a line whole, in one write: other threads and processes do the same."""
+    import errno
+    import fcntl
+
+    fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        size = os.fstat(fd).st_size
+        if size and os.pread(fd, 1, size - 1) != b"\n":
+            line = b"\n" + line  # a full disk cut the last one off; this one stands alone
         if os.write(fd, line) < len(line):
-            os.write(fd, b"\n")  # the torn line ends here, so that the next one stands alone
-            raise OSError(28, os.strerror(28))
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     finally:
         os.close(fd)

@@ -41,10 +41,11 @@ def file_hash(path: str, where: str, *, scrub: bool) -> str:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as problem:
         raise ValueError(f"{where}: cannot read {path}: {problem.strerror}") from None
+    status = os.fstat(fd)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(fd)
+        raise ValueError(f"{where}: {path} is no regular file; name the files, or declare a folder under [data]")
     with open(fd, "rb") as file:
-        status = os.fstat(fd)
-        if not stat.S_ISREG(status.st_mode):
-            raise ValueError(f"{where}: {path} is no regular file; name the files, or declare a folder under [data]")
         if scrub and status.st_size <= _SCRUBBED_FILE:
             from evalprov.secrets import Scrubber
 

@@ -7,12 +7,15 @@ import json
 import os
 import stat
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from evalprov.capture.commands import Answer, Command
 from evalprov.capture.hashcache import HashCache
 from evalprov.capture.hashing import Digest, Entry, Hashing, Md5, Progress, Todo, hash_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+
+    from evalprov.capture.commands import Answer, Command
 
 CACHED = 1 << 20  # a smaller file is hashed as fast as it is looked up
 WORTH_KEEPING = 256 << 20  # to read so much again every time is worth a word
@@ -26,7 +29,9 @@ class Content(NamedTuple):
     """What is at a path."""
 
     sha256: str  # with "sha256:" in front
-    md5: str | None  # as DVC names it, a folder's with ".dir" behind; null where not wanted, or links are in it
+    md5: (
+        str | None
+    )  # as DVC names it, a folder's with ".dir" behind; null where not wanted, or links are in it
     folder: bool
     files: int
     bytes: int

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import stat
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from evalprov.capture.collector import Absent, Found, Scene, Steps
-from evalprov.capture.naming import File, Said, files_of, key_of, missing, refuse, versioned
+from evalprov.capture.naming import File, Said, files_of, key_of, missing, open_regular, refuse, versioned
 from evalprov.capture.text import readable
 
 if TYPE_CHECKING:
@@ -35,7 +35,9 @@ def collect(scene: Scene) -> Steps:
     prompts = _prompts(scene)
     facts: dict[str, Any] = {
         "prompts": prompts,
-        "prompt_versions": {name: one["version"] for name, one in prompts.items() if one["version"] is not None},
+        "prompt_versions": {
+            name: one["version"] for name, one in prompts.items() if one["version"] is not None
+        },
         "model_config": _model(scene, warnings),
         "tools": _tools(scene),
         "agent": _agent(scene),
@@ -103,8 +105,8 @@ def _present(scene: Scene, said: Said) -> list[File]:
 def _model(scene: Scene, warnings: list[str]) -> dict[str, Any]:
     plain = dict(scene.settings.declared.get("model", {}))
     extra = plain.pop("extra", {})
-    for name in extra.keys() & plain.keys():
-        warnings.append(f"model.extra.{name} stands beside model.{name}; the latter counts")
+    both = sorted(extra.keys() & plain.keys())
+    warnings += [f"model.extra.{name} stands beside model.{name}; the latter counts" for name in both]
     if isinstance(model := plain.get("model"), str):
         from evalprov.record.aliases import alias_note
 
@@ -119,7 +121,9 @@ def _tools(scene: Scene) -> list[Tool]:
         {
             "name": scene.scrub.text(tool["name"]),
             "version": scene.scrub.text(tool["version"]) if "version" in tool else None,
-            "description_hash": _text_hash(scene, ("tools", tool["name"], "description"), tool.get("description")),
+            "description_hash": _text_hash(
+                scene, ("tools", tool["name"], "description"), tool.get("description")
+            ),
             "schema_hash": _text_hash(scene, ("tools", tool["name"], "schema"), tool.get("schema")),
             "source": SOURCE,
         }
@@ -163,24 +167,30 @@ def _algorithms(scene: Scene, table: Mapping[str, str]) -> dict[str, Algorithm]:
 
 def _sha256(scene: Scene, file: File) -> str:
     """Hash a file's bytes as they would be stored: a secret counts as its placeholder."""
-    return f"sha256:{hashlib.sha256(_read(scene, file)).hexdigest()}"
+    digest = hashlib.sha256()
+    for piece in _scrubbed(scene, file):
+        digest.update(piece)
+    return f"sha256:{digest.hexdigest()}"
 
 
-def _read(scene: Scene, file: File) -> bytes:
-    """Return a declared file's bytes without their secrets."""
+def _scrubbed(scene: Scene, file: File) -> Iterator[bytes]:
+    """Give a declared file's bytes without their secrets, in pieces where they are many."""
     try:
-        # A pipe must not even be opened: its writer would take us for the reader it waits for.
-        if not stat.S_ISREG(os.stat(file.path).st_mode):
-            raise OSError(0, "not a regular file")
-        opened = os.open(file.path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        opened = open_regular(file.path)
         try:
-            data = b"".join(iter(lambda: os.read(opened, PIECE), b""))
+            if os.fstat(opened).st_size <= WHOLE:
+                yield scene.scrub.data(b"".join(iter(lambda: os.read(opened, PIECE), b"")))
+                return
+            stream = scene.scrub.stream()
+            while piece := os.read(opened, PIECE):
+                yield stream.feed(piece)
+            yield stream.close()
         finally:
             os.close(opened)
     except OSError as error:
         said = file.said
-        raise refuse(scene, said.keys, key_of(scene, file.path, said.path), error.strerror or str(error)) from None
-    return scene.scrub.data(data)
+        problem = error.strerror or str(error)
+        raise refuse(scene, said.keys, key_of(scene, file.path, said.path), problem) from None
 
 
 def _text_hash(scene: Scene, keys: tuple[str, ...], said: str | None) -> str | None:
@@ -191,18 +201,18 @@ def _text_hash(scene: Scene, keys: tuple[str, ...], said: str | None) -> str | N
     if "\n" in said or len(said) > 4096 or not os.path.isfile(path):
         if re.fullmatch(FILE_LIKE, said):
             raise missing(scene, Said(keys, said))
-        return _content_hash(scene, scene.scrub.text(said).encode(), said.lstrip()[:1] in {"{", "["} and ".json")
-    data = _read(scene, File(keys[-1], path, Said(keys, said)))
+        ending = ".json" if said.lstrip()[:1] in {"{", "["} else ""
+        return _content_hash(scene, scene.scrub.text(said).encode(), ending)
+    data = b"".join(_scrubbed(scene, File(keys[-1], path, Said(keys, said))))
     return _content_hash(scene, data, os.path.splitext(said)[1].lower())
 
 
-def _content_hash(scene: Scene, data: bytes, ending: str | bool) -> str:
+def _content_hash(scene: Scene, data: bytes, ending: str) -> str:
     from evalprov.capture.parsing import FORMATS, Unreadable, parse
     from evalprov.record.identity import canonical
 
-    if isinstance(ending, str) and ending in FORMATS:
-        try:
+    if ending in FORMATS:
+        # A template with such an ending is a text.
+        with suppress(Unreadable, ValueError, RecursionError):
             data = canonical(scene.scrub.value(parse(data, FORMATS[ending]).value))
-        except (Unreadable, ValueError, RecursionError):
-            pass  # a template with such an ending is a text
     return f"sha256:{hashlib.sha256(data).hexdigest()}"

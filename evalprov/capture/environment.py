@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from evalprov.capture.collector import Found, Scene, Steps
 from evalprov.capture.text import readable
-from evalprov.secrets import is_secret_name
+from evalprov.secrets import is_secret_variable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -157,7 +157,7 @@ def collect(scene: Scene) -> Steps:
     hidden = _Names(scene.settings.env_secret)
     for name in sorted(scene.environ):
         shown = scene.scrub.text(readable(name))
-        if name in hidden or is_secret_name(name):
+        if name in hidden or is_secret_variable(name):
             names.append(shown)
         elif name in asked or _allowed(name):
             values[shown] = readable(scene.scrub.text(scene.environ[name]))

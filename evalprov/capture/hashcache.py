@@ -12,9 +12,13 @@ import hashlib
 import os
 import stat
 import time
-from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from evalprov.capture.hashing import Digest, Entry, Md5
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 FOLDER = "evalprov/content-v1"
 HEAD = b"evalprov content 1\0"
@@ -153,10 +157,8 @@ class Writer:
             self._out.close()
         except OSError as error:
             self.problem = error.strerror
-        try:
+        with suppress(FileNotFoundError):
             os.unlink(self._temp)
-        except FileNotFoundError:
-            pass
 
 
 def _folder(environ: Mapping[str, str]) -> str:

@@ -103,8 +103,8 @@ class _Sums:
             self._md5.update(block.replace(b"\r\n", b"\n") if self._ends and _is_text(block) else block)
 
     def digest(self, *, settled: bool) -> Digest:
-        sums = (one.hexdigest().encode() if one else b"" for one in (self._sha256, self._md5))
-        return Digest(*sums, settled=settled)
+        sha256, md5 = (one.hexdigest().encode() if one else b"" for one in (self._sha256, self._md5))
+        return Digest(sha256, md5, settled)
 
 
 def _is_text(block: bytes) -> bool:
@@ -170,7 +170,9 @@ class Hashing:
         self._meter = _Meter()
         self._pool: Any = None
 
-    def run(self, entries: Iterable[tuple[Entry, Digest | None]], take: Callable[[Entry, Digest], None]) -> Pausing:
+    def run(
+        self, entries: Iterable[tuple[Entry, Digest | None]], take: Callable[[Entry, Digest], None]
+    ) -> Pausing:
         """Hash every entry without a digest; raises OSError if one cannot be read."""
         if self._todo.bytes <= INLINE_BYTES and self._todo.files <= INLINE_FILES:
             for entry, known in entries:

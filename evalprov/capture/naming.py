@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from typing import TYPE_CHECKING, NamedTuple
 
 from evalprov.capture.text import readable
@@ -57,7 +58,7 @@ def files_of(scene: Scene, said: Said, *, folders: bool = False) -> list[File]:
     if os.path.isdir(path):
         if folders:
             return [File(said.name, path, said)]
-        return _several(said, path, _below(scene, said, path), "it holds no file")
+        return _several(said, path, _below(scene, said, path))
     if os.path.exists(path):
         return [File(said.name, path, said)]
     if not set(said.path) & WILD:
@@ -67,22 +68,30 @@ def files_of(scene: Scene, said: Said, *, folders: bool = False) -> list[File]:
     found = sorted(glob(said.path, root_dir=scene.root, recursive=True, include_hidden=True))
     paths = [os.path.normpath(os.path.join(scene.root, one)) for one in found]
     paths = [one for one in paths if os.path.isfile(one) or (folders and os.path.isdir(one))]
-    return _several(said, _fixed_part(path), [one for one in paths if not _within(one, scene.store)], "no file is like that")
+    return _several(said, _fixed_part(path), [one for one in paths if not _within(one, scene.store)])
 
 
 def _below(scene: Scene, said: Said, top: str) -> list[str]:
     paths: list[str] = []
     for folder, folders, files in os.walk(top):
         folders[:] = sorted(
-            one for one in folders if one not in NOT_CONTENT and not _within(os.path.join(folder, one), scene.store)
+            one
+            for one in folders
+            if one not in NOT_CONTENT and not _within(os.path.join(folder, one), scene.store)
         )
         paths += (path for one in sorted(files) if os.path.isfile(path := os.path.join(folder, one)))
         if len(paths) > MANY:
-            raise refuse(scene, said.keys, said.path, f"it holds more than {MANY:,} files", "so many are better declared as data")
+            raise refuse(
+                scene,
+                said.keys,
+                said.path,
+                f"it holds more than {MANY:,} files",
+                "so many are better declared as data",
+            )
     return paths
 
 
-def _several(said: Said, base: str, paths: list[str], none: str) -> list[File]:
+def _several(said: Said, base: str, paths: list[str]) -> list[File]:
     """Name each of several files by where it is, without its ending unless that alone tells two apart."""
     insides = [os.path.relpath(path, base) for path in paths]
     stems = [os.path.splitext(inside)[0] for inside in insides]
@@ -99,6 +108,14 @@ def _fixed_part(pattern: str) -> str:
 
 def _within(path: str, folder: str) -> bool:
     return f"{path}/".startswith(f"{folder}/")
+
+
+def open_regular(path: str) -> int:
+    """Open a file for reading; raises OSError for anything else that may have its name."""
+    # A pipe must not even be opened: its writer would take us for the reader it waits for.
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise OSError(0, "not a regular file")
+    return os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
 
 
 def key_of(scene: Scene, path: str, said: str) -> str:
@@ -137,4 +154,8 @@ def _near(folder: str, name: str, root: str) -> str:
         return f"{readable(folder)}: {error.strerror}"
     near = get_close_matches(name, entries, n=3, cutoff=0.5)
     place = readable(os.path.relpath(folder, root))
-    return f"in {place} there is: {', '.join(map(readable, near))}" if near else f"there is no {readable(name)} in {place}"
+    return (
+        f"in {place} there is: {', '.join(map(readable, near))}"
+        if near
+        else f"there is no {readable(name)} in {place}"
+    )

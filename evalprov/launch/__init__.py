@@ -165,9 +165,12 @@ def _open(name: str, target: int, warnings: list[str]) -> _Outlet:
 
 def _turns(outlets: Sequence[_Outlet]) -> Turns | None:
     """Return the turns that both outputs take where they show on one screen."""
-    shown = {outlet.source: outlet.childs for outlet in outlets if outlet.terminal}
-    same = os.fstat(outlets[0].target)[1:3] == os.fstat(outlets[1].target)[1:3] if len(shown) == 2 else False
-    return Turns(shown) if same else None
+    if (
+        not all(outlet.terminal for outlet in outlets)
+        or len({_place(outlet.target) for outlet in outlets}) > 1
+    ):
+        return None
+    return Turns({outlet.source: outlet.childs for outlet in outlets})
 
 
 def _wiring(outlets: Sequence[_Outlet]) -> list[FileAction]:
@@ -189,9 +192,13 @@ def _by_destination(streams: Sequence[Stream]) -> list[list[Stream]]:
     groups: dict[tuple[int, int], list[Stream]] = {}
     for stream in streams:
         if stream.source >= 0:
-            at = os.fstat(stream.target)
-            groups.setdefault((at.st_dev, at.st_ino), []).append(stream)
+            groups.setdefault(_place(stream.target), []).append(stream)
     return list(groups.values())
+
+
+def _place(descriptor: int) -> tuple[int, int]:
+    at = os.fstat(descriptor)
+    return at.st_dev, at.st_ino
 
 
 def _outcome(going: _Going, warnings: list[str]) -> Outcome:

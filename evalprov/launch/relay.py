@@ -194,6 +194,8 @@ class Relay:
                 self._notice(descriptor)
             while self._move(now) and time.monotonic() < begun + _LONG_TURN:
                 pass
+            if now not in self._streams.values():
+                break
             turns.stop(now.source)
             while self._move(now):  # what came until it was stopped
                 pass

@@ -6,6 +6,7 @@ import json
 from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
+from evalprov.metrics.placing import place
 from evalprov.metrics.text import brief, printable
 from evalprov.secrets import is_secret_name
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from evalprov.metrics import Reported
     from evalprov.record.manifest import Manifest
 
-_DECLARED = ("golden_version", "prompt_versions", "model_config", "agent", "grader", "data")
+_DECLARED = ("golden_version", "prompt_versions", "model_config", "agent", "grader")
 _SERVED_NAMES = ("model", "model_id", "id")
 _SPELLED_OUT = 20
 
@@ -25,12 +26,7 @@ def merge(manifest: Manifest, reported: Reported) -> None:
     record = cast("dict[str, Any]", manifest)
     contradictions = _contradictions(record, reported.facts)
     for key, value in reported.facts.items():
-        if key == "errors":
-            record[key] = [*record[key], *value]
-        elif isinstance(value, dict) and isinstance(record[key], dict):
-            record[key] = {**record[key], **value}
-        else:
-            record[key] = value
+        place(record, key, value)
     manifest["warnings"] += [*reported.warnings, *contradictions]
     manifest["capture"]["metrics"] = {
         "status": "captured" if reported.source else "absent",

@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     from evalprov.record.manifest import ErrorEntry
 
 WHOLE_LIMIT = 2**63 - 1  # other languages' readers know no larger whole number
-OBJECTS = ("model_config", "observed_model", "agent", "grader", "data", "config", "online")
+OBJECTS = (
+    *("model_config", "observed_model", "agent", "grader", "data", "config", "online"),
+    *("prompts", "algorithms", "infra", "layer"),
+)
 KEYS = frozenset(
     (
         *OBJECTS,

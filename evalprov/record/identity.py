@@ -77,6 +77,7 @@ def identify(m: Manifest) -> Identity:
         "scenario": scenario,
         "config_hash": hashes["config"],
         "decision_spec": f"sha256:{spec_fingerprint(spec)}",
+        "builder": m["identity"]["builder"],
         "layers": hashes,
         "unknown": unknown,
     }

@@ -269,6 +269,7 @@ class Identity(TypedDict):
     scenario: str | None
     config_hash: str | None
     decision_spec: str | None
+    builder: str | None  # the hash the eval's own config_layer gave
     layers: dict[str, str | None]
     unknown: dict[str, str]  # what is null above, and why
 
@@ -488,6 +489,7 @@ def blank(run_id: str, timestamp: str) -> Manifest:
             "scenario": None,
             "config_hash": None,
             "decision_spec": None,
+            "builder": None,
             "layers": {},
             "unknown": {},
         },

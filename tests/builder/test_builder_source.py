@@ -211,7 +211,7 @@ def test_a_file_counts_by_its_bytes(tmp_path: Path) -> None:
     file.write_bytes(b"export {}\r\n")
     digest = hashlib.sha256(b"export {}\r\n").hexdigest()
     assert hash_code(file) == {"name": "agent.ts", "sha256": digest, "short": digest[:12]}
-    with pytest.raises(ValueError, match="cannot read .*nowhere: No such file"):
+    with pytest.raises(ValueError, match=r"cannot read .*nowhere: No such file"):
         hash_code(tmp_path / "nowhere")
     with pytest.raises(ValueError, match="no regular file"):
         hash_code(tmp_path)
@@ -262,7 +262,7 @@ def test_a_file_that_changed_since_it_was_loaded_is_told(load: Callable[..., Any
     module = load()
     Path(module.__file__).write_text("# all gone\n")
     for thing in (module.twice, module.Router, module.double):
-        with pytest.raises(NoSource, match="no longer|not any more|any more"):
+        with pytest.raises(NoSource, match=r"no longer|not any more|any more"):
             hash_code(thing)
     Path(module.__file__).write_text("def (")
     with pytest.raises(NoSource, match="cannot be parsed"):

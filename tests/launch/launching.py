@@ -62,7 +62,13 @@ class Launched:
 class Terminal:
     """A real terminal, with a command that has it as its controlling terminal."""
 
-    LOGIN = "import os, sys; os.login_tty(int(sys.argv[1])); os.execvp(sys.argv[2], sys.argv[2:])"
+    LOGIN = (
+        "import os, signal, sys\n"
+        "signal.signal(signal.SIGPIPE, signal.SIG_DFL)\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_DFL)\n"
+        "os.login_tty(int(sys.argv[1]))\n"
+        "os.execvp(sys.argv[2], sys.argv[2:])\n"
+    )
 
     def __init__(self, command: list[str], rows: int = 24, columns: int = 80, **more: Any) -> None:
         self.master, slave = os.openpty()
@@ -70,7 +76,7 @@ class Terminal:
         login = [sys.executable, "-c", self.LOGIN, str(slave), *command]
         self.process = subprocess.Popen(login, pass_fds=[slave], **more)
         os.close(slave)
-        self.seen = b""
+        self.seen = bytearray()
 
     def resize(self, rows: int, columns: int) -> None:
         """Change the window's size, as an emulator does."""
@@ -91,7 +97,7 @@ class Terminal:
             pass
         self.process.wait(PATIENCE)
         os.close(self.master)
-        return self.seen
+        return bytes(self.seen)
 
     def hang_up(self) -> None:
         """Close the window."""

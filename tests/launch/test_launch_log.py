@@ -22,7 +22,9 @@ CLEAN = Scrubber({})
 class Logged:
     """A log in a file, fed and closed."""
 
-    def __init__(self, path: Path, limit: int | None, pieces: list[bytes], scrubber: Scrubber = CLEAN) -> None:
+    def __init__(
+        self, path: Path, limit: int | None, pieces: list[bytes], scrubber: Scrubber = CLEAN
+    ) -> None:
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         self.log = BoundedLog(fd, scrubber, limit)
         for piece in pieces:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 from typing import TYPE_CHECKING
 
+import pytest
 from launching import Launched, Terminal, python, state_of, until
 
 if TYPE_CHECKING:
@@ -17,12 +19,10 @@ SHOW = python(
     "    print(fd, os.isatty(fd), *(os.get_terminal_size(fd) if os.isatty(fd) else ()), file=sys.stderr)\n"
 )
 TQDM = python(
-    "import sys, time\n"
     "from tqdm import tqdm\n"
     "bar = '{desc}{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}'\n"
     "for n in tqdm(range(50), bar_format=bar, mininterval=0, miniters=1, desc='eval'):\n"
-    "    if n % 20 == 0: tqdm.write(f'case {n}', file=sys.stderr)\n"
-    "time.sleep(0.1)\n"
+    "    if n % 20 == 0: tqdm.write(f'case {n}')\n"
     "print('accuracy 0.74')\n"
 )
 RICH = python(
@@ -81,6 +81,27 @@ def test_tqdm_looks_the_same(tmp_path: Path) -> None:
     bare = on_screen(TQDM)
     assert bare.count(b"\r") > 50
     assert on_screen(Launched(tmp_path, TQDM).command) == bare
+
+
+TURNS = {
+    "one byte": "for n in range(300):\n    os.write(2, b'<'); os.write(1, b'|'); os.write(2, b'>')",
+    "uneven": (
+        "for n in range(60):\n"
+        "    os.write(1, b'o' * n * 100); os.write(2, b'e' * (60 - n) * 150); time.sleep(n % 3 / 500)"
+    ),
+    "processes": "for n in range(20):\n    os.write(1, b'-'); subprocess.run(['sh', '-xc', 'echo a; echo b >&2'])",
+}
+
+
+@pytest.mark.parametrize("kind", TURNS)
+def test_stdout_and_stderr_on_one_screen_keep_their_order(tmp_path: Path, kind: str) -> None:
+    """However close together they are written, the screen shows them in turn, and the record has them apart."""
+    command = python(f"import os, subprocess, time\n{TURNS[kind]}")
+    bare = on_screen(command)
+    launched = Launched(tmp_path, command)
+    assert on_screen(launched.command) == bare
+    apart = subprocess.run(command, capture_output=True, check=True)
+    assert (launched.stdout, Path(f"{launched.out}.stderr").read_bytes()) == (apart.stdout, apart.stderr)
 
 
 def test_rich_looks_the_same(tmp_path: Path) -> None:

@@ -18,6 +18,11 @@ def declared(**facts: Any) -> Manifest:
     return manifest  # type: ignore[no-any-return]
 
 
+def tool(name: str, version: str | None = None) -> dict[str, Any]:
+    """Return a tool as the record has it."""
+    return {"name": name, "version": version, "description_hash": "d", "schema_hash": None, "source": "settings"}
+
+
 def merged(manifest: Manifest, **said: Any) -> Manifest:
     """Put a report into the record."""
     scanner = Scanner()
@@ -64,13 +69,13 @@ def test_the_report_wins_and_the_contradiction_is_told() -> None:
             model_config={"temperature": 0.0, "model": "m", "top_k": 1, "stop": ["a", "b"]},
             prompt_versions={"plan": "v3", "refine": "v1"},
             golden_version="v1",
-            agent={"name": "loop", "graph": {"hash": "1"}},
-            tools=[{"name": "search", "version": "1"}, "read"],
+            agent={"name": "loop", "version": None, "graph_hash": "1", "config_hash": None, "extra": {}},
+            tools=[tool("search", "1"), tool("read")],
         ),
         model_config={"temperature": 0.7, "model": "m", "top_k": 1.0, "stop": ["b", "a"], "seed": 3},
         prompt_versions={"plan": "v4"},
         golden_version="v2",
-        agent={"graph": {"hash": "2"}},
+        agent={"graph_hash": "2", "retries": 3},
         tools=[{"name": "search", "version": "2"}],
     )
     assert manifest["model_config"] == {
@@ -82,9 +87,12 @@ def test_the_report_wins_and_the_contradiction_is_told() -> None:
     }
     assert manifest["prompt_versions"] == {"plan": "v4", "refine": "v1"}
     assert manifest["golden_version"] == "v2"
-    assert manifest["tools"] == [{"name": "search", "version": "2"}]
+    assert manifest["tools"] == [{**tool("search", "2"), "source": "reported"}]
+    assert manifest["agent"]["graph_hash"] == "2"
+    assert manifest["agent"]["extra"] == {"retries": 3}
+    assert manifest["sources"]["model_config.temperature"] == "reported"
     assert sorted(manifest["warnings"]) == [
-        'agent.graph.hash was declared as "1", and the eval reports "2"',
+        'agent.graph_hash was declared as "1", and the eval reports "2"',
         'golden_version was declared as "v1", and the eval reports "v2"',
         "model_config.temperature was declared as 0.0, and the eval reports 0.7",
         'prompt_versions.plan was declared as "v3", and the eval reports "v4"',
@@ -131,3 +139,38 @@ def test_many_contradictions_stay_readable() -> None:
     )
     assert len(manifest["warnings"]) == 21
     assert manifest["warnings"][-1] == "30 further facts that the eval reports differ from the declared ones"
+
+
+def test_what_the_builder_reports_stands_in_its_layer() -> None:
+    """Prompts, algorithms, data, grader, infra and the builder's own hash each have their place and type."""
+    manifest = merged(
+        declared(scenario=None),
+        prompts={"plan": {"sha256": "sha256:aa", "version": "v3"}},
+        algorithms={"orchestrator": {"name": "fanout", "sha256": "ab" * 32, "short": "ab" * 6}},
+        data={"golden": {"sha256": "sha256:cc", "version": "v7"}, "note": "x"},
+        grader={"version": 2, "metrics": {"accuracy": "exact match"}, "model": "judge"},
+        infra={"concurrency_level": 4},
+        layer={"scenario": "support", "fields": {}, "hash": "sha256:dd"},
+        tools=["search", {"name": "read", "schema": {"a": 1}, "description": "reads"}, {"version": "1"}],
+    )
+    msgspec.convert(manifest, Manifest, strict=True)
+    assert manifest["prompts"]["plan"]["sha256"] == "sha256:aa"
+    assert manifest["code"]["algorithms"]["orchestrator"]["short"] == "ab" * 6
+    assert manifest["data"]["sets"]["golden"]["kind"] == "reported"
+    assert manifest["data"]["reported"] == {"note": "x"}
+    assert manifest["grader"]["version"] == "2"
+    assert manifest["grader"]["reported"] == {"model": "judge"}
+    assert manifest["infra"]["declared"] == {"concurrency_level": 4}
+    assert manifest["identity"]["builder"] == "sha256:dd"
+    assert manifest["scenario"] == "support"
+    assert [one["name"] for one in manifest["tools"]] == ["search", "read"]
+    assert manifest["tools"][1]["schema_hash"]
+    assert manifest["warnings"] == ["a reported tool has no name and was left out"]
+
+
+def test_a_reported_content_that_is_not_the_one_found_is_told() -> None:
+    """A prompt, data set or algorithm that changed under the run does not pass for the one hashed before it."""
+    known = {"path": "p", "sha256": "sha256:aa", "version": None, "source": "settings"}
+    manifest = merged(declared(prompts={"plan": known}), prompts={"plan": {"sha256": "sha256:bb"}})
+    assert manifest["prompts"]["plan"]["sha256"] == "sha256:bb"
+    assert manifest["warnings"] == ["prompt plan: the eval reports another text than was found before launch"]
