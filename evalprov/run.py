@@ -77,6 +77,7 @@ class _Child(NamedTuple):
     stderr: BoundedLog
     log_names: tuple[str | None, str | None]  # in the store
     reported: Reported
+    began: float  # Unix time
 
 
 def record_run(request: Request, cwd: str, environ: dict[str, str]) -> Done:
@@ -219,7 +220,7 @@ def _launch(request: Request, scene: Scene, store: Store, manifest: Manifest) ->
             log.close()
         report.remove()
     killed = None if kills is None or kills_after is None else kills_after - kills
-    return _Child(outcome, killed, logs[0], logs[1], (names[0], names[1]), reported)
+    return _Child(outcome, killed, logs[0], logs[1], (names[0], names[1]), reported, began)
 
 
 def _conclude(manifest: Manifest, child: _Child, request: Request, scene: Scene) -> None:
@@ -244,6 +245,7 @@ def _conclude(manifest: Manifest, child: _Child, request: Request, scene: Scene)
     manifest["resources"] = outcome.resources
     manifest["errors"] += errors_of(end)
     manifest["warnings"] += outcome.warnings
+    _add_hydra(manifest, child.began, scene)
     merge_reported(manifest, _scrubbed(child.reported, scene.scrub))
     manifest["output"]["stdout"] = _stream(outcome.stdout, child.stdout, child.log_names[0])
     manifest["output"]["stderr"] = _stream(outcome.stderr, child.stderr, child.log_names[1])
@@ -252,6 +254,20 @@ def _conclude(manifest: Manifest, child: _Child, request: Request, scene: Scene)
             manifest["warnings"].append(f"the log of {name} is not whole: {log.problem}")
     manifest["identity"] = identify(manifest)
     manifest["system"]["config_hash"] = manifest["identity"]["config_hash"]
+
+
+def _add_hydra(manifest: Manifest, began: float, scene: Scene) -> None:
+    """Record the configuration that a program on Hydra composed for itself."""
+    in_use = "hydra-core" in (manifest["software"]["packages"] or {})
+    usual = any(os.path.isdir(os.path.join(scene.cwd, name)) for name in ("outputs", "multirun"))
+    if not in_use and not usual:
+        return
+    from evalprov.capture.hydra import Look, hydra_outputs
+
+    look = Look(scene.cwd, scene.root, scene.argv, began, scene.environ, everywhere=in_use)
+    found = hydra_outputs(look, scene.scrub)
+    manifest["config"]["files"] |= found.files
+    manifest["warnings"] += found.warnings
 
 
 def _scrubbed(reported: Reported, scrub: Scrubber) -> Reported:

@@ -26,7 +26,8 @@ MAY_IMPORT = {
     "run": {"capture", "launch", "metrics", "store", "record", "errors", "secrets", "settings"},
     "cli": {"run", "compare", "store", "render", "settings", "record", "errors", "secrets"},
     "__main__": {"cli"},
-    "__init__": set(),
+    "builder": {"secrets"},
+    "__init__": {"builder"},
 }
 TOP_LEVEL = {"pyproject.toml", "README.md", "CHANGELOG.md", "Makefile", "evalprov", "tests", "fixtures"}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -120,3 +121,23 @@ def test_every_option_and_command_is_in_the_readme() -> None:
     for command in ("run", "show", "history", "init", "doctor"):
         assert command in listed
         assert f"`evalprov {command}" in README
+
+
+def test_the_python_example_runs(tmp_path: Path, shell: dict[str, str]) -> None:
+    """The builder's example runs by itself, and its facts reach a surrounding run."""
+    (block,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    (tmp_path / "example.py").write_text(block)
+    alone = subprocess.run(
+        ["python", "example.py"], cwd=tmp_path, env=shell, capture_output=True, text=True, check=True
+    )
+    assert alone.stdout.startswith("sha256:")
+    subprocess.run(
+        ["evalprov", "run", "--", "python", "example.py"], cwd=tmp_path, env=shell, check=True, capture_output=True
+    )
+    (record,) = (json.loads(file.read_text()) for file in (tmp_path / "metrics" / "runs").glob("*.json"))
+    assert record["identity"]["builder"] == alone.stdout.split()[0]
+    assert record["scenario"] == "support-tickets"
+    assert record["model_config"]["model"] == "claude-sonnet-4-6"
+    assert record["config"]["reported"]["max_iterations"] == 10
+    assert record["code"]["algorithms"]["orchestrator"]["name"] == "fanout_critic"
+    assert record["metrics"] == {"support-tickets": {"accuracy": 0.74}}

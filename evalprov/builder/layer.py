@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from evalprov.builder.canonical import sha256
 from evalprov.builder.line import report
 from evalprov.builder.source import CodeHash, hash_code
-from evalprov.builder.values import file_hash, path_name, plain, scrubbed, text_hash
+from evalprov.builder.values import FIELD_NESTING, file_hash, path_name, plain, scrubbed, text_hash
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -246,6 +246,9 @@ class ConfigLayer:
     def report(self, metrics: Mapping[str, Any] | None = None) -> None:
         """Hand the layer, and metrics of its scenario, to the surrounding `evalprov run`; see `evalprov.report`.
 
+        Each field is told once more as what it is: the typed ones under their own keys, code under `algorithms`, and
+        every other one under `config`.
+
         >>> config_layer().seed(7).report({"accuracy": 0.74})  # doctest: +ELLIPSIS
         {"metrics": {"accuracy": 0.74}, "config": {"global_seed": 7}, "layer": {...
         """
@@ -260,6 +263,8 @@ class ConfigLayer:
                 facts[key] = [{"name": tool, **said} for tool, said in sorted(value.items())]
             elif key:
                 facts[key] = value
+            elif name not in layer["algorithms"]:
+                config[name] = _by_name(value, name, layer["algorithms"])
         prompts = facts.get("prompts", {})
         versions = {prompt: said["version"] for prompt, said in prompts.items() if said["version"]}
         # Without metrics nothing is said of the scenario's outcome, so it is not named as one that ran.
@@ -278,7 +283,7 @@ class ConfigLayer:
         if name in self._fields and not replace:
             raise ValueError(f"the field {name} is there already; replace it with add_field(..., replace=True)")
         algorithms: dict[str, CodeHash] = {}
-        self._fields[plain(name, "the name of a field")] = plain(value, name, algorithms.__setitem__)
+        self._fields[plain(name, "the name of a field")] = plain(value, name, algorithms.__setitem__, FIELD_NESTING)
         self._algorithms[name] = algorithms
         self._kinds[name] = report_as
         return self
@@ -294,6 +299,17 @@ class ConfigLayer:
 
 def _layer_hash(scenario: str | None, fields: Any) -> str:
     return f"sha256:{sha256({'scenario': scenario, 'fields': fields})}"
+
+
+def _by_name(value: Any, where: str, algorithms: Mapping[str, CodeHash]) -> Any:
+    """Return a value in which code stands by its name: its text is told, and counts, as an algorithm."""
+    if where in algorithms:
+        return algorithms[where]["name"]
+    if isinstance(value, dict):
+        return {key: _by_name(inner, f"{where}.{key}", algorithms) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_by_name(inner, f"{where}.{place}", algorithms) for place, inner in enumerate(value)]
+    return value
 
 
 def _given(said: dict[str, Any]) -> dict[str, Any]:

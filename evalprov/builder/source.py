@@ -3,8 +3,8 @@
 **Which text is hashed.** The lines of the definition as they stand in its file, from its first decorator (else its
 `def`, `async def` or `class`) to the last line of its body: comments and blank lines inside count, what follows
 the body does not. The lines lose their common indentation as `textwrap.dedent` takes it, are joined by one "\\n"
-whatever the file's line ends are, and the last one has none. The hash is the SHA-256 of that text in UTF-8.
-Of a lambda it is the text of the lambda alone; of a file, its bytes.
+whatever the file's line ends are, and the last one has none. The hash is the SHA-256 of that text in UTF-8, a
+secret in it replaced. Of a lambda it is the text of the lambda alone; of a file, its bytes.
 
 What a definition calls, inherits or closes over is not in its text: give each piece of logic a field of its own.
 """
@@ -56,7 +56,7 @@ def _found(thing: Any) -> tuple[str, str]:
         from evalprov.builder.values import file_hash
 
         path = os.fsdecode(thing)
-        return os.path.basename(path), file_hash(path, path, scrub=False)
+        return os.path.basename(path), file_hash(path, path, scrub=True)
     if isinstance(thing, type):
         return _short_name(thing.__qualname__), _text_hash(_class_text(thing))
     if _is_partial(thing):
@@ -101,7 +101,7 @@ def _unwrapped(thing: Any) -> Any:
 
 
 def _short_name(qualname: str) -> str:
-    return qualname.rpartition("<locals>.")[2]
+    return qualname.replace("<locals>.", "")
 
 
 def _no_source(name: str, why: str) -> NoSource:
@@ -111,7 +111,9 @@ def _no_source(name: str, why: str) -> NoSource:
 
 
 def _text_hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+    from evalprov.secrets import Scrubber
+
+    return hashlib.sha256(Scrubber(os.environ).data(text.encode())).hexdigest()
 
 
 # --- functions and lambdas
@@ -174,7 +176,7 @@ def _parsed(name: str, filename: str, module: dict[str, Any]) -> tuple[list[str]
         warnings.simplefilter("ignore")  # an odd escape has been told when the file was loaded
         try:
             tree: Any = compile(source, filename, "exec", _AST_ONLY, dont_inherit=True)
-        except (SyntaxError, ValueError) as problem:
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as problem:
             raise _no_source(name, f"{filename} cannot be parsed: {problem}") from None
     return source.split("\n"), tree
 
@@ -235,4 +237,8 @@ def _first_line(node: Any) -> int:
 def _text(lines: list[str], node: Any) -> str:
     import textwrap
 
-    return textwrap.dedent("\n".join(lines[_first_line(node) - 1 : node.end_lineno]))
+    first = _first_line(node)
+    # Python counts a decorator in brackets from what stands in them.
+    while node.decorator_list and not lines[first - 1].lstrip().startswith("@"):
+        first -= 1
+    return textwrap.dedent("\n".join(lines[first - 1 : node.end_lineno]))

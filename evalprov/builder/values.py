@@ -11,16 +11,19 @@ from typing import Any
 from evalprov.builder.canonical import canonical
 from evalprov.builder.source import CodeHash, hash_code
 
-_NESTING_LIMIT = 64  # a report nested 100 deep is not read
+FIELD_NESTING = 64
+_NESTING = 80  # room for what stands around a field; a report nested 100 deep is not read
 _SCRUBBED_FILE = 16 << 20  # a larger file is no text in which anybody keeps a key
 
 
-def plain(value: object, where: str, saw_code: Callable[[str, CodeHash], None] | None = None) -> Any:
+def plain(
+    value: object, where: str, saw_code: Callable[[str, CodeHash], None] | None = None, nesting: int = _NESTING
+) -> Any:
     """Return a value as plain JSON; raise ValueError or TypeError that names the place.
 
     `saw_code` is told of every callable and class in it, by its place.
     """
-    return _Reader(saw_code).read(value, where, 0)
+    return _Reader(saw_code, nesting).read(value, where, 0)
 
 
 def scrubbed(value: Any, key: str = "") -> Any:
@@ -63,13 +66,14 @@ def path_name(path: str) -> str:
 
 
 class _Reader:
-    def __init__(self, saw_code: Callable[[str, CodeHash], None] | None) -> None:
+    def __init__(self, saw_code: Callable[[str, CodeHash], None] | None, nesting: int) -> None:
         self._saw_code = saw_code
+        self._nesting = nesting
 
     def read(self, value: Any, where: str, depth: int) -> Any:  # noqa: PLR0911 - one a kind
         """Return a value as plain JSON."""
-        if depth > _NESTING_LIMIT:
-            raise ValueError(f"{where[:80]}...: nested more than {_NESTING_LIMIT} deep, or inside itself")
+        if depth > self._nesting:
+            raise ValueError(f"{where[:80]}...: nested more than {self._nesting} deep, or inside itself")
         if value is None or isinstance(value, bool):
             return value
         if _is_enum(value):
@@ -87,7 +91,9 @@ class _Reader:
                 return self._object(dict(zip(names, value, strict=True)), where, depth)
             return [self.read(inner, f"{where}.{place}", depth + 1) for place, inner in enumerate(value)]
         if isinstance(value, set | frozenset):
-            return sorted((self.read(inner, where, depth + 1) for inner in value), key=canonical)
+            # By what they count as: a rotated secret does not reorder them.
+            members = [self.read(inner, where, depth + 1) for inner in value]
+            return sorted(members, key=lambda member: canonical(scrubbed(member)))
         return self._other(value, where, depth)
 
     def _object(self, value: Mapping[Any, Any], where: str, depth: int) -> dict[str, Any]:

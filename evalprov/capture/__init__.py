@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Self
 
-from evalprov.capture import config, environment, git, gpu, hardware, locks, place, software
+from evalprov.capture import config, declared, environment, git, gpu, hardware, locks, place, software
 from evalprov.capture.collector import Absent, Capture, Collector, Found, Scene, Steps
 from evalprov.capture.commands import Running, wait_any
 from evalprov.errors import EvalprovError
@@ -21,6 +21,7 @@ COLLECTORS: Mapping[str, Collector] = {
     "git": git.collect,
     "locks": locks.collect,
     "config": config.collect,
+    "declared": declared.collect,
     "environment": environment.collect,
     "hardware": hardware.collect,
     "gpu": gpu.collect,

@@ -67,7 +67,7 @@ class _Source:
         self._scene, self._keys, self._where = scene, keys, where
         try:
             text = _decoded(data)
-            self._tree: Any = compile(text, "source", "exec", AST_ONLY, dont_inherit=True)
+            self._tree = _parsed(text)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             line = f"line {error.lineno}: {error.msg}" if isinstance(error, SyntaxError) else str(error)
             hint = "only a Python definition can be named; without what follows the colon the whole file is hashed"
@@ -87,9 +87,8 @@ class _Source:
         for part in self.name(dotted).split("."):
             found = [node for scope in scopes for node in _definitions(scope) if part in _names(node)]
             if not found:
-                raise refuse(
-                    scene, keys, where, f"nothing is defined there by the name {part}", self._near(dotted)
-                )
+                problem = f"nothing is defined there by the name {part}"
+                raise refuse(self._scene, self._keys, self._where, problem, self._near(dotted))
             scopes = found
         return "\n".join(self._lines_of(node) for node in found)
 
@@ -119,6 +118,15 @@ def _decoded(data: bytes) -> str:
 
     encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
     return data.decode(encoding)
+
+
+def _parsed(text: str) -> Any:
+    import warnings
+
+    # What Python finds doubtful in it is the program's own business.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return compile(text, "source", "exec", AST_ONLY, dont_inherit=True)
 
 
 def _definitions(scope: Any) -> Iterator[Any]:

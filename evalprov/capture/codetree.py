@@ -6,7 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from evalprov.capture import config
+from evalprov.capture import config, declared
 from evalprov.capture.gittree import Asking, Entry, Repository, told, tree_steps
 from evalprov.settings import FILE
 
@@ -26,7 +26,7 @@ def code_tree_steps(
 ) -> Asking[str]:
     """Return the id of the tree of code alone; `own` is evalprov's own folder."""
     settings = scene.settings
-    claimed = config.claimed(scene)
+    claimed = config.claimed(scene) | declared.claimed(scene)
     if settings.path and os.path.basename(settings.path) == FILE:
         claimed.add(FILE)
     without = {*own, *(path for name in claimed if (path := _from_top(repo, settings, name)) is not None)}

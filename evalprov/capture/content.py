@@ -29,9 +29,7 @@ class Content(NamedTuple):
     """What is at a path."""
 
     sha256: str  # with "sha256:" in front
-    md5: (
-        str | None
-    )  # as DVC names it, a folder's with ".dir" behind; null where not wanted, or links are in it
+    md5: str | None  # as DVC names it, a folder's with ".dir" behind; null where not wanted, or links are in it
     folder: bool
     files: int
     bytes: int

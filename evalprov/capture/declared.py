@@ -35,9 +35,7 @@ def collect(scene: Scene) -> Steps:
     prompts = _prompts(scene)
     facts: dict[str, Any] = {
         "prompts": prompts,
-        "prompt_versions": {
-            name: one["version"] for name, one in prompts.items() if one["version"] is not None
-        },
+        "prompt_versions": {name: one["version"] for name, one in prompts.items() if one["version"] is not None},
         "model_config": _model(scene, warnings),
         "tools": _tools(scene),
         "agent": _agent(scene),
@@ -121,9 +119,7 @@ def _tools(scene: Scene) -> list[Tool]:
         {
             "name": scene.scrub.text(tool["name"]),
             "version": scene.scrub.text(tool["version"]) if "version" in tool else None,
-            "description_hash": _text_hash(
-                scene, ("tools", tool["name"], "description"), tool.get("description")
-            ),
+            "description_hash": _text_hash(scene, ("tools", tool["name"], "description"), tool.get("description")),
             "schema_hash": _text_hash(scene, ("tools", tool["name"], "schema"), tool.get("schema")),
             "source": SOURCE,
         }

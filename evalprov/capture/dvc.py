@@ -60,7 +60,7 @@ def wanted_md5(pointer: Pointer, path: str) -> Md5 | None:
     if pointer.md5 is None or (pointer.size or 0) > CHECKED:
         return None
     size = os.stat(path).st_size
-    if not os.path.isdir(path) and (size > CHECKED or pointer.size not in {None, size}):
+    if not os.path.isdir(path) and (size > CHECKED or (pointer.md5 == "md5" and pointer.size not in {None, size})):
         return None
     return pointer.md5
 

@@ -170,9 +170,7 @@ class Hashing:
         self._meter = _Meter()
         self._pool: Any = None
 
-    def run(
-        self, entries: Iterable[tuple[Entry, Digest | None]], take: Callable[[Entry, Digest], None]
-    ) -> Pausing:
+    def run(self, entries: Iterable[tuple[Entry, Digest | None]], take: Callable[[Entry, Digest], None]) -> Pausing:
         """Hash every entry without a digest; raises OSError if one cannot be read."""
         if self._todo.bytes <= INLINE_BYTES and self._todo.files <= INLINE_FILES:
             for entry, known in entries:

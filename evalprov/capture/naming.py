@@ -75,9 +75,7 @@ def _below(scene: Scene, said: Said, top: str) -> list[str]:
     paths: list[str] = []
     for folder, folders, files in os.walk(top):
         folders[:] = sorted(
-            one
-            for one in folders
-            if one not in NOT_CONTENT and not _within(os.path.join(folder, one), scene.store)
+            one for one in folders if one not in NOT_CONTENT and not _within(os.path.join(folder, one), scene.store)
         )
         paths += (path for one in sorted(files) if os.path.isfile(path := os.path.join(folder, one)))
         if len(paths) > MANY:
@@ -155,7 +153,5 @@ def _near(folder: str, name: str, root: str) -> str:
     near = get_close_matches(name, entries, n=3, cutoff=0.5)
     place = readable(os.path.relpath(folder, root))
     return (
-        f"in {place} there is: {', '.join(map(readable, near))}"
-        if near
-        else f"there is no {readable(name)} in {place}"
+        f"in {place} there is: {', '.join(map(readable, near))}" if near else f"there is no {readable(name)} in {place}"
     )

@@ -8,6 +8,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
+from evalprov.errors import EvalprovError
 from evalprov.launch.child import Child
 from evalprov.launch.log import BoundedLog
 from evalprov.launch.program import CANNOT_START, FileAction, start
@@ -92,6 +93,7 @@ def launch(what: Launch, started: Callable[[int], None] | None = None) -> Outcom
         relay.wait()
     going.overseer.stop()
     going.child.reap_the_dead()
+    os.close(going.child.ended)
     return _outcome(going, warnings)
 
 
@@ -115,21 +117,30 @@ def _begin(what: Launch, warnings: list[str]) -> _Going:
         raise
     if turns is None:
         _close(outlet.childs for outlet in outlets)
-    ended, announce = os.pipe()
-    child = Child(pid, begun, announce, apart)
-    overseer = Overseer(child, numbers, apart)
+    try:
+        return _attend(what, Child(pid, begun, apart), outlets, turns, numbers)
+    except RuntimeError as error:  # no thread to be had: then it is as if there had been no process
+        os.kill(pid, signal.SIGKILL)
+        raise EvalprovError(f"cannot watch the command: {error}", "see ulimit -u", CANNOT_START) from None
+
+
+def _attend(
+    what: Launch, child: Child, outlets: Sequence[_Outlet], turns: Turns | None, numbers: Sequence[int]
+) -> _Going:
+    """Put everybody in place around the child that has just been started."""
+    overseer = Overseer(child, numbers)
     child.start_waiting()
     sinks = (what.stdout_sinks, what.stderr_sinks)
     streams = [
         Stream(one.name, one.source, one.target, to, terminal=one.terminal)
         for one, to in zip(outlets, sinks, strict=True)
     ]
-    relays = [Relay(group, ended, turns) for group in _by_destination(streams)]
+    relays = [Relay(group, child.ended, turns) for group in _by_destination(streams)]
     for relay in relays:
         relay.start()
     overseer.start(relays, streams, what.timeout, what.grace)
     peak_before = own_peak()
-    sampler = Sampler(tree_of(pid, apart))
+    sampler = Sampler(tree_of(child.pid, child.apart))
     sampler.start()
     return _Going(child, overseer, streams, relays, sampler, peak_before)
 
@@ -165,19 +176,14 @@ def _open(name: str, target: int, warnings: list[str]) -> _Outlet:
 
 def _turns(outlets: Sequence[_Outlet]) -> Turns | None:
     """Return the turns that both outputs take where they show on one screen."""
-    if (
-        not all(outlet.terminal for outlet in outlets)
-        or len({_place(outlet.target) for outlet in outlets}) > 1
-    ):
+    if not all(outlet.terminal for outlet in outlets) or len({_place(outlet.target) for outlet in outlets}) > 1:
         return None
     return Turns({outlet.source: outlet.childs for outlet in outlets})
 
 
 def _wiring(outlets: Sequence[_Outlet]) -> list[FileAction]:
     """Return what is to be done to the child's descriptors; the rest is inherited as it is."""
-    opened: list[FileAction] = [
-        (os.POSIX_SPAWN_DUP2, one.childs, one.target) for one in outlets if one.childs >= 0
-    ]
+    opened: list[FileAction] = [(os.POSIX_SPAWN_DUP2, one.childs, one.target) for one in outlets if one.childs >= 0]
     return [*opened, *((os.POSIX_SPAWN_CLOSE, one.target) for one in outlets if one.childs < 0)]
 
 
@@ -212,9 +218,7 @@ def _outcome(going: _Going, warnings: list[str]) -> Outcome:
         warnings += stream.warnings
     held = [stream.name for stream in streams if stream.held]
     if held:
-        warnings.append(
-            f"{' and '.join(held)} not followed to the end: a process left running still holds it"
-        )
+        warnings.append(f"{' and '.join(held)} not followed to the end: a process left running still holds it")
     return Outcome(
         exit_code=TIMED_OUT if overseer.timed_out else code if code >= 0 else 128 - code,
         signal=_signal_name(-code) if code < 0 else None,

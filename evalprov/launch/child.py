@@ -12,18 +12,18 @@ from evalprov.launch.resources import Usage, moved_bytes
 class Child:
     """A started process; a signal can never reach another one that got its pid."""
 
-    def __init__(self, pid: int, begun: float, announce: int, apart: set[int]) -> None:
+    def __init__(self, pid: int, begun: float, apart: set[int]) -> None:
         self.pid = pid
+        self.apart = apart  # children of ours that have nothing to do with this one
+        self.ended, self._announce = os.pipe()  # the first is at its end once the child is, for all who wait
         self.status: int | None = None  # as wait has it; stays null if somebody else took it
         self.usage = Usage()
         self.seconds = 0.0
         self.running = True
         self._begun = begun
-        self._announce = announce  # closed at the end, which all who hold the other end see
-        self._apart = apart  # children of ours that have nothing to do with this one
         self._lock = _thread.allocate_lock()
-        self._ended = _thread.allocate_lock()
-        self._ended.acquire()
+        self._reaped = _thread.allocate_lock()
+        self._reaped.acquire()
 
     def start_waiting(self) -> None:
         """Reap it, and the orphans we become the parent of, in a thread of its own until it ends."""
@@ -31,7 +31,7 @@ class Child:
 
     def join(self) -> None:
         """Return when it has ended."""
-        with self._ended:
+        with self._reaped:
             return
 
     def send(self, number: int) -> str | None:
@@ -59,7 +59,7 @@ class Child:
             self.running = False
             self.seconds = time.monotonic() - self._begun
             os.close(self._announce)
-            self._ended.release()
+            self._reaped.release()
 
     def reap_the_dead(self) -> None:
         """Count what ended with it, or was ended, without being waited for; to be called after its end."""
@@ -85,8 +85,8 @@ class Child:
             if pid == self.pid:
                 self.status = status
                 self.running = False
-        if pid in self._apart:
-            self._apart.discard(pid)
+        if pid in self.apart:
+            self.apart.discard(pid)
         else:
             self.usage = self.usage.plus(used.ru_utime, used.ru_stime, used.ru_maxrss, moved)
         return True

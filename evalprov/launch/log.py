@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 # Kept beyond what is shown, so that a secret across the edge is seen as one.
 _MARGIN = 1 << 16
+# In this much of it a secret of several lines may have begun before it, and cannot be seen.
+_BLIND = 1 << 15
 _LEAST_TAIL = 1 << 16
 
 
@@ -63,7 +65,12 @@ class BoundedLog:
 
     def tail(self, limit: int) -> bytes:
         """Return the stream's last bytes, without secrets."""
-        return self._scrubber.tail(bytes(self._kept), limit) if limit else b""
+        data = bytes(self._kept[-limit - _MARGIN :])
+        if len(data) < self._total:
+            data = data[data.find(b"\n", 0, _BLIND) + 1 :]
+            seen = len(self._scrubber.data(data)) - len(self._scrubber.data(data[:_BLIND]))
+            limit = max(0, min(limit, seen))
+        return self._scrubber.tail(data, limit) if limit else b""
 
     def _keep_last(self, data: bytes) -> None:
         if len(data) >= self._keep:

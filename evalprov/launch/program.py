@@ -71,9 +71,7 @@ def _spawn(
     actions: Sequence[FileAction],
 ) -> int:
     def spawn(program: str, words: tuple[str, ...]) -> int:
-        return os.posix_spawn(
-            program, words, environ, file_actions=actions, setsigmask=mask, setsigdef=DEFAULT_SIGNALS
-        )
+        return os.posix_spawn(program, words, environ, file_actions=actions, setsigmask=mask, setsigdef=DEFAULT_SIGNALS)
 
     try:
         return spawn(path, argv)

@@ -83,9 +83,7 @@ class Stream:
             except Exception as error:  # noqa: BLE001 - nothing of ours may harm the child
                 self._sinks.remove(sink)
                 words = f"{type(error).__name__}: {error}"
-                self.warnings.append(
-                    f"{self.name} was not followed to its end by {type(sink).__name__}: {words}"
-                )
+                self.warnings.append(f"{self.name} was not followed to its end by {type(sink).__name__}: {words}")
         return data
 
     def write(self, data: bytes) -> bool:

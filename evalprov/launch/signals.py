@@ -41,28 +41,25 @@ def hold(numbers: Sequence[int]) -> set[int]:
 class Overseer:
     """Passes signals on, follows the window's size, and ends the child's whole tree when its time is up."""
 
-    def __init__(self, child: Child, numbers: Sequence[int], apart: set[int]) -> None:
+    def __init__(self, child: Child, numbers: Sequence[int]) -> None:
         self.timed_out = False
         self.stopped_by: str | None = None  # the first signal that was to stop the child
         self.warnings: list[str] = []
         self._child = child
         self._numbers = numbers
-        self._apart = apart
         self._relays: Sequence[Relay] = ()
         self._terminals: list[Stream] = []
         self._deadline: float | None = None
         self._grace = 0.0
         self._give_up_at: float | None = None
-        self._witness = Witness(numbers, apart)
+        self._witness = Witness(numbers, child.apart)
         self._lock = _thread.allocate_lock()
         self._thread: int | None = None
         self._over = False
         self._done = _thread.allocate_lock()
         self._done.acquire()
 
-    def start(
-        self, relays: Sequence[Relay], streams: Sequence[Stream], timeout: float | None, grace: float
-    ) -> None:
+    def start(self, relays: Sequence[Relay], streams: Sequence[Stream], timeout: float | None, grace: float) -> None:
         """Begin, in a thread of its own."""
         self._relays = relays
         self._terminals = [stream for stream in streams if stream.terminal]
@@ -106,7 +103,7 @@ class Overseer:
 
     def _end_everything(self) -> None:
         def tree() -> Tree:
-            return tree_of(self._child.pid, self._apart)
+            return tree_of(self._child.pid, self._child.apart)
 
         if end_tree(tree, signal.SIGTERM, self._grace, self._heed):
             left = end_tree(tree, signal.SIGKILL, _KILLED_WITHIN, self._heed)

@@ -61,9 +61,7 @@ class ProcTree:
         listed = set(_listed())
         self._others &= listed
         found = {one.pid: one for pid in listed - self._others if (one := _read(pid))}
-        self._ours = {
-            pid: start for pid, start in self._ours.items() if pid in found and found[pid].start == start
-        }
+        self._ours = {pid: start for pid, start in self._ours.items() if pid in found and found[pid].start == start}
         members = []
         others = set()
         for one in found.values():
@@ -109,17 +107,13 @@ class PsutilTree:
         for one in every:
             try:
                 if one.status() != psutil.STATUS_ZOMBIE:
-                    found.append(
-                        Process(one.pid, one.ppid(), int(one.create_time() * 100), one.memory_info().rss)
-                    )
+                    found.append(Process(one.pid, one.ppid(), int(one.create_time() * 100), one.memory_info().rss))
             except psutil.NoSuchProcess:
                 continue
         return found
 
 
-def end_tree(
-    tree: Callable[[], Tree], number: int, seconds: float, pause: Callable[[float], None]
-) -> list[int]:
+def end_tree(tree: Callable[[], Tree], number: int, seconds: float, pause: Callable[[float], None]) -> list[int]:
     """Send a signal to every process of the tree until none is alive; return the pids left after that time.
 
     A process gets SIGTERM once, SIGKILL at every look. `tree` gives a new tree each time: nothing is missed.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ def _place_tools(record: dict[str, Any], said: list[Any]) -> None:
         for key in ("description", "schema"):
             if told.get(key) is not None:
                 fresh.setdefault(f"{key}_hash", _hash(told[key]))
-        tools[name] = {**known, **{key: str(value) for key, value in fresh.items()}, "source": REPORTED}
+        fresh = {key: _digest(value) if key.endswith("_hash") else str(value) for key, value in fresh.items()}
+        tools[name] = {**known, **fresh, "source": REPORTED}
     record["tools"] = list(tools.values())
 
 
@@ -53,7 +55,7 @@ def _place_agent(record: dict[str, Any], said: dict[str, Any]) -> None:
         if key in ("graph", "config"):
             agent[f"{key}_hash"] = _hash(value)
         elif key in agent and key != "extra":
-            agent[key] = None if value is None else str(value)
+            agent[key] = None if value is None else _digest(value) if key.endswith("_hash") else str(value)
         else:
             extra[key] = value
     record["agent"] = {**agent, "extra": extra}
@@ -80,10 +82,11 @@ def _place_data(record: dict[str, Any], said: dict[str, Any]) -> None:
             rest[name] = value
             continue
         known = sets.get(name) or dict.fromkeys(("path", "sha256", "version", "files", "bytes", "pointer", "stale"))
-        sha256 = value.get("sha256")
+        sha256 = _digest(value.get("sha256"))
         if sha256 is not None and known["sha256"] not in (None, sha256):
             record["warnings"].append(f"data {name}: the eval reports another content than was found before launch")
-        fresh = {key: str(value[key]) for key in ("sha256", "version", "path") if value.get(key) is not None}
+        fresh = {key: str(value[key]) for key in ("version", "path") if value.get(key) is not None}
+        fresh |= {"sha256": sha256} if sha256 else {}
         sets[name] = {**known, **fresh, "kind": known.get("kind", REPORTED), "source": REPORTED}
     record["data"] = {**data, "sets": sets, "reported": rest}
 
@@ -93,10 +96,11 @@ def _place_prompts(record: dict[str, Any], said: dict[str, Any]) -> None:
     for name, value in said.items():
         told = value if isinstance(value, dict) else {"version": value}
         known = prompts.get(name) or {"path": None, "sha256": None, "version": None}
-        sha256 = told.get("sha256")
+        sha256 = _digest(told.get("sha256"))
         if sha256 is not None and known["sha256"] not in (None, sha256):
             record["warnings"].append(f"prompt {name}: the eval reports another text than was found before launch")
-        fresh = {key: str(told[key]) for key in ("sha256", "version") if told.get(key) is not None}
+        fresh = {"version": str(told["version"])} if told.get("version") is not None else {}
+        fresh |= {"sha256": sha256} if sha256 else {}
         prompts[name] = {**known, **fresh, "source": REPORTED}
     record["prompts"] = prompts
 
@@ -104,15 +108,15 @@ def _place_prompts(record: dict[str, Any], said: dict[str, Any]) -> None:
 def _place_algorithms(record: dict[str, Any], said: dict[str, Any]) -> None:
     algorithms = dict(record["code"]["algorithms"])
     for name, value in said.items():
-        sha256 = value.get("sha256") if isinstance(value, dict) else value
-        if not isinstance(sha256, str):
+        sha256 = _digest(value.get("sha256") if isinstance(value, dict) else value)
+        if sha256 is None:
             record["warnings"].append(f"algorithm {name} was reported without a sha256 and is left out")
             continue
         called = value.get("name") if isinstance(value, dict) else None
         known = algorithms.get(name)
         if known and known["sha256"] != sha256:
             record["warnings"].append(f"algorithm {name}: the eval reports another source than was found before launch")
-        algorithms[name] = {"name": str(called or name), "sha256": sha256, "short": sha256[:12], "source": REPORTED}
+        algorithms[name] = {"name": str(called or name), "sha256": sha256, "short": sha256[7:19], "source": REPORTED}
     record["code"] = {**record["code"], "algorithms": algorithms}
 
 
@@ -135,7 +139,15 @@ def _place_infra(record: dict[str, Any], said: dict[str, Any]) -> None:
 
 def _hash(value: Any) -> str:
     text = value if isinstance(value, str) else json.dumps(value, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+    return f"sha256:{hashlib.sha256(text.encode('utf-8', 'replace')).hexdigest()}"
+
+
+def _digest(said: Any) -> str | None:
+    """Return a hash as the record spells it, whether or not its algorithm was named."""
+    if said is None:
+        return None
+    text = str(said)
+    return f"sha256:{text.lower()}" if re.fullmatch(r"[0-9a-fA-F]{64}", text) else text
 
 
 def _text(value: Any) -> str:

@@ -55,9 +55,7 @@ def alias_note(model: str) -> str | None:
     for pattern, dated in FAMILIES:
         if found := re.fullmatch(pattern, bare):
             example = found.expand(dated) if "\\" in dated else dated
-            return (
-                f"model {model} is an alias that its provider can move; a dated name stays, such as {example}"
-            )
+            return f"model {model} is an alias that its provider can move; a dated name stays, such as {example}"
     if re.fullmatch(LATEST, bare):
         return f"model {model} is an alias that its provider can move; a dated name stays"
     return None

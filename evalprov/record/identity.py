@@ -1,6 +1,7 @@
 """The hashes that say what a run was."""
 
 import hashlib
+import math
 from typing import Any
 
 from evalprov.record.decision_spec import decision_spec
@@ -22,11 +23,13 @@ def canonical(value: Any) -> bytes:
     return rfc8785.dumps(_exact(value))
 
 
-def _exact(value: Any) -> Any:
+def _exact(value: Any, path: str = "") -> Any:
     if isinstance(value, dict):
-        return {key: _exact(inner) for key, inner in value.items()}
+        return {key: _exact(inner, f"{path}.{key}") for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_exact(inner) for inner in value]
+        return [_exact(inner, f"{path}.{number}") for number, inner in enumerate(value)]
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{path.lstrip('.') or 'the value'} is {value}, which JSON has not")
     if isinstance(value, int) and not -SAFE <= value <= SAFE:
         return _large(value)
     return value

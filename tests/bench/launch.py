@@ -13,22 +13,13 @@ import subprocess
 import sys
 import tempfile
 import time
-import venv
 from pathlib import Path
 
-TOP = Path(__file__).resolve().parents[2]
-DUCT = TOP / ".bench" / "con-duct"
-EVALPROV = Path(sys.executable).with_name("evalprov")
+from installed import con_duct, evalprov
+
+EVALPROV = evalprov()
+PYTHON = os.path.realpath(sys.executable)
 QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "stdin": subprocess.DEVNULL}
-
-
-def con_duct() -> Path:
-    """Return con-duct's program, installed into a folder of its own."""
-    program = DUCT / "bin" / "con-duct"
-    if not program.exists():
-        venv.create(DUCT, with_pip=True, clear=True)
-        subprocess.run([DUCT / "bin" / "pip", "install", "-q", "con-duct>=0.23,<0.24"], check=True)
-    return program
 
 
 def repository(folder: Path, files: int, *, dirty: bool = False) -> Path:
@@ -59,15 +50,10 @@ def once(command: list[str | Path], cwd: Path) -> float:
 
 def until_child(cwd: Path) -> float:
     """Return the seconds from our start to the child's, by the child's own clock."""
-    mark = cwd / "metrics" / "started"
     began = time.time()
-    subprocess.run(
-        [EVALPROV, "run", "--quiet", "--", "sh", "-c", f"exec date +%s.%N > {mark}"],
-        cwd=cwd,
-        check=True,
-        **QUIET,
-    )
-    return float(mark.read_text()) - began
+    command = [EVALPROV, "run", "--quiet", "--", "date", "+%s.%N"]
+    done = subprocess.run(command, cwd=cwd, check=True, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
+    return float(done.stdout) - began
 
 
 def measure(folder: Path, rounds: int) -> dict[str, float]:
@@ -77,9 +63,11 @@ def measure(folder: Path, rounds: int) -> dict[str, float]:
         "git status": ["git", "status", "--porcelain"],
         "con-duct run": [con_duct(), "run", "-q", "-p", ".duct/{datetime_filesafe}-{pid}_", "true"],
         "evalprov run": [EVALPROV, "run", "--quiet", "--", "true"],
-        "evalprov run -- python": [EVALPROV, "run", "--quiet", "--", "python3", "-c", "pass"],
-        "python": ["python3", "-c", "pass"],
+        "evalprov run -- python": [EVALPROV, "run", "--quiet", "--", PYTHON, "-c", "pass"],
+        "python": [PYTHON, "-c", "pass"],
     }
+    if not (folder / ".git").exists():
+        del commands["git status"]
     taken: dict[str, list[float]] = {name: [] for name in [*commands, "until the child starts"]}
     for turn in range(rounds + 2):
         for name, command in commands.items():
@@ -127,5 +115,4 @@ def report(name: str, taken: dict[str, float]) -> None:
 
 
 if __name__ == "__main__":
-    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     main()

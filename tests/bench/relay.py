@@ -14,7 +14,9 @@ import tempfile
 import time
 from pathlib import Path
 
-EVALPROV = Path(sys.executable).with_name("evalprov")
+from installed import evalprov
+
+EVALPROV = evalprov()
 SOURCES = {
     "zeros": "head -c {n} /dev/zero",
     "short lines": "yes 'step 12 loss 0.123 accuracy 0.77' | head -c {n}",

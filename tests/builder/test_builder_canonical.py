@@ -42,7 +42,7 @@ VECTORS = {
     "becbf647612f3696": "-0.0000033333333333333333",
     "43143ff3c1cb0959": "1424953923781206.2",
 }
-TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=8)
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 WHOLE = st.integers() | st.integers(-(2**90), 2**90) | st.integers(0, 80).map(lambda n: 2**n)
 DOUBLE = st.floats(allow_nan=False, allow_infinity=False)
 DOCUMENT = st.recursive(

@@ -19,7 +19,7 @@ import evalprov
 from evalprov import ConfigLayer, config_layer, hash_code
 from evalprov.record.identity import hash_of
 
-TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=6)
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
 VALUE = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
@@ -191,6 +191,18 @@ def test_a_value_inside_itself_is_refused() -> None:
         config_layer().add_field("loop", endless)
 
 
+def test_a_field_that_can_be_added_can_be_reported(capfd: pytest.CaptureFixture[str]) -> None:
+    """The deepest field that a layer takes goes through to the report; one level more is refused at once."""
+    deep: Any = 1
+    for _ in range(64):
+        deep = [deep]
+    made = config_layer().add_field("deep", deep)
+    made.report()
+    assert json.loads(capfd.readouterr().out)["layer"]["fields"]["deep"] == deep == made.fields["deep"]
+    with pytest.raises(ValueError, match="nested more than 64 deep"):
+        config_layer().add_field("deep", [deep])
+
+
 def test_a_field_is_added_once() -> None:
     """The same name again is an error unless it is said to replace; an empty name or none is no name."""
     made = layer({"a": 1})
@@ -260,6 +272,7 @@ def test_a_rotated_secret_leaves_the_hash_and_goes_nowhere(monkeypatch: pytest.M
     for key in ("sk-proj-aaaaaaaaaaaaaaaaaaaa1111", "sk-proj-bbbbbbbbbbbbbbbbbbbb2222"):
         monkeypatch.setenv("OPENAI_API_KEY", key)
         made = layer({"url": f"https://api.example.org/?key={key}", "client": {"api_key": key}, "max_tokens": 100})
+        made.add_field("hosts", {f"{key}.example.org", "sk.example.org", "a", "z"})
         made.prompt("system", f"Call it with {key}.")
         assert key not in json.dumps(made.to_dict())
         assert key not in repr(made)

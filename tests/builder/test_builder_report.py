@@ -141,16 +141,25 @@ def test_a_layer_hands_over_its_fields_and_what_each_is(file: Path) -> None:
     assert first["tools"] == [{"name": "search", "version": "1"}]
     assert first["agent"].keys() == {"name", "graph_hash"}
     assert first["data"] == {"golden": {"sha256": f"sha256:{'ab' * 32}", "version": "v7"}}
-    assert first["config"] == {"environment": {"build_id": "77"}, "global_seed": 7}
+    assert first["config"] == {"temperature": 0.2, "environment": {"build_id": "77"}, "global_seed": 7}
     assert first["infra"] == {"concurrency_level": 4}
 
 
 def test_a_field_added_by_name_is_no_typed_fact(file: Path) -> None:
-    """A field that is called model, as text, stands in the layer alone."""
+    """A field that is called model, as text, is told as configuration, and so is every other plain one."""
     config_layer().add_field("model", "claude-sonnet-4-6").report()
     (line,) = lines(file)
-    assert line.keys() == {"metrics", "layer"}
-    assert line["layer"]["fields"] == {"model": "claude-sonnet-4-6"}
+    assert line.keys() == {"metrics", "layer", "config"}
+    assert line["config"] == line["layer"]["fields"] == {"model": "claude-sonnet-4-6"}
+
+
+def test_code_is_told_as_an_algorithm_and_by_its_name_elsewhere(file: Path) -> None:
+    """A function's text counts in one place: its field is no configuration, and inside one its name stands for it."""
+    steps = [{"judge": hash_code}, 3]
+    config_layer().add_field("judge", hash_code).add_field("steps", steps).report()
+    (line,) = lines(file)
+    assert line["algorithms"] == dict.fromkeys(("judge", "steps.0.judge"), hash_code(hash_code))
+    assert line["config"] == {"steps": [{"judge": "hash_code"}, 3]}
 
 
 def test_without_a_surrounding_run_the_line_is_printed(
@@ -193,7 +202,7 @@ def test_a_report_that_a_full_disk_cut_off_takes_no_other_with_it(file: Path) ->
     assert [json.loads(line)["metrics"]["n"] for line in done.stdout.splitlines()] == [2, 3]
     first, torn, last = file.read_text().splitlines()
     assert (json.loads(first), json.loads(last)) == ({"metrics": {"n": 1}}, {"metrics": {"n": 4}})
-    assert torn.startswith('{"metrics": {"n": 2}')
+    assert torn.startswith('{"metrics": {"n":')
 
 
 def test_a_report_that_nobody_would_read_is_refused(file: Path) -> None:
@@ -236,7 +245,7 @@ def test_the_record_of_a_run_has_what_the_script_reported(project: Any) -> None:
         "my_eval.py",
         "from evalprov import config_layer, report\n"
         "layer = config_layer().model(provider='p', model='m-2026-01-01', temperature=0)\n"
-        "layer.prompt('system', 'Be terse.', version='v3').report({'accuracy': 0.74})\n"
+        "layer.prompt('system', 'Terse.', version='v3').add_field('retry', {'times': 3}).report({'accuracy': 0.74})\n"
         "report({'correct': True}, scenario='case-1')\n",
     )
     done = project.run(sys.executable, "my_eval.py", env={"PYTHONPATH": str(PACKAGE)})
@@ -246,6 +255,7 @@ def test_the_record_of_a_run_has_what_the_script_reported(project: Any) -> None:
     assert record["metrics"] == {"case-1": {"correct": True}}
     assert record["model_config"] == {"provider": "p", "model": "m-2026-01-01", "temperature": 0}
     assert record["prompt_versions"] == {"system": "v3"}
+    assert record["config"]["reported"] == {"retry.times": 3}
     assert record["output"]["metrics_source"]["channel"] == "report"
 
 

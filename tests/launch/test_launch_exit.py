@@ -124,7 +124,7 @@ def test_the_command_has_the_environment_it_was_given(tmp_path: Path) -> None:
 def test_a_parent_that_ignores_its_children_does_not_hide_the_end(tmp_path: Path) -> None:
     """Where SIGCHLD is ignored, as under some daemons, the exit code is known all the same."""
     launched = Launched(tmp_path, ["sh", "-c", "exit 9"])
-    ignore = "import os, signal, sys\nsignal.signal(signal.SIGCHLD, signal.SIG_IGN)\nos.execv(sys.argv[1], sys.argv[1:])\n"
+    ignore = "import os, sys\nfrom signal import *\nsignal(SIGCHLD, SIG_IGN)\nos.execv(sys.argv[1], sys.argv[1:])"
     done = subprocess.run([sys.executable, "-c", ignore, *launched.command], timeout=PATIENCE, check=False)
     assert done.returncode == 9
     assert launched.outcome["exit_code"] == 9

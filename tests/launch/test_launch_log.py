@@ -22,9 +22,7 @@ CLEAN = Scrubber({})
 class Logged:
     """A log in a file, fed and closed."""
 
-    def __init__(
-        self, path: Path, limit: int | None, pieces: list[bytes], scrubber: Scrubber = CLEAN
-    ) -> None:
+    def __init__(self, path: Path, limit: int | None, pieces: list[bytes], scrubber: Scrubber = CLEAN) -> None:
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         self.log = BoundedLog(fd, scrubber, limit)
         for piece in pieces:
@@ -66,9 +64,24 @@ def test_what_does_not_fit_loses_its_middle(tmp_path: Path, size: int) -> None:
 
 
 def test_one_byte_too_many_is_one_byte_left_out(tmp_path: Path) -> None:
-    """The count is exact at the edge, and the marker begins a line of its own."""
-    logged = Logged(tmp_path / "log", 10, [b"abcdefghijk"])
-    assert logged.text == b"abcde\n[evalprov: 1 bytes left out here]\nghijk"
+    """The count is exact at the edge."""
+    logged = Logged(tmp_path / "log", 10, [b"abcd\nefghij"])
+    assert logged.text == b"abcd\n[evalprov: 1 bytes left out here]\nfghij"
+
+
+@pytest.mark.parametrize("size", [4096, 1 << 22])
+def test_one_endless_line_is_cut_as_well(tmp_path: Path, size: int) -> None:
+    """The marker begins a line of its own, and the count says what is missing."""
+    data = b"word " * 500_000
+    logged = Logged(tmp_path / "log", 400_000, pieces(data, size))
+    marker = MARKER.search(logged.text)
+    assert marker
+    head, tail = logged.text[: marker.start()], logged.text[marker.end() :]
+    assert head.endswith(b"\n")
+    assert data.startswith(head[:-1])
+    assert len(head) > 100_000
+    assert tail == data[-200_000:]
+    assert int(marker[1]) == len(data) - len(head[:-1]) - len(tail)
 
 
 def test_without_a_limit_everything_is_kept(tmp_path: Path) -> None:
@@ -128,6 +141,20 @@ def test_no_part_of_a_secret_is_written_wherever_it_stands(tmp_path: Path) -> No
             leaked = [SECRET[:n] for n in range(6, len(SECRET) + 1) if SECRET[:n] in shown]
             leaked += [SECRET[-n:] for n in range(6, len(SECRET) + 1) if SECRET[-n:] in shown]
             assert not leaked, (at, size)
+
+
+def test_a_key_that_began_long_before_the_tail_is_not_shown(tmp_path: Path) -> None:
+    """Where scrubbing leaves little of what is kept, no piece of a private key whose first line is gone shows up."""
+    line = b"MIIEpAIBAAKCAQEA7bq9Vw2kXo0ZrTn1yGm4cHs8LdPf5uJe3aRi6WzQ"
+    key = b"-----BEGIN RSA PRIVATE KEY-----\n" + b"\n".join([line] * 200) + b"\n-----END RSA PRIVATE KEY-----\n"
+    secret = b"s3cr3t" * 300
+    scrubber = Scrubber({"MODEL_API_KEY": secret.decode()})
+    rest = b"".join(b"%d %s\n" % (n, secret) for n in range(70))
+    for before in range(0, len(key), 1500):
+        lead = b"x" * 300_000 + b"\n"
+        stream = lead + key + rest[: 131_072 - before]
+        logged = Logged(tmp_path / "log", 1000, pieces(stream, 4096), scrubber)
+        assert line not in logged.text + logged.log.tail(60_000), before
 
 
 def test_a_full_log_is_scrubbed_across_pieces(tmp_path: Path) -> None:

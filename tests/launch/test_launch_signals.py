@@ -137,9 +137,7 @@ def test_a_terminal_that_hangs_up_is_heard_once(counter: Counter) -> None:
 
 
 SHOW = ["grep", "-E", "^Sig(Blk|Ign|Cgt)", "/proc/self/status"]
-INNER = (
-    0b11 << 31
-)  # two signals inside the C library, which whoever starts a process by posix_spawn sets aside
+INNER = 0b11 << 31  # two signals inside the C library, which whoever starts a process by posix_spawn sets aside
 
 
 def masks(shown: bytes) -> dict[bytes, int]:

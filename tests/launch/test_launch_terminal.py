@@ -5,13 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from launching import Launched, Terminal, python, state_of, until
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 SHOW = python(
     "import os, sys, termios\n"

@@ -166,9 +166,7 @@ def test_orphans_belong_to_the_tree(tmp_path: Path) -> None:
 
 def test_what_a_timeout_ended_counts(tmp_path: Path) -> None:
     """The CPU time of workers whose parent was ended before it could wait for them is not lost."""
-    burn = (
-        "import time\nend = time.process_time() + 0.15\nwhile time.process_time() < end: pass\ntime.sleep(60)"
-    )
+    burn = "import time\nend = time.process_time() + 0.15\nwhile time.process_time() < end: pass\ntime.sleep(60)"
     launched = Launched(tmp_path, ["sh", "-c", f"'{sys.executable}' -c '{burn}' & wait"], timeout=1.5)
     assert launched.run().returncode == 124
     used = launched.outcome["resources"]

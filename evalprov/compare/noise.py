@@ -1,0 +1,235 @@
+"""Whether runs of one program differ more than their own noise allows, judged by their per-scenario values.
+
+The same scenarios in every run: how hard a scenario is does not count as noise, so each is compared with itself.
+If the program is what it was, a scenario's values could have come from the runs in any order. That gives McNemar's
+exact test for two runs of 0/1 values, the exact permutation test while its orders can be counted through, and else
+its chi-square limit (for 0/1 values Cochran's test for repeated measures).
+
+Other scenarios in each run: the runs' means are compared, allowing for the scenarios that each happened to have.
+For 0/1 values by Cochran's Q over rates with two successes and two failures added (Agresti and Coull), so that a
+rate of 0 or 1 has a standard error too; for others by the F test, the same Q with its standard error estimated.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import product
+from math import comb, exp, factorial, fsum, inf, isnan, lgamma, log, prod
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+LEVEL = 0.05  # how often all that is judged together may raise any alarm where nothing is wrong
+ORDERS = 10_000  # an exact test counts through at most so many
+_TINY = 1e-300
+_CLOSE = 1e-15
+_STEPS = 10_000
+
+
+class Judgement(NamedTuple):
+    """What the values say about whether the runs are alike."""
+
+    p: float  # how often noise alone makes runs differ so much or more
+    method: str
+    scenarios: int  # how many were compared
+    unstable: int | None  # of them, how many had not the same value in every run; null where runs share too few
+
+
+def judge(runs: Sequence[Sequence[float]]) -> Judgement | None:
+    """Compare runs, each a row of values by scenario (NaN for a scenario it lacks).
+
+    Null where nothing follows: there are so few values that even the most unlike runs could be noise.
+    """
+    whole = [row for row in zip(*runs, strict=True) if not any(map(isnan, row))]
+    own = [[value for value in run if not isnan(value)] for run in runs]
+    rates = all(value in (0, 1) for values in own for value in values)
+    if len(whole) >= 2 and 2 * len(whole) >= max(map(len, own)):
+        return _same_scenarios(whole, rates=rates)
+    if min(map(len, own)) < 2:
+        return None
+    return _other_scenarios(own, rates=rates)
+
+
+def holm(ps: Sequence[float]) -> list[float]:
+    """Return p-values adjusted for their number, so that any below 5 % is an error in 5 % of histories at most."""
+    adjusted = [0.0] * len(ps)
+    least = 0.0
+    for rank, (p, place) in enumerate(sorted((p, place) for place, p in enumerate(ps))):
+        least = max(least, min(1.0, (len(ps) - rank) * p))
+        adjusted[place] = least
+    return adjusted
+
+
+def _same_scenarios(rows: list[tuple[float, ...]], *, rates: bool) -> Judgement | None:
+    if _most_orders(len(rows[0]), rates=rates) ** (len(rows) - 1) * LEVEL < 1:
+        return None
+    varying = [row for row in rows if min(row) != max(row)]
+    if not varying:
+        return Judgement(1.0, "paired: every value alike", len(rows), 0)
+    runs = len(rows[0])
+    if rates and runs == 2:
+        p, method = (
+            mcnemar(sum(a > b for a, b in varying), sum(a < b for a, b in varying)),
+            "paired: McNemar, exact",
+        )
+    elif prod(_orders(row) for row in varying[1:]) <= ORDERS:
+        p, method = _by_counting(_deviations(varying)), "paired: permutations, exact"
+    else:
+        p, method = chi2_sf(_spread(_deviations(varying)), runs - 1), "paired: permutations, chi-square"
+    return Judgement(p, method, len(rows), len(varying))
+
+
+def _most_orders(runs: int, *, rates: bool) -> int:
+    return comb(runs, runs // 2) if rates else factorial(runs)
+
+
+def mcnemar(better: int, worse: int) -> float:
+    """Return the two-sided p-value of so many changes one way and so many the other."""
+    n = better + worse
+    ways = (lgamma(n + 1) - lgamma(i + 1) - lgamma(n - i + 1) for i in range(min(better, worse) + 1))
+    return min(1.0, 2 * fsum(exp(way - n * log(2)) for way in ways))
+
+
+def _deviations(rows: list[tuple[float, ...]]) -> list[tuple[float, ...]]:
+    """Return each row less its mean, all on one scale on which squares stay finite."""
+    scale = max(max(map(abs, row)) for row in rows)
+    small = [[value / scale for value in row] for row in rows]
+    means = [fsum(row) / len(row) for row in small]
+    return [tuple(value - mean for value in row) for row, mean in zip(small, means, strict=True)]
+
+
+def _spread(rows: list[tuple[float, ...]]) -> float:
+    """Return how far the runs' sums lie apart, in units of what a random order of every row gives."""
+    expected = fsum(value * value for row in rows for value in row) / (len(rows[0]) - 1)
+    if expected == 0:  # differences too small for their squares
+        return 0.0
+    return fsum(fsum(column) ** 2 for column in zip(*rows, strict=True)) / expected
+
+
+def _orders(row: tuple[float, ...]) -> int:
+    return factorial(len(row)) // prod(factorial(count) for count in Counter(row).values())
+
+
+def _by_counting(rows: list[tuple[float, ...]]) -> float:
+    """Return the share of all orders of the rows' values that spread the runs as much as the one seen.
+
+    The first row may stay: to order every row alike only renames the runs.
+    """
+    seen = fsum(fsum(column) ** 2 for column in zip(*rows, strict=True))
+    as_much = total = 0
+    for others in product(*(list(_distinct(Counter(row))) for row in rows[1:])):
+        sums = [fsum(column) for column in zip(rows[0], *others, strict=True)]
+        total += 1
+        as_much += fsum(one * one for one in sums) >= seen * (1 - 1e-9)
+    return as_much / total
+
+
+def _distinct(left: Counter[float]) -> Iterator[tuple[float, ...]]:
+    """Yield every different order of the values."""
+    if not left:
+        yield ()
+    for value in list(left):
+        for rest in _distinct(left - Counter((value,))):
+            yield (value, *rest)
+
+
+def _other_scenarios(runs: list[list[float]], *, rates: bool) -> Judgement | None:
+    count, df = sum(map(len, runs)), len(runs) - 1
+    if rates:
+        sizes = [len(values) for values in runs]
+        if _of_rates([size * (place % 2) for place, size in enumerate(sizes)], sizes) > LEVEL:
+            return None
+        p = _of_rates([fsum(values) for values in runs], sizes)
+        return Judgement(p, "unpaired: Cochran's Q, chi-square", count, None)
+    means = [fsum(values) / len(values) for values in runs]
+    squares = ((value - mean) ** 2 for values, mean in zip(runs, means, strict=True) for value in values)
+    variance = fsum(squares) / (count - len(runs))
+    if variance == 0:
+        return None
+    q = heterogeneity(means, [variance / len(values) for values in runs])
+    return Judgement(f_sf(q / df, df, count - len(runs)), "unpaired: Cochran's Q, F", count, None)
+
+
+def _of_rates(successes: Sequence[float], sizes: Sequence[int]) -> float:
+    rates = [(wins + 2) / (size + 4) for wins, size in zip(successes, sizes, strict=True)]
+    errors = [rate * (1 - rate) / (size + 4) for rate, size in zip(rates, sizes, strict=True)]
+    return chi2_sf(heterogeneity(rates, errors), len(rates) - 1)
+
+
+def heterogeneity(means: Sequence[float], squared_errors: Sequence[float]) -> float:
+    """Return Cochran's Q: the means' squared distances from their weighted mean, in squared standard errors."""
+    weights = [1 / error for error in squared_errors]
+    centre = fsum(w * x for w, x in zip(weights, means, strict=True)) / fsum(weights)
+    return fsum(w * (x - centre) ** 2 for w, x in zip(weights, means, strict=True))
+
+
+def chi2_sf(x: float, df: float) -> float:
+    """Return the chance that a chi-square variable exceeds x."""
+    if x <= 0:
+        return 1.0
+    if x == inf:
+        return 0.0
+    a, half = df / 2, x / 2
+    front = exp(a * log(half) - half - lgamma(a))
+    if half < a + 1:  # the lower tail by its series
+        term = total = 1 / a
+        for n in range(1, _STEPS):
+            term *= half / (a + n)
+            total += term
+            if term < total * _CLOSE:
+                break
+        return max(0.0, 1 - front * total)
+    return front * _upper(a, half)
+
+
+def _upper(a: float, x: float) -> float:
+    """Return the upper incomplete gamma function without its front factor: a continued fraction, by Lentz."""
+    b = x + 1 - a
+    c = 1 / _TINY
+    d = 1 / b
+    value = d
+    for n in range(1, _STEPS):
+        step = -n * (n - a)
+        b += 2
+        d = 1 / _solid(step * d + b)
+        c = _solid(b + step / c)
+        value *= d * c
+        if abs(d * c - 1) < _CLOSE:
+            break
+    return value
+
+
+def f_sf(x: float, df1: float, df2: float) -> float:
+    """Return the chance that a variable of the F distribution exceeds x."""
+    if x <= 0:
+        return 1.0
+    if x == inf:
+        return 0.0
+    return _beta(df2 / (df2 + df1 * x), df2 / 2, df1 / 2)
+
+
+def _beta(x: float, a: float, b: float) -> float:
+    """Return the regularised incomplete beta function."""
+    if x <= 0 or x >= 1:
+        return float(x >= 1)
+    if x > (a + 1) / (a + b + 2):
+        return 1 - _beta(1 - x, b, a)
+    front = exp(lgamma(a + b) - lgamma(a) - lgamma(b) + a * log(x) + b * log(1 - x)) / a
+    c, d = 1.0, 1 / _solid(1 - (a + b) * x / (a + 1))
+    value = d
+    for n in range(1, _STEPS):
+        for step in (
+            n * (b - n) * x / ((a + 2 * n - 1) * (a + 2 * n)),
+            -(a + n) * (a + b + n) * x / ((a + 2 * n) * (a + 2 * n + 1)),
+        ):
+            d = 1 / _solid(1 + step * d)
+            c = _solid(1 + step / c)
+            value *= d * c
+        if abs(d * c - 1) < _CLOSE:
+            break
+    return front * value
+
+
+def _solid(value: float) -> float:
+    return value if abs(value) > _TINY else _TINY
