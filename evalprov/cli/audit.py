@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from evalprov import render
 from evalprov.cli.common import StoreOption, open_store
-from evalprov.compare.audit import ADVICE, Audit, Group, Metric, audit
+from evalprov.compare.audit import ADVICE, Audit, Group, Metric
+from evalprov.compare.audit import audit as compared
+from evalprov.compare.outside import Fact, Split
 from evalprov.errors import EvalprovError
+from evalprov.record.manifest import Manifest
 from evalprov.store import read
-
-if TYPE_CHECKING:
-    from evalprov.compare.outside import Fact, Split
-    from evalprov.record.manifest import Manifest
 
 COLUMNS = ("fingerprint", "scenario", "runs", "metric", "low", "high", "verdict", "p", "suspects")
 SHOWN = 3  # suspects, facts of one, values of one
@@ -25,9 +24,11 @@ NAMES_SHOWN = 8
 DISAGREE = 1
 
 
-def audit_command(
+def audit(
     as_json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON.")] = False,
-    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 1 when a program disagrees.")] = False,
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="Exit with 1 when a program disagrees.")
+    ] = False,
     store: StoreOption = None,
 ) -> None:
     """Find programs that disagree with themselves.
@@ -44,12 +45,16 @@ def audit_command(
 
     def load(run_id: str) -> Manifest | None:
         try:
-            return read.load(folder, run_id)
+            manifest = read.load(folder, run_id)
         except EvalprovError as problem:
             notes[problem.message] = None
             return None
+        if manifest["run_id"] == run_id:
+            return manifest
+        notes[f"the record of run {run_id} is gone"] = None
+        return None
 
-    found = audit(read.iterate(folder, odd), load)
+    found = compared(read.iterate(folder, odd), load)
     remarks = [*odd, *notes]
     if as_json:
         render.out(json.dumps({**_document(found), "store": folder, "notes": remarks}, ensure_ascii=False))
@@ -75,7 +80,9 @@ def _answer(found: Audit) -> str:
     if not found.groups:
         return "nothing to compare: no two completed runs share a fingerprint"
     if not total:
-        return f"nothing to compare: {_programs(len(found.groups))} with repeated runs reported no metrics twice"
+        return (
+            f"nothing to compare: {_programs(len(found.groups))} with repeated runs reported no metrics twice"
+        )
     if disagree:
         more = f"; {unknown} more differ, by how much noise is unknown" if unknown else ""
         verb = "disagrees with itself" if disagree == 1 else "disagree with themselves"
@@ -105,7 +112,11 @@ def _print(found: Audit) -> None:
         rows = [(_title(group), _metrics(group)) for group in alike[:GROUPS_SHOWN]]
         more = [("", f"and {len(alike) - GROUPS_SHOWN} more")] if len(alike) > GROUPS_SHOWN else []
         render.facts("agree with themselves", [*rows, *more])
-    none = [(_title(group), "no metric was reported twice") for group in found.groups if group.verdict == "no_metrics"]
+    none = [
+        (_title(group), "no metric was reported twice")
+        for group in found.groups
+        if group.verdict == "no_metrics"
+    ]
     render.facts("without metrics", none[:GROUPS_SHOWN])
     out = [(_runs(count), reason) for reason, count in found.left_out.items()]
     if found.single:
@@ -136,7 +147,9 @@ def _of_group(group: Group) -> list[tuple[str, str]]:
     if not group.suspects:
         pairs.append(("suspects", "none: no recorded fact outside the fingerprint divides these runs"))
     else:
-        pairs.append(("suspects", "most suspicious first; what changes together with a score need not be its cause"))
+        pairs.append(
+            ("suspects", "most suspicious first; what changes together with a score need not be its cause")
+        )
     for number, split in enumerate(group.suspects[:SHOWN], 1):
         pairs += _of_split(number, split)
     if len(group.suspects) > SHOWN:
@@ -207,7 +220,9 @@ def _judged(metric: Metric) -> str:
     }[metric.verdict]
     judged = metric.judged
     unstable = (
-        "" if judged.unstable is None else f", {judged.unstable} of {judged.scenarios} scenarios came out differently"
+        ""
+        if judged.unstable is None
+        else f", {judged.unstable} of {judged.scenarios} scenarios came out differently"
     )
     return f"{words} (p = {metric.p:.2g}{unstable}{note})"
 
