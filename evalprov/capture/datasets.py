@@ -73,7 +73,8 @@ def _set(scene: Scene, file: File, contents: Contents, warnings: list[str]) -> W
     try:
         content = yield from contents.of(path, _md5(pointer, path))
     except OSError as error:
-        where = readable(error.filename if isinstance(error.filename, str) else shown)
+        place = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else path
+        where = key_of(scene, place, said.path)
         raise refuse(scene, said.keys, where, error.strerror or str(error)) from None
     warnings += [f"{name}: {oddity}" for oddity in content.oddities]
     found |= {"sha256": content.sha256, "files": content.files, "bytes": content.bytes}

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 DEPTH = 100
+MOST = 5_000_000  # values and characters that references to references may make
 ESCAPES = re.compile(r"(\\*)\$\{")
 _WHOLE = r"(?:0|[1-9](?:_?\d)*)"
 _POINT = rf"(?:{_WHOLE}?\.\d(?:_?\d)*|{_WHOLE}\.)"
@@ -64,6 +65,7 @@ class _Resolver:
         self._hydra = hydra
         self._left: dict[str, str] = {}
         self._under_way: list[Path] = []
+        self._made = 0
 
     def all(self) -> Resolved:
         return Resolved(self._copy(self._root, ()), self._left)
@@ -85,6 +87,7 @@ class _Resolver:
         """Return a node with all in it resolved, or raise."""
         if path in self._under_way or len(self._under_way) > DEPTH:
             raise Unresolved("it leads back to itself")
+        self._count(1)
         self._under_way.append(path)
         try:
             if isinstance(node, dict):
@@ -113,7 +116,14 @@ class _Resolver:
         told = [part for part in parts if part != ""]
         if len(told) == 1 and isinstance(told[0], _Value):
             return told[0].value
-        return "".join(str(part.value) if isinstance(part, _Value) else part for part in told)
+        whole = "".join(str(part.value) if isinstance(part, _Value) else part for part in told)
+        self._count(len(whole))
+        return whole
+
+    def _count(self, more: int) -> None:
+        self._made += more
+        if self._made > MOST:
+            raise Unresolved(f"its references make more than {MOST:,} values")
 
     def select(self, key: str, path: Path) -> Any:
         """Return the value at a key: from the root on, or with dots in front from where it is named."""

@@ -26,9 +26,7 @@ DISAGREE = 1
 
 def audit(
     as_json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON.")] = False,
-    exit_code: Annotated[
-        bool, typer.Option("--exit-code", help="Exit with 1 when a program disagrees.")
-    ] = False,
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 1 when a program disagrees.")] = False,
     store: StoreOption = None,
 ) -> None:
     """Find programs that disagree with themselves.
@@ -80,11 +78,10 @@ def _answer(found: Audit) -> str:
     if not found.groups:
         return "nothing to compare: no two completed runs share a fingerprint"
     if not total:
-        return (
-            f"nothing to compare: {_programs(len(found.groups))} with repeated runs reported no metrics twice"
-        )
+        return f"nothing to compare: {_programs(len(found.groups))} with repeated runs reported no metrics twice"
     if disagree:
-        more = f"; {unknown} more differ, by how much noise is unknown" if unknown else ""
+        also = "differs" if unknown == 1 else "differ"
+        more = f"; {unknown} more {also}, and whether by noise is unknown" if unknown else ""
         verb = "disagrees with itself" if disagree == 1 else "disagree with themselves"
         return f"{disagree} of {_programs(total)} with repeated runs {verb}{more}"
     if unknown:
@@ -112,11 +109,7 @@ def _print(found: Audit) -> None:
         rows = [(_title(group), _metrics(group)) for group in alike[:GROUPS_SHOWN]]
         more = [("", f"and {len(alike) - GROUPS_SHOWN} more")] if len(alike) > GROUPS_SHOWN else []
         render.facts("agree with themselves", [*rows, *more])
-    none = [
-        (_title(group), "no metric was reported twice")
-        for group in found.groups
-        if group.verdict == "no_metrics"
-    ]
+    none = [(_title(group), "no metric was reported twice") for group in found.groups if group.verdict == "no_metrics"]
     render.facts("without metrics", none[:GROUPS_SHOWN])
     out = [(_runs(count), reason) for reason, count in found.left_out.items()]
     if found.single:
@@ -147,9 +140,7 @@ def _of_group(group: Group) -> list[tuple[str, str]]:
     if not group.suspects:
         pairs.append(("suspects", "none: no recorded fact outside the fingerprint divides these runs"))
     else:
-        pairs.append(
-            ("suspects", "most suspicious first; what changes together with a score need not be its cause")
-        )
+        pairs.append(("suspects", "most suspicious first; what changes together with a score need not be its cause"))
     for number, split in enumerate(group.suspects[:SHOWN], 1):
         pairs += _of_split(number, split)
     if len(group.suspects) > SHOWN:
@@ -220,9 +211,7 @@ def _judged(metric: Metric) -> str:
     }[metric.verdict]
     judged = metric.judged
     unstable = (
-        ""
-        if judged.unstable is None
-        else f", {judged.unstable} of {judged.scenarios} scenarios came out differently"
+        "" if judged.unstable is None else f", {judged.unstable} of {judged.scenarios} scenarios came out differently"
     )
     return f"{words} (p = {metric.p:.2g}{unstable}{note})"
 

@@ -19,9 +19,7 @@ SCENARIOS_SHOWN = 5
 
 def history(
     number: Annotated[int, typer.Option("-n", "--number", min=1, help="How many runs to show.")] = 20,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the history lines, one JSON object a line.")
-    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the history lines, one JSON object a line.")] = False,
     scenario: Annotated[
         str | None, typer.Option("--scenario", metavar="NAME", help="Runs of this scenario only.")
     ] = None,
@@ -90,9 +88,7 @@ def _chosen(
             break
     runs.close()  # it says what was odd when it is left
     if not chosen:
-        notes.append(
-            f"none of {count} runs is of {_meant(scenario, program)}{_others(scenario, list(scenarios))}"
-        )
+        notes.append(f"none of {count} runs is of {_meant(scenario, program)}{_others(scenario, list(scenarios))}")
     return chosen, notes
 
 

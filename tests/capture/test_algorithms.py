@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import inspect
+import sys
 import textwrap
 from typing import TYPE_CHECKING, Any
 
@@ -78,6 +79,17 @@ def algorithm(root: Path, where: str) -> dict[str, Any]:
 def digest(text: str) -> str:
     """Return the hash of a text."""
     return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+def loaded(root: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return the project's module, imported."""
+    spec = importlib.util.spec_from_file_location(name, root / "m.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, name, module)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture
@@ -187,13 +199,9 @@ def test_what_cannot_be_found_stops_the_run(root: Path, where: str, problem: str
     assert hint in stopped.value.hint
 
 
-def test_the_same_text_as_python_itself_gives(root: Path) -> None:
+def test_the_same_text_as_python_itself_gives(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """For a function that is loaded, its source by `inspect` is the text that is hashed."""
-    spec = importlib.util.spec_from_file_location("loaded_for_algorithms", root / "m.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = loaded(root, "loaded_for_algorithms", monkeypatch)
     for name, thing in (
         ("plain", module.plain),
         ("Router", module.Router),
@@ -203,14 +211,10 @@ def test_the_same_text_as_python_itself_gives(root: Path) -> None:
         assert algorithm(root, f"m.py:{name}")["sha256"] == digest(text)
 
 
-def test_the_same_hash_as_the_builder_gives(root: Path) -> None:
+def test_the_same_hash_as_the_builder_gives(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is hashed here without an import and there from a live function agrees."""
     builder = pytest.importorskip("evalprov.builder")
-    spec = importlib.util.spec_from_file_location("loaded_for_builder", root / "m.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = loaded(root, "loaded_for_builder", monkeypatch)
     for name, thing in (("plain", module.plain), ("Router", module.Router), ("Router.go", module.Router.go)):
         entry = algorithm(root, f"m.py:{name}")
         told = builder.hash_code(thing)

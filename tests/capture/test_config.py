@@ -222,7 +222,7 @@ def test_canonical_numbers() -> None:
     assert canonical([2**53, 2.0**53, 10**20]) == b"[9007199254740992,9007199254740992,100000000000000000000]"
     assert canonical([2**53 + 1, -(2**60), 10**400]) == f'["{2**53 + 1}","-{2**60}","{10**400}"]'.encode()
     for number in (float("nan"), float("inf")):
-        with pytest.raises(ValueError, match="not representable"):
+        with pytest.raises(ValueError, match="which JSON has not"):
             canonical(number)
 
 

@@ -1,0 +1,170 @@
+"""The command itself: launched, listened to until it ends, and written down."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from evalprov.capture.hardware import oom_kills
+from evalprov.capture.watch import Watch
+from evalprov.errors import EvalprovError
+from evalprov.launch import Launch, Outcome, StreamEnd, launch
+from evalprov.launch.log import BoundedLog
+from evalprov.metrics import Reported, Scanner, gather, merge_reported
+from evalprov.metrics.reportfile import ReportFile
+from evalprov.record.ending import Ending, errors_of, status_of
+
+if TYPE_CHECKING:
+    from evalprov.capture.collector import Scene
+    from evalprov.record.manifest import Manifest, Stream
+    from evalprov.run import Request
+    from evalprov.secrets import Scrubber
+    from evalprov.store import Store
+
+STDERR_TAIL = 4096
+
+
+class _Child(NamedTuple):
+    """The command's end and all that was collected from it."""
+
+    outcome: Outcome
+    out_of_memory: int | None
+    stdout: BoundedLog
+    stderr: BoundedLog
+    log_names: tuple[str | None, str | None]  # in the store
+    scanner: Scanner
+    report: ReportFile
+    began: float  # Unix time
+
+
+def attend(request: Request, scene: Scene, store: Store, manifest: Manifest) -> list[str]:
+    """Run the command to its end and complete the record; what went wrong with that comes back as messages.
+
+    Only what happens before the command starts is raised: later, nothing of ours may stand in its way.
+    """
+    watch = Watch(scene.root, manifest["config"]["files"])
+    child = _launch(request, scene, store, manifest)
+    _conclude(manifest, child, request)
+    try:
+        manifest["warnings"] += watch.changed()
+        _interpret(manifest, child, request, scene)
+    except Exception as error:  # noqa: BLE001 - see above
+        problem = f"what the command reported is not all in the record: {type(error).__name__}: {error}"
+        manifest["warnings"].append(scene.scrub.text(problem))
+        return [problem]
+    finally:
+        child.report.remove()
+    return []
+
+
+def _launch(request: Request, scene: Scene, store: Store, manifest: Manifest) -> _Child:
+    """Start the command and stay with it to its end."""
+    run_id = manifest["run_id"]
+    mode = request.log or scene.settings.log
+    limit = None if mode == "full" else scene.settings.log_bytes
+    logs: list[BoundedLog] = []
+    names: list[str | None] = []
+    for end in ("out", "err"):
+        fd = os.open(os.devnull, os.O_WRONLY) if mode == "off" else store.open_log(run_id, end)
+        logs.append(BoundedLog(fd, scene.scrub, limit))
+        names.append(None if mode == "off" else f"logs/{run_id}.{end}")
+    scanner = Scanner()
+    report = ReportFile(run_id)
+    environ = {**scene.environ, "EVALPROV_RUN_ID": run_id}
+    if report.path:
+        environ["EVALPROV_REPORT"] = report.path
+    kills = oom_kills()
+    began = time.time()
+    try:
+        outcome = launch(Launch(request.argv, environ, request.timeout, (logs[0], scanner), (logs[1],)))
+    except EvalprovError:
+        report.remove()
+        raise
+    finally:
+        for log in logs:
+            log.close()
+    kills_after = oom_kills()
+    killed = None if kills is None or kills_after is None else kills_after - kills
+    return _Child(outcome, killed, logs[0], logs[1], (names[0], names[1]), scanner, report, began)
+
+
+def _conclude(manifest: Manifest, child: _Child, request: Request) -> None:
+    """Write down how it ended."""
+    outcome = child.outcome
+    tail = child.stderr.tail(STDERR_TAIL).decode("utf-8", "backslashreplace")
+    end = Ending(
+        outcome.exit_code,
+        outcome.signal,
+        outcome.timed_out,
+        outcome.stopped_by,
+        child.out_of_memory,
+        request.timeout,
+        tail,
+    )
+    manifest["status"] = status_of(end)
+    manifest["exit_code"] = outcome.exit_code
+    manifest["signal"] = outcome.signal
+    manifest["duration_seconds"] = round(outcome.seconds, 6)
+    manifest["resources"] = outcome.resources
+    manifest["errors"] += errors_of(end)
+    manifest["warnings"] += outcome.warnings
+    manifest["output"]["stdout"] = _stream(outcome.stdout, child.stdout, child.log_names[0])
+    manifest["output"]["stderr"] = _stream(outcome.stderr, child.stderr, child.log_names[1])
+    for name, log in (("stdout", child.stdout), ("stderr", child.stderr)):
+        if log.problem:
+            manifest["warnings"].append(f"the log of {name} is not whole: {log.problem}")
+
+
+def _interpret(manifest: Manifest, child: _Child, request: Request, scene: Scene) -> None:
+    """Write down what it said, what it read, and so what it was."""
+    from evalprov.record.identity import identify  # not needed before the command has started
+
+    _add_hydra(manifest, child.began, scene)
+    metrics_file = request.metrics_file and os.path.join(scene.cwd, request.metrics_file)
+    reported = gather(child.scanner, child.report.path, metrics_file, child.began)
+    merge_reported(manifest, _scrubbed(reported, scene.scrub))
+    manifest["identity"] = identify(manifest)
+    manifest["system"]["config_hash"] = manifest["identity"]["config_hash"]
+
+
+def _add_hydra(manifest: Manifest, began: float, scene: Scene) -> None:
+    """Record the configuration that a program on Hydra composed for itself."""
+    in_use = "hydra-core" in (manifest["software"]["packages"] or {})
+    usual = any(os.path.isdir(os.path.join(scene.cwd, name)) for name in ("outputs", "multirun"))
+    if not in_use and not usual:
+        return
+    from evalprov.capture.hydra import Look, hydra_outputs
+
+    look = Look(scene.cwd, scene.root, scene.argv, began, scene.environ, everywhere=in_use)
+    found = hydra_outputs(look, scene.scrub)
+    manifest["config"]["files"] |= found.files
+    manifest["warnings"] += found.warnings
+
+
+def _scrubbed(reported: Reported, scrub: Scrubber) -> Reported:
+    """Take secrets out of what the eval reported; a metric's name may hold one, its number never does."""
+    cleaned: dict[str, str] = {}
+
+    def names(value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        for name in value.keys() - cleaned.keys():
+            cleaned[name] = scrub.text(name)
+        return {cleaned[name]: names(inner) for name, inner in value.items()}
+
+    numbers = {"metrics", "metric_summary", "stages"}
+    facts = {key: names(said) if key in numbers else scrub.value(said) for key, said in reported.facts.items()}
+    return reported._replace(facts=facts, warnings=[scrub.text(warning) for warning in reported.warnings])
+
+
+def _stream(end: StreamEnd, log: BoundedLog, file: str | None) -> Stream:
+    return {
+        "bytes": end.bytes,
+        "lines": end.lines,
+        "sha256": end.sha256,
+        "log": file,
+        "log_omitted_bytes": log.omitted,
+        "terminal": end.terminal,
+        "complete": end.complete,
+    }
