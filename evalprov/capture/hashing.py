@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from typing import Any, Literal, NamedTuple
 
 from evalprov.capture.commands import Answer, Command
@@ -20,13 +21,12 @@ PROBED = 512  # bytes by which DVC tells text from binary
 PRINTING = bytes(range(32, 127)) + b"\n\r\t\f\b"
 FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
-WORKERS = 4  # also on two cores: a cold disk answers several at once faster
-BATCH_FILES = 64
-BATCH_BYTES = 4 << 20
-BATCH_ENTRIES = 4096
-LARGE = 64 << 20  # from here on the two hashes of a file have a thread each
-INLINE_BYTES = 16 << 20  # so much is done before threads are ready
-INLINE_FILES = 1000
+OPEN = 64  # small files open ahead, and large ones waiting for a thread
+LISTED = 4096
+WORKERS = 4  # also on two cores: a disk answers several at once faster
+LARGE = 1 << 20  # a smaller file is hashed before a thread has begun
+HUGE = 64 << 20  # from here on the two hashes of a file have a thread each
+THREADED = 16 << 20  # so much in all is hashed before threads are ready
 PAUSE = 0.1  # seconds
 
 
@@ -114,14 +114,23 @@ def _is_text(block: bytes) -> bool:
 
 def hash_file(entry: Entry, md5: Md5 | None) -> Digest:
     """Hash one file here and now; raises OSError if it cannot be read."""
-    return _hash(entry, _Sums(md5), _Meter())
+    return _hash(entry, _open(entry), _Sums(md5), _Meter())
 
 
-def _hash(entry: Entry, sums: _Sums, meter: _Meter) -> Digest:
+def _open(entry: Entry) -> int:
+    """Open a file, and have the disk fetch its first block while others are hashed."""
     file = os.open(entry.path, FLAGS)
+    if not stat.S_ISREG(os.fstat(file).st_mode):
+        os.close(file)
+        raise OSError(0, "no longer a regular file", os.fsdecode(entry.path))
+    if hasattr(os, "posix_fadvise"):
+        os.posix_fadvise(file, 0, BLOCK, os.POSIX_FADV_WILLNEED)
+    return file
+
+
+def _hash(entry: Entry, file: int, sums: _Sums, meter: _Meter) -> Digest:
+    """Hash an open file and close it."""
     try:
-        if not stat.S_ISREG(os.fstat(file).st_mode):
-            raise OSError(0, "no longer a regular file", os.fsdecode(entry.path))
         # No more room than the file needs: to provide it costs more than to read a small file.
         room = min(entry.size + 1, BLOCK)
         while block := os.read(file, room):
@@ -144,24 +153,21 @@ def _rest(file: int, missing: int) -> bytes:
     return b"".join(pieces)
 
 
-class _Batch(NamedTuple):
-    """Entries in order with what is known of them, and the work that finds the rest."""
+class _Ahead(NamedTuple):
+    """An entry in its turn: its digest is known, or its file is open, or threads are at it."""
 
-    entries: list[tuple[Entry, Digest | None]]
-    work: list[Any]  # futures of lists of digests; two for the two hashes of one large file
-
-    def digests(self) -> Iterator[Digest]:
-        results = [one.result() for one in self.work]
-        if len(results) == 2:
-            first, second = results[0][0], results[1][0]
-            yield Digest(first.sha256, second.md5, first.settled and second.settled)
-            return
-        for result in results:
-            yield from result
+    entry: Entry
+    known: Digest | None = None
+    file: int = -1
+    work: tuple[Any, ...] = ()  # futures; two for the two hashes of a very large file
 
 
 class Hashing:
-    """Hashes what is not known yet and hands over everything in the order it was listed."""
+    """Hashes what is not known yet and hands over everything in the order it was listed.
+
+    Small files are hashed here, with some more of them open ahead so that the disk never waits; threads would
+    only wait for each other. Large ones have threads.
+    """
 
     def __init__(self, md5: Md5 | None, todo: Todo, progress: Progress | None = None) -> None:
         self._md5 = md5
@@ -169,70 +175,77 @@ class Hashing:
         self._progress = progress
         self._meter = _Meter()
         self._pool: Any = None
+        self._ahead: deque[_Ahead] = deque()
+        self._next_pause = time.monotonic() + PAUSE
 
-    def run(self, entries: Iterable[tuple[Entry, Digest | None]], take: Callable[[Entry, Digest], None]) -> Pausing:
+    def run(
+        self, entries: Iterable[tuple[Entry, Digest | None]], take: Callable[[Entry, Digest], None]
+    ) -> Pausing:
         """Hash every entry without a digest; raises OSError if one cannot be read."""
-        if self._todo.bytes <= INLINE_BYTES and self._todo.files <= INLINE_FILES:
-            for entry, known in entries:
-                take(entry, known or _hash(entry, _Sums(self._md5), self._meter))
-            return
-        from concurrent.futures import ThreadPoolExecutor
-
-        self._pool = ThreadPoolExecutor(WORKERS)
+        busy = 0
         try:
-            yield from self._side_by_side(entries, take)
+            for entry, known in entries:
+                self._ahead.append(_Ahead(entry, known) if known else self._begin(entry))
+                busy += known is None
+                while busy > OPEN or len(self._ahead) > LISTED:
+                    busy -= self._ahead[0].known is None
+                    yield from self._finish(take)
+            while self._ahead:
+                yield from self._finish(take)
             if self._progress:
                 self._progress(self._todo.bytes, self._todo.bytes)
         finally:
             self._meter.stopped = True
-            self._pool.shutdown(cancel_futures=True)
+            for one in self._ahead:
+                if one.file >= 0:
+                    os.close(one.file)
+            if self._pool:
+                self._pool.shutdown(cancel_futures=True)
 
-    def _side_by_side(
-        self, entries: Iterable[tuple[Entry, Digest | None]], take: Callable[[Entry, Digest], None]
-    ) -> Pausing:
-        under_way: deque[_Batch] = deque()
-        for group in _grouped(entries):
-            under_way.append(_Batch(group, self._start(group)))
-            if len(under_way) > 4 * WORKERS:
-                yield from self._finish(under_way.popleft(), take)
-        while under_way:
-            yield from self._finish(under_way.popleft(), take)
+    def _begin(self, entry: Entry) -> _Ahead:
+        if entry.size < LARGE or self._todo.bytes < THREADED:
+            return _Ahead(entry, file=_open(entry))
+        if self._pool is None:
+            from concurrent.futures import ThreadPoolExecutor
 
-    def _start(self, group: list[tuple[Entry, Digest | None]]) -> list[Any]:
-        missing = [entry for entry, known in group if known is None]
-        if not missing:
-            return []
-        if self._md5 and missing[0].size >= LARGE:
-            return [
-                self._pool.submit(self._work, missing, None),
-                self._pool.submit(self._work, missing, self._md5, sha256=False),
-            ]
-        return [self._pool.submit(self._work, missing, self._md5)]
+            self._pool = ThreadPoolExecutor(WORKERS)
+        if self._md5 and entry.size >= HUGE:
+            second = self._pool.submit(_work, entry, _Sums(self._md5, sha256=False), _Second(self._meter))
+            return _Ahead(entry, work=(self._pool.submit(_work, entry, _Sums(None), self._meter), second))
+        return _Ahead(entry, work=(self._pool.submit(_work, entry, _Sums(self._md5), self._meter),))
 
-    def _work(self, entries: list[Entry], md5: Md5 | None, *, sha256: bool = True) -> list[Digest]:
-        # The bytes of the second reading of a file count no more than once.
-        meter = self._meter if sha256 else _Second(self._meter)
-        return [_hash(entry, _Sums(md5, sha256=sha256), meter) for entry in entries]
+    def _finish(self, take: Callable[[Entry, Digest], None]) -> Pausing:
+        """Hand over the first of those ahead."""
+        for future in self._ahead[0].work:
+            yield from self._await(future)
+        one = self._ahead.popleft()
+        if one.work:
+            first, last = one.work[0].result(), one.work[-1].result()
+            take(one.entry, Digest(first.sha256, last.md5, first.settled and last.settled))
+            return
+        take(one.entry, one.known or _hash(one.entry, one.file, _Sums(self._md5), self._meter))
+        if time.monotonic() > self._next_pause:
+            yield from self._pause()
 
-    def _finish(self, batch: _Batch, take: Callable[[Entry, Digest], None]) -> Pausing:
-        for one in batch.work:
-            while not self._done(one):
-                yield []
-        found = batch.digests()
-        for entry, known in batch.entries:
-            take(entry, known or next(found))
-
-    def _done(self, one: Any) -> bool:
+    def _await(self, future: Any) -> Pausing:
         from concurrent.futures import wait
 
-        finished = bool(wait([one], PAUSE).done)
-        if self._progress and not finished:
+        while not wait([future], PAUSE).done:
+            yield from self._pause()
+
+    def _pause(self) -> Pausing:
+        if self._progress:
             self._progress(min(self._meter.done, self._todo.bytes), self._todo.bytes)
-        return finished
+        yield []
+        self._next_pause = time.monotonic() + PAUSE
+
+
+def _work(entry: Entry, sums: _Sums, meter: _Meter) -> Digest:
+    return _hash(entry, _open(entry), sums, meter)
 
 
 class _Second(_Meter):
-    """The meter of a second reading: it stops with the first and counts nothing."""
+    """The meter of a second reading of a file: it stops with the first and counts nothing."""
 
     def __init__(self, first: _Meter) -> None:
         super().__init__()
@@ -242,22 +255,3 @@ class _Second(_Meter):
         if self._first.stopped:
             raise _CalledOff
         self.done += count
-
-
-def _grouped(
-    entries: Iterable[tuple[Entry, Digest | None]],
-) -> Iterator[list[tuple[Entry, Digest | None]]]:
-    """Put entries together to pieces of work that are worth a thread's while; a large file is one by itself."""
-    group: list[tuple[Entry, Digest | None]] = []
-    files = size = 0
-    for entry, known in entries:
-        large = known is None and entry.size >= LARGE
-        if group and (large or files >= BATCH_FILES or size >= BATCH_BYTES or len(group) >= BATCH_ENTRIES):
-            yield group
-            group, files, size = [], 0, 0
-        group.append((entry, known))
-        if known is None:
-            files += 1
-            size += entry.size
-    if group:
-        yield group

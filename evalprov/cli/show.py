@@ -12,8 +12,9 @@ import typer
 from evalprov import render
 from evalprov.cli.common import StoreOption, open_store
 from evalprov.errors import EvalprovError
+from evalprov.record.decision_spec import decision_spec
 from evalprov.record.layers import layers
-from evalprov.record.manifest import Manifest
+from evalprov.record.manifest import DataSet, Manifest
 from evalprov.store import lookup, read
 
 Pairs = list[tuple[str, str]]
@@ -28,6 +29,9 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="Print the whole record as JSON.")] = False,
     path: Annotated[bool, typer.Option("--path", help="Print where the record is.")] = False,
     log: Annotated[bool, typer.Option("--log", help="Print the kept output: stdout, then stderr on stderr.")] = False,
+    spec: Annotated[
+        bool, typer.Option("--decision-spec", help="Print the run as a TraceLens DecisionSpec, as JSON.")
+    ] = False,
     store: StoreOption = None,
 ) -> None:
     """Show what exactly was running.
@@ -41,6 +45,8 @@ def show(
     manifest = read.load(folder, run)
     if as_json:
         render.out(json.dumps(manifest, ensure_ascii=False, indent=1))
+    elif spec:
+        render.out(json.dumps(decision_spec(manifest), ensure_ascii=False, indent=1))
     elif log:
         _print_logs(folder, manifest)
     else:
@@ -76,6 +82,7 @@ def _print(m: Manifest) -> None:
     render.facts("metrics", _metrics(m))
     render.facts("what ran", _what(m))
     render.facts("identity", _identity(m))
+    render.facts("declared", _declared(m))
     render.facts("code", _code(m))
     render.facts("software", _software(m))
     render.facts("configuration", _config(m))
@@ -142,6 +149,37 @@ def _what(m: Manifest) -> Pairs:
         ("note", m["note"] or ""),
         ("parent run", m["parent_run_id"] or ""),
     ]
+
+
+def _declared(m: Manifest) -> Pairs:
+    """Return the facts of the program and the scenario, each with what named it."""
+    pairs = [(f"model {name}", _short(value)) for name, value in m["model_config"].items()]
+    pairs += [
+        (f"prompt {name}", _held(one["sha256"], one["version"], one["path"])) for name, one in m["prompts"].items()
+    ]
+    agent = m["agent"]
+    pairs.append(("agent", " ".join(filter(None, [agent["name"], agent["version"]]))))
+    pairs += [(f"tool {tool['name']}", _held(tool["schema_hash"], tool["version"], None)) for tool in m["tools"]]
+    pairs += [(f"data {name}", _data_set(one)) for name, one in m["data"]["sets"].items()]
+    pairs += [(f"retrieval {name}", _short(value)) for name, value in m["data"]["retrieval"].items()]
+    pairs.append(("golden version", m["golden_version"] or ""))
+    pairs += [(f"grader {path}", sha[7:19]) for path, sha in m["grader"]["files"].items()]
+    pairs.append(("grader version", m["grader"]["version"] or ""))
+    pairs += [
+        (f"algorithm {name}", f"{one['short']}  {one['source']}") for name, one in m["code"]["algorithms"].items()
+    ]
+    pairs += [(f"served {name}", _short(value)) for name, value in m["observed"]["model"].items()]
+    return pairs
+
+
+def _held(sha256: str | None, version: str | None, path: str | None) -> str:
+    return "  ".join(filter(None, [sha256 and sha256[7:19], version, path])) or "by name"
+
+
+def _data_set(one: DataSet) -> str:
+    stale = "its .dvc pointer is stale" if one["stale"] else None
+    amount = f"{one['files']} files" if one["kind"] == "folder" else render.size(one["bytes"]) if one["bytes"] else None
+    return "  ".join(filter(None, [_held(one["sha256"] or one["pointer"], one["version"], one["path"]), amount, stale]))
 
 
 def _code(m: Manifest) -> Pairs:
@@ -242,7 +280,8 @@ def _output(m: Manifest) -> Pairs:
             pairs.append((name, f"{render.size(stream['bytes'])} in {stream['lines']} lines{kept}"))
     used = m["resources"]
     if used["cpu_user_seconds"] is not None:
+        peak = f", {render.size(used['peak_memory_bytes'])} of memory at most" if used["peak_memory_bytes"] else ""
         cpu = used["cpu_user_seconds"] + (used["cpu_system_seconds"] or 0.0)
-        pairs.append(("used", f"{cpu:.2f} s of CPU, {render.size(used['peak_memory_bytes'])} of memory at most"))
+        pairs.append(("used", f"{cpu:.2f} s of CPU" + peak))
     pairs += [(f"stage {name}", render.duration(seconds)) for name, seconds in m["stages"].items()]
     return pairs

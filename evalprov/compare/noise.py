@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 LEVEL = 0.05  # how often all that is judged together may raise any alarm where nothing is wrong
 ORDERS = 10_000  # an exact test counts through at most so many
+_ROUNDING = 1e-12  # what differs by less, as a share of the largest value, is alike
 _TINY = 1e-300
 _CLOSE = 1e-15
 _STEPS = 10_000
@@ -33,7 +34,9 @@ class Judgement(NamedTuple):
     p: float  # how often noise alone makes runs differ so much or more
     method: str
     scenarios: int  # how many were compared
-    unstable: int | None  # of them, how many had not the same value in every run; null where runs share too few
+    unstable: (
+        int | None
+    )  # of them, how many had not the same value in every run; null where runs share too few
 
 
 def judge(runs: Sequence[Sequence[float]]) -> Judgement | None:
@@ -62,7 +65,7 @@ def holm(ps: Sequence[float]) -> list[float]:
 
 
 def _same_scenarios(rows: list[tuple[float, ...]], *, rates: bool) -> Judgement | None:
-    if _most_orders(len(rows[0]), rates=rates) ** (len(rows) - 1) * LEVEL < 1:
+    if (len(rows) - 1) * log(_most_orders(len(rows[0]), rates=rates)) < log(1 / LEVEL):
         return None
     varying = [row for row in rows if min(row) != max(row)]
     if not varying:
@@ -73,7 +76,7 @@ def _same_scenarios(rows: list[tuple[float, ...]], *, rates: bool) -> Judgement 
             mcnemar(sum(a > b for a, b in varying), sum(a < b for a, b in varying)),
             "paired: McNemar, exact",
         )
-    elif prod(_orders(row) for row in varying[1:]) <= ORDERS:
+    elif _can_be_counted(varying[1:]):
         p, method = _by_counting(_deviations(varying)), "paired: permutations, exact"
     else:
         p, method = chi2_sf(_spread(_deviations(varying)), runs - 1), "paired: permutations, chi-square"
@@ -105,6 +108,15 @@ def _spread(rows: list[tuple[float, ...]]) -> float:
     if expected == 0:  # differences too small for their squares
         return 0.0
     return fsum(fsum(column) ** 2 for column in zip(*rows, strict=True)) / expected
+
+
+def _can_be_counted(rows: list[tuple[float, ...]]) -> bool:
+    orders = 1
+    for row in rows:
+        orders *= _orders(row)
+        if orders > ORDERS:
+            return False
+    return True
 
 
 def _orders(row: tuple[float, ...]) -> int:
@@ -142,10 +154,12 @@ def _other_scenarios(runs: list[list[float]], *, rates: bool) -> Judgement | Non
             return None
         p = _of_rates([fsum(values) for values in runs], sizes)
         return Judgement(p, "unpaired: Cochran's Q, chi-square", count, None)
+    scale = max((abs(value) for values in runs for value in values), default=0.0) or 1.0
+    runs = [[value / scale for value in values] for values in runs]  # so that squares stay finite
     means = [fsum(values) / len(values) for values in runs]
     squares = ((value - mean) ** 2 for values, mean in zip(runs, means, strict=True) for value in values)
     variance = fsum(squares) / (count - len(runs))
-    if variance == 0:
+    if variance < _ROUNDING**2:
         return None
     q = heterogeneity(means, [variance / len(values) for values in runs])
     return Judgement(f_sf(q / df, df, count - len(runs)), "unpaired: Cochran's Q, F", count, None)

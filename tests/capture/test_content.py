@@ -79,9 +79,7 @@ def test_a_file_counts_by_its_bytes(data: Path, cache: Path, size: int) -> None:
     file = write(data / "f", b"x" * size)
     for _ in range(2):
         found = content(file, cache)
-        assert found == Content(
-            f"sha256:{sha(b'x' * size)}", None, folder=False, files=1, bytes=size, oddities=()
-        )
+        assert found == Content(f"sha256:{sha(b'x' * size)}", None, folder=False, files=1, bytes=size, oddities=())
 
 
 def test_a_folder_counts_by_names_modes_and_contents_in_order(data: Path, cache: Path) -> None:
@@ -166,9 +164,7 @@ def test_a_change_that_keeps_size_and_time_is_seen(data: Path, cache: Path) -> N
     assert content(file, cache).sha256 == f"sha256:{sha(b'y' * (2 << 20))}"
 
 
-def test_a_young_file_is_not_trusted_to_the_cache(
-    data: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_young_file_is_not_trusted_to_the_cache(data: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that was written just now can change without another time, so it is read again."""
     file = data / "f"
     file.write_bytes(b"x" * (2 << 20))
@@ -350,11 +346,7 @@ def test_progress_is_told_up_to_the_whole(data: Path, cache: Path) -> None:
     for number in range(4):
         write(data / str(number), b"x" * (10 << 20))
     told: list[tuple[int, int]] = []
-    finish(
-        Contents({"XDG_CACHE_HOME": str(cache)}, "", lambda done, total: told.append((done, total))).of(
-            str(data)
-        )
-    )
+    finish(Contents({"XDG_CACHE_HOME": str(cache)}, "", lambda done, total: told.append((done, total))).of(str(data)))
     assert told[-1] == (40 << 20, 40 << 20)
     assert [done for done, _ in told] == sorted(done for done, _ in told)
     assert {total for _, total in told} == {40 << 20}

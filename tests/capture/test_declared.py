@@ -250,10 +250,7 @@ def test_a_folder_of_prompts_means_every_file_in_it(root: Path) -> None:
     """Each file has a name of its own: its place in the folder, with the ending only where that tells two apart."""
     write(root, "prompts/few/one.md", "1")
     write(root, "prompts/few/__pycache__/x.pyc", "1")
-    names = {
-        name: prompt["path"]
-        for name, prompt in found(root, prompts={"p": "prompts"}).facts["prompts"].items()
-    }
+    names = {name: prompt["path"] for name, prompt in found(root, prompts={"p": "prompts"}).facts["prompts"].items()}
     assert names == {
         "p/few/one.md": "prompts/few/one.md",
         "p/few/one.txt": "prompts/few/one.txt",
@@ -276,15 +273,11 @@ def test_data_by_pattern_has_a_set_for_each(root: Path) -> None:
     assert {name: one["kind"] for name, one in sets.items()} == {"d/docs": "folder", "d/golden": "file"}
 
 
-def test_an_absolute_path_outside_keeps_its_name(
-    root: Path, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def test_an_absolute_path_outside_keeps_its_name(root: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     """What lies elsewhere is recorded by where it is."""
     elsewhere = tmp_path_factory.mktemp("elsewhere") / "d.txt"
     elsewhere.write_text("1")
-    sets = found(root, data={"d": str(elsewhere), "e": str(root / "data" / "golden.jsonl")}).facts["data"][
-        "sets"
-    ]
+    sets = found(root, data={"d": str(elsewhere), "e": str(root / "data" / "golden.jsonl")}).facts["data"]["sets"]
     assert sets["d"]["path"] == str(elsewhere)
     assert sets["e"]["path"] == "data/golden.jsonl"
 
@@ -312,9 +305,7 @@ def test_no_secret_and_no_hash_of_one(root: Path) -> None:
         seen.append(result.facts)
     assert seen[0] == seen[1]
     write(root, "p.txt", "use another text now")
-    assert (
-        found(root, {"SOME_API_KEY": "s3cr3t-other-value"}, **tables).facts["prompts"] != seen[1]["prompts"]
-    )
+    assert found(root, {"SOME_API_KEY": "s3cr3t-other-value"}, **tables).facts["prompts"] != seen[1]["prompts"]
 
 
 def test_a_layout_of_a_schema_does_not_matter_and_a_text_does(root: Path) -> None:

@@ -46,14 +46,10 @@ def test_a_composed_configuration_resolves_as_in_the_program(which: str) -> None
     hydra = yaml.safe_load((FIXTURES / which / ".hydra" / "hydra.yaml").read_text())["hydra"]
     resolved = resolve(config, {}, hydra)
     assert resolved.left == {}
-    assert json.loads(json.dumps(resolved.value)) == json.loads(
-        (FIXTURES / which / "resolved.json").read_text()
-    )
+    assert json.loads(json.dumps(resolved.value)) == json.loads((FIXTURES / which / "resolved.json").read_text())
 
 
-@pytest.mark.parametrize(
-    ("text", "kind", "value"), TEXTS["texts"], ids=[text for text, _, _ in TEXTS["texts"]]
-)
+@pytest.mark.parametrize(("text", "kind", "value"), TEXTS["texts"], ids=[text for text, _, _ in TEXTS["texts"]])
 def test_a_text_stands_for_what_omegaconf_says(text: str, kind: str, value: object) -> None:
     """Each text gives OmegaConf's value, of the same type; where that is an error the text stays, with the reason."""
     resolved = resolve({**TEXTS["config"], "me": text}, {})
@@ -190,9 +186,7 @@ def test_two_outputs_that_are_no_sweep_are_told(tmp_path: Path) -> None:
     left(tmp_path / "outputs" / "a")
     left(tmp_path / "outputs" / "b")
     found = look(tmp_path)
-    assert sorted(found.files) == [
-        f"{which}/.hydra/{name}.yaml" for which in "ab" for name in ("config", "overrides")
-    ]
+    assert sorted(found.files) == [f"{which}/.hydra/{name}.yaml" for which in "ab" for name in ("config", "overrides")]
     assert found.warnings == ["2 Hydra outputs were written meanwhile; some may be another run's"]
 
 

@@ -112,9 +112,7 @@ def test_a_silent_change_of_what_is_served_is_found(repository: Project) -> None
     shown = seen(repository, "audit").splitlines()
     assert shown[0] == found["answer"]
     assert any("observed.model.system_fingerprint  explains" in line for line in shown)
-    assert any(
-        "fp_a: correct_mean 0.7625 in 2 runs; fp_b: correct_mean 0.3 in 1 run" in line for line in shown
-    )
+    assert any("fp_a: correct_mean 0.7625 in 2 runs; fp_b: correct_mean 0.3 in 1 run" in line for line in shown)
     assert any("temperature 0 pinned" in line for line in shown)
     assert shown[-1] == ADVICE
 

@@ -31,9 +31,7 @@ def test_all_programs_run_on_a_scenario(past: Project) -> None:
     found = rows(past, "--scenario", "tickets")
     assert [row["scenario"] for row in found] == ["tickets", "tickets"]
     assert [row["metrics"] for row in found] == ["accuracy=0.6", "accuracy=0.5"]
-    programs = [
-        record["identity"]["program"][7:19] for record in past.records() if record["scenario"] == "tickets"
-    ]
+    programs = [record["identity"]["program"][7:19] for record in past.records() if record["scenario"] == "tickets"]
     assert [row["program"] for row in found] == programs[::-1]
     assert len(set(programs)) == 2
 

@@ -1,0 +1,102 @@
+"""`evalprov init` and `evalprov doctor`: settings that fit, and order after a crash."""
+
+from __future__ import annotations
+
+import json
+import os
+import tomllib
+
+from conftest import Project
+
+
+def test_init_names_what_the_repository_has(project: Project) -> None:
+    """Configs, prompts and data are found; the file loads, and a run with it works."""
+    for name in (
+        "config/eval.yaml",
+        "prompts/plan.txt",
+        "prompts/judge.md",
+        "data/golden.jsonl",
+        "src/app.py",
+        "uv.lock",
+    ):
+        project.write(name, "{}\n")
+    project.write("node_modules/x/config/eval.yaml", "a: 1\n")
+    project.commit_all()
+    done = project.evalprov("init", "--scenario", "support", cwd="src")
+    assert done.returncode == 0, done.stderr
+    settings = tomllib.loads((project.path / "evalprov.toml").read_text())
+    assert settings["scenario"] == "support"
+    assert settings["config"]["files"] == ["config/eval.yaml"]
+    assert settings["prompts"] == {"plan": "prompts/plan.txt", "judge": "prompts/judge.md"}
+    assert settings["data"] == {"golden": "data/golden.jsonl"}
+    assert project.run("true").returncode == 0
+    record = project.record()
+    assert set(record["prompts"]) == {"plan", "judge"}
+    assert record["data"]["sets"]["golden"]["sha256"]
+    assert record["scenario"] == "support"
+
+
+def test_init_never_overwrites(project: Project) -> None:
+    """A second init, or one beside settings in pyproject.toml, is exit 2 and changes nothing."""
+    assert project.evalprov("init").returncode == 0
+    before = (project.path / "evalprov.toml").read_bytes()
+    again = project.evalprov("init", "--scenario", "other")
+    assert again.returncode == 2
+    assert b"evalprov.toml" in again.stderr
+    assert (project.path / "evalprov.toml").read_bytes() == before
+    (project.path / "evalprov.toml").unlink()
+    project.write("pyproject.toml", "[tool.evalprov]\nscenario = 'x'\n")
+    assert project.evalprov("init").returncode == 2
+    assert not (project.path / "evalprov.toml").exists()
+
+
+def test_doctor_mends_the_history_from_the_manifests(project: Project) -> None:
+    """A missing line, a torn line and a leftover temporary file are found, named and mended; then all is in order."""
+    for _ in range(3):
+        project.run("true")
+    expected = project.history()
+    file = project.path / "metrics" / "eval_history.jsonl"
+    lines = file.read_text().splitlines(keepends=True)
+    file.write_text(lines[0] + lines[2] + lines[1][:40])
+    (project.path / "metrics" / "runs" / f".tmp-{os.getpid() + 10_000_000}-abc").write_text("x")
+    seen = project.evalprov("history")
+    assert len(seen.stdout.splitlines()) == 3
+    assert seen.stderr
+    done = project.evalprov("doctor")
+    assert done.returncode == 0
+    assert len(done.stdout.splitlines()) >= 3
+    by_id = {line["run_id"]: line for line in project.history()}
+    assert by_id == {line["run_id"]: line for line in expected}
+    assert project.evalprov("doctor").stdout == b"all in order\n"
+
+
+def test_rebuild_makes_the_history_anew(project: Project) -> None:
+    """With the history gone, --rebuild has every line again, in order."""
+    for _ in range(3):
+        project.run("true")
+    expected = project.history()
+    (project.path / "metrics" / "eval_history.jsonl").unlink()
+    done = project.evalprov("doctor", "--rebuild", "--json")
+    assert json.loads(done.stdout)["actions"]
+    assert project.history() == expected
+
+
+def test_a_reader_that_goes_away_is_no_error(project: Project) -> None:
+    """`evalprov history | head -1` ends quietly."""
+    import subprocess
+    import sys
+
+    for _ in range(3):
+        project.run("true")
+    line = f"{sys.executable} -m evalprov history --json | head -c 1; true"
+    done = subprocess.run(["bash", "-c", line], cwd=project.path, capture_output=True)
+    assert done.stdout == b"{"
+    assert done.stderr == b""
+
+
+def test_every_command_has_help_with_an_example(project: Project) -> None:
+    """--help of each command shows an example that begins with its name."""
+    for command in ("run", "show", "history", "init", "doctor", "audit"):
+        done = project.evalprov(command, "--help")
+        assert done.returncode == 0
+        assert f"evalprov {command}" in done.stdout.decode().split("Example", 1)[1], command
