@@ -90,8 +90,11 @@ def _by_beginning(store: str, spec: str) -> str:
     if not 1 <= len(prefix) <= 23 or not set(prefix) <= set("0123456789TZ_"):
         raise _no_run(spec)
     with open_store(store), _folder(f"{store}/runs") as runs:
-        if ids.is_run_id(prefix) and _plain(runs, f"{prefix}.json"):
-            return prefix
+        if ids.is_run_id(prefix):
+            # A whole id is that run or none: not a later one that begins alike.
+            if _plain(runs, f"{prefix}.json"):
+                return prefix
+            raise EvalprovError(f"no run {prefix}", _LISTS)
         names = (name.removesuffix(".json") for name in runs.names() if name.startswith(prefix))
         found = sorted(filter(ids.is_run_id, names), key=ids.order, reverse=True)
     if not found:
