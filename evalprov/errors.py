@@ -1,5 +1,7 @@
 """What evalprov says when it cannot go on."""
 
+CANNOT_START = 125  # what evalprov exits with when it could not start the command
+
 
 class EvalprovError(Exception):
     """A failure a person can act on: what happened, what to do next, and the exit code it ends with."""

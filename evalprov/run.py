@@ -6,24 +6,18 @@ import os
 import signal
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, NamedTuple
 
-from evalprov import __version__
-from evalprov.capture import COLLECTORS, start
-from evalprov.capture.collector import Capture, Scene
-from evalprov.capture.interpreter import which
-from evalprov.capture.text import readable
+from evalprov.capture import start
+from evalprov.capture.collector import Scene
 from evalprov.errors import EvalprovError
-from evalprov.record.manifest import Manifest, blank
 from evalprov.secrets import Scrubber
 from evalprov.settings import load, overlay
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from evalprov.store import Store
-
-CANNOT_START = 125
+    from evalprov.record.manifest import Manifest
 
 
 class Request(NamedTuple):
@@ -63,23 +57,25 @@ class Stopped(EvalprovError):  # noqa: N818 - it is a request and no error
 def record_run(request: Request, cwd: str, environ: dict[str, str]) -> Done:
     """Run a command invisibly and leave a record, whatever happens."""
     scene = _scene(request, cwd, environ)
-    with _stoppable(), start(scene, COLLECTORS) as capturing:
+    with _stoppable(), start(scene) as capturing:
         # Loaded while git and the interpreter answer.
         from evalprov.attend import attend
+        from evalprov.record.manifest import blank
+        from evalprov.recording import fill, give_up, opened, refuse_unclean
         from evalprov.store import Store
 
         store = Store.open(scene.store)
-        manifest = store.reserve(time.time(), lambda run_id, at: _asked(blank(run_id, at), request, scene))
+        manifest = store.reserve(time.time(), lambda run_id, at: opened(blank(run_id, at), request, scene))
         try:
             found = capturing.finish()
-            _fill(manifest, found)
-            _refuse_unclean(request, manifest)
+            fill(manifest, found)
+            refuse_unclean(request, manifest)
             for name, data in found.blobs.items():
                 store.put(name, data)
             store.begin(manifest)
             problems = attend(request, scene, store, manifest)
         except EvalprovError as problem:
-            _give_up(store, manifest, problem)
+            give_up(store, manifest, problem)
     return Done(manifest["exit_code"] or 0, manifest, problems + store.finish(manifest))
 
 
@@ -116,67 +112,3 @@ def _stoppable() -> Iterator[None]:
     finally:
         for one, handler in before.items():
             signal.signal(one, handler)
-
-
-def _asked(manifest: Manifest, request: Request, scene: Scene) -> Manifest:
-    """Put in what is known before anything is captured."""
-
-    def clean(text: str | None) -> str | None:
-        # Scrubbed before stray bytes are spelled out: a secret may have some.
-        return None if text is None else readable(scene.scrub.text(text))
-
-    executable = which(request.argv[0], scene.cwd, scene.environ)
-    manifest["command"] = {
-        "argv": [readable(word) for word in scene.scrub.argv(request.argv)],
-        "cwd": clean(os.path.relpath(scene.cwd, scene.root)) or ".",
-        "executable": clean(executable),
-        "timeout_seconds": request.timeout,
-    }
-    manifest["scenario"] = clean(request.scenario or scene.settings.scenario)
-    manifest["sources"] = {clean(key) or "": origin for key, origin in scene.settings.origins.items()}
-    if request.scenario:
-        manifest["sources"]["scenario"] = "--scenario"
-    manifest["golden_version"] = clean(scene.settings.golden_version)
-    manifest["tags"] = [clean(tag) or "" for tag in request.tag]
-    manifest["note"] = clean(request.note)
-    manifest["parent_run_id"] = clean(scene.environ.get("EVALPROV_RUN_ID"))
-    manifest["system"]["evalprov_version"] = __version__
-    return manifest
-
-
-def _fill(manifest: Manifest, found: Capture) -> None:
-    record: dict[str, Any] = manifest  # type: ignore[assignment]
-    for name, value in found.facts.items():
-        if isinstance(value, dict):
-            record[name].update(value)
-        else:
-            record[name] = value
-    manifest["warnings"] += found.warnings
-    manifest["capture"] = found.fared
-
-
-def _refuse_unclean(request: Request, manifest: Manifest) -> None:
-    if not request.require_clean or manifest["git_dirty"] is False:
-        return
-    if manifest["git_dirty"] is None:
-        why = manifest["capture"]["git"]["reason"] or "git did not say"
-        raise EvalprovError("--require-clean: it is not known whether everything is committed", why, CANNOT_START)
-    git = manifest["git"]
-    names = [*git["staged"], *git["changed"], *git["untracked"]]
-    shown = ", ".join(sorted(set(names))[:5]) or "a submodule"
-    raise EvalprovError(
-        f"--require-clean: not everything is committed: {shown}",
-        "commit or stash it, then run again",
-        CANNOT_START,
-    )
-
-
-def _give_up(store: Store, manifest: Manifest, problem: EvalprovError) -> NoReturn:
-    """Record that the command was never started, and say why."""
-    manifest["status"] = "not_started"
-    manifest["exit_code"] = max(problem.exit_code, CANNOT_START)
-    manifest["errors"].append(
-        {"kind": "infra", "message": problem.message, "scenario": None, "stderr_tail": None},
-    )
-    store.finish(manifest)
-    raise problem

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from conftest import Project
 
-from evalprov import run as run_module
+from evalprov import errors
 from evalprov.record import manifest as types
 from evalprov.record.manifest import BULKY, SCHEMA, Manifest, blank
 
@@ -166,5 +166,5 @@ def test_exit_codes(project: Project, words: list[str], code: int) -> None:
 
 def test_the_code_for_not_started_is_125() -> None:
     """Scripts tell our failure from the command's by this number."""
-    assert run_module.CANNOT_START == 125
+    assert errors.CANNOT_START == 125
     assert sys.version_info >= (3, 11)

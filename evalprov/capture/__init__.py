@@ -5,35 +5,31 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Self
 
-from evalprov.capture import config, declared, environment, git, gpu, hardware, locks, place, software
-from evalprov.capture.collector import Absent, Capture, Collector, Found, Scene, Steps
+from evalprov.capture.collector import Absent, Capture, Found, Scene, Steps
 from evalprov.capture.commands import Running, wait_any
 from evalprov.errors import EvalprovError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
 
     from evalprov.record.manifest import Captured, CaptureStatus
 
-# Those that ask other programs come first, so that their answers are under way while the rest is read.
-COLLECTORS: Mapping[str, Collector] = {
-    "software": software.collect,
-    "git": git.collect,
-    "locks": locks.collect,
-    "config": config.collect,
-    "declared": declared.collect,
-    "environment": environment.collect,
-    "hardware": hardware.collect,
-    "gpu": gpu.collect,
-    "place": place.collect,
-}
+# Each is a file here with a function `collect`. Those that ask other programs come first: each is loaded when its
+# turn comes, so that git and the interpreter are at work while the rest is loaded and read.
+COLLECTORS = ("git", "software", "locks", "config", "declared", "environment", "hardware", "gpu", "place")
 
 
 class Capturing:
     """Collectors under way; leaving the context ends whatever they still run."""
 
-    def __init__(self, scene: Scene, collectors: Mapping[str, Collector]) -> None:
-        self._going = [_Going(name, collect(scene)) for name, collect in collectors.items()]
+    def __init__(self) -> None:
+        self._going: list[_Going] = []
+
+    def add(self, name: str, steps: Steps) -> None:
+        """Start one more."""
+        one = _Going(name, steps)
+        self._going.append(one)
+        one.advance()
 
     def __enter__(self) -> Self:
         return self
@@ -42,18 +38,16 @@ class Capturing:
         for one in self._going:
             one.call_off()
 
-    def advance(self) -> None:
-        """Let every collector that is not waiting go on."""
-        for one in self._going:
-            if one.fared is None and not one.unanswered():
-                one.advance()
-
     def finish(self) -> Capture:
         """Wait for all of them and put together what they found."""
         while any(one.fared is None for one in self._going):
-            self.advance()
-            if waiting := [asked for one in self._going for asked in one.unanswered()]:
-                wait_any(waiting)
+            for one in self._going:
+                if one.fared is None and not one.unanswered():
+                    one.advance()
+            waiting = [asked for one in self._going for asked in one.unanswered()]
+            ready = any(one.fared is None and not one.unanswered() for one in self._going)
+            if waiting:
+                wait_any(waiting, patient=not ready)
         return self._together()
 
     def _together(self) -> Capture:
@@ -73,11 +67,13 @@ class Capturing:
         return whole
 
 
-def start(scene: Scene, collectors: Mapping[str, Collector]) -> Capturing:
+def start(scene: Scene, collectors: Sequence[str] = COLLECTORS) -> Capturing:
     """Start the collectors; the commands they ask are under way when this returns."""
-    capturing = Capturing(scene, collectors)
+    capturing = Capturing()
     try:
-        capturing.advance()
+        for name in collectors:
+            module = __import__(f"evalprov.capture.{name}", fromlist=["collect"])
+            capturing.add(name, module.collect(scene))
     except BaseException:
         capturing.__exit__()
         raise
@@ -118,9 +114,11 @@ class _Going:
             self._settle("failed", f"{type(error).__name__}: {error}")
 
     def call_off(self) -> None:
-        """End what it still runs."""
+        """End what it still runs, and itself."""
         for asked in self.unanswered():
             asked.stop("the run was called off")
+        if self.fared is None:
+            self._steps.close()
 
     def _settle(self, status: CaptureStatus, reason: str | None) -> None:
         took = round((time.perf_counter() - self._started) * 1000, 1)

@@ -141,8 +141,8 @@ class Running:
         self.answer = Answer(code, b"".join(self._said[self._out]), b"".join(self._said[self._err]), problem)
 
 
-def wait_any(running: list[Running]) -> None:
-    """Read from all of them until at least one has its answer."""
+def wait_any(running: list[Running], *, patient: bool = True) -> None:
+    """Read from all of them until at least one has its answer; without patience, what is there to read at once."""
     while not any(one.answer for one in running):
         poll = select.poll()
         owner: dict[int, Running] = {}
@@ -151,9 +151,11 @@ def wait_any(running: list[Running]) -> None:
                 poll.register(end, events)
                 owner[end] = one
         left = min(one.deadline for one in running) - time.monotonic()
-        for end, _ in poll.poll(max(0.0, left) * 1000):
+        for end, _ in poll.poll(max(0.0, left) * 1000 if patient else 0):
             if owner[end].answer is None:
                 owner[end].ready(end)
         for one in running:
             if time.monotonic() >= one.deadline:
                 one.stop(f"{one.command.argv[0]}: no answer within {one.command.timeout:g} s")
+        if not patient:
+            return

@@ -7,33 +7,14 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from evalprov.capture.codetree import code_tree_steps
-from evalprov.capture.commands import Answer, Command
-from evalprov.capture.gitfacts import Dirt, Place, Report, Work
-from evalprov.capture.gittree import (
-    Asking,
-    Change,
-    Entry,
-    GitError,
-    Repository,
-    above,
-    edits_steps,
-    folders_steps,
-    readable,
-    together,
-    told,
-    tree_steps,
-)
+from evalprov.capture.commands import Command
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from evalprov.capture.collector import Scene, Steps
-    from evalprov.capture.gitpatch import Kept
 
-_MARK = "--evalprov-mark"  # rev-parse repeats an option that it does not know
+MARK = "--evalprov-mark"  # rev-parse repeats an option that it does not know
 _STATUS = (
     *("status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all", "--no-renames"),
     *("--no-ahead-behind", "--ignore-submodules=none"),
@@ -74,20 +55,10 @@ def _ask(scene: Scene, scratch: str | None) -> Steps:
         Command((*here, "describe", "--tags", "--always"), env=environ, timeout=5.0),
         Command((*here, "config", "-z", "--get-regexp", r"^remote\..*\.url$"), env=environ),
     ]
-    place = _read_place(where)
-    if status.problem or status.code or place is None:
-        from evalprov.capture.gitless import without_status
+    # Loaded while git answers.
+    from evalprov.capture.gitlook import look
 
-        return without_status(scene, status, where, place and place.commit)
-    repo = Repository(place.top, place.folder, place.tree, place.algorithm, options, environ)
-    own = _own_folder(scene.store, place.top)
-    work = _read_status(status.out, own)
-    if work.commit != place.commit:
-        raise GitError(f"the commit changed while git was asked, from {work.commit} to {place.commit}")
-    # Where the store is a link only one of its two paths was asked for.
-    tracked = own if place.store_tracked or len(own) > 1 else []
-    dirt = yield from _look_closer(repo, work, tracked, scratch, scene)
-    return Report(scene.scrub, place, work, dirt).found(described, remotes, status)
+    return (yield from look(scene, scratch, options, environ, [status, where, described, remotes]))
 
 
 # --- the first questions ------------------------------------------------------------------------------------
@@ -95,135 +66,15 @@ def _ask(scene: Scene, scratch: str | None) -> Steps:
 
 def _where(scene: Scene) -> tuple[str, ...]:
     # The store relative to the current folder: the top is not known yet.
-    store = os.path.relpath(_unlinked_above(scene.store), os.path.realpath(scene.cwd))
-    known = ("--show-object-format", _MARK, "--show-toplevel", _MARK, "--absolute-git-dir", _MARK)
-    return ("rev-parse", *known, "HEAD", "HEAD^{tree}", _MARK, f"HEAD:./{store}")
+    store = os.path.relpath(unlinked_above(scene.store), os.path.realpath(scene.cwd))
+    known = ("--show-object-format", MARK, "--show-toplevel", MARK, "--absolute-git-dir", MARK)
+    return ("rev-parse", *known, "HEAD", "HEAD^{tree}", MARK, f"HEAD:./{store}")
 
 
-def _read_place(where: Answer) -> Place | None:
-    parts = os.fsdecode(where.out).split(f"\n{_MARK}\n")
-    if where.problem or len(parts) < 4:
-        return None
-    # Before the first commit git repeats the word HEAD and gives up there.
-    commit, tree = parts[3].split("\n") if len(parts) > 4 else (None, None)
-    return Place(parts[1], parts[2], parts[0], commit, tree, where.code == 0)
-
-
-def _read_status(out: bytes, own: list[bytes]) -> Work:
-    commit = branch = None
-    changes: list[Change] = []
-    untracked: list[bytes] = []
-    for record in out.split(b"\0"):
-        kind, _, rest = record.partition(b" ")
-        if kind == b"?":
-            if not _within(rest.rstrip(b"/"), own):
-                untracked.append(rest)
-        elif kind in (b"1", b"u"):
-            change = _read_change(kind, rest)
-            if not _within(change.path, own):
-                changes.append(change)
-        elif rest.startswith(b"branch.oid "):
-            commit = readable(rest[11:]) if rest[11:] != b"(initial)" else None
-        elif rest.startswith(b"branch.head "):
-            branch = readable(rest[12:]) if rest[12:] != b"(detached)" else None
-        elif record and kind != b"#":
-            raise GitError(f"git status printed {readable(record[:80])}, which is not understood")
-    return Work(commit, branch, changes, untracked)
-
-
-def _read_change(kind: bytes, rest: bytes) -> Change:
-    if kind == b"1":
-        xy, sub, m_head, m_index, m_work, h_head, h_index, path = rest.split(b" ", 7)
-        head, index = _entry(m_head, h_head), _entry(m_index, h_index)
-        staged, unstaged = xy[:1] != b".", xy[1:] != b"."
-    else:
-        # Of the three sides "ours" is the one whose mode and line ends git would go by.
-        xy, sub, _, m_index, _, m_work, _, h_index, _, path = rest.split(b" ", 9)
-        head, index, staged, unstaged = None, _entry(m_index, h_index), False, True
-    return Change(path, staged, unstaged, head, index, int(m_work, 8), sub.decode(), kind == b"u")
-
-
-def _entry(mode: bytes, oid: bytes) -> Entry | None:
-    return Entry(int(mode, 8), bytes.fromhex(oid.decode())) if int(mode, 8) else None
-
-
-# --- evalprov's own folder ----------------------------------------------------------------------------------
-
-
-def _unlinked_above(path: str) -> str:
+def unlinked_above(path: str) -> str:
+    """Return a path with the links of the folders above it resolved, and not its own."""
     folder, name = os.path.split(path)
     return os.path.join(os.path.realpath(folder), name)
-
-
-def _own_folder(store: str, top: str) -> list[bytes]:
-    """Return the store's path from the top, or two where it is a link; none where it lies elsewhere."""
-    inside = os.path.join(os.path.realpath(top), "")
-    paths = {_unlinked_above(store), os.path.realpath(store)}
-    return [os.fsencode(path[len(inside) :]) for path in paths if path.startswith(inside) and path != inside]
-
-
-def _within(path: bytes, folders: list[bytes]) -> bool:
-    return any(path == folder or path.startswith(folder + b"/") for folder in folders)
-
-
-# --- the second look ----------------------------------------------------------------------------------------
-
-
-def _look_closer(repo: Repository, work: Work, without: list[bytes], scratch: str | None, scene: Scene) -> Asking[Dirt]:
-    gitlinks = _gitlink_steps(repo, work)
-    if not work.changes and not work.untracked:
-        tree, code, links = yield from together(
-            tree_steps(repo, {}, without), code_tree_steps(repo, scene, without, {}), gitlinks
-        )
-        return Dirt(tree, code, {}, None, None, links)
-    # What only a dirty tree needs is not loaded for a clean one.
-    from evalprov.capture import gitpatch
-
-    if scratch is None or scratch.startswith(os.path.join(repo.top, "")):
-        patched: Kept | GitError = GitError("there is no writable temporary folder outside the repository")
-        built: Any = patched
-        [links] = yield from together(gitlinks)
-    else:
-        patched, built, links = yield from together(
-            gitpatch.patch_steps(repo, work.changes, work.untracked, scratch, scene.scrub),
-            _trees_and_edits_steps(repo, work, without, scratch, scene),
-            gitlinks,
-        )
-    tree, code, edits = (built, built, {}) if isinstance(built, GitError) else built
-    untracked = gitpatch.keep_untracked(repo, work.untracked, edits, scene.scrub)
-    if isinstance(patched, GitError):
-        return Dirt(tree, code, edits, untracked, patched, links)
-    return Dirt(tree, code, edits, gitpatch.joined(patched, untracked), None, links)
-
-
-def _trees_and_edits_steps(
-    repo: Repository, work: Work, without: list[bytes], scratch: str, scene: Scene
-) -> Asking[tuple[str, Any, Mapping[bytes, Entry | None]]]:
-    paths = [change.path for change in work.changes] + [path.rstrip(b"/") for path in work.untracked]
-    edits, folders = yield from together(
-        edits_steps(repo, work.changes, work.untracked, scratch),
-        folders_steps(repo, above([*paths, *without])),
-    )
-    for outcome in (edits, folders):
-        if isinstance(outcome, GitError):
-            raise outcome
-    tree, code = yield from together(
-        tree_steps(repo, edits, without, folders), code_tree_steps(repo, scene, without, edits, folders)
-    )
-    if isinstance(tree, GitError):
-        raise tree
-    return tree, code, edits
-
-
-def _gitlink_steps(repo: Repository, work: Work) -> Asking[dict[bytes, str]]:
-    """Return the submodules that the index has; a repository without any is not asked."""
-    known = any(change.submodule.startswith("S") for change in work.changes)
-    if not known and not os.path.lexists(os.path.join(repo.top, ".gitmodules")):
-        return {}
-    [answer] = yield [repo.ask("ls-files", "--stage", "-z")]
-    lines = (line for line in told(answer).split(b"\0") if line.startswith(b"160000 "))
-    parts = (line.partition(b"\t") for line in lines)
-    return {path: readable(front.split(b" ")[1]) for front, _, path in parts}
 
 
 # --- the temporary folder -----------------------------------------------------------------------------------

@@ -178,9 +178,7 @@ class Hashing:
         self._ahead: deque[_Ahead] = deque()
         self._next_pause = time.monotonic() + PAUSE
 
-    def run(
-        self, entries: Iterable[tuple[Entry, Digest | None]], take: Callable[[Entry, Digest], None]
-    ) -> Pausing:
+    def run(self, entries: Iterable[tuple[Entry, Digest | None]], take: Callable[[Entry, Digest], None]) -> Pausing:
         """Hash every entry without a digest; raises OSError if one cannot be read."""
         busy = 0
         try:

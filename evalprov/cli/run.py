@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from evalprov import render
 from evalprov.cli.options import parse
-from evalprov.errors import EvalprovError, UsageError
-from evalprov.run import CANNOT_START, Request, record_run
+from evalprov.errors import CANNOT_START, EvalprovError, UsageError
+from evalprov.run import Request, record_run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

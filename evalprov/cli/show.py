@@ -22,7 +22,7 @@ NAMES_SHOWN = 5
 STDERR_LINES = 12
 
 
-def show(
+def show(  # noqa: PLR0913, PLR0917 - one argument an option
     run: Annotated[
         str, typer.Argument(help="A run id, its beginning, latest, latest~2, or a manifest's path.")
     ] = "latest",

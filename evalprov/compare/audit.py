@@ -130,9 +130,7 @@ def _why_not(line: Mapping[str, Any]) -> str | None:
         for name in (*PROGRAM, *JUDGED)
         if name in identity["layers"] and identity["layers"][name] is None
     ]
-    return (
-        f"no fingerprint: {'; '.join(reasons) or identity['unknown'].get('fingerprint', 'none was recorded')}"
-    )
+    return f"no fingerprint: {'; '.join(reasons) or identity['unknown'].get('fingerprint', 'none was recorded')}"
 
 
 def _numbers(metrics: Row) -> dict[str, float]:
@@ -151,9 +149,7 @@ def _compared(fingerprint: str, shared: Shared, load: Load) -> Group:
     columns = {name: [run.summary.get(name) for run in runs] for name in _names(runs)}
     unequal = [name for name, values in columns.items() if not _equal(values)]
     records = _Records(runs, unequal, load) if unequal else None
-    metrics = [
-        _metric(name, runs, values, records if name in unequal else None) for name, values in columns.items()
-    ]
+    metrics = [_metric(name, runs, values, records if name in unequal else None) for name, values in columns.items()]
     scenario, program, pinned = shared.first
     ids = [run.run_id for run in runs]
     verdict: GroupVerdict = "agrees" if metrics else "no_metrics"
@@ -230,9 +226,7 @@ class _Records:
 
 def _own_names(name: str) -> list[str]:
     """Return the names that a summary's metric may have in the scenarios."""
-    return (
-        [name.removesuffix("_mean"), name] if name.endswith("_mean") else [name, name.removesuffix("_total")]
-    )
+    return [name.removesuffix("_mean"), name] if name.endswith("_mean") else [name, name.removesuffix("_total")]
 
 
 def _belongs(name: str, own: str, value: float, column: Sequence[float]) -> bool:
@@ -247,9 +241,7 @@ def _belongs(name: str, own: str, value: float, column: Sequence[float]) -> bool
     return isclose(mean, value, rel_tol=1e-6) or round(mean, digits) == value
 
 
-def _metric(
-    name: str, runs: Sequence[Run], values: Sequence[float | None], records: _Records | None
-) -> Metric:
+def _metric(name: str, runs: Sequence[Run], values: Sequence[float | None], records: _Records | None) -> Metric:
     known = [(run.run_id, value) for run, value in zip(runs, values, strict=True) if value is not None]
     notes = [f"{len(runs) - len(known)} of {len(runs)} runs lack it"] if len(known) < len(runs) else []
     if records is None:
@@ -267,9 +259,7 @@ def _metric(
         elif most > judged.scenarios:
             notes.append(f"judged on the {judged.scenarios} scenarios that every run has, of up to {most}")
         if len(rows) < len(known):
-            notes.append(
-                f"judged on {len(rows)} of {len(known)} runs; the others have no per-scenario values"
-            )
+            notes.append(f"judged on {len(rows)} of {len(known)} runs; the others have no per-scenario values")
     whole = judged is not None and len(rows) == len(known)
     return Metric(name, known, "within_noise" if whole else "noise_unknown", judged, None, _joined(notes))
 

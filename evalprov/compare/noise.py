@@ -34,9 +34,7 @@ class Judgement(NamedTuple):
     p: float  # how often noise alone makes runs differ so much or more
     method: str
     scenarios: int  # how many were compared
-    unstable: (
-        int | None
-    )  # of them, how many had not the same value in every run; null where runs share too few
+    unstable: int | None  # of them, how many had not the same value in every run; null where runs share too few
 
 
 def judge(runs: Sequence[Sequence[float]]) -> Judgement | None:

@@ -83,18 +83,13 @@ def facts_of(line: Mapping[str, Any]) -> tuple[Facts, ...]:
         },
         _flat(
             "data.sets",
-            {
-                name: {k: one[k] for k in ("files", "bytes", "stale")}
-                for name, one in line["data"]["sets"].items()
-            },
+            {name: {k: one[k] for k in ("files", "bytes", "stale")} for name, one in line["data"]["sets"].items()},
         ),
         {
             **_flat("git_sha", line["git_sha"]),
             **_flat("git_dirty", line["git_dirty"]),
             **_flat("git", {name: line["git"][name] for name in ("branch", "tree")}),
-            **_flat(
-                "git.submodules", {s["path"]: [s["commit"], *s["dirty"]] for s in line["git"]["submodules"]}
-            ),
+            **_flat("git.submodules", {s["path"]: [s["commit"], *s["dirty"]] for s in line["git"]["submodules"]}),
         },
         {
             **_flat("observed.process", {"hostname": process.get("hostname")}),
@@ -133,9 +128,7 @@ def packages_of(software: Mapping[str, Any]) -> Facts:
 
 def _flat(name: str, value: Any) -> Facts:
     if isinstance(value, dict):
-        return {
-            full: text for key, inner in value.items() for full, text in _flat(f"{name}.{key}", inner).items()
-        }
+        return {full: text for key, inner in value.items() for full, text in _flat(f"{name}.{key}", inner).items()}
     return {} if value is None else {name: json.dumps(value, ensure_ascii=False, sort_keys=True)}
 
 
@@ -183,9 +176,7 @@ def _split(
 ) -> Split:
     firsts = [part.index(number) for number in range(max(part) + 1)]
     shown = [
-        Fact(
-            name, layer_of(name), [None if (text := values[i]) is None else json.loads(text) for i in firsts]
-        )
+        Fact(name, layer_of(name), [None if (text := values[i]) is None else json.loads(text) for i in firsts])
         for name, values in sorted(facts, key=lambda fact: _order(fact[0]))
     ]
     members = [[i for i, one in enumerate(part) if one == number] for number in range(len(firsts))]
@@ -206,9 +197,7 @@ def _mean(values: Iterable[float | None]) -> float | None:
 
 def _explained(part: Sequence[int], values: Values) -> tuple[float, float] | None:
     """Return how much of a metric's variance a split explains: less chance, and plain; null where that is void."""
-    scale = (
-        max((abs(value) for value in values if value is not None), default=0.0) or 1.0
-    )  # squares stay finite
+    scale = max((abs(value) for value in values if value is not None), default=0.0) or 1.0  # squares stay finite
     known = [(number, value / scale) for number, value in zip(part, values, strict=True) if value is not None]
     sides: dict[int, list[float]] = {}
     for number, value in known:

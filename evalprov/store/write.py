@@ -9,7 +9,7 @@ import stat
 from contextlib import suppress
 from typing import TYPE_CHECKING, Literal
 
-from evalprov.errors import EvalprovError
+from evalprov.errors import CANNOT_START, EvalprovError
 from evalprov.record.manifest import encode, history_line
 from evalprov.store import ids
 from evalprov.store.folder import Folder
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from evalprov.record.manifest import Manifest
 
-CANNOT_START = 125
 SUBFOLDERS = ("runs", "logs", "patches", "objects", "active", "baselines")
 IGNORE = b"""\
 # Written by evalprov. Records stay on this machine, this file too; baselines are meant to be committed.

@@ -1,0 +1,83 @@
+"""The record of one run before the command starts: opened, filled, or given up."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from evalprov import __version__
+from evalprov.capture.interpreter import which
+from evalprov.capture.text import readable
+from evalprov.errors import CANNOT_START, EvalprovError
+
+if TYPE_CHECKING:
+    from evalprov.capture.collector import Capture, Scene
+    from evalprov.record.manifest import Manifest
+    from evalprov.run import Request
+    from evalprov.store import Store
+
+
+def opened(manifest: Manifest, request: Request, scene: Scene) -> Manifest:
+    """Put in what is known before anything is captured."""
+
+    def clean(text: str | None) -> str | None:
+        # Scrubbed before stray bytes are spelled out: a secret may have some.
+        return None if text is None else readable(scene.scrub.text(text))
+
+    executable = which(request.argv[0], scene.cwd, scene.environ)
+    manifest["command"] = {
+        "argv": [readable(word) for word in scene.scrub.argv(request.argv)],
+        "cwd": clean(os.path.relpath(scene.cwd, scene.root)) or ".",
+        "executable": clean(executable),
+        "timeout_seconds": request.timeout,
+    }
+    manifest["scenario"] = clean(request.scenario or scene.settings.scenario)
+    manifest["sources"] = {clean(key) or "": origin for key, origin in scene.settings.origins.items()}
+    if request.scenario:
+        manifest["sources"]["scenario"] = "--scenario"
+    manifest["golden_version"] = clean(scene.settings.golden_version)
+    manifest["tags"] = [clean(tag) or "" for tag in request.tag]
+    manifest["note"] = clean(request.note)
+    manifest["parent_run_id"] = clean(scene.environ.get("EVALPROV_RUN_ID"))
+    manifest["system"]["evalprov_version"] = __version__
+    return manifest
+
+
+def fill(manifest: Manifest, found: Capture) -> None:
+    """Put in what was captured."""
+    record: dict[str, Any] = manifest  # type: ignore[assignment]
+    for name, value in found.facts.items():
+        if isinstance(value, dict):
+            record[name].update(value)
+        else:
+            record[name] = value
+    manifest["warnings"] += found.warnings
+    manifest["capture"] = found.fared
+
+
+def refuse_unclean(request: Request, manifest: Manifest) -> None:
+    """Stop a run that was to be of committed work alone and is not known to be."""
+    if not request.require_clean or manifest["git_dirty"] is False:
+        return
+    if manifest["git_dirty"] is None:
+        why = manifest["capture"]["git"]["reason"] or "git did not say"
+        raise EvalprovError("--require-clean: it is not known whether everything is committed", why, CANNOT_START)
+    git = manifest["git"]
+    names = [*git["staged"], *git["changed"], *git["untracked"]]
+    shown = ", ".join(sorted(set(names))[:5]) or "a submodule"
+    raise EvalprovError(
+        f"--require-clean: not everything is committed: {shown}",
+        "commit or stash it, then run again",
+        CANNOT_START,
+    )
+
+
+def give_up(store: Store, manifest: Manifest, problem: EvalprovError) -> NoReturn:
+    """Record that the command was never started, and say why."""
+    manifest["status"] = "not_started"
+    manifest["exit_code"] = max(problem.exit_code, CANNOT_START)
+    manifest["errors"].append(
+        {"kind": "infra", "message": problem.message, "scenario": None, "stderr_tail": None},
+    )
+    store.finish(manifest)
+    raise problem
