@@ -43,7 +43,7 @@ def attend(request: Request, scene: Scene, store: Store, manifest: Manifest) -> 
 
     Only what happens before the command starts is raised: later, nothing of ours may stand in its way.
     """
-    watch = Watch(scene.root, manifest["config"]["files"])
+    watch = Watch(scene.root, _read_before(manifest))
     child = _launch(request, scene, store, manifest)
     _conclude(manifest, child, request)
     try:
@@ -56,6 +56,14 @@ def attend(request: Request, scene: Scene, store: Store, manifest: Manifest) -> 
     finally:
         child.report.remove()
     return []
+
+
+def _read_before(manifest: Manifest) -> list[str]:
+    """Return the files whose content the record has, by their path from the project root."""
+    prompts = [one["path"] for one in manifest["prompts"].values()]
+    data = [one["path"] for one in manifest["data"]["sets"].values() if one["kind"] == "file"]
+    named = [*manifest["config"]["files"], *prompts, *data, *manifest["grader"]["files"]]
+    return [path for path in named if path]
 
 
 def _launch(request: Request, scene: Scene, store: Store, manifest: Manifest) -> _Child:

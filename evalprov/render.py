@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from rich.console import Console
 
@@ -67,6 +67,26 @@ def _write(stream: TextIO, text: str) -> None:
     encoding = stream.encoding or "utf-8"
     stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
     stream.flush()
+
+
+def hashing() -> Callable[[int, int], None] | None:
+    """Return what draws a bar while much data is hashed, for a terminal; it goes away when all is done."""
+    if not sys.stderr.isatty():
+        return None
+    drawn = False
+
+    def draw(done: int, total: int) -> None:
+        nonlocal drawn
+        if done < total:
+            filled = done * 24 // total
+            bar = "#" * filled + "-" * (24 - filled)
+            sys.stderr.write(f"\r\x1b[Kevalprov  hashing data [{bar}] {size(done)} of {size(total)}")
+        elif drawn:
+            sys.stderr.write("\r\x1b[K")
+        drawn = done < total
+        sys.stderr.flush()
+
+    return draw
 
 
 def number(value: object) -> str:

@@ -15,7 +15,7 @@ from evalprov.secrets import Scrubber
 from evalprov.settings import load, overlay
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from evalprov.record.manifest import Manifest
 
@@ -54,9 +54,11 @@ class Stopped(EvalprovError):  # noqa: N818 - it is a request and no error
         super().__init__(f"stopped by {name} before the command was started", exit_code=128 + signum)
 
 
-def record_run(request: Request, cwd: str, environ: dict[str, str]) -> Done:
-    """Run a command invisibly and leave a record, whatever happens."""
-    scene = _scene(request, cwd, environ)
+def record_run(
+    request: Request, cwd: str, environ: dict[str, str], progress: Callable[[int, int], None] | None = None
+) -> Done:
+    """Run a command invisibly and leave a record, whatever happens; `progress` is told of long work before it."""
+    scene = _scene(request, cwd, environ)._replace(progress=progress)
     with _stoppable(), start(scene) as capturing:
         # Loaded while git and the interpreter answer.
         from evalprov.attend import attend

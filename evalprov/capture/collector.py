@@ -30,6 +30,7 @@ class Scene(NamedTuple):
     settings: Settings
     scrub: Scrubber
     config_paths: tuple[str, ...] = ()  # --config, as given
+    progress: Callable[[int, int], None] | None = None  # told bytes done and bytes in all while much is hashed
 
 
 class Found(NamedTuple):

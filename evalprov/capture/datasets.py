@@ -7,7 +7,7 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 from evalprov.capture.content import Content, Contents
-from evalprov.capture.naming import File, Said, files_of, key_of, missing, refuse, versioned
+from evalprov.capture.naming import File, Said, files_of, key_of, missing, refuse, source_of, versioned
 from evalprov.capture.text import readable
 
 if TYPE_CHECKING:
@@ -16,13 +16,12 @@ if TYPE_CHECKING:
     from evalprov.capture.dvc import Pointer
     from evalprov.record.manifest import DataSet
 
-SOURCE = "settings"
 Working = Generator["list[Command]", "list[Answer]", Any]
 
 
 def collect_data(scene: Scene, warnings: list[str]) -> Working:
     """Return the data section: every set by content, and what is retrieved from."""
-    contents = Contents(scene.environ, scene.store)
+    contents = Contents(scene.environ, scene.store, scene.progress)
     sets: dict[str, DataSet] = {}
     for said in versioned(scene, "data"):
         for file in _present(scene, said):
@@ -65,7 +64,7 @@ def _set(scene: Scene, file: File, contents: Contents, warnings: list[str]) -> W
         "bytes": pointer.size if pointer else None,
         "pointer": pointer.hash if pointer else None,
         "stale": None,
-        "source": SOURCE,
+        "source": source_of(scene, *said.keys),
     }
     if pointer and not os.path.exists(path):
         warnings.append(f"{name}: the data is not there, only its DVC pointer; `dvc pull` brings it")

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from evalprov.capture.collector import Absent, Found, Scene, Steps
-from evalprov.capture.naming import File, Said, files_of, key_of, missing, open_regular, refuse, versioned
+from evalprov.capture.naming import File, Said, files_of, key_of, missing, open_regular, refuse, source_of, versioned
 from evalprov.capture.text import readable
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from evalprov.record.manifest import Algorithm, Prompt, Tool
 
-SOURCE = "settings"
 PIECE = 1 << 20
 WHOLE = 16 << 20  # a longer text is scrubbed piece by piece
 LAYERS = ("model", "prompts", "data", "retrieval", "agent", "tools", "grader", "infra", "golden_version")
@@ -89,7 +88,7 @@ def _prompts(scene: Scene) -> dict[str, Prompt]:
                 "path": key_of(scene, file.path, said.path),
                 "sha256": _sha256(scene, file),
                 "version": version,
-                "source": SOURCE,
+                "source": source_of(scene, *said.keys),
             }
     return prompts
 
@@ -121,7 +120,7 @@ def _tools(scene: Scene) -> list[Tool]:
             "version": scene.scrub.text(tool["version"]) if "version" in tool else None,
             "description_hash": _text_hash(scene, ("tools", tool["name"], "description"), tool.get("description")),
             "schema_hash": _text_hash(scene, ("tools", tool["name"], "schema"), tool.get("schema")),
-            "source": SOURCE,
+            "source": source_of(scene, "tools"),
         }
         for tool in scene.settings.declared.get("tools", ())
     ]

@@ -49,6 +49,15 @@ def versioned(scene: Scene, table: str) -> Iterator[Said]:
             yield Said((table, name), value["path"], value.get("version"))
 
 
+def source_of(scene: Scene, *keys: str) -> str:
+    """Say what declared a key: an option of the command line, or the settings."""
+    dotted = ".".join(keys)
+    for name, origin in scene.settings.origins.items():
+        if origin.startswith("--") and f"{name}.".startswith(f"{dotted}."):
+            return origin
+    return "settings"
+
+
 def files_of(scene: Scene, said: Said, *, folders: bool = False) -> list[File]:
     """Return what a path or pattern means: one thing by its name, several by NAME/which.
 

@@ -31,7 +31,7 @@ def main(words: Sequence[str]) -> int:
     values, argv = parse(words)
     quiet = values.pop("quiet")
     try:
-        done = record_run(Request(argv=argv, **values), _cwd(), dict(os.environ))
+        done = record_run(Request(argv=argv, **values), _cwd(), dict(os.environ), None if quiet else render.hashing())
     except UsageError:
         raise
     except EvalprovError as problem:
