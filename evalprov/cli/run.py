@@ -30,14 +30,18 @@ def main(words: Sequence[str]) -> int:
     """Record the command on this command line; the exit code is its own."""
     values, argv = parse(words)
     quiet = values.pop("quiet")
+    bar = None if quiet else render.hashing()
     try:
-        done = record_run(Request(argv=argv, **values), _cwd(), dict(os.environ), None if quiet else render.hashing())
+        done = record_run(Request(argv=argv, **values), _cwd(), dict(os.environ), bar)
     except UsageError:
         raise
     except EvalprovError as problem:
         # Whatever kept us from starting the command has one exit code, unless the command's own word is known.
         problem.exit_code = max(problem.exit_code, CANNOT_START)
         raise
+    finally:
+        if bar:
+            bar(1, 1)
     for problem_text in done.problems:
         render.note(problem_text)
     if not quiet:

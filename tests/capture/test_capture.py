@@ -1,0 +1,168 @@
+"""The collectors side by side: timed, their failures facts, their commands bounded and never left behind."""
+
+from __future__ import annotations
+
+import os
+import sys
+import types
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from evalprov.capture import COLLECTORS, start
+from evalprov.capture.collector import Absent, Capture, Found, Scene, Steps
+from evalprov.capture.commands import OUTPUT_LIMIT, Answer, Command
+from evalprov.errors import EvalprovError
+from evalprov.secrets import Scrubber
+from evalprov.settings import Settings
+
+Collect = Callable[[Scene], Steps]
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    """A plain place to capture."""
+    here = str(tmp_path)
+    return Scene(("true",), here, here, f"{here}/metrics", dict(os.environ), Settings(here), Scrubber({}))
+
+
+@pytest.fixture
+def adding(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
+    """Add collectors to the room for a test, as files in it would be."""
+
+    def add(**collectors: Collect) -> list[str]:
+        for name, collect in collectors.items():
+            module = types.ModuleType(f"evalprov.capture.{name}")
+            module.collect = collect  # type: ignore[attr-defined]
+            monkeypatch.setitem(sys.modules, module.__name__, module)
+        return list(collectors)
+
+    return add
+
+
+def captured(scene: Scene, names: list[str]) -> Capture:
+    """Run collectors to their end."""
+    with start(scene, names) as capturing:
+        return capturing.finish()
+
+
+def asking(*commands: Command) -> Collect:
+    """Return a collector that asks commands and gives their answers as facts."""
+
+    def collect(_: Scene) -> Steps:
+        answers = yield list(commands)
+        return Found({"answers": list(answers)})
+
+    return collect
+
+
+def answer(scene: Scene, add: Callable[..., list[str]], command: Command) -> Answer:
+    """Ask one command."""
+    found = captured(scene, add(one=asking(command)))
+    return found.facts["answers"][0]  # type: ignore[no-any-return]
+
+
+def test_every_collector_of_the_list_is_a_file_with_collect(scene: Scene) -> None:
+    """The real ones all run here, and each says how it fared and how long it took."""
+    found = captured(scene, list(COLLECTORS))
+    assert set(found.fared) == set(COLLECTORS)
+    for name, fared in found.fared.items():
+        assert fared["status"] in {"captured", "absent"}, (name, fared)
+        assert fared["ms"] >= 0
+
+
+def test_they_are_asked_side_by_side(scene: Scene, adding: Callable[..., list[str]]) -> None:
+    """Commands of two collectors, and two of one, are under way at the same time: each waits for the others."""
+    names = "abc"
+
+    def meeting(name: str) -> Command:
+        others = " && ".join(f"[ -e {other} ]" for other in names)
+        return Command(("sh", "-c", f"touch {name}; until {others}; do sleep 0.01; done"), cwd=scene.cwd, timeout=20)
+
+    found = captured(scene, adding(one=asking(meeting("a"), meeting("b")), other=asking(meeting("c"))))
+    assert found.facts["answers"][0].problem is None
+
+
+def test_facts_of_one_section_come_together(scene: Scene, adding: Callable[..., list[str]]) -> None:
+    """Two collectors may each give a part of the same section."""
+
+    def part(key: str) -> Collect:
+        def collect(_: Scene) -> Steps:
+            yield from ()
+            return Found({"infra": {key: 1}, key: 2}, (f"warning {key}",), {f"objects/{key}": b"x"}, f"reason {key}")
+
+        return collect
+
+    found = captured(scene, adding(a=part("a"), b=part("b")))
+    assert found.facts == {"infra": {"a": 1, "b": 1}, "a": 2, "b": 2}
+    assert found.warnings == ["warning a", "warning b"]
+    assert set(found.blobs) == {"objects/a", "objects/b"}
+    assert found.fared["b"]["reason"] == "reason b"
+
+
+def test_a_failure_is_recorded_and_harms_no_other(scene: Scene, adding: Callable[..., list[str]]) -> None:
+    """Absent with its words, any other exception as failed with its own, the rest as if nothing had been."""
+
+    def absent(_: Scene) -> Steps:
+        yield from ()
+        raise Absent("there is none")
+
+    def broken(_: Scene) -> Steps:
+        yield [Command(("true",))]
+        raise KeyError("lost")
+
+    found = captured(scene, adding(a=absent, b=broken, c=asking(Command(("true",)))))
+    assert [(f["status"], f["reason"]) for f in found.fared.values()] == [
+        ("absent", "there is none"),
+        ("failed", "KeyError: 'lost'"),
+        ("captured", None),
+    ]
+
+
+def test_an_error_for_the_user_stops_the_run_and_the_commands(scene: Scene, adding: Callable[..., list[str]]) -> None:
+    """An EvalprovError goes through, and what the others had started is ended."""
+    mark = Path(scene.cwd) / "pid"
+
+    def strict(_: Scene) -> Steps:
+        yield [Command(("sleep", "0.3"))]
+        raise EvalprovError("no such file", exit_code=125)
+
+    lasting = asking(Command(("sh", "-c", f"echo $$ > {mark}; exec sleep 60")))
+    with pytest.raises(EvalprovError, match="no such file"):
+        captured(scene, adding(a=lasting, b=strict))
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(mark.read_text()), 0)
+
+
+def test_an_answer_is_whole(scene: Scene, adding: Callable[..., list[str]]) -> None:
+    """Exit code, both streams and what was sent to it, however much."""
+    script = "cat; echo oops >&2; exit 3"
+    said = answer(scene, adding, Command(("sh", "-c", script), stdin=b"x" * 1_000_000))
+    assert (said.code, said.out, said.err, said.problem) == (3, b"x" * 1_000_000, b"oops\n", None)
+    assert said.complaint == "oops"
+    assert answer(scene, adding, Command(("pwd",), cwd="/")).out == b"/\n"
+    assert (
+        answer(scene, adding, Command(("sh", "-c", "echo $A"), env={"A": "b", "PATH": os.environ["PATH"]})).out
+        == b"b\n"
+    )
+    assert answer(scene, adding, Command(("sh", "-c", "kill -9 $$"))).code == -9
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        (Command(("no-such-program",)), "No such file"),
+        (Command(("sleep", "60"), timeout=0.2), "no answer within 0.2 s"),
+        (Command(("sh", "-c", "trap '' TERM; sleep 60 & wait"), timeout=0.2), "no answer within"),
+        (Command(("yes",)), f"more than {OUTPUT_LIMIT >> 20} MiB"),
+    ],
+)
+def test_no_answer_is_a_problem_in_words(
+    scene: Scene, adding: Callable[..., list[str]], command: Command, says: str
+) -> None:
+    """A program that is missing, hangs or floods is ended and named."""
+    said = answer(scene, adding, command)
+    assert said.problem is not None
+    assert says in said.problem
+    assert said.complaint == said.problem
