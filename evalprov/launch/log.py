@@ -34,7 +34,7 @@ class BoundedLog:
         self._last = b"\n"
         self._closed = False
 
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: bytes, newlines: int = 0) -> None:  # noqa: ARG002 - what every sink is told
         """Take the next bytes."""
         self._total += len(data)
         self._keep_last(data)

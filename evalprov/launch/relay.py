@@ -6,11 +6,12 @@ import _thread
 import contextlib
 import errno
 import fcntl
-import hashlib
 import os
 import select
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from evalprov.launch.digest import Digest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,8 +34,8 @@ _GONE = (errno.EPIPE, errno.EIO, errno.ECONNRESET, errno.ENXIO)
 class Sink(Protocol):
     """Anything that wants a stream's bytes; where it raises, it is left out from then on, with a warning."""
 
-    def feed(self, data: bytes) -> None:
-        """Take the next bytes."""
+    def feed(self, data: bytes, newlines: int) -> None:
+        """Take the next bytes, and how many line ends are in them."""
 
 
 class StreamEnd(NamedTuple):
@@ -61,7 +62,7 @@ class Stream:
         self._sinks = list(sinks)
         self.passed = 0
         self._lines = 0
-        self._digest = hashlib.sha256()
+        self._digest = Digest()
 
     def read(self, limit: int) -> bytes | None:
         """Return what is there and hand it to the sinks; empty at the end, None when there is nothing yet."""
@@ -75,11 +76,12 @@ class Stream:
                 self.warnings.append(f"{self.name} could not be read to its end: {error.strerror}")
             return b""
         self.passed += len(data)
-        self._lines += data.count(b"\n")
-        self._digest.update(data)
+        newlines = data.count(b"\n")
+        self._lines += newlines
+        self._digest.feed(data)
         for sink in tuple(self._sinks):
             try:
-                sink.feed(data)
+                sink.feed(data, newlines)
             except Exception as error:  # noqa: BLE001 - nothing of ours may harm the child
                 self._sinks.remove(sink)
                 words = f"{type(error).__name__}: {error}"

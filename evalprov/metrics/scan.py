@@ -54,13 +54,14 @@ class Scanner:
             self._ledger = Ledger("stdout")
         return self._ledger
 
-    def feed(self, data: bytes) -> None:
-        """Take the next bytes of the stream, cut anywhere."""
+    def feed(self, data: bytes, newlines: int | None = None) -> None:
+        """Take the next bytes of the stream, cut anywhere; who has counted their line ends already may say so."""
         if len(data) <= LINE_LIMIT:
-            self._take(data)
+            self._take(data, data.count(b"\n") if newlines is None else newlines)
             return
         for start in range(0, len(data), LINE_LIMIT):
-            self._take(data[start : start + LINE_LIMIT])
+            piece = data[start : start + LINE_LIMIT]
+            self._take(piece, piece.count(b"\n"))
 
     def close(self) -> Line | None:
         """Take in an unfinished last line; return the last JSON object, unless there were reports."""
@@ -79,7 +80,7 @@ class Scanner:
             self.ledger.notes.add("unread", f"{where}; {unread}: it is longer than 1 MiB")
         return self._last
 
-    def _take(self, data: bytes) -> None:
+    def _take(self, data: bytes, newlines: int) -> None:
         first = data.find(b"\n")
         if first < 0:
             self._hold(data)
@@ -89,9 +90,10 @@ class Scanner:
             self._hold(data[:first])
             self._end_line()
             start = first + 1
+            newlines -= 1
         if start < end:
             self._look((data, start, end, self._lines))
-            self._lines += data.count(b"\n", start, end)
+            self._lines += newlines
         if end < len(data):
             self._hold(data[end:])
 

@@ -18,7 +18,7 @@ class Broken:
 
     fed = 0
 
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: bytes, newlines: int) -> None:
         """Take it once."""
         self.fed += 1
         if self.fed > 1:
@@ -31,7 +31,7 @@ class Copy:
     def __init__(self, path: str) -> None:
         self.file = open(path, "wb")  # noqa: SIM115 - closed with the process
 
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: bytes, newlines: int) -> None:
         """Keep it."""
         self.file.write(data)
         self.file.flush()
