@@ -62,7 +62,7 @@ def record_run(
     with _stoppable(), start(scene) as capturing:
         # Loaded while git and the interpreter answer.
         from evalprov.attend import attend
-        from evalprov.record.manifest import blank
+        from evalprov.record.form import blank
         from evalprov.recording import fill, give_up, opened, refuse_unclean
         from evalprov.store import Store
 

@@ -14,7 +14,8 @@ from conftest import Project
 
 from evalprov import errors
 from evalprov.record import manifest as types
-from evalprov.record.manifest import BULKY, SCHEMA, Manifest, blank
+from evalprov.record.form import BULKY, SCHEMA, blank
+from evalprov.record.manifest import Manifest
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 PINNED = FIXTURES / "contract" / f"manifest-{SCHEMA}.json"

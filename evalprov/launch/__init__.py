@@ -117,10 +117,11 @@ def _begin(what: Launch, warnings: list[str]) -> _Going:
         raise
     if turns is None:
         _close(outlet.childs for outlet in outlets)
+    child = Child(pid, begun, apart)
     try:
-        return _attend(what, Child(pid, begun, apart), outlets, turns, numbers)
+        return _attend(what, child, outlets, turns, numbers)
     except RuntimeError as error:  # no thread to be had: then it is as if there had been no process
-        os.kill(pid, signal.SIGKILL)
+        child.send(signal.SIGKILL)
         raise EvalprovError(f"cannot watch the command: {error}", "see ulimit -u", CANNOT_START) from None
 
 

@@ -1,17 +1,13 @@
-"""The record of one run: its names, its types, its blank form, and its codec.
+"""The record of one run: its names and types.
 
 At run time a manifest is a plain dict, so writing one costs nothing but `json`; reading one checks it against
-the types below. Absent is null, or an empty container, per type; every key is always present.
+these types. Absent is null, or an empty container, per type; every key is always present.
 """
 
-import json
 from typing import Any, Literal, TypedDict
-
-SCHEMA = 1
 
 Status = Literal["running", "completed", "failed", "timed_out", "interrupted", "killed", "not_started", "lost"]
 CaptureStatus = Literal["captured", "absent", "failed"]
-Number = int | float
 MetricValue = bool | int | float | None
 Json = Any  # a JSON value; a recursive alias cannot be checked by the decoder
 
@@ -377,154 +373,3 @@ class Manifest(TypedDict):
     resources: Resources
     output: Output
     capture: dict[str, Captured]
-
-
-# What the history line leaves out: key paths whose values grow with the run.
-BULKY: tuple[tuple[str, ...], ...] = (
-    ("metrics",),
-    ("git", "staged"),
-    ("git", "changed"),
-    ("git", "untracked"),
-    ("git", "saved"),
-    ("git", "withheld"),
-    ("software", "packages"),
-    ("software", "package_sources"),
-    ("software", "env_names"),
-    ("infra", "ulimits"),
-)
-
-
-def blank(run_id: str, timestamp: str) -> Manifest:
-    """Return the record of a run of which nothing is known yet."""
-    return {
-        "schema": SCHEMA,
-        "run_id": run_id,
-        "timestamp": timestamp,
-        "status": "running",
-        "exit_code": None,
-        "signal": None,
-        "scenario": None,
-        "tags": [],
-        "note": None,
-        "parent_run_id": None,
-        "command": {"argv": [], "cwd": ".", "executable": None, "timeout_seconds": None},
-        "metric_summary": None,
-        "metrics": None,
-        "scenarios_run": [],
-        "duration_seconds": None,
-        "total_tool_calls": None,
-        "errors": [],
-        "warnings": [],
-        "git_sha": None,
-        "git_dirty": None,
-        "git": {
-            "source": None,
-            "root": None,
-            "branch": None,
-            "describe": None,
-            "tree": None,
-            "remotes": {},
-            "staged": [],
-            "changed": [],
-            "untracked": [],
-            "counts": {},
-            "submodules": [],
-            "patch": None,
-            "saved": {},
-            "withheld": [],
-        },
-        "golden_version": None,
-        "prompt_versions": {},
-        "model_config": {},
-        "prompts": {},
-        "tools": [],
-        "agent": {"name": None, "version": None, "graph_hash": None, "config_hash": None, "extra": {}},
-        "config": {"files": {}, "arguments": [], "reported": {}},
-        "code": {"tree": None, "algorithms": {}},
-        "data": {"sets": {}, "retrieval": {}, "reported": {}},
-        "grader": {"files": {}, "version": None, "metrics": {}, "reported": {}},
-        "sources": {},
-        "system": {"python_version": None, "platform": None, "evalprov_version": None, "config_hash": None},
-        "software": {
-            "interpreter": None,
-            "packages": None,
-            "packages_hash": None,
-            "package_sources": {},
-            "locks": {},
-            "env": {},
-            "env_names": [],
-        },
-        "infra": {
-            "runtime_platform": None,
-            "machine": None,
-            "cpu": {
-                "model": None,
-                "count": None,
-                "affinity": None,
-                "hard_limit_cores": None,
-                "guaranteed_cores": None,
-            },
-            "memory": {"total_mb": None, "hard_limit_mb": None, "guaranteed_mb": None},
-            "disk_total_mb": None,
-            "ulimits": {},
-            "gpu": None,
-            "image": None,
-            "declared": {},
-        },
-        "observed": {
-            "process": None,
-            "user": None,
-            "container_id": None,
-            "kubernetes": {},
-            "slurm": {},
-            "ci": {},
-            "online": {},
-            "disk_free_mb": None,
-            "memory_available_mb": None,
-            "model": {},
-        },
-        "identity": {
-            "fingerprint": None,
-            "program": None,
-            "scenario": None,
-            "config_hash": None,
-            "decision_spec": None,
-            "builder": None,
-            "layers": {},
-            "unknown": {},
-        },
-        "stages": {},
-        "resources": {
-            "cpu_user_seconds": None,
-            "cpu_system_seconds": None,
-            "peak_memory_bytes": None,
-            "peak_processes": None,
-            "read_bytes": None,
-            "written_bytes": None,
-            "samples": 0,
-        },
-        "output": {"stdout": None, "stderr": None, "metrics_source": None, "artifacts": []},
-        "capture": {},
-    }
-
-
-def encode(manifest: Manifest) -> bytes:
-    """Return the manifest file's bytes: one line a top-level key, so that people and grep can read it."""
-    lines = ",\n".join(f" {_dump(key)}: {_dump(value)}" for key, value in manifest.items())
-    return f"{{\n{lines}\n}}\n".encode("utf-8", "replace")
-
-
-def history_line(manifest: Manifest) -> bytes:
-    """Return the run's line for the history: the same record without its bulky parts."""
-    slim: dict[str, Any] = dict(manifest)
-    for *path, last in BULKY:
-        section = slim
-        for name in path:
-            section[name] = dict(section[name])
-            section = section[name]
-        section.pop(last, None)
-    return f"{_dump(slim)}\n".encode("utf-8", "replace")
-
-
-def _dump(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(", ", ": "))

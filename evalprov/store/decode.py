@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
-from evalprov.record.manifest import BULKY, SCHEMA, Manifest, blank, history_line
+from evalprov.record.form import BULKY, SCHEMA, blank, history_line
+from evalprov.record.manifest import Manifest
 from evalprov.store import ids
 from evalprov.store.process import is_gone
 

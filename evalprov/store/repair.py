@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from evalprov.errors import EvalprovError
-from evalprov.record.manifest import blank, encode, history_line
+from evalprov.record.form import blank, encode, history_line
 from evalprov.store import ids
 from evalprov.store.decode import Torn, Unreadable, as_seen, decode, lost
 from evalprov.store.folder import TEMP, Folder

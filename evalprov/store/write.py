@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Literal
 
 from evalprov.errors import CANNOT_START, EvalprovError
-from evalprov.record.manifest import encode, history_line
+from evalprov.record.form import encode, history_line
 from evalprov.store import ids
 from evalprov.store.folder import Folder
 from evalprov.store.index import HISTORY, LOCK, append

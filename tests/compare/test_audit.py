@@ -11,7 +11,8 @@ import pytest
 
 from evalprov.compare.audit import KEPT, Audit, audit
 from evalprov.compare.outside import facts_of, suspects
-from evalprov.record.manifest import Manifest, blank, history_line
+from evalprov.record.form import blank, history_line
+from evalprov.record.manifest import Manifest
 
 Change = Callable[[Any], object]  # what it is given is a Manifest
 FINGERPRINT = f"sha256:{'a' * 64}"

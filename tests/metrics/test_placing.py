@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 
 from evalprov.metrics import Scanner, gather, merge_reported
-from evalprov.record.manifest import Manifest, blank
+from evalprov.record.form import blank
+from evalprov.record.manifest import Manifest
 
 
 def declared(**facts: Any) -> Manifest:

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalprov.record.decision_spec import decision_spec, fingerprint
-from evalprov.record.manifest import Manifest, blank
+from evalprov.record.form import blank
+from evalprov.record.manifest import Manifest
 
 tracelens = pytest.importorskip("tracelens")
 

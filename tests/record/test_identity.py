@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evalprov.record.form import blank
 from evalprov.record.identity import canonical, hash_of, identify
 from evalprov.record.layers import layers
-from evalprov.record.manifest import Identity, Manifest, blank
+from evalprov.record.manifest import Identity, Manifest
 
 HEX = "ab" * 32
 

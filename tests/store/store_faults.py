@@ -9,7 +9,7 @@ from typing import Any, Literal
 from store_runs import NOON, ended, in_child
 
 from evalprov.errors import EvalprovError
-from evalprov.record.manifest import blank
+from evalprov.record.form import blank
 from evalprov.store import Store
 
 Mode = Literal["die", "half", "ENOSPC", "EIO"]

@@ -9,7 +9,8 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from evalprov.record.manifest import Manifest, Status, blank
+from evalprov.record.form import blank
+from evalprov.record.manifest import Manifest, Status
 from evalprov.store import Store
 from evalprov.store.ids import is_run_id
 from evalprov.store.read import history, load

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from store_runs import NOON, ended, in_child, in_order, lines_of, manifests_of, wait_until
 
-from evalprov.record.manifest import blank
+from evalprov.record.form import blank
 from evalprov.store import Store
 from evalprov.store.process import this_process
 from evalprov.store.read import history, load

@@ -12,7 +12,7 @@ from store_faults import DIED, MODES, REFUSED, SAID, UNTOUCHED, Faults, Mode, li
 from store_runs import NOON, add_to_history, dead_run, ended, in_child, manifests_of, must_hold, record
 
 from evalprov.errors import EvalprovError
-from evalprov.record.manifest import blank
+from evalprov.record.form import blank
 from evalprov.store import Store
 from evalprov.store.repair import repair
 

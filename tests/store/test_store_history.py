@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from store_runs import NOON, add_to_history, begun, dead_run, ended, in_child, record
 
 from evalprov.errors import EvalprovError
-from evalprov.record.manifest import Manifest, blank, history_line
+from evalprov.record.form import blank, history_line
+from evalprov.record.manifest import Manifest
 from evalprov.store import Store, ids
 from evalprov.store.folder import LARGEST
 from evalprov.store.lines import BLOCK, backward

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from store_runs import NOON, begun, record
 
 from evalprov.errors import EvalprovError
-from evalprov.record.manifest import encode
+from evalprov.record.form import encode
 from evalprov.store.lookup import find, manifest_path
 from evalprov.store.read import load
 

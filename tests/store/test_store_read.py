@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from store_runs import NOON, begun, dead_run, manifests_of, record
 
 from evalprov.errors import EvalprovError
-from evalprov.record.manifest import SCHEMA, Manifest, blank, encode, history_line
+from evalprov.record.form import SCHEMA, blank, encode, history_line
+from evalprov.record.manifest import Manifest
 from evalprov.store import Store
 from evalprov.store.decode import Newer, Unreadable, as_seen, decode, decode_line, migrate
 from evalprov.store.folder import LARGEST

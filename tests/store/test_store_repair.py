@@ -24,7 +24,7 @@ from store_runs import (
 )
 
 from evalprov.errors import EvalprovError
-from evalprov.record.manifest import blank, history_line
+from evalprov.record.form import blank, history_line
 from evalprov.store import Store, ids
 from evalprov.store.process import tag
 from evalprov.store.read import history, load

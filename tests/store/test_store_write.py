@@ -16,7 +16,8 @@ import pytest
 from store_runs import NOON, add_to_history, begun, ended, in_child, lines_of, manifests_of, record
 
 from evalprov.errors import EvalprovError
-from evalprov.record.manifest import Manifest, blank
+from evalprov.record.form import blank
+from evalprov.record.manifest import Manifest
 from evalprov.store import Store
 from evalprov.store.folder import Folder
 from evalprov.store.index import append
