@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
@@ -28,14 +29,14 @@ def _spelled(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
 
 
-def wants_colour(stream: TextIO) -> bool:
+def wants_colour(stream: TextIO | None) -> bool:
     """Say whether a person with a colour terminal reads this stream."""
-    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+    if not stream or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return False
     return stream.isatty()
 
 
-def paint(text: str, code: str, stream: TextIO) -> str:
+def paint(text: str, code: str, stream: TextIO | None) -> str:
     """Colour a piece of text where that is wanted."""
     return f"\x1b[{code}m{text}\x1b[0m" if wants_colour(stream) else text
 
@@ -47,20 +48,27 @@ def out(text: str) -> None:
 
 def note(text: str) -> None:
     """Print one remark on stderr."""
-    _write(sys.stderr, f"{paint('evalprov', _DIM, sys.stderr)}  {neutral(text)}")
+    _remark(f"{paint('evalprov', _DIM, sys.stderr)}  {neutral(text)}")
 
 
 def error(problem: EvalprovError) -> None:
     """Print what went wrong and what to do next."""
-    _write(sys.stderr, f"{paint('evalprov: error:', _RED, sys.stderr)} {neutral(problem.message)}")
+    _remark(f"{paint('evalprov: error:', _RED, sys.stderr)} {neutral(problem.message)}")
     if problem.hint:
-        _write(sys.stderr, f"  {neutral(problem.hint)}")
+        _remark(f"  {neutral(problem.hint)}")
 
 
 def status(word: str, stream: TextIO) -> str:
     """Return a status in its colour."""
     colour = {"completed": _GREEN, "running": _YELLOW, "interrupted": _YELLOW}.get(word, _RED)
     return paint(word, colour, stream)
+
+
+def _remark(text: str) -> None:
+    """Write to stderr; where nobody listens, nothing is said, and nothing else changes."""
+    with suppress(OSError, ValueError):
+        if sys.stderr:
+            _write(sys.stderr, text)
 
 
 def _write(stream: TextIO, text: str) -> None:
@@ -71,7 +79,7 @@ def _write(stream: TextIO, text: str) -> None:
 
 def hashing() -> Callable[[int, int], None] | None:
     """Return what draws a bar while much data is hashed, for a terminal; it goes away when all is done."""
-    if not sys.stderr.isatty():
+    if not sys.stderr or not sys.stderr.isatty():
         return None
     drawn = False
 

@@ -530,3 +530,14 @@ def test_the_packages_recorded_are_the_childs(project: Project, tmp_path: Path) 
     assert record["software"]["packages"] == {"only-there": "1.2.3"}
     assert record["software"]["interpreter"]["prefix"] == str(tmp_path / "other")
     assert record["system"]["python_version"] == ".".join(map(str, sys.version_info[:3]))
+
+
+@pytest.mark.parametrize("closed", ["2>&-", "2> >(exec 0<&-)", "2>/dev/full"])
+def test_nobody_who_reads_our_words_changes_nothing(project: Project, closed: str) -> None:
+    """With stderr closed, or its reader gone, or its disk full, the exit code and the record are as ever."""
+    line = f"{sys.executable} -m evalprov run -- sh -c 'sleep 0.2; exit 7' {closed}"
+    done = subprocess.run(["bash", "-c", line], cwd=project.path, capture_output=True)
+    assert done.returncode == 7
+    assert project.record()["exit_code"] == 7
+    missing = subprocess.run(["bash", "-c", f"{sys.executable} -m evalprov run -- no-such {closed}"], cwd=project.path)
+    assert missing.returncode == 127

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 
 from evalprov import render
-from evalprov.errors import EvalprovError
+from evalprov.errors import CANNOT_START, EvalprovError
 
 
 def main(argv: list[str]) -> int:
@@ -24,6 +25,13 @@ def main(argv: list[str]) -> int:
         return problem.exit_code
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
+    except Exception as bug:
+        if os.environ.get("EVALPROV_DEBUG"):
+            raise
+        words = f"{type(bug).__name__}: {bug}"
+        hint = "this is a fault in evalprov; EVALPROV_DEBUG=1 shows where"
+        render.error(EvalprovError(f"unexpected: {words}", hint))
+        return CANNOT_START if argv[:1] == ["run"] else 2
 
 
 def _with_typer(argv: list[str]) -> int:
