@@ -41,6 +41,27 @@ def repository(folder: Path, files: int, *, dirty: bool = False) -> Path:
     return folder
 
 
+def declared(folder: Path) -> Path:
+    """Make a repository that declares 20 prompts, 5 configs and 5 GB of data, hashed before."""
+    repository(folder, 20)
+    for number in range(20):
+        (folder / f"prompt{number}.txt").write_text("Plan.\n" * 200)
+    for number in range(5):
+        (folder / f"conf{number}.json").write_text('{"temperature": 0.2, "model": {"name": "m", "top_k": 5}}')
+    with (folder / "big.bin").open("wb") as file:
+        file.truncate(5 << 30)
+    prompts = "\n".join(f'p{number} = "prompt{number}.txt"' for number in range(20))
+    settings = f'[config]\nfiles = ["conf*.json"]\n[data]\nbig = "big.bin"\n[prompts]\n{prompts}\n'
+    (folder / "evalprov.toml").write_text(settings)
+    (folder / ".gitignore").write_text("metrics/\n.duct/\nbig.bin\n")
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@example.org"]
+    for words in (["add", "-A"], ["commit", "-qm", "declared"]):
+        subprocess.run([*git, *words], cwd=folder, check=True, **QUIET)
+    time.sleep(3)  # a younger file is not trusted to be what was hashed
+    subprocess.run([EVALPROV, "run", "--quiet", "--", "true"], cwd=folder, check=True, **QUIET)
+    return folder
+
+
 def once(command: list[str | Path], cwd: Path) -> float:
     """Return the seconds a command takes."""
     began = time.perf_counter()
@@ -90,6 +111,7 @@ def main() -> None:
         places = {
             "no repository": work / "none",
             "small repository": repository(work / "small", 20),
+            "20 prompts, 5 configs, 5 GB": declared(work / "declared"),
             "small, dirty": repository(work / "dirty", 20, dirty=True),
             "50,000 files": repository(work / "large", 50_000),
             "50,000 files, dirty": repository(work / "large-dirty", 50_000, dirty=True),

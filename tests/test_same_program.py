@@ -1,0 +1,187 @@
+"""Whether two real runs were the same program: each layer by its own hash, secrets and history left out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from conftest import Project
+
+SETTINGS = """
+scenario = "support"
+golden_version = "v1"
+[prompts]
+plan = "prompts/plan.txt"
+[model]
+provider = "openai"
+model = "gpt-4o-2024-08-06"
+[config]
+files = ["conf/*.json"]
+[data]
+golden = "data/golden.jsonl"
+[agent]
+name = "planner"
+[grader]
+files = ["graders/*.py"]
+[code]
+algorithms = { router = "src/route.py:route" }
+[versions]
+tool = "cat TOOL"
+"""
+
+
+@pytest.fixture
+def program(project: Project) -> Project:
+    """A project with something in every layer, committed."""
+    project.write("evalprov.toml", SETTINGS)
+    project.write("prompts/plan.txt", "Plan.\n")
+    project.write("conf/eval.json", '{"temperature": 0, "api_key": "k-first-0001", "max_tokens": 5}')
+    project.write("data/golden.jsonl", '{"q": 1}\n')
+    project.write("graders/exact.py", "def grade(a, b): return a == b\n")
+    project.write("src/route.py", "def route(x):\n    return x\n")
+    project.write("src/main.py", "print('{\"accuracy\": 0.5}')\n")
+    project.write("TOOL", "1.0\n")
+    project.write("docs/readme.md", "# Docs\n")
+    project.commit_all()
+    return project
+
+
+def identity(project: Project, *options: str, **how: Any) -> dict[str, Any]:
+    """Record a run and return its identity."""
+    before = {record["run_id"] for record in project.records()}
+    done = project.run("python3", "src/main.py", options=options, **how)
+    assert done.returncode == 0, done.stderr
+    (record,) = [one for one in project.records() if one["run_id"] not in before]
+    return record["identity"]  # type: ignore[no-any-return]
+
+
+def replace(name: str, old: str, new: str) -> Callable[[Project], tuple[str, ...]]:
+    """Return a change of a file."""
+
+    def change(project: Project) -> tuple[str, ...]:
+        text = (project.path / name).read_text()
+        assert old in text
+        project.write(name, text.replace(old, new))
+        return ()
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("layer", "change"),
+    [
+        ("prompts", replace("prompts/plan.txt", "Plan.", "Plan well.")),
+        ("model", lambda _: ("--set", "model.temperature=0.7")),
+        ("model", replace("evalprov.toml", "2024-08-06", "2024-11-20")),
+        ("agent", replace("evalprov.toml", "planner", "critic")),
+        ("config", replace("conf/eval.json", '"max_tokens": 5', '"max_tokens": 6')),
+        ("code", replace("src/main.py", "0.5", "0.6")),
+        ("code", replace("src/route.py", "return x", "return [x]")),
+        ("data", replace("data/golden.jsonl", "1", "2")),
+        ("data", replace("evalprov.toml", 'golden_version = "v1"', 'golden_version = "v2"')),
+        ("grader", replace("graders/exact.py", "==", "!=")),
+    ],
+)
+def test_one_change_is_one_layer(program: Project, layer: str, change: Callable[[Project], tuple[str, ...]]) -> None:
+    """A real change of one thing changes the hash of its layer and of no other."""
+    before = identity(program)
+    assert before["unknown"] == {}
+    after = identity(program, *change(program))
+    assert [name for name in before["layers"] if before["layers"][name] != after["layers"][name]] == [layer]
+    assert before["fingerprint"] != after["fingerprint"]
+
+
+def test_a_tools_version_is_in_the_fingerprint_where_it_was_asked_for(program: Project) -> None:
+    """The declared command's answer counts; the file it comes from is out of the way here."""
+    program.write(".gitignore", "TOOL\n")
+    program.git("rm", "-q", "--cached", "TOOL")
+    program.commit_all()
+    before = identity(program)
+    program.write("TOOL", "2.0\n")
+    after = identity(program)
+    assert [name for name in before["layers"] if before["layers"][name] != after["layers"][name]] == ["software"]
+    assert before["program"] == after["program"]
+    assert before["fingerprint"] != after["fingerprint"]
+
+
+def test_dirty_and_committed_later_are_one_program(program: Project) -> None:
+    """The same content has the same identity before and after its commit, and on another branch."""
+    program.write("src/new.py", "x = 1\n")
+    program.write("src/main.py", "print('{\"accuracy\": 0.9}')\n")
+    dirty = identity(program)
+    program.commit_all()
+    clean = identity(program)
+    program.git("checkout", "-q", "-b", "other")
+    program.git("commit", "-q", "--allow-empty", "-m", "nothing")
+    other = identity(program)
+    assert dirty["fingerprint"] == clean["fingerprint"] == other["fingerprint"]
+    assert dirty["layers"] == clean["layers"] == other["layers"]
+
+
+def test_a_docs_only_commit_can_be_left_out(program: Project) -> None:
+    """With [code] exclude, documentation is no part of the program; without it, it is."""
+    plain = identity(program)
+    program.write("docs/readme.md", "# More\n")
+    assert identity(program)["layers"]["code"] != plain["layers"]["code"]
+    replace("evalprov.toml", "[code]", '[code]\nexclude = ["docs/**"]')(program)
+    without = identity(program)
+    program.write("docs/readme.md", "# Even more\n")
+    program.write("docs/new.md", "# New\n")
+    assert identity(program)["layers"] == without["layers"]
+    replace("evalprov.toml", 'exclude = ["docs/**"]', 'include = ["src/**"]')(program)
+    inside = identity(program)
+    program.write("docs/newer.md", "# Newer\n")
+    assert identity(program)["layers"] == inside["layers"]
+    program.write("src/main.py", "print('{}')\n")
+    assert identity(program)["layers"]["code"] != inside["layers"]["code"]
+
+
+def test_a_rotated_key_is_the_same_program(program: Project) -> None:
+    """Another API key in the environment, a config or a prompt leaves every hash as it was."""
+    program.write("prompts/plan.txt", "Use sk-proj-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa01 to plan.\n")
+    before = identity(program, env={"OPENAI_API_KEY": "first-secret-value-1"})
+    replace("conf/eval.json", "k-first-0001", "k-second-0002")(program)
+    replace("prompts/plan.txt", "a01", "a02")(program)
+    after = identity(program, env={"OPENAI_API_KEY": "second-secret-value-2"})
+    assert before["layers"] == after["layers"]
+    assert before["fingerprint"] == after["fingerprint"]
+
+
+@pytest.mark.parametrize(
+    ("key", "one", "two"),
+    [
+        ("max_tokens", 512, 1024),
+        ("tokenizer", "bpe-1", "bpe-2"),
+        ("author", "ann", "bob"),
+        ("use_cls_token", True, False),
+        ("dataset_id", "0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210"),
+        ("revision", "a" * 40, "b" * 40),
+    ],
+)
+def test_what_only_looks_a_little_like_a_secret_counts_and_stands_in_clear(
+    project: Project, key: str, one: Any, two: Any
+) -> None:
+    """Two configs that differ in such a value differ in hash, and both values can be read."""
+    for value in (one, two):
+        project.write("c.json", json.dumps({key: value}))
+        project.run("true", options=("--config", "c.json"))
+    first, second = project.records()
+    assert [record["config"]["files"]["c.json"]["values"][key] for record in (first, second)] == [one, two]
+    assert first["identity"]["config_hash"] != second["identity"]["config_hash"]
+
+
+def test_nothing_of_the_repository_is_written(program: Project) -> None:
+    """Every byte under .git and in the work tree is as it was, but for our own folder."""
+    program.write("src/main.py", "print('changed')\n")
+    program.write("untracked.txt", "x\n")
+
+    def everything() -> dict[str, bytes]:
+        files = (file for file in program.path.rglob("*") if file.is_file())
+        inside = ((str(file.relative_to(program.path)), file) for file in files)
+        return {name: file.read_bytes() for name, file in inside if not name.startswith("metrics/")}
+
+    before = everything()
+    program.run("true")
+    assert everything() == before
