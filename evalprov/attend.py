@@ -45,7 +45,7 @@ def attend(request: Request, scene: Scene, store: Store, manifest: Manifest) -> 
     """
     watch = Watch(scene.root, _read_before(manifest))
     child = _launch(request, scene, store, manifest)
-    _conclude(manifest, child, request)
+    _conclude(manifest, child, request, scene)
     try:
         manifest["warnings"] += watch.changed()
         _interpret(manifest, child, request, scene)
@@ -97,7 +97,7 @@ def _launch(request: Request, scene: Scene, store: Store, manifest: Manifest) ->
     return _Child(outcome, killed, logs[0], logs[1], (names[0], names[1]), scanner, report, began)
 
 
-def _conclude(manifest: Manifest, child: _Child, request: Request) -> None:
+def _conclude(manifest: Manifest, child: _Child, request: Request, scene: Scene) -> None:
     """Write down how it ended."""
     outcome = child.outcome
     tail = child.stderr.tail(STDERR_TAIL).decode("utf-8", "backslashreplace")
@@ -116,7 +116,7 @@ def _conclude(manifest: Manifest, child: _Child, request: Request) -> None:
     manifest["duration_seconds"] = round(outcome.seconds, 6)
     manifest["resources"] = outcome.resources
     manifest["errors"] += errors_of(end)
-    manifest["warnings"] += outcome.warnings
+    manifest["warnings"] += [scene.scrub.text(warning) for warning in outcome.warnings]
     manifest["output"]["stdout"] = _stream(outcome.stdout, child.stdout, child.log_names[0])
     manifest["output"]["stderr"] = _stream(outcome.stderr, child.stderr, child.log_names[1])
     for name, log in (("stdout", child.stdout), ("stderr", child.stderr)):

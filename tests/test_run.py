@@ -109,10 +109,11 @@ def test_no_metrics_is_null_with_the_reason(project: Project) -> None:
 
 def test_the_child_gets_two_variables_more_and_nothing_else(project: Project) -> None:
     """Its environment is the user's plus the run's id and the report file."""
-    done = project.python("import os, json; print(json.dumps(dict(os.environ)))", env={"LC_ALL": "C.UTF-8"})
-    inside = json.loads(done.stdout)
-    outside = {**os.environ, "LC_ALL": "C.UTF-8"}
-    extra = {name for name in inside if name not in outside}
+    outside = {name: value for name, value in os.environ.items() if not name.startswith(("LC_", "LANG"))}
+    evalprov = [sys.executable, "-m", "evalprov", "run", "--", "env", "-0"]
+    done = subprocess.run(evalprov, cwd=project.path, env=outside, capture_output=True)
+    inside = dict(line.split("=", 1) for line in done.stdout.decode().split("\0") if line)
+    extra = inside.keys() - outside.keys()
     assert extra == {"EVALPROV_RUN_ID", "EVALPROV_REPORT"}
     assert {name: inside[name] for name in outside} == outside
     assert inside["EVALPROV_RUN_ID"] == project.record()["run_id"]
@@ -541,3 +542,13 @@ def test_nobody_who_reads_our_words_changes_nothing(project: Project, closed: st
     assert project.record()["exit_code"] == 7
     missing = subprocess.run(["bash", "-c", f"{sys.executable} -m evalprov run -- no-such {closed}"], cwd=project.path)
     assert missing.returncode == 127
+
+
+def test_what_is_closed_is_closed_for_the_command_too(project: Project) -> None:
+    """Started without stdin, stdout and stderr, the command has none either, and the record is whole."""
+    inner = "ls -l /proc/self/fd > seen; exit 4"
+    line = f"{sys.executable} -m evalprov run -- sh -c '{inner}' 0<&- 1>&- 2>&-"
+    done = subprocess.run(["bash", "-c", line], cwd=project.path)
+    assert done.returncode == 4
+    assert project.record()["exit_code"] == 4
+    assert "metrics" not in (project.path / "seen").read_text()

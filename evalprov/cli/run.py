@@ -32,7 +32,7 @@ def main(words: Sequence[str]) -> int:
     quiet = values.pop("quiet")
     bar = None if quiet else render.hashing()
     try:
-        done = record_run(Request(argv=argv, **values), _cwd(), dict(os.environ), bar)
+        done = record_run(Request(argv=argv, **values), _cwd(), _environ(), bar)
     except UsageError:
         raise
     except EvalprovError as problem:
@@ -48,6 +48,20 @@ def main(words: Sequence[str]) -> int:
         for line in summary(done.manifest):
             render.note(line)
     return done.exit_code
+
+
+def _environ() -> dict[str, str]:
+    """Return the environment we were given: in a C locale Python puts LC_CTYPE into its own."""
+    environ = dict(os.environ)
+    if environ.get("LC_CTYPE") in {"C.UTF-8", "C.utf8", "UTF-8"}:
+        try:
+            with open("/proc/self/environ", "rb") as file:
+                given = file.read().split(b"\0")
+        except OSError:
+            return environ
+        if not any(one.startswith(b"LC_CTYPE=") for one in given):
+            del environ["LC_CTYPE"]
+    return environ
 
 
 def _cwd() -> str:

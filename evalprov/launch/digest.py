@@ -16,6 +16,7 @@ class Digest:
     def __init__(self) -> None:
         self._sha256 = hashlib.sha256()
         self._fed = 0
+        self._alone = False
         self._pieces: SimpleQueue[bytes | None] | None = None
         self._room: SimpleQueue[None] = SimpleQueue()
         self._done = _thread.allocate_lock()
@@ -23,17 +24,27 @@ class Digest:
     def feed(self, data: bytes) -> None:
         """Take the next bytes."""
         self._fed += len(data)
-        if self._fed <= INLINE:
+        if self._fed <= INLINE or (self._pieces is None and not self._start()):
             self._sha256.update(data)
-            return
-        if self._pieces is None:
-            self._pieces = SimpleQueue()
-            for _ in range(_WAITING):
-                self._room.put(None)
-            self._done.acquire()
-            _thread.start_new_thread(self._work, (self._pieces,))
-        self._room.get()
-        self._pieces.put(data)
+        elif self._pieces is not None:
+            self._room.get()
+            self._pieces.put(data)
+
+    def _start(self) -> bool:
+        """Hand over from here on; where there is no thread to be had, it goes on as before."""
+        if self._alone:
+            return False
+        pieces: SimpleQueue[bytes | None] = SimpleQueue()
+        self._done.acquire()
+        try:
+            _thread.start_new_thread(self._work, (pieces,))
+        except RuntimeError:
+            self._alone = True
+            return False
+        for _ in range(_WAITING):
+            self._room.put(None)
+        self._pieces = pieces
+        return True
 
     def hexdigest(self) -> str:
         """Return the hash of all there was."""
