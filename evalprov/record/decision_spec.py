@@ -28,10 +28,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator
 
     from evalprov.record.manifest import Manifest
 
@@ -65,6 +66,11 @@ def decision_spec(manifest: Manifest) -> dict[str, Any]:
 
 def fingerprint(spec: Mapping[str, Any]) -> str:
     """Return what `tracelens.DecisionSpec(**spec).fingerprint` is; Refused where it refuses the spec."""
+    return hashlib.sha256(json.dumps(_hashed(spec), sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _hashed(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what counts of a spec: configuration, without what was merely observed."""
     tools = spec.get("tools", [])
     if not isinstance(tools, list):
         raise Refused("tools: not a list")
@@ -82,10 +88,44 @@ def fingerprint(spec: Mapping[str, Any]) -> str:
     }
     if (infra := _part("infra", spec)) is not None:
         hashed["infra"] = infra
-    return hashlib.sha256(json.dumps(hashed, sort_keys=True, default=str).encode()).hexdigest()
+    return hashed
 
 
 # --- the types TraceLens wants, and what it takes for them
+
+
+def diff(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Return what of the fingerprint differs, field by field down to the last: name to (one's, the other's)."""
+    ones, others = dict(_leaves(_hashed(one))), dict(_leaves(_hashed(other)))
+    names = [*ones, *(name for name in others if name not in ones)]
+    return {name: (ones.get(name), others.get(name)) for name in names if ones.get(name) != others.get(name)}
+
+
+def is_compatible(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Say whether two specs hold the model and the agent fixed, so that what else differs can be compared.
+
+    Where only one of them names a model or an agent it is not known to be the same, and so it is not.
+    """
+    return all(_name(one, part, names) == _name(other, part, names) for part, names in _HELD.items())
+
+
+_HELD = {"model": ("provider", "model_id"), "agent": ("agent_name",)}
+
+
+def _name(spec: Mapping[str, Any], part: str, names: tuple[str, ...]) -> list[Any] | None:
+    said = spec.get(part)
+    return None if said is None else [said.get(name) for name in names]
+
+
+def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping) and value:
+        for name, inner in value.items():
+            yield from _leaves(inner, f"{path}.{name}" if path else name)
+    elif isinstance(value, list) and value and all(isinstance(one, Mapping) and "name" in one for one in value):
+        for one in value:
+            yield from _leaves({key: inner for key, inner in one.items() if key != "name"}, f"{path}.{one['name']}")
+    elif value not in (None, {}, []):
+        yield path, value
 
 
 def _text(value: object) -> str:

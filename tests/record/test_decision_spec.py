@@ -7,14 +7,13 @@ import json
 from typing import Any
 
 import pytest
+import tracelens
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalprov.record.decision_spec import decision_spec, fingerprint
+from evalprov.record.decision_spec import decision_spec, diff, fingerprint, is_compatible
 from evalprov.record.form import blank
 from evalprov.record.manifest import Manifest
-
-tracelens = pytest.importorskip("tracelens")
 
 TEXT = st.text(max_size=8)
 JSON = st.recursive(
@@ -330,3 +329,48 @@ def test_whatever_a_record_holds_tracelens_loads_the_spec(  # noqa: PLR0917 - on
     found = decision_spec(made)
     assert tracelens.DecisionSpec.model_validate(found).fingerprint == fingerprint(found)
     assert tracelens.DecisionSpec.model_validate(json.loads(json.dumps(found))).fingerprint == fingerprint(found)
+
+
+def spec_of(**changes: Any) -> dict[str, Any]:
+    """Return the spec of a record with a model, an agent and two tools."""
+    m: Any = blank("20260101T000000Z", "2026-01-01T00:00:00Z")
+    m["model_config"] = {"provider": "openai", "model": "gpt-4o-2024-08-06", "temperature": 0.2}
+    m["agent"]["name"] = "planner"
+    m["tools"] = [
+        {"name": name, "version": "1", "description_hash": None, "schema_hash": None, "source": "settings"}
+        for name in ("read", "search")
+    ]
+    m["model_config"] |= changes.get("model", {})
+    m["agent"] |= changes.get("agent", {})
+    m["infra"]["declared"] = changes.get("infra", {})
+    if "tool" in changes:
+        m["tools"][1]["version"] = changes["tool"]
+    return decision_spec(m)
+
+
+def test_a_diff_names_each_field_that_differs_and_no_other() -> None:
+    """Field by field, down to the last: from one value to the other, null where one has none."""
+    one = spec_of()
+    assert diff(one, spec_of()) == {}
+    other = spec_of(model={"temperature": 0.7}, tool="2", infra={"memory_hard_limit_mb": 512})
+    assert diff(one, other) == {
+        "model.temperature": (0.2, 0.7),
+        "tools.search.version": ("1", "2"),
+        "infra.memory_hard_limit_mb": (None, 512),
+    }
+
+
+def test_compatible_is_the_same_model_and_agent() -> None:
+    """As TraceLens has it where both name them; where only one does, they are not known to be the same."""
+    specs = [
+        spec_of(),
+        spec_of(model={"temperature": 0.7}, tool="2"),
+        spec_of(model={"model": "gpt-4o-2024-11-20"}),
+        spec_of(model={"provider": "azure"}),
+        spec_of(agent={"name": "critic"}),
+    ]
+    for one in specs:
+        for other in specs:
+            theirs = tracelens.DecisionSpec(**one).is_compatible_with(tracelens.DecisionSpec(**other))
+            assert is_compatible(one, other) == theirs
+    assert not is_compatible(spec_of(), {**spec_of(), "agent": None})
