@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from evalprov.capture.collector import Capture, Scene
     from evalprov.record.manifest import Manifest
     from evalprov.run import Request
+    from evalprov.secrets import Scrubber
     from evalprov.store import Store
 
 
@@ -43,15 +44,17 @@ def opened(manifest: Manifest, request: Request, scene: Scene) -> Manifest:
     return manifest
 
 
-def fill(manifest: Manifest, found: Capture) -> None:
-    """Put in what was captured."""
+def fill(manifest: Manifest, found: Capture, scrub: Scrubber) -> None:
+    """Put in what was captured; the collectors have scrubbed their facts, not what an exception may say."""
     record: dict[str, Any] = manifest  # type: ignore[assignment]
     for name, value in found.facts.items():
         if isinstance(value, dict):
             record[name].update(value)
         else:
             record[name] = value
-    manifest["warnings"] += found.warnings
+    manifest["warnings"] += [scrub.text(warning) for warning in found.warnings]
+    for fared in found.fared.values():
+        fared["reason"] = fared["reason"] and scrub.text(fared["reason"])
     manifest["capture"] = found.fared
 
 
@@ -72,12 +75,11 @@ def refuse_unclean(request: Request, manifest: Manifest) -> None:
     )
 
 
-def give_up(store: Store, manifest: Manifest, problem: EvalprovError) -> NoReturn:
+def give_up(store: Store, manifest: Manifest, problem: EvalprovError, scrub: Scrubber) -> NoReturn:
     """Record that the command was never started, and say why."""
     manifest["status"] = "not_started"
     manifest["exit_code"] = max(problem.exit_code, CANNOT_START)
-    manifest["errors"].append(
-        {"kind": "infra", "message": problem.message, "scenario": None, "stderr_tail": None},
-    )
+    message = scrub.text(problem.message)
+    manifest["errors"].append({"kind": "infra", "message": message, "scenario": None, "stderr_tail": None})
     store.finish(manifest)
     raise problem

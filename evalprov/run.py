@@ -70,14 +70,14 @@ def record_run(
         manifest = store.reserve(time.time(), lambda run_id, at: opened(blank(run_id, at), request, scene))
         try:
             found = capturing.finish()
-            fill(manifest, found)
+            fill(manifest, found, scene.scrub)
             refuse_unclean(request, manifest)
             for name, data in found.blobs.items():
                 store.put(name, data)
             store.begin(manifest)
             problems = attend(request, scene, store, manifest)
         except EvalprovError as problem:
-            give_up(store, manifest, problem)
+            give_up(store, manifest, problem, scene.scrub)
     return Done(manifest["exit_code"] or 0, manifest, problems + store.finish(manifest))
 
 

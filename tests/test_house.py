@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "store": {"record", "errors", "secrets"},
     "compare": {"record", "errors"},
     "run": {"attend", "recording", "capture", "store", "record", "errors", "secrets", "settings"},
-    "recording": {"capture", "record", "errors", "run", "store", "__init__"},
+    "recording": {"secrets", "capture", "record", "errors", "run", "store", "__init__"},
     "attend": {"capture", "launch", "metrics", "record", "errors", "run", "secrets", "store"},
     "cli": {"run", "compare", "store", "render", "settings", "record", "errors", "secrets"},
     "__main__": {"cli"},

@@ -319,6 +319,14 @@ def test_no_secret_is_ever_written(project: Project) -> None:
     assert record["output"]["stdout"]["log"]
 
 
+def test_no_secret_is_in_what_is_said_of_a_run_that_never_started(project: Project) -> None:
+    """A path that holds a secret and is not there is named on the terminal, and not in the record."""
+    done = project.run("true", options=("--config", f"conf-{SECRET}.json"), env={"MY_API_TOKEN": SECRET})
+    assert done.returncode == 125
+    assert project.record()["status"] == "not_started"
+    assert SECRET.encode() not in project.stored()
+
+
 def test_a_token_across_a_read_boundary_is_not_kept(project: Project) -> None:
     """A secret printed in two halves with a pause between is still one secret."""
     half = len(SECRET) // 2

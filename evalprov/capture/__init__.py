@@ -24,12 +24,16 @@ class Capturing:
 
     def __init__(self) -> None:
         self._going: list[_Going] = []
+        self._refusal: EvalprovError | None = None
 
     def add(self, name: str, steps: Steps) -> None:
-        """Start one more."""
+        """Start one more; that it stops the run is said at the end, when there is a record to say it in."""
         one = _Going(name, steps)
         self._going.append(one)
-        one.advance()
+        try:
+            one.advance()
+        except EvalprovError as refusal:
+            self._refusal = self._refusal or refusal
 
     def __enter__(self) -> Self:
         return self
@@ -40,6 +44,8 @@ class Capturing:
 
     def finish(self) -> Capture:
         """Wait for all of them and put together what they found."""
+        if self._refusal:
+            raise self._refusal
         while any(one.fared is None for one in self._going):
             for one in self._going:
                 if one.fared is None and not one.unanswered():
