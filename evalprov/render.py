@@ -46,6 +46,15 @@ def out(text: str) -> None:
     _write(sys.stdout, text)
 
 
+def raw(data: bytes, stream: TextIO) -> None:
+    """Print bytes as they are; a terminal gets their control characters spelled out."""
+    if stream.isatty():
+        stream.write(neutral(data.decode("utf-8", "backslashreplace"), lines=True))
+    else:
+        stream.buffer.write(data)
+    stream.flush()
+
+
 def note(text: str) -> None:
     """Print one remark on stderr."""
     _remark(f"{paint('evalprov', _DIM, sys.stderr)}  {neutral(text)}")

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "evalprov"
-SHARED = {"record", "errors", "secrets", "settings", "render"}
 MAY_IMPORT = {
     "record": set(),
     "errors": set(),

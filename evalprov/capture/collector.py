@@ -47,7 +47,6 @@ class Absent(Exception):  # noqa: N818 - it is a finding and no error
 
 
 Steps = Generator[list[Command], list[Answer], Found]
-Collector = Callable[[Scene], Steps]
 
 
 class Capture(NamedTuple):

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from evalprov import __version__
+from evalprov import __version__, render
 from evalprov.cli import audit, doctor, history, init, show
 from evalprov.cli.options import OPTIONS, Option
 
@@ -25,7 +25,7 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"evalprov {__version__}")
+        render.out(f"evalprov {__version__}")
         raise typer.Exit
 
 

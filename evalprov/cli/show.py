@@ -64,11 +64,7 @@ def _print_logs(folder: str, manifest: Manifest) -> None:
         if data is None:
             continue
         found = True
-        if stream.isatty():
-            stream.write(render.neutral(data.decode("utf-8", "backslashreplace"), lines=True))
-        else:
-            stream.buffer.write(data)
-        stream.flush()
+        render.raw(data, stream)
     if not found:
         raise EvalprovError(
             f"no output of {manifest['run_id']} was kept",

@@ -8,10 +8,10 @@ import sys
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from evalprov.errors import EvalprovError
+from evalprov.errors import CANNOT_START, EvalprovError
 from evalprov.launch.child import Child
 from evalprov.launch.log import BoundedLog
-from evalprov.launch.program import CANNOT_START, FileAction, start
+from evalprov.launch.program import FileAction, start
 from evalprov.launch.relay import Relay, Sink, Stream, StreamEnd, open_pipe
 from evalprov.launch.resources import Sampler, own_peak
 from evalprov.launch.signals import Overseer, hold, taken

@@ -7,13 +7,12 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
-from evalprov.errors import EvalprovError
+from evalprov.errors import CANNOT_START, EvalprovError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 SHELL = "/bin/sh"
-CANNOT_START = 125
 NOT_EXECUTABLE = 126
 NOT_FOUND = 127
 # Python ignores these two for itself; the program is to have them as usual.

@@ -74,11 +74,9 @@ def test_the_log_is_printed_as_it_was_kept(shown: Project) -> None:
 def test_without_a_log_it_says_so(project: Project) -> None:
     """--log off keeps nothing, and the message says why there is nothing."""
     project.run("echo", "hi", options=("--log", "off"))
-    assert (
-        not list((project.path / "metrics" / "logs").glob("*"))
-        if (project.path / "metrics" / "logs").exists()
-        else True
-    )
+    assert not list((project.path / "metrics").rglob("*.out"))
+    assert not list((project.path / "metrics").rglob("*.err"))
+    assert project.record()["output"]["stdout"]["log"] is None
     done = project.evalprov("show", "--log")
     assert done.returncode == 2
     assert b"--log off" in done.stderr
