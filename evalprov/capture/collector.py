@@ -47,6 +47,7 @@ class Absent(Exception):  # noqa: N818 - it is a finding and no error
 
 
 Steps = Generator[list[Command], list[Answer], Found]
+Collector = Callable[[Scene], Steps]
 
 
 class Capture(NamedTuple):
