@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from evalprov.record.manifest import Manifest
 
-SCHEMA = 1
+SCHEMA = 2
 
 # What the history line leaves out: key paths whose values grow with the run.
 BULKY: tuple[tuple[str, ...], ...] = (
     ("metrics",),
+    ("scenario_groups",),
     ("git", "staged"),
     ("git", "changed"),
     ("git", "untracked"),
@@ -38,10 +39,13 @@ def blank(run_id: str, timestamp: str) -> Manifest:
         "tags": [],
         "note": None,
         "parent_run_id": None,
+        "repeat": None,
         "command": {"argv": [], "cwd": ".", "executable": None, "timeout_seconds": None},
         "metric_summary": None,
         "metrics": None,
+        "metric_info": {},
         "scenarios_run": [],
+        "scenario_groups": {},
         "duration_seconds": None,
         "total_tool_calls": None,
         "errors": [],

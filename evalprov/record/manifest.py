@@ -321,6 +321,24 @@ class ErrorEntry(TypedDict):
     stderr_tail: str | None
 
 
+class MetricInfo(TypedDict):
+    """What the eval says of one of its metrics."""
+
+    stderr: float | None  # the standard error of the summary's value
+    n: int | None  # how many samples it is of
+    direction: Literal["higher", "lower"] | None  # which is better
+    unit: str | None
+
+
+class Repeat(TypedDict):
+    """Which trial of several this run is."""
+
+    id: str  # all trials have the same
+    trial: int  # from 1
+    of: int
+    seed: int  # what EVALPROV_SEED was
+
+
 class Captured(TypedDict):
     """How a collector fared."""
 
@@ -342,10 +360,13 @@ class Manifest(TypedDict):
     tags: list[str]
     note: str | None
     parent_run_id: str | None
+    repeat: Repeat | None
     command: Command
     metric_summary: dict[str, MetricValue] | None
     metrics: dict[str, dict[str, MetricValue]] | None  # by scenario; null where nothing was reported
+    metric_info: dict[str, MetricInfo]  # by the summary's names
     scenarios_run: list[str]
+    scenario_groups: dict[str, str]  # scenario to the group it comes from: those of one group are alike
     duration_seconds: float | None
     total_tool_calls: int | None
     errors: list[ErrorEntry]

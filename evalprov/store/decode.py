@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     Migrations = Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]]
 
-# Schema number to what makes the next one of such a record.
-MIGRATIONS: Migrations = {}
+# Schema number to what makes the next one of such a record, or of such a line of the history.
+MIGRATIONS: Migrations = {1: lambda record: {"repeat": None, "metric_info": {}, "scenario_groups": {}, **record}}
 
 _GONE = "evalprov was gone before the run ended (killed, or the machine went down): how it ended is not known"
 

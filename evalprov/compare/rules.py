@@ -1,0 +1,48 @@
+"""What the project's settings say of its metrics, `[metrics.NAME]`, and of the gate, `[gate]`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Direction = Literal["higher", "lower"]
+
+
+class MetricRule(NamedTuple):
+    """What is asked of one metric; null is what evalprov decides by itself."""
+
+    direction: Direction | None = None  # which is better
+    unit: str | None = None
+    tolerance: float | None = None  # a move for the worse of up to so much is accepted
+    tolerance_relative: float | None = None  # likewise, as a share of the baseline's value
+    noise_band: float | None = None  # what another machine alone may do to it
+    min_n: int | None = None  # of fewer scenarios (or trials) no verdict is given
+    blocking: bool | None = None  # whether a regression fails the gate; null: where the direction is known
+
+
+class GateRule(NamedTuple):
+    """What the gate asks of a run as a whole."""
+
+    level: float = 0.05  # how often it may fire where nothing is wrong, over all metrics together
+    noise_band: float = 0.03  # of a rate, where its own rule names none
+    max_errors: float = 0.0  # share of scenarios that may end in an error of the task
+    max_infra_errors: float = 0.05  # likewise of the machine: memory, time, disk
+    allow_failed: bool = False  # judge a run whose command failed, all the same
+
+
+class Rules(NamedTuple):
+    """All of it."""
+
+    metrics: Mapping[str, MetricRule]  # by the metric's name in the summary, or in the scenarios
+    gate: GateRule
+
+
+NO_RULES = Rules({}, GateRule())
+
+
+def rules_of(declared: Mapping[str, Any]) -> Rules:
+    """Return the rules in a project's checked settings."""
+    metrics = {name: MetricRule(**table) for name, table in declared.get("metrics", {}).items()}
+    return Rules(metrics, GateRule(**declared.get("gate", {})))
