@@ -168,7 +168,7 @@ def facts(title: str, pairs: Iterable[tuple[str, str]]) -> None:
     rows = [(name, value) for name, value in pairs if value != ""]
     if not rows:
         return
-    out("\n" + paint(title, _BOLD, sys.stdout))
+    out("\n" + paint(neutral(title), _BOLD, sys.stdout))
     width = max(len(name) for name, _ in rows)
     for name, value in rows:
         label = paint(f"  {neutral(name):<{width}}", _DIM, sys.stdout)

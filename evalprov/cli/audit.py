@@ -122,7 +122,7 @@ def _print(found: Audit) -> None:
 def _title(group: Group) -> str:
     kept = f", the last {len(group.run_ids)} compared" if group.runs > len(group.run_ids) else ""
     scenario = group.scenario if group.scenario is not None else "(no scenario named)"
-    return render.neutral(f"{_short(group.fingerprint)}  {scenario}  {_runs(group.runs)}{kept}")
+    return f"{_short(group.fingerprint)}  {scenario}  {_runs(group.runs)}{kept}"
 
 
 def _short(hashed: str) -> str:

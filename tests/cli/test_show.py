@@ -108,3 +108,12 @@ def test_control_characters_of_a_record_do_not_reach_the_terminal(project: Proje
         assert b"\x1b" not in done.stdout
         assert b"\x07" not in done.stdout
     assert b"\\x1b[2J" in project.evalprov("show").stdout
+
+
+def test_an_error_is_headed_by_its_scenario_spelled_out(project: Project) -> None:
+    """A scenario's name is the eval's own text, and a heading is no place for it to steer the terminal either."""
+    project.python(r"""print('{"metrics": {}, "errors": [{"message": "no", "scenario": "\u001b[2J"}]}')""")
+    assert project.record()["errors"][0]["scenario"] == "\x1b[2J"
+    shown = project.evalprov("show").stdout
+    assert b"\x1b" not in shown
+    assert b"error (task) in \\x1b[2J" in shown
