@@ -35,6 +35,9 @@ class Facts(TypedDict, total=False):
     infra: Mapping[str, Any] | None
     online: Mapping[str, Any] | None
     artifacts: Sequence[str | Mapping[str, Any]] | None
+    metric_info: Mapping[str, Mapping[str, Any]] | None  # by metric: stderr, n, direction (higher, lower), unit
+    group: str | None  # what the scenario comes from, as others do
+    scenario_groups: Mapping[str, str] | None  # likewise for many
     layer: Mapping[str, Any] | None  # a ConfigLayer's to_dict()
 
 

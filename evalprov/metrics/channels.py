@@ -39,6 +39,8 @@ def put_together(
     winner = next((channel for channel in channels if channel.has_metrics), None)
     facts = _placed(channels)
     facts |= _metrics(winner)
+    info, unmatched = _info(facts.get("metric_info", {}), facts["metric_summary"] or {})
+    facts["metric_info"] = info
     facts["scenarios_run"] = list((winner or _with_scenarios(channels)).scenarios)
     source: MetricsSource | None = None
     if winner:
@@ -50,6 +52,8 @@ def put_together(
         }
     facts.setdefault("output", {})["metrics_source"] = source
     warnings = [text for channel in channels for text in channel.notes.texts()]
+    if unmatched:
+        warnings.append(f"metric_info tells of what is no metric of the summary: {brief(unmatched)}")
     if winner:
         others = channels[channels.index(winner) + 1 :]
         warnings += [text for other in others if (text := _disagreement(winner, other))]
@@ -72,6 +76,27 @@ def _metrics(winner: Ledger | None) -> dict[str, Any]:
     if not winner:
         return {"metric_summary": None, "metrics": None}
     return {"metric_summary": winner.summary or summed_up(winner.scenarios), "metrics": winner.scenarios}
+
+
+def _info(said: dict[str, Any], summary: dict[str, MetricValue]) -> tuple[dict[str, Any], list[str]]:
+    """Return what is known of the summary's metrics, and whose name is not among them.
+
+    What is said of a scenario's metric holds for the mean and the total that were made of it.
+    """
+    info: dict[str, Any] = {}
+    unmatched = []
+    for called, told in said.items():
+        if called in summary:
+            info[called] = told
+            continue
+        mean, total = f"{called}_mean", f"{called}_total"
+        if mean in summary:
+            info.setdefault(mean, said.get(mean, told))
+        if total in summary:
+            info.setdefault(total, said.get(total, {**told, "stderr": None}))
+        if mean not in summary and total not in summary:
+            unmatched.append(called)
+    return info, unmatched
 
 
 def _placed(channels: list[Ledger]) -> dict[str, Any]:

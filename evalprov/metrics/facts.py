@@ -16,6 +16,8 @@ OBJECTS = (
     *("model_config", "observed_model", "agent", "grader", "data", "config", "online"),
     *("prompts", "algorithms", "infra", "layer"),
 )
+_INFO = ("stderr", "n", "direction", "unit")  # what may be said of a metric
+_DIRECTIONS = ("higher", "lower")
 KEYS = frozenset(
     (
         *OBJECTS,
@@ -26,10 +28,13 @@ KEYS = frozenset(
         "prompt_versions",
         "tools",
         "artifacts",
+        "metric_info",
+        "scenario_groups",
     )
 )
-_NEIGHBOURS = ("metrics", "scenario", "metric_summary", *sorted(KEYS))
+_NEIGHBOURS = ("metrics", "scenario", "group", "metric_summary", *sorted(KEYS))
 _MESSAGE_LIMIT = 8192
+_LARGEST = 1e300
 
 
 class Facts:
@@ -56,8 +61,25 @@ class Facts:
             self._take_versions(value, where)
         elif key == "artifacts":
             self._take_artifacts(value, where)
+        elif key == "metric_info":
+            self._take_info(value, where)
+        elif key == "scenario_groups":
+            self.take_groups(value, where)
         else:
             self._take_plain(key, value, where)
+
+    def take_groups(self, value: Any, where: str) -> None:
+        """Take in which group each scenario is of."""
+        if not isinstance(value, dict):
+            self.wrong("scenario_groups", value, "an object of scenarios and the group of each", where)
+            return
+        section = self.said.setdefault("scenario_groups", {})
+        for scenario, group in value.items():
+            called = name(scenario)
+            if isinstance(group, bool) or not isinstance(group, (str, int)):
+                self.wrong(f"the group of {called}", group, "a text", where)
+            else:
+                self._keep(section, "scenario_groups", called, name(str(group)), where)
 
     def wrong(self, key: str, value: object, wanted: str, where: str) -> None:
         """Remark that a key has the wrong type."""
@@ -113,6 +135,43 @@ class Facts:
             took = self._tidy(seconds, f"stages.{called}", where)
             if took is not None:
                 self._keep(section, "stages", called, float(took), where)
+
+    def _take_info(self, value: Any, where: str) -> None:
+        if not isinstance(value, dict):
+            self.wrong("metric_info", value, "an object of metrics and what is known of each", where)
+            return
+        section = self.said.setdefault("metric_info", {})
+        for metric, told in value.items():
+            called = name(metric)
+            if not isinstance(told, dict):
+                self.wrong(f"metric_info.{called}", told, f"an object of {', '.join(_INFO)}", where)
+                continue
+            info = dict(section.get(called) or dict.fromkeys(_INFO))
+            for key, fact in told.items():
+                if key not in _INFO:
+                    self._notes.add(("info", key), f"{where}: nothing is known of {brief(key)} in metric_info")
+                elif fact is not None:
+                    info[key] = self._info(key, fact, f"metric_info.{called}.{key}", where)
+            self._keep(section, "metric_info", called, info, where)
+
+    def _info(self, key: str, fact: Any, called: str, where: str) -> Any:
+        """Return one thing said of a metric if it is what it should be."""
+        wanted = "a text"
+        if key == "direction":
+            wanted = " or ".join(_DIRECTIONS)
+            if fact in _DIRECTIONS:
+                return fact
+        elif key == "unit":
+            if isinstance(fact, str):
+                return name(fact)
+        elif not isinstance(fact, bool) and isinstance(fact, (int, float)):
+            wanted = "a whole number from 0" if key == "n" else "a finite number from 0"
+            if key == "stderr" and 0 <= fact <= _LARGEST:
+                return float(fact)
+            if key == "n" and 0 <= fact <= WHOLE_LIMIT and fact == int(fact):
+                return int(fact)
+        self.wrong(called, fact, wanted, where)
+        return None
 
     def _take_versions(self, value: Any, where: str) -> None:
         if not isinstance(value, dict):

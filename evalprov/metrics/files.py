@@ -2,73 +2,100 @@
 
 from __future__ import annotations
 
-import errno
 import os
-import stat
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, NoReturn
 
+from evalprov.metrics.adapters import ADAPTERS, HEAD, Adapter, fitting, named
+from evalprov.metrics.adapters.source import Source, described
 from evalprov.metrics.facts import KEYS
 from evalprov.metrics.ledger import Ledger
+from evalprov.metrics.opening import FILE_LIMIT, Unusable, newest, opened, opened_fresh, words_of
 from evalprov.metrics.text import BOM, LINE_LIMIT, NotAnObject, Reader, printable, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _DOCUMENT_LIMIT = 64 << 20  # of one JSON object over many lines
-_FILE_LIMIT = 1 << 30
-_CLOCK_STEP = 0.05  # a file's time stamp may be that much behind the clock
-
-
-class _Unusable(Exception):  # noqa: N818 - what a file is, not a failure of ours
-    """Nothing can be read here; the words say why."""
+_WANTED = (
+    "a JSON object, or lines that are JSON objects with metrics, or a results file of "
+    f"{', '.join(adapter.name for adapter in ADAPTERS)}"
+)
 
 
 def read_report(path: str) -> Ledger:
     """Return what the child wrote into the report file; that there is none is nothing odd."""
     ledger = Ledger("report", "the report file")
     try:
-        with _opened(path, os.O_NOFOLLOW) as file:
+        with opened(path, os.O_NOFOLLOW) as file:
             _read(file, ledger, facts_alone=True)
     except FileNotFoundError:
         pass
-    except (OSError, _Unusable) as why:
-        ledger.notes.add("unusable", f"the report file was not read: {_words(why)}")
+    except (OSError, Unusable) as why:
+        ledger.notes.add("unusable", f"the report file was not read: {words_of(why)}")
     return ledger
 
 
 def read_metrics(path: str, started: float | None) -> Ledger:
     """Return what a metrics file named by the user holds; one older than the run is not used."""
+    path, name = _chosen(path)
+    adapter = named(name)
     called = printable(path)
     ledger = Ledger(printable(os.path.basename(path)), called)
-    wanted = "wanted is a JSON object, or lines that are JSON objects with metrics"
     try:
-        with _opened(path, 0) as file:
-            _refuse_stale(file, started)
-            _read(file, ledger, facts_alone=False)
-    except (OSError, _Unusable) as why:
-        ledger.notes.add("unusable", f"the metrics file {called} was not used: {_words(why)}; {wanted}")
+        if adapter is None and name:
+            _refuse_format(name)
+        _read_named(path, adapter, started, ledger)
+    except (OSError, Unusable) as why:
+        ledger = Ledger(ledger.channel, called)  # what was read of it before does not count
+        wanted = (isinstance(why, Unusable) and why.wanted) or (adapter.wanted if adapter else _WANTED)
+        ledger.notes.add("unusable", f"the metrics file {called} was not used: {words_of(why)}; wanted is {wanted}")
     return ledger
 
 
-def _refuse_stale(file: IO[bytes], started: float | None) -> None:
-    if started is not None and os.fstat(file.fileno()).st_mtime < started - _CLOCK_STEP:
-        raise _Unusable("it was not written by this run")
+def _refuse_format(name: str) -> NoReturn:
+    raise Unusable(f"nothing is known of the format {printable(name)}")
 
 
-def _words(why: Exception) -> str:
-    if isinstance(why, OSError):
-        # O_NOFOLLOW answers a link with "Too many levels of symbolic links".
-        return "it is a link" if why.errno == errno.ELOOP else (why.strerror or str(why))
-    return str(why)
+def _chosen(path: str) -> tuple[str, str]:
+    """Return a path and the adapter named behind it; a path that exists is one, colons and all."""
+    before, colon, name = path.rpartition(":")
+    if not colon or not name or "/" in name or os.path.lexists(path):
+        return path, ""
+    return before, name
 
 
-def _opened(path: str, flags: int) -> IO[bytes]:
-    """Open a regular file without waiting on anything else that may stand there."""
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | flags)
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
-        os.close(fd)
-        raise _Unusable("it is no regular file")
-    return open(fd, "rb")
+def _read_named(path: str, adapter: Adapter | None, started: float | None, ledger: Ledger) -> None:
+    if os.path.isdir(path):
+        fitted = ADAPTERS if adapter is None else (adapter,)
+        path = newest(path, [pattern for one in fitted for pattern in one.patterns], started, ledger.notes)
+        ledger.channel = printable(os.path.basename(path))
+    with opened_fresh(path, started) as file:
+        head = file.read(HEAD)
+        file.seek(0)
+        if adapter and not adapter.fits(head):
+            raise Unusable(f"it is {described(head)}")
+        adapter = adapter or fitting(head)
+        if adapter is None:
+            _read(file, ledger, facts_alone=False)
+        else:
+            _adapt(adapter, Source(path, file, started, ledger.notes), ledger)
+
+
+def _adapt(adapter: Adapter, source: Source, ledger: Ledger) -> None:
+    """Take in what an adapter reads."""
+    ledger.rule = adapter.name
+    try:
+        for line in adapter.read(source):
+            ledger.take(line, None)
+    except Unusable as why:
+        raise Unusable(str(why), why.wanted or adapter.wanted) from None
+    except Exception as error:
+        if isinstance(error, OSError):
+            raise
+        # Whatever is odd about one file, the other channels still count.
+        raise Unusable(f"it could not be read: {type(error).__name__}: {error}", adapter.wanted) from error
+    if not ledger.has_metrics:
+        raise Unusable("it holds no metric", adapter.wanted)
 
 
 def _read(file: IO[bytes], ledger: Ledger, *, facts_alone: bool) -> None:
@@ -96,7 +123,7 @@ def _read(file: IO[bytes], ledger: Ledger, *, facts_alone: bool) -> None:
     elif last and count == 1:
         ledger.take_bare(*last, "json-object")
     elif not facts_alone:
-        raise _Unusable("none of its lines has metrics" if count else f"it is no JSON object: {problem}")
+        raise Unusable("none of its lines has metrics" if count else f"it is no JSON object: {problem}")
 
 
 def _document(file: IO[bytes], ledger: Ledger) -> dict[str, Any] | None:
@@ -144,12 +171,12 @@ def _lines(file: IO[bytes], ledger: Ledger) -> Iterator[tuple[bytes, int]]:
     while line := file.readline(LINE_LIMIT + 1):
         number += 1
         read += len(line)
-        if read > _FILE_LIMIT:
+        if read > FILE_LIMIT:
             ledger.notes.add("large", f"{ledger.at(number)} is past the first GiB; what follows was not read")
             return
         if len(line) > LINE_LIMIT and not line.endswith(b"\n"):
             ledger.notes.add("too long", f"{ledger.at(number)} was not read: it is longer than 1 MiB")
-            while line and not line.endswith(b"\n") and read <= _FILE_LIMIT:
+            while line and not line.endswith(b"\n") and read <= FILE_LIMIT:
                 line = file.readline(LINE_LIMIT)
                 read += len(line)
         elif text := shown(line):

@@ -12,7 +12,7 @@ from evalprov.metrics.text import NotAnObject, Reader, brief, kind_of, name
 if TYPE_CHECKING:
     from evalprov.record.manifest import MetricValue
 
-METRIC_KEYS = frozenset(("metrics", "scenario", "metric_summary"))
+METRIC_KEYS = frozenset(("metrics", "scenario", "group", "metric_summary"))
 _METRICS_ALONE = {"metrics"}
 _NAMES = 100_000  # spellings of names remembered
 
@@ -80,6 +80,11 @@ class Ledger:
                 scenario = self._scenario(said["scenario"], line)
                 metrics = {} if scenario is None else metrics
             self._take_beside(said, scenario, line)
+            if (group := said.get("group")) is not None:
+                if scenario is None:
+                    self.notes.add("group", f"{self.at(line)}: a group without a scenario beside it was left out")
+                else:
+                    self.facts.take_groups({scenario: group}, self.at(line))
         if scenario is None:
             self._take_metrics(metrics, line)
         else:

@@ -64,12 +64,13 @@ class Reader:
             raise NotAnObject("it is nested too deeply") from None
         if not isinstance(said, dict):
             raise NotAnObject(f"it is {kind_of(said)}")
-        if text.count(b"{") + text.count(b"[") > NESTING_LIMIT and _is_deep(said):
+        if text.count(b"{") + text.count(b"[") > NESTING_LIMIT and is_deep(said):
             raise NotAnObject(f"it is nested more than {NESTING_LIMIT} deep")
         return said
 
 
-def _is_deep(value: object) -> bool:
+def is_deep(value: object) -> bool:
+    """Say whether a JSON value is nested deeper than is read."""
     level = [value]
     for _ in range(NESTING_LIMIT):
         below: list[object] = []

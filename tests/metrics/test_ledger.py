@@ -319,6 +319,7 @@ JSON = st.recursive(
 )
 KEYS = "metrics scenario metric_summary errors stages total_tool_calls golden_version prompt_versions"
 KEYS += " model_config observed_model tools agent grader data config online artifacts other"
+KEYS += " metric_info scenario_groups group"
 
 
 @settings(max_examples=300, deadline=None)
