@@ -82,6 +82,9 @@ def _launch(request: Request, scene: Scene, store: Store, manifest: Manifest) ->
     environ = {**scene.environ, "EVALPROV_RUN_ID": run_id}
     if report.path:
         environ["EVALPROV_REPORT"] = report.path
+    if request.repeat:
+        environ["EVALPROV_TRIAL"] = str(request.repeat["trial"])
+        environ["EVALPROV_SEED"] = str(request.repeat["seed"])
     kills = oom_kills()
     began = time.time()
     try:
@@ -156,12 +159,12 @@ def _scrubbed(reported: Reported, scrub: Scrubber) -> Reported:
 
     def names(value: Any) -> Any:
         if not isinstance(value, dict):
-            return value
+            return scrub.text(value) if isinstance(value, str) else value
         for name in value.keys() - cleaned.keys():
             cleaned[name] = scrub.text(name)
         return {cleaned[name]: names(inner) for name, inner in value.items()}
 
-    numbers = {"metrics", "metric_summary", "stages"}
+    numbers = {"metrics", "metric_summary", "metric_info", "scenario_groups", "stages"}
     facts = {key: names(said) if key in numbers else scrub.value(said) for key, said in reported.facts.items()}
     return reported._replace(facts=facts, warnings=[scrub.text(warning) for warning in reported.warnings])
 

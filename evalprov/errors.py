@@ -15,3 +15,7 @@ class EvalprovError(Exception):
 
 class UsageError(EvalprovError):
     """The command line itself is wrong; nothing was tried."""
+
+
+class UnreadableError(EvalprovError):
+    """There is such a record, and nothing can be made of it."""

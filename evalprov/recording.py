@@ -39,6 +39,7 @@ def opened(manifest: Manifest, request: Request, scene: Scene) -> Manifest:
     manifest["golden_version"] = clean(scene.settings.golden_version)
     manifest["tags"] = [clean(tag) or "" for tag in request.tag]
     manifest["note"] = clean(request.note)
+    manifest["repeat"] = request.repeat
     manifest["parent_run_id"] = clean(scene.environ.get("EVALPROV_RUN_ID"))
     manifest["system"]["evalprov_version"] = __version__
     return manifest

@@ -17,7 +17,7 @@ from evalprov.settings import load, overlay
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from evalprov.record.manifest import Manifest
+    from evalprov.record.manifest import Manifest, Repeat
 
 
 class Request(NamedTuple):
@@ -36,13 +36,15 @@ class Request(NamedTuple):
     store: str | None = None
     require_clean: bool = False
     log: str | None = None
+    repeat: Repeat | None = None  # which trial of several this is
 
 
 class Done(NamedTuple):
-    """A run that was launched: what to exit with, its record, and what went wrong in keeping it."""
+    """A run that was launched: what to exit with, its record and where it is, and what went wrong in keeping it."""
 
     exit_code: int
     manifest: Manifest
+    store: str
     problems: list[str]
 
 
@@ -78,7 +80,7 @@ def record_run(
             problems = attend(request, scene, store, manifest)
         except EvalprovError as problem:
             give_up(store, manifest, problem, scene.scrub)
-    return Done(manifest["exit_code"] or 0, manifest, problems + store.finish(manifest))
+    return Done(manifest["exit_code"] or 0, manifest, store.path, problems + store.finish(manifest))
 
 
 def _scene(request: Request, cwd: str, environ: dict[str, str]) -> Scene:

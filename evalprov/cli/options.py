@@ -17,6 +17,7 @@ class Option(NamedTuple):
     repeatable: bool = False
     choices: tuple[str, ...] = ()
     number: bool = False
+    whole: bool = False
 
     @property
     def name(self) -> str:
@@ -37,8 +38,14 @@ OPTIONS = (
     Option("--data", "NAME=PATH@V", "Declare a data set: a file, a folder or a .dvc pointer.", repeatable=True),
     Option("--tag", "TAG", "A word to find the run by.", repeatable=True),
     Option("--note", "TEXT", "Why you ran it."),
-    Option("--metrics-file", "PATH", "Read the metrics from this JSON file when the command is done."),
+    Option(
+        "--metrics-file",
+        "PATH[:FORMAT]",
+        "Read the metrics from this file when the command is done: JSON, or lm-eval, inspect, promptfoo ... results.",
+    ),
     Option("--timeout", "SECONDS", "End the command and all it started after this time (exit 124).", number=True),
+    Option("--repeat", "N", "Run the command so many times, each a run of its own, and sum them up.", whole=True),
+    Option("--jobs", "J", "Run so many of them at a time; their output is kept, not shown.", whole=True),
     Option("--store", "DIR", "Where to keep the records; metrics/ at the project root otherwise."),
     Option("--require-clean", None, "Refuse to run unless everything is committed."),
     Option(
@@ -79,12 +86,18 @@ def parse(words: Sequence[str]) -> tuple[dict[str, Any], tuple[str, ...]]:
         values[option.name] = (*values[option.name], value) if option.repeatable else value
     if not rest:
         raise EvalprovError("there is no command to run", _USAGE)
+    if values["jobs"] and not values["repeat"]:
+        raise EvalprovError("--jobs goes with --repeat: --repeat N --jobs J", _USAGE)
     return values, tuple(rest)
 
 
 def _value(option: Option, text: str) -> Any:
     if option.choices and text not in option.choices:
         raise EvalprovError(f"{option.flag} is {', '.join(option.choices[:-1])} or {option.choices[-1]}, not {text!r}")
+    if option.whole:
+        if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text)):
+            raise EvalprovError(f"{option.flag} wants a whole number above 0, not {text!r}")
+        return int(text)
     if not option.number:
         return text
     try:

@@ -29,10 +29,15 @@ def wants_help(words: Sequence[str]) -> bool:
 def main(words: Sequence[str]) -> int:
     """Record the command on this command line; the exit code is its own."""
     values, argv = parse(words)
-    quiet = values.pop("quiet")
+    quiet, times, jobs = (values.pop(name) for name in ("quiet", "repeat", "jobs"))
+    request = Request(argv=argv, **values)
+    if times:
+        from evalprov.cli.repeat import repeated  # one run does without
+
+        return repeated(request, times, jobs or 1, quiet=quiet)
     bar = None if quiet else render.hashing()
     try:
-        done = record_run(Request(argv=argv, **values), _cwd(), _environ(), bar)
+        done = record_run(request, here(), environment(), bar)
     except UsageError:
         raise
     except EvalprovError as problem:
@@ -50,7 +55,7 @@ def main(words: Sequence[str]) -> int:
     return done.exit_code
 
 
-def _environ() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """Return the environment we were given: in a C locale Python puts LC_CTYPE into its own."""
     environ = dict(os.environ)
     if environ.get("LC_CTYPE") in {"C.UTF-8", "C.utf8", "UTF-8"}:
@@ -64,7 +69,8 @@ def _environ() -> dict[str, str]:
     return environ
 
 
-def _cwd() -> str:
+def here() -> str:
+    """Return the folder we are in."""
     try:
         return os.getcwd()
     except OSError as error:

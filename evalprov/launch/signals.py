@@ -129,24 +129,10 @@ class Overseer:
         if not running:
             # We are all that is left to stop, and what keeps us can only be a reader that does not read.
             self._give_up_at = self._give_up_at or time.monotonic() + PATIENCE
-        elif not self._child_has_it(info):
+        elif not self._witness.got(info):
             problem = self._child.send(number)
             if problem:
                 self.warnings.append(f"{signal.Signals(number).name} could not be passed on: {problem}")
-
-    def _child_has_it(self, info: signal.struct_siginfo) -> bool:
-        """Say whether the signal went to our whole process group, and so to the child as well."""
-        number = info.si_signo
-        terminal = info.si_code == _FROM_KERNEL
-        if not terminal:
-            time.sleep(_SETTLING)
-        if self._witness.saw(number):
-            # A copy for us alone in the same moment is the same wish.
-            while signal.sigtimedwait([number], 0):
-                pass
-            return True
-        # A terminal that hangs up tells the head of its session alone.
-        return terminal and not (number == signal.SIGHUP and os.getsid(0) == os.getpid())
 
     def _follow_size(self) -> None:
         news = False
@@ -174,14 +160,19 @@ class Witness:
         if numbers:
             self._start()
 
-    def saw(self, number: int) -> bool:
-        """Say whether it got this signal since it was last asked."""
-        waiting = self._waiting()
-        if not waiting >> (number - 1) & 1:
-            return False
-        self.stop()
-        self._start()
-        return True
+    def got(self, info: signal.struct_siginfo) -> bool:
+        """Say whether a signal went to our whole process group, and so to all others in it as well."""
+        number = info.si_signo
+        terminal = info.si_code == _FROM_KERNEL
+        if not terminal:
+            time.sleep(_SETTLING)
+        if self._saw(number):
+            # A copy for us alone in the same moment is the same wish.
+            while signal.sigtimedwait([number], 0):
+                pass
+            return True
+        # A terminal that hangs up tells the head of its session alone.
+        return terminal and not (number == signal.SIGHUP and os.getsid(0) == os.getpid())
 
     def stop(self) -> None:
         """Let it go."""
@@ -209,6 +200,15 @@ class Witness:
             self._pid = 0  # then a signal's sender alone says who got it
         finally:
             os.close(near)
+
+    def _saw(self, number: int) -> bool:
+        """Say whether it got this signal since it was last asked."""
+        waiting = self._waiting()
+        if not waiting >> (number - 1) & 1:
+            return False
+        self.stop()
+        self._start()
+        return True
 
     def _waiting(self) -> int:
         """Return the signals that wait there, a bit each."""

@@ -1,0 +1,182 @@
+"""`evalprov run --repeat`: the same command several times, each a run of its own, and what they come to."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from evalprov import render
+from evalprov.cli.run import environment, here
+from evalprov.errors import EvalprovError
+from evalprov.trials import Ended, Plan, Series, run_trials
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from evalprov.compare.summary import MetricSummary
+    from evalprov.record.manifest import Manifest
+    from evalprov.run import Request
+
+METRICS_SHOWN = 12
+NAME_SHOWN = 24  # characters
+
+
+def repeated(request: Request, times: int, jobs: int, *, quiet: bool) -> int:
+    """Record the command so many times and sum it up; the exit code is that of the first trial that failed."""
+    plan = Plan(times, jobs, attached=jobs == 1, progress=None if quiet or jobs > 1 else render.hashing())
+    began = time.monotonic()
+    series = recorded(request, plan, quiet=quiet)
+    if not quiet:
+        _sum_up(series, time.monotonic() - began)
+    return series.exit_code
+
+
+def recorded(request: Request, plan: Plan, *, quiet: bool) -> Series:
+    """Record a command several times, showing how far that is."""
+    if not quiet and not plan.attached:
+        at_a_time = f"{plan.jobs} at a time; " if plan.jobs > 1 else ""
+        render.note(f"{_trials(plan.of)}, {at_a_time}their output is kept: evalprov show RUN --log")
+    watch = None if quiet else _Watch(plan)
+    series = run_trials(request, plan, here(), environment(), watch.tell if watch else _silent)
+    if watch:
+        watch.end()
+    if (refused := series.refused) and refused.refusal and not series.stopped_by:
+        message, hint = refused.refusal
+        raise EvalprovError(message, hint, refused.exit_code)
+    heard = [one for one in sorted(series.ended) if one.run_id or not series.stopped_by]
+    for problem, times in Counter(problem for one in heard for problem in _problems(one)).items():
+        render.note(problem if times == 1 else f"{problem} (in {times} trials)")
+    return series
+
+
+def _problems(one: Ended) -> list[str]:
+    return [*one.problems, *([f"not started: {one.refusal[0]}"] if one.refusal else [])]
+
+
+def _silent(_: Series) -> None:
+    pass
+
+
+class _Watch:
+    """Says, to a person at a terminal, how far the trials are."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._began = time.monotonic()
+        self._begun = 0
+        # What an attached command prints comes between: then it is a line a trial, above that.
+        self._draw = None if plan.attached else render.progress("trials", self._words)
+        self._heads = plan.attached and bool(sys.stderr and sys.stderr.isatty())
+
+    def tell(self, series: Series) -> None:
+        """Take notice of how far they are."""
+        done = len(series.ended)
+        if self._draw:
+            self._draw(done, self._plan.of)
+        elif self._heads and series.going and series.going[-1] > self._begun:
+            self._begun = series.going[-1]
+            render.note(f"trial {self._begun} {render.bar(done, self._plan.of)} {self._words(done, self._plan.of)}")
+
+    def end(self) -> None:
+        """Say no more."""
+        if self._draw:
+            self._draw(1, 1)
+
+    def _words(self, done: int, total: int) -> str:
+        if not done:
+            return f"{done} of {total}"
+        so_far = time.monotonic() - self._began
+        rest = render.duration(so_far / done * (total - done))
+        return f"{done} of {total}, {render.duration(so_far)}, about {rest} left"
+
+
+class _Tally:
+    """What the trials' records come to, taken in one at a time."""
+
+    def __init__(self, series: Series) -> None:
+        self._series = series
+        self.statuses: Counter[str] = Counter()
+        self.fingerprints: set[str | None] = set()
+        self.warned: list[tuple[str, str]] = []  # run, its first warning
+        self.last = ""  # run
+
+    def completed(self) -> Iterator[Manifest]:
+        """Yield the records of the trials that completed: of others, what they reported may not be whole."""
+        for manifest in _records(self._series):
+            self.last = manifest["run_id"]
+            self.statuses[manifest["status"].replace("_", " ")] += 1
+            self.fingerprints.add(manifest["identity"]["fingerprint"])
+            self.warned += [(self.last, warning) for warning in manifest["warnings"][:1]]
+            if manifest["status"] == "completed":
+                yield manifest
+        if refused := sum(one.refusal is not None for one in self._series.ended):
+            self.statuses["not started"] = refused
+
+
+def _sum_up(series: Series, seconds: float) -> None:
+    """Say on stderr what the trials came to, and what can be done with them."""
+    from evalprov.compare.summary import summed  # not needed before the commands have run
+
+    tally = _Tally(series)
+    metrics = summed(tally.completed())
+    counts = ", ".join(f"{count} {status}" for status, count in tally.statuses.most_common())
+    render.note(f"{_trials(len(series.ended))} in {render.duration(seconds)}: {counts or 'none recorded'}")
+    for line in table(metrics):
+        render.aside(line)
+    if tally.statuses["completed"] and not metrics:
+        render.aside("no metrics seen")
+    if len(tally.fingerprints) > 1:
+        render.aside("their fingerprints differ: something of the program changed while they ran")
+    if tally.warned:
+        run_id, warning = tally.warned[0]
+        render.aside(f"warning: {warning} (in {_trials(len(tally.warned))}); see: evalprov show {run_id}")
+    if tally.statuses["completed"] > 1:
+        render.aside(f"next: evalprov noise {tally.last}")
+        render.aside(f"      evalprov diff --trials BASELINE {tally.last}")
+
+
+def _trials(count: int) -> str:
+    return "1 trial" if count == 1 else f"{count} trials"
+
+
+def _records(series: Series) -> Iterator[Manifest]:
+    """Yield the record of every trial that has one, in their order; what cannot be read is said."""
+    from evalprov.store import read  # not needed before the commands have run
+
+    for one in sorted(series.ended):
+        if one.run_id is not None:
+            try:
+                yield read.load(one.store, one.run_id)
+            except EvalprovError as problem:
+                render.note(problem.message)
+
+
+def table(metrics: Sequence[MetricSummary]) -> list[str]:
+    """Return the metrics summed up, in aligned lines of fewer than 80 characters."""
+    from evalprov.compare.summary import PERCENTS
+
+    shown = metrics[:METRICS_SHOWN]
+    if not shown:
+        return []
+    by_scenario = any(one.scenarios for one in shown)
+    heading = ["", "mean", "± trials", *(["± scenarios"] if by_scenario else []), "min", "max"]
+    rows = [heading]
+    for one in shown:
+        errors = [one.stderr, *([one.stderr_scenarios] if by_scenario else [])]
+        rows.append([_name(one.name), *map(render.number, (one.mean, *errors, one.low, one.high))])
+    spent = [one for one in shown if one.quantiles]
+    places = [["", *(f"p{percent}" for percent in PERCENTS), "of"]] if spent else []
+    for one in spent:
+        if one.quantiles:
+            of = f"{one.quantiles.n} values" if one.quantiles.of == "scenarios" else _trials(one.quantiles.n)
+            places.append([_name(one.name), *map(render.number, one.quantiles.at), of])
+    lines = [*render.columns(rows), *render.columns(places)]
+    if len(metrics) > METRICS_SHOWN:
+        lines.append(f"and {len(metrics) - METRICS_SHOWN} more metrics")
+    return lines
+
+
+def _name(name: str) -> str:
+    return name if len(name) <= NAME_SHOWN else f"{name[: NAME_SHOWN - 3]}..."
