@@ -249,7 +249,8 @@ def _opened(source: Source, archive: ZipFile, part: ZipInfo) -> Readable:
     except ImportError:
         raise Unusable(
             "its parts are compressed with zstd",
-            "the package zstandard beside evalprov (pip install 'evalprov[inspect]'), or a log written with --log-format json",
+            "the package zstandard beside evalprov (pip install 'evalprov[inspect]'), "
+            "or a log written with --log-format json",
         ) from None
     if part.compress_size > PIECE_LIMIT:
         raise Unusable(f"a part of its archive is larger than {PIECE_LIMIT >> 20} MiB")
