@@ -23,6 +23,7 @@ VOLATILE = (
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"), "<time>"),
     (re.compile(r"\b\d+(\.\d+)?m?s\b"), "<took>"),
     (re.compile(r"[0-9a-f]{64}"), "<sha256>"),
+    (re.compile(r"\b[0-9a-f]{7}\b"), "<commit>"),
 )
 
 
@@ -60,10 +61,18 @@ def shell(tmp_path: Path) -> dict[str, str]:
     return {**os.environ, "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"}
 
 
-def test_every_command_of_the_readme_does_what_it_shows(tmp_path: Path, shell: dict[str, str]) -> None:
-    """Run from top to bottom in a copy of the demo, each command prints what the README says."""
+def demo(tmp_path: Path) -> Path:
+    """Return a copy of the demo, committed, as a user's project would be."""
     project = tmp_path / "demo"
     shutil.copytree(TOP / "fixtures" / "demo", project, ignore=shutil.ignore_patterns("metrics"))
+    for words in (["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-qm", "the eval"]):
+        subprocess.run(["git", *words], cwd=project, check=True)
+    return project
+
+
+def test_every_command_of_the_readme_does_what_it_shows(tmp_path: Path, shell: dict[str, str]) -> None:
+    """Run from top to bottom in a copy of the demo, each command prints what the README says."""
+    project = demo(tmp_path)
     steps = [step for block in consoles() for step in block]
     assert len(steps) > 8
     for command, shown in steps:

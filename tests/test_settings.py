@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from evalprov.errors import EvalprovError
-from evalprov.settings import load
+from evalprov.compare.rules import NO_RULES, GateRule, MetricRule, rules_of
+from evalprov.errors import EvalprovError, UsageError
+from evalprov.settings import SHAPE, Settings, load, overlay
 
 
 def test_without_a_file_the_root_is_the_repository_else_here(tmp_path: Path) -> None:
@@ -88,3 +89,78 @@ def test_an_unreadable_file_is_an_error_and_not_passed_over(tmp_path: Path) -> N
     (tmp_path / "evalprov.toml").symlink_to("evalprov.toml")
     with pytest.raises(EvalprovError, match="cannot be read"):
         load(str(tmp_path))
+
+
+RULES = """
+scenario = "x"
+
+[metrics.accuracy]
+tolerance = 0.02
+blocking = false
+
+[metrics."answer.f1"]
+direction = "higher"
+tolerance_relative = 1
+
+[gate]
+level = 0.01
+allow_failed = true
+"""
+
+
+def test_the_rules_of_the_gate_are_read_and_are_no_facts(tmp_path: Path) -> None:
+    """A metric's name may have dots; what judges a run is not among what the project declares of it."""
+    (tmp_path / "evalprov.toml").write_text(RULES)
+    settings = load(str(tmp_path))
+    rules = rules_of(settings.declared)
+    assert rules.metrics["accuracy"] == MetricRule(tolerance=0.02, blocking=False)
+    assert rules.metrics["answer.f1"] == MetricRule(direction="higher", tolerance_relative=1)
+    assert rules.gate == GateRule(level=0.01, allow_failed=True)
+    assert settings.origins == {"scenario": "evalprov.toml"}
+    assert rules_of({}) == NO_RULES
+
+
+def test_every_field_of_a_rule_is_a_key_of_the_settings() -> None:
+    """No rule that could not be given, and no key that nothing reads."""
+    assert set(SHAPE["gate"]) == set(GateRule._fields)
+    assert set(SHAPE["metrics"].shape) == set(MetricRule._fields)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[metrics.a]\ntolerance = -0.1\n", ":2: metrics.a.tolerance: must be a number of 0 or more, not -0.1"),
+        ("[metrics.a]\ntolerance = nan\n", ":2: metrics.a.tolerance: must be a number of 0 or more, not nan"),
+        ("[metrics.a]\ntolerance = inf\n", ":2: metrics.a.tolerance: must be a number of 0 or more, not inf"),
+        ("[metrics.a]\ntolerance = true\n", ":2: metrics.a.tolerance: must be a number of 0 or more, not a boolean"),
+        ('[metrics.a]\nnoise_band = "0.1"\n', ":2: metrics.a.noise_band: must be a number of 0 or more, not a string"),
+        ('[metrics.a]\ndirection = "up"\n', ":2: metrics.a.direction: must be one of higher, lower, not 'up'"),
+        ("[metrics.a]\nmin_n = 1\n", ":2: metrics.a.min_n: must be at least 2, not 1"),
+        ("[metrics.a]\nblocking = 1\n", ":2: metrics.a.blocking: must be true or false, not a whole number"),
+        ('[metrics."a.b"]\n\ntolerence = 1\n', ':3: metrics."a.b".tolerence: there is no such key'),
+        ("[metrics]\na = 1\n", ":2: metrics.a: must be a table, not a whole number"),
+        ("[gate]\nlevel = 0\n", ":2: gate.level: must be a share above 0, of 0.5 at most, not 0"),
+        ("[gate]\nlevel = 0.6\n", ":2: gate.level: must be a share above 0, of 0.5 at most, not 0.6"),
+        ("[gate]\nmax_errors = 2\n", ":2: gate.max_errors: must be a share from 0 to 1, not 2"),
+        ("[gate]\nmax_eror = 2\n", ":2: gate.max_eror: there is no such key"),
+    ],
+)
+def test_a_wrong_rule_is_named_with_its_line(tmp_path: Path, text: str, says: str) -> None:
+    """As any other key."""
+    (tmp_path / "evalprov.toml").write_text(text)
+    with pytest.raises(EvalprovError) as caught:
+        load(str(tmp_path))
+    assert says in caught.value.message
+
+
+@pytest.mark.parametrize("given", ["metrics.accuracy.tolerance=0.1", "gate.level=0.1"])
+def test_a_rule_cannot_be_declared_for_a_run(given: str) -> None:
+    """It would say nothing of the run, and nobody would ever apply it."""
+    with pytest.raises(UsageError, match="says how runs are judged"):
+        overlay(Settings(root="/"), [("--set", given)])
+
+
+def test_a_quoted_name_may_have_dots() -> None:
+    """On the command line as in the file."""
+    declared = overlay(Settings(root="/"), [("--set", 'model.extra."a.b"=1'), ("--set", "model.extra.c=2")]).declared
+    assert declared == {"model": {"extra": {"a.b": 1, "c": 2}}}
