@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, TextIO
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from evalprov.errors import EvalprovError
 
 _GREEN, _RED, _YELLOW, _DIM, _BOLD = "32", "31", "33", "2", "1"
+_BAR = 24  # characters
 
 
 def neutral(text: object, *, lines: bool = False) -> str:
@@ -46,6 +49,16 @@ def out(text: str) -> None:
     _write(sys.stdout, text)
 
 
+def document(value: object, *, indent: int | None = None) -> None:
+    """Print JSON, one line or indented; what could steer a terminal is escaped, which no program minds."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    out(re.sub(r"[^\n -~]", _escaped, text))
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return found[0] if found[0].isprintable() else json.dumps(found[0])[1:-1]
+
+
 def raw(data: bytes, stream: TextIO) -> None:
     """Print bytes as they are; a terminal gets their control characters spelled out."""
     if stream.isatty():
@@ -64,7 +77,12 @@ def error(problem: EvalprovError) -> None:
     """Print what went wrong and what to do next."""
     _remark(f"{paint('evalprov: error:', _RED, sys.stderr)} {neutral(problem.message)}")
     if problem.hint:
-        _remark(f"  {neutral(problem.hint)}")
+        aside(problem.hint)
+
+
+def aside(text: str) -> None:
+    """Print what goes with a remark, on a line of its own."""
+    _remark(f"  {neutral(text)}")
 
 
 def status(word: str, stream: TextIO) -> str:
@@ -87,23 +105,32 @@ def _write(stream: TextIO, text: str) -> None:
 
 
 def hashing() -> Callable[[int, int], None] | None:
-    """Return what draws a bar while much data is hashed, for a terminal; it goes away when all is done."""
+    """Return what draws a bar while much data is hashed, for a terminal."""
+    return progress("hashing data", lambda done, total: f"{size(done)} of {size(total)}")
+
+
+def progress(what: str, words: Callable[[int, int], str]) -> Callable[[int, int], None] | None:
+    """Return what draws a bar on stderr, for a terminal; it goes away when all is done."""
     if not sys.stderr or not sys.stderr.isatty():
         return None
     drawn = False
 
     def draw(done: int, total: int) -> None:
         nonlocal drawn
-        if done < total:
-            filled = done * 24 // total
-            bar = "#" * filled + "-" * (24 - filled)
-            sys.stderr.write(f"\r\x1b[Kevalprov  hashing data [{bar}] {size(done)} of {size(total)}")
-        elif drawn:
-            sys.stderr.write("\r\x1b[K")
+        line = f"evalprov  {what} {bar(done, total)} {words(done, total)}" if done < total else ""
+        with suppress(OSError, ValueError):  # nobody listens any more
+            if line or drawn:
+                sys.stderr.write(f"\r\x1b[K{line}")
+                sys.stderr.flush()
         drawn = done < total
-        sys.stderr.flush()
 
     return draw
+
+
+def bar(done: int, total: int) -> str:
+    """Return a bar that is filled as far as the work is done."""
+    filled = done * _BAR // total
+    return f"[{'#' * filled}{'-' * (_BAR - filled)}]"
 
 
 def number(value: object) -> str:
@@ -158,9 +185,24 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Seque
 
 
 def _style(cell: str) -> str:
-    return {"completed": "green", "running": "yellow", "interrupted": "yellow"}.get(
-        cell, "red" if cell in {"failed", "killed", "timed_out", "lost", "not_started"} else ""
-    )
+    return next((colour for colour, words in _STYLES.items() if cell in words), "")
+
+
+_STYLES = {
+    "green": {"completed", "pass", "better"},
+    "yellow": {"running", "interrupted", "not evaluated", "cannot tell"},
+    "red": {"failed", "killed", "timed_out", "lost", "not_started", "regression", "worse"},
+}
+
+
+def columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return rows as lines of aligned cells: the first of each to the left, all others to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for first, *others in rows:
+        cells = [first.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True))]
+        lines.append("  ".join(cells).rstrip())
+    return lines
 
 
 def facts(title: str, pairs: Iterable[tuple[str, str]]) -> None:

@@ -60,7 +60,7 @@ def record_run(
     request: Request, cwd: str, environ: dict[str, str], progress: Callable[[int, int], None] | None = None
 ) -> Done:
     """Run a command invisibly and leave a record, whatever happens; `progress` is told of long work before it."""
-    scene = _scene(request, cwd, environ)._replace(progress=progress)
+    scene = scene_of(request, cwd, environ)._replace(progress=progress)
     with _stoppable(), start(scene) as capturing:
         # Loaded while git and the interpreter answer.
         from evalprov.attend import attend
@@ -83,7 +83,8 @@ def record_run(
     return Done(manifest["exit_code"] or 0, manifest, store.path, problems + store.finish(manifest))
 
 
-def _scene(request: Request, cwd: str, environ: dict[str, str]) -> Scene:
+def scene_of(request: Request, cwd: str, environ: dict[str, str]) -> Scene:
+    """Return what a run would be captured with."""
     declared = (("--set", request.set), ("--prompt", request.prompt), ("--data", request.data))
     settings = overlay(load(cwd), [(option, text) for option, texts in declared for text in texts])
     base, store = (cwd, request.store) if request.store else (settings.root, settings.store)

@@ -11,8 +11,10 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
+import yaml
 
 TOP = Path(__file__).parent.parent
 README = (TOP / "README.md").read_text()
@@ -65,7 +67,12 @@ def demo(tmp_path: Path) -> Path:
     """Return a copy of the demo, committed, as a user's project would be."""
     project = tmp_path / "demo"
     shutil.copytree(TOP / "fixtures" / "demo", project, ignore=shutil.ignore_patterns("metrics"))
-    for words in (["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-qm", "the eval"]):
+    for words in (
+        ["init", "-q", "-b", "main"],
+        ["config", "user.name", "Ada"],
+        ["add", "-A"],
+        ["commit", "-qm", "the eval"],
+    ):
         subprocess.run(["git", *words], cwd=project, check=True)
     return project
 
@@ -89,6 +96,28 @@ def test_every_command_of_the_readme_does_what_it_shows(tmp_path: Path, shell: d
             text=True,
         )
         assert fits(shown, done.stdout), f"$ {command}\n{done.stdout}\n-- the README shows --\n{shown}"
+
+
+def test_the_ci_example_stops_a_regression(tmp_path: Path, shell: dict[str, str]) -> None:
+    """Its steps, run in order against a committed baseline, tell the reviewers and fail the job."""
+    project = demo(tmp_path)
+    for command in (
+        "evalprov run -- python my_eval.py --config baseline.json",
+        "evalprov baseline set main latest --reason r && git add metrics && git commit -qm baseline && git clean -fdxq",
+    ):
+        subprocess.run(["bash", "-c", command], cwd=project, env=shell, check=True, capture_output=True)
+    assert not (project / "metrics" / "runs").exists(), "CI starts from what is committed"
+    (block,) = re.findall(r"```yaml\n(.*?)```", README, flags=re.DOTALL)
+    steps = [step["run"] for step in yaml.safe_load(block)["jobs"]["eval"]["steps"] if "run" in step]
+    summary = tmp_path / "summary.md"
+    codes = {}
+    for step in steps:
+        if step.startswith("evalprov"):
+            env = {**shell, "GITHUB_STEP_SUMMARY": str(summary)}
+            codes[step.split()[1]] = subprocess.run(["bash", "-e", "-c", step], cwd=project, env=env).returncode
+    assert codes == {"run": 0, "diff": 0, "gate": 1}
+    assert "accuracy is worse for real" in summary.read_text()
+    assert ET.parse(project / "gate.xml").getroot().find(".//failure") is not None
 
 
 def test_the_two_first_commands_exist() -> None:
@@ -127,7 +156,7 @@ def test_every_option_and_command_is_in_the_readme() -> None:
     listed = subprocess.run(
         [sys.executable, "-m", "evalprov", "--help"], capture_output=True, text=True, check=True
     ).stdout
-    for command in ("run", "show", "history", "init", "doctor"):
+    for command in ("run", "diff", "gate", "baseline", "noise", "history", "show", "audit", "init", "doctor"):
         assert command in listed
         assert f"`evalprov {command}" in README
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from evalprov import __version__, render
-from evalprov.cli import audit, doctor, history, init, show
+from evalprov.cli import audit, baseline, diff, doctor, gate, history, init, noise, show
 from evalprov.cli.options import OPTIONS, Option
 
 app = typer.Typer(
@@ -75,6 +75,10 @@ _help_only.__annotations__ = {p.name: p.annotation for p in _parameters}
 app.command("run")(_help_only)
 app.command("show")(show.show)
 app.command("history")(history.history)
+app.command("diff")(diff.diff)
 app.command("audit")(audit.audit)
+app.command("gate")(gate.gate)
+app.command("noise", cls=noise.WithCommand)(noise.noise)
+app.add_typer(baseline.app, name="baseline")
 app.command("init")(init.init)
 app.command("doctor")(doctor.doctor)

@@ -55,7 +55,7 @@ def audit(
     found = compared(read.iterate(folder, odd), load)
     remarks = [*odd, *notes]
     if as_json:
-        render.out(json.dumps({**_document(found), "store": folder, "notes": remarks}, ensure_ascii=False))
+        render.document({**_document(found), "store": folder, "notes": remarks})
     elif sys.stdout.isatty():
         _print(found)
     else:

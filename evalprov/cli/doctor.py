@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 import typer
@@ -24,7 +23,7 @@ def doctor(
     path = open_store(store)
     done = repair.repair(path, rebuild=rebuild, note=render.note)
     if as_json:
-        render.out(json.dumps({"version": 1, "store": path, "actions": done}, ensure_ascii=False))
+        render.document({"version": 1, "store": path, "actions": done})
         return
     for action in done:
         render.out(render.neutral(action))

@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
-import json
-from typing import Annotated, Any
+import heapq
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Annotated, Any, NamedTuple, get_args
 
 import typer
+from msgspec import UNSET
 
 from evalprov import render
+from evalprov.cli import remarks, trends
+from evalprov.cli.columns import COLUMNS, Column, chosen, column, exactly, key_path, row_of_csv, table
 from evalprov.cli.common import StoreOption, open_store
-from evalprov.errors import EvalprovError
-from evalprov.store import read
+from evalprov.cli.moment import second
+from evalprov.errors import EvalprovError, UsageError
+from evalprov.record.manifest import Status
+from evalprov.store.lines import Run, Search
+from evalprov.store.query import Query
+from evalprov.store.where import Condition, begins, condition, equals, path, tagged, value_at
 
-COLUMNS = ("run", "status", "took", "scenario", "git", "metrics")
-METRICS_SHOWN = 4
-SCENARIOS_SHOWN = 5
+SHOWN = 20
+SPARED = ("took", "git", "scenario", "program")  # what a narrow terminal does without, one after the other
+STATUSES = get_args(Status)
 
 
-def history(
-    number: Annotated[int, typer.Option("-n", "--number", min=1, help="How many runs to show.")] = 20,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the history lines, one JSON object a line.")] = False,
+def history(  # noqa: PLR0913, PLR0917 - one argument an option
+    number: Annotated[
+        str | None, typer.Option("-n", "--number", metavar="N", help="How many runs to show, or all; else 20.")
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option("--where", metavar="CONDITION", help="Runs of which this holds; all must, if given often."),
+    ] = None,
     scenario: Annotated[
         str | None, typer.Option("--scenario", metavar="NAME", help="Runs of this scenario only.")
     ] = None,
@@ -27,33 +41,159 @@ def history(
         str | None,
         typer.Option("--program", metavar="HASH", help="Runs of this program only, by its hash's beginning."),
     ] = None,
+    tag: Annotated[
+        list[str] | None, typer.Option("--tag", metavar="TAG", help="Runs with this tag; with all, if given often.")
+    ] = None,
+    status: Annotated[
+        str | None, typer.Option("--status", metavar="STATUS", help=f"One of {', '.join(STATUSES)}.")
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option("--since", metavar="WHEN", help="Runs begun since then: 90m, 36h, 7d, 2026-11-01T10:00 (UTC)."),
+    ] = None,
+    sort: Annotated[
+        str | None, typer.Option("--sort", metavar="KEY", help="By this value, the lowest first; -KEY the highest.")
+    ] = None,
+    columns: Annotated[
+        str | None, typer.Option("--columns", metavar="KEYS", help="Columns, by name or key path, with commas.")
+    ] = None,
+    trend: Annotated[
+        str | None, typer.Option("--trend", metavar="KEY", help="How this metric went, over all runs or the last N.")
+    ] = None,
+    by: Annotated[
+        str | None, typer.Option("--by", metavar="KEY", help="With --trend: one line a value of this.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the history lines, one JSON object a line.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print the table as CSV.")] = False,
+    as_ids: Annotated[bool, typer.Option("--ids", help="Print the ids alone, one a line.")] = False,
     store: StoreOption = None,
 ) -> None:
     """Show the last runs, newest first.
 
-    In a pipe the columns are separated by tabs; asked for a scenario or a program, the program's hash is the last one.
+    A CONDITION is a key path, an operator and a value: 'accuracy>=0.7'.
+    Operators: = != > >= < <=, and ~ for a regular expression found in it.
+    Values: a number, true, false, null or a string; in double quotes anything
+    is a string. A number never equals a string, and true is not 1. What is
+    not there is null: x=null and x!=1 hold, x>1 does not.
 
-    Examples: evalprov history -n 5 | cut -f1,6; evalprov history --scenario support-tickets
+    A KEY path is written as in the history: model_config.temperature. What
+    begins with no key of the record is a metric: accuracy means
+    metric_summary.accuracy. Where a key has dots itself the longest that is
+    there is meant; quotes make it one key:
+    config.files["eval.yaml"].values.temperature.
+
+    Columns with names: run, status, took, scenario, git, metrics, program. A
+    narrow terminal shows fewer. In a pipe they are separated by tabs; asked
+    for a scenario or a program, the program's hash is the last one.
+
+    Examples: evalprov history -n 5 | cut -f1,6;
+    evalprov history --where 'accuracy>=0.7' --where 'git_dirty=false' --since 7d;
+    evalprov history --sort -accuracy --columns run,accuracy,model_config.model;
+    evalprov history --trend accuracy --by prompt_versions.plan
     """
+    form = _form(as_json=as_json, as_csv=as_csv, as_ids=as_ids)
+    _must_fit(form, sort, columns, trend, by)
+    limit = _limit(number, None if trend else SHOWN)
+    asked = _asked(where, scenario, program, tag, status, since)
+    brought = [key_path(key) for key in (sort and sort.removeprefix("-"), trend, by) if key]
+    names = None if scenario is None else path("scenario")
+    query = Query(asked.conditions, brought, since=since and second(since), names=names)
+    shown = chosen(columns) if columns else [column(name) for name in _usual(scenario, program)]
+    reading = _Reading(shown)
     folder = open_store(store)
-    if scenario is None and program is None:
-        found = read.history(folder, number)
-        _print(found.lines, COLUMNS, as_json=as_json)
-        notes = found.notes
-    else:
-        lines, notes = _chosen(folder, number, scenario, None if program is None else _digits(program))
-        _print(lines, (*COLUMNS, "program"), as_json=as_json)
-    for note in notes:
+    # A bar and a list that grows meanwhile would be in each other's way.
+    held = sort or (form == "table" and sys.stdout.isatty())
+    progress = render.progress("reading the history", _progress) if held else None
+    with Search(folder, query, progress) as search:
+        runs = _sorted(search.runs(), limit, descending=sort.startswith("-")) if sort else search.runs(limit)
+        if trend:
+            _trend(reading.each(runs), form, trend, by)
+        else:
+            _print(reading, runs, form, shown, () if columns else SPARED)
+    for note in search.notes():
         render.note(note)
+    if not reading.count and asked.words:
+        others = "" if scenario is None else remarks.scenarios(scenario, query.names)
+        render.note(f"none of {_runs(search.looked_at)} {asked.words}{others}")
+        for note in remarks.mistaken(asked.conditions, query.kinds):
+            render.note(note)
+    if search.looked_at:
+        unseen = [one.path for one, kinds in zip(asked.conditions, query.kinds, strict=False) if not kinds]
+        if reading.count:
+            unseen += [one for one, kinds in zip(brought, query.value_kinds, strict=True) if not kinds]
+            unseen += reading.missing if form in ("table", "csv") and not trend else ()
+        for note in remarks.unknown(folder, unseen):
+            render.note(note)
 
 
-def _print(lines: list[dict[str, Any]], columns: tuple[str, ...], *, as_json: bool) -> None:
-    if as_json:
-        for line in lines:
-            render.out(json.dumps(line, ensure_ascii=False))
-    else:
-        rows = [(*_row(line), _short(line["identity"]["program"]))[: len(columns)] for line in lines]
-        render.table(columns, rows, right=("took",))
+class _Asked(NamedTuple):
+    conditions: list[Condition]
+    words: str  # of all that is asked, as what a run is or has
+
+
+def _asked(  # noqa: PLR0913, PLR0917 - one argument an option
+    where: Sequence[str] | None,
+    scenario: str | None,
+    program: str | None,
+    tags: Sequence[str] | None,
+    status: str | None,
+    since: str | None,
+) -> _Asked:
+    of, having = [], []
+    if scenario is not None:
+        of.append(equals("scenario", scenario))
+    if program is not None:
+        digits = _digits(program)
+        of.append(begins("identity.program", f"sha256:{digits}")._replace(text=f"program {digits}"))
+    if status is not None:
+        if status not in STATUSES:
+            raise UsageError(f"not a status: {status}", f"the statuses are {', '.join(STATUSES)}")
+        having.append(equals("status", status))
+    having += [tagged(one) for one in tags or ()]
+    having += [condition(one) for one in where or ()]
+    words = []
+    if of:
+        words.append(f"is of {' and '.join(one.text for one in of)}")
+    if having:
+        words.append(f"has {' and '.join(one.text for one in having)}")
+    if since is not None:
+        words.append(f"began since {since}")
+    return _Asked([*of, *having], " and ".join(words))
+
+
+def _form(*, as_json: bool, as_csv: bool, as_ids: bool) -> str:
+    forms = [name for name, wanted in (("json", as_json), ("csv", as_csv), ("ids", as_ids)) if wanted]
+    if len(forms) > 1:
+        raise UsageError(f"--{forms[0]} and --{forms[1]} are two forms of one list: give one of them")
+    return forms[0] if forms else "table"
+
+
+def _must_fit(form: str, sort: str | None, columns: str | None, trend: str | None, by: str | None) -> None:
+    if columns and form in ("json", "ids"):
+        raise UsageError(f"--columns says nothing to --{form}", "leave one of them out, or use --csv")
+    if by and not trend:
+        raise UsageError("--by parts a trend", "for example: evalprov history --trend accuracy --by scenario")
+    if trend and (sort or columns or form == "ids"):
+        other = "--sort" if sort else "--columns" if columns else "--ids"
+        raise UsageError(f"--trend goes over time and has its own columns: leave out {other}")
+    bare = sort and sort.removeprefix("-")
+    for name, given in (("--sort", bare), ("--columns", columns), ("--trend", trend), ("--by", by)):
+        if given == "":
+            raise UsageError(f"{name} names nothing")
+
+
+def _limit(number: str | None, usual: int | None) -> int | None:
+    if number is None:
+        return usual
+    if number == "all":
+        return None
+    if not (number.isascii() and number.isdigit() and len(number) < 10 and int(number) > 0):
+        raise UsageError(f"not a number of runs: {number}", "give 1 or more, or all")
+    return int(number)
+
+
+def _usual(scenario: str | None, program: str | None) -> tuple[str, ...]:
+    return COLUMNS if scenario is None and program is None else (*COLUMNS, "program")
 
 
 def _digits(program: str) -> str:
@@ -66,66 +206,72 @@ def _digits(program: str) -> str:
     return digits
 
 
-def _chosen(
-    store: str, number: int, scenario: str | None, program: str | None
-) -> tuple[list[dict[str, Any]], list[str]]:
-    """Return the last runs that are meant, and what is to be said of the reading."""
-    notes: list[str] = []
-    chosen: list[dict[str, Any]] = []
-    scenarios: dict[str, None] = {}
-    runs = read.iterate(store, notes)
-    count = 0
-    for line in runs:
-        count += 1
-        if line["scenario"] is not None:
-            scenarios[line["scenario"]] = None
-        if scenario is not None and line["scenario"] != scenario:
-            continue
-        if program is not None and not (line["identity"]["program"] or "").startswith(f"sha256:{program}"):
-            continue
-        chosen.append(line)
-        if len(chosen) == number:
-            break
-    runs.close()  # it says what was odd when it is left
-    if not chosen:
-        notes.append(f"none of {count} runs is of {_meant(scenario, program)}{_others(scenario, list(scenarios))}")
-    return chosen, notes
+def _runs(count: int) -> str:
+    return "1 run" if count == 1 else f"{count} runs"
 
 
-def _meant(scenario: str | None, program: str | None) -> str:
-    named = [] if scenario is None else [f"scenario {scenario}"]
-    return " and ".join([*named, *([] if program is None else [f"program {program}"])])
+def _progress(done: int, total: int) -> str:
+    return f"{render.size(done)} of {render.size(total)}"
 
 
-def _others(scenario: str | None, names: list[str]) -> str:
-    if scenario is None or scenario in names or not names:
-        return ""
-    more = f" and {len(names) - SCENARIOS_SHOWN} more" if len(names) > SCENARIOS_SHOWN else ""
-    return f"; the scenarios are {', '.join(names[:SCENARIOS_SHOWN])}{more}"
+def _sorted(runs: Iterable[Run], limit: int | None, *, descending: bool) -> list[Run]:
+    """Return the first runs by the value that was brought along; those that have none come last."""
+    if limit is None:
+        return sorted(runs, key=lambda run: _order(run, descending=descending), reverse=descending)
+    pick = heapq.nlargest if descending else heapq.nsmallest
+    return pick(limit, runs, key=lambda run: _order(run, descending=descending))
 
 
-def _short(hashed: str | None) -> str:
-    return hashed.removeprefix("sha256:")[:12] if hashed else "-"
+def _order(run: Run, *, descending: bool) -> tuple[Any, ...]:
+    """Return a key that sorts numbers first, then strings, booleans, all else, and nothing last, whichever way."""
+    value = run.values[0]
+    if type(value) is float or type(value) is int:
+        return (0, value)
+    kind = {str: 1, bool: 2, list: 3, dict: 3}.get(type(value), 4)
+    return (-kind if descending else kind, exactly(value, "") if kind > 2 else value)
 
 
-def _row(line: dict[str, Any]) -> tuple[str, ...]:
-    sha = line.get("git_sha") or ""
-    dirt = {True: "+dirty", False: "", None: "+?"}[line.get("git_dirty")] if sha else ""
-    return (
-        str(line.get("run_id")),
-        str(line.get("status")),
-        render.duration(line.get("duration_seconds")),
-        line.get("scenario") or "-",
-        f"{sha[:7]}{dirt}" or "-",
-        metrics(line),
-    )
+class _Reading:
+    """Runs as they are read: how many, and which of the columns' paths none of them has."""
+
+    def __init__(self, columns: Sequence[Column]) -> None:
+        self.count = 0
+        self.missing = {column.path for column in columns if column.path}
+
+    def each(self, runs: Iterable[Run]) -> Iterator[Run]:
+        for run in runs:
+            self.count += 1
+            yield run
+
+    def lines(self, runs: Iterable[Run]) -> Iterator[dict[str, Any]]:
+        for run in self.each(runs):
+            line = run.read()
+            self.missing = {path for path in self.missing if value_at(line, path) is UNSET}
+            yield line
 
 
-def metrics(line: dict[str, Any]) -> str:
-    """Return a run's headline metrics in one cell."""
-    summed = line.get("metric_summary")
-    if not summed:
-        return "-"
-    shown = [f"{name}={render.number(value)}" for name, value in list(summed.items())[:METRICS_SHOWN]]
-    more = [f"+{len(summed) - METRICS_SHOWN}"] if len(summed) > METRICS_SHOWN else []
-    return " ".join([*shown, *more])
+def _trend(runs: Iterable[Run], form: str, metric: str, by: str | None) -> None:
+    found = trends.Points(runs, parted=by is not None)
+    if form == "table" and sys.stdout.isatty():
+        trends.screen(found, metric, by)
+    else:
+        trends.rows(found, form)
+    if found.without:
+        render.note(f"{found.without} of {_runs(found.without + found.count)} without a number there")
+
+
+def _print(reading: _Reading, runs: Iterable[Run], form: str, columns: Sequence[Column], spare: Sequence[str]) -> None:
+    if form == "ids":
+        for run in reading.each(runs):
+            render.out(run.run_id)
+    elif form == "json":
+        for line in reading.lines(runs):
+            render.document(line)
+    elif form == "csv":
+        render.out(row_of_csv([column.name for column in columns]))
+        for line in reading.lines(runs):
+            render.out(row_of_csv([column.plain(line) for column in columns]))
+    else:
+        left_out = table(columns, reading.lines(runs), spare=spare)
+        if left_out and not spare:
+            render.note(f"no room for {', '.join(left_out)}: a wider terminal, a pipe or --csv has all columns")

@@ -44,9 +44,9 @@ def show(  # noqa: PLR0913, PLR0917 - one argument an option
         return
     manifest = read.load(folder, run)
     if as_json:
-        render.out(json.dumps(manifest, ensure_ascii=False, indent=1))
+        render.document(manifest, indent=1)
     elif spec:
-        render.out(json.dumps(decision_spec(manifest), ensure_ascii=False, indent=1))
+        render.document(decision_spec(manifest), indent=1)
     elif log:
         _print_logs(folder, manifest)
     else:

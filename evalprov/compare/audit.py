@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from math import fsum, isclose, isnan, nan
+from math import isclose, isnan, nan
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from evalprov.compare.noise import LEVEL, Judgement, holm, judge
 from evalprov.compare.outside import PACKAGES_HASH, Facts, Split, facts_of, packages_of, suspects
+from evalprov.compare.samples import belongs, number, own_names, says_no_more
 from evalprov.record.layers import JUDGED, PROGRAM
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ def _why_not(line: Mapping[str, Any]) -> str | None:
 
 
 def _numbers(metrics: Row) -> dict[str, float]:
-    return {name: float(value) for name, value in metrics.items() if value is not None}
+    return {name: number(value) for name, value in metrics.items() if value is not None}
 
 
 def _pinned(model: Mapping[str, Any]) -> str | None:
@@ -174,11 +175,7 @@ def _explained(group: Group, runs: Sequence[Run], load: Load) -> Group:
 def _names(runs: Sequence[Run]) -> list[str]:
     """Return the metrics that two runs or more have; a total says no more than the mean beside it."""
     count = Counter(name for run in runs for name in run.summary)
-    return [
-        name
-        for name, times in count.items()
-        if times > 1 and not (name.endswith("_total") and f"{name.removesuffix('_total')}_mean" in count)
-    ]
+    return [name for name, times in count.items() if times > 1 and not says_no_more(name, count)]
 
 
 def _equal(values: Iterable[float | None]) -> bool:
@@ -191,7 +188,7 @@ class _Records:
 
     def __init__(self, runs: Sequence[Run], metrics: Sequence[str], load: Load) -> None:
         self.columns: list[dict[str, array[float]]] = []  # by run and metric; NaN where a scenario has none
-        wanted = {own for name in metrics for own in _own_names(name)}
+        wanted = {own for name in metrics for own in own_names(name)}
         places: dict[str, int] = {}  # scenario to its place in the columns
         for run in runs:
             manifest = load(run.run_id)
@@ -209,36 +206,23 @@ class _Records:
                 value = row[name]
                 column = columns.setdefault(name, array("d"))
                 column.extend([nan] * (place + 1 - len(column)))
-                column[place] = nan if value is None else value
+                column[place] = nan if value is None else number(value)
 
     def of(self, name: str, values: Sequence[float | None]) -> list[array[float]]:
         """Return the per-scenario values of the runs that have a metric in their summary and its values as well."""
-        for own in _own_names(name):
+        for own in own_names(name):
             found = [
                 columns[own]
                 for columns, value in zip(self.columns, values, strict=True)
-                if value is not None and own in columns and _belongs(name, own, value, columns[own])
+                if value is not None and own in columns and belongs(name, own, value, _known(columns[own]))
             ]
             if found:
                 return found
         return []
 
 
-def _own_names(name: str) -> list[str]:
-    """Return the names that a summary's metric may have in the scenarios."""
-    return [name.removesuffix("_mean"), name] if name.endswith("_mean") else [name, name.removesuffix("_total")]
-
-
-def _belongs(name: str, own: str, value: float, column: Sequence[float]) -> bool:
-    """Say whether a summary's metric is the scenarios' mean, be it rounded: of the same name alone it need not be."""
-    if own != name:
-        return True
-    known = [one for one in column if not isnan(one)]
-    if not known:
-        return False
-    mean = fsum(one / len(known) for one in known)
-    digits = len(repr(value).partition(".")[2])
-    return isclose(mean, value, rel_tol=1e-6) or round(mean, digits) == value
+def _known(column: array[float]) -> list[float]:
+    return [value for value in column if not isnan(value)]
 
 
 def _metric(name: str, runs: Sequence[Run], values: Sequence[float | None], records: _Records | None) -> Metric:

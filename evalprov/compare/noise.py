@@ -87,9 +87,14 @@ def _most_orders(runs: int, *, rates: bool) -> int:
 
 def mcnemar(better: int, worse: int) -> float:
     """Return the two-sided p-value of so many changes one way and so many the other."""
-    n = better + worse
-    ways = (lgamma(n + 1) - lgamma(i + 1) - lgamma(n - i + 1) for i in range(min(better, worse) + 1))
-    return min(1.0, 2 * fsum(exp(way - n * log(2)) for way in ways))
+    n, fewer = better + worse, min(better, worse)
+    term = total = exp(lgamma(n + 1) - lgamma(fewer + 1) - lgamma(n - fewer + 1) - n * log(2))
+    for i in range(fewer, 0, -1):  # each less likely than the one before
+        term *= i / (n - i + 1)
+        total += term
+        if term < total * _CLOSE / n:
+            break
+    return min(1.0, 2 * total)
 
 
 def _deviations(rows: list[tuple[float, ...]]) -> list[tuple[float, ...]]:

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from importlib.util import find_spec
+from itertools import accumulate
+from math import ceil
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from evalprov.compare.noise import LEVEL
+from evalprov.compare.direction import rule_of, way_of
+from evalprov.compare.evidence import more
+from evalprov.compare.noise import LEVEL, holm
 from evalprov.compare.rules import NO_RULES, Direction
+from evalprov.compare.samples import NO_COLUMN, NO_SAMPLE, finite, number, samples
+from evalprov.compare.weigh import FEW, NOT_INSTALLED, Groups, alike, how_many, joined, moved, weigh
 
 if TYPE_CHECKING:
-    from evalprov.compare.rules import Rules
+    from collections.abc import Sequence
+
+    from evalprov.compare.evidence import Evidence
+    from evalprov.compare.rules import MetricRule, Rules
+    from evalprov.compare.samples import Sample
+    from evalprov.compare.weigh import Moved, Weighed
     from evalprov.record.manifest import Manifest, MetricValue
+
+_LEAST_LEVEL = 1e-12  # nobody has the data for less
 
 Verdict = Literal[
     "better",  # it moved for real, the right way
@@ -73,9 +88,168 @@ class MetricDiff(NamedTuple):
 
 def can_judge() -> bool:
     """Say whether scipy is there, without which no verdict is given."""
-    raise NotImplementedError
+    return find_spec("scipy") is not None
 
 
 def compare_metrics(a: Side, b: Side, rules: Rules = NO_RULES, level: float = LEVEL) -> list[MetricDiff]:
     """Compare every metric of two sides, in A's order, then those of B alone."""
-    raise NotImplementedError
+    ours, theirs = samples(a.runs), samples(b.runs)
+    groups, installed = Groups(a.runs, b.runs), can_judge()
+    drafts = []
+    for name in dict.fromkeys([*ours, *theirs]):
+        one, other = ours.get(name, NO_SAMPLE), theirs.get(name, NO_SAMPLE)
+        scenarios = moved(one.column or NO_COLUMN, other.column or NO_COLUMN)
+        rule = rule_of(rules.metrics, name)
+        draft = _draft(name, one, other, scenarios, rule)
+        unjudged = _unjudged(draft, one, other, scenarios, rule)
+        if unjudged is None and not installed:
+            unjudged = draft._replace(reason=NOT_INSTALLED)
+        drafts.append((unjudged, None) if unjudged else (draft, weigh(one, other, scenarios, groups)))
+    return _settled(drafts, level)
+
+
+def _draft(name: str, a: Sample, b: Sample, scenarios: Moved, rule: MetricRule | None) -> MetricDiff:
+    """Return all of a metric that needs no test."""
+    way = way_of(name, rule, [*a.info, *b.info])
+    lacking = [side for side, value in (("A", a.value), ("B", b.value)) if value is None]
+    reason = "what the runs say of which way is better differs" if way.conflict else None
+    if lacking:
+        reason = f"{' and '.join(lacking)} {'have' if len(lacking) > 1 else 'has'} no value"
+    return MetricDiff(
+        name=name,
+        a=a.value,
+        b=b.value,
+        delta=_delta(a.value, b.value),
+        unit=way.unit,
+        direction=way.direction,
+        direction_from=way.source,
+        verdict="one_sided" if len(lacking) == 1 else "cannot_tell",
+        reason=reason,
+        effect=None,
+        interval=None,
+        p=None,
+        p_adjusted=None,
+        method=None,
+        pairing=None,
+        n=None if lacking else how_many(a, b, scenarios),
+        detectable=None,
+        needed=None,
+        up=scenarios.up,
+        down=scenarios.down,
+        moves=[ScenarioMove(*move) for move in scenarios.most],
+        only_a=scenarios.only_a,
+        only_b=scenarios.only_b,
+    )
+
+
+def _unjudged(draft: MetricDiff, a: Sample, b: Sample, scenarios: Moved, rule: MetricRule | None) -> MetricDiff | None:
+    """Return a metric of which all is said without a test; null for one that is to be judged."""
+    if draft.a is None or draft.b is None:
+        return draft
+    least = rule.min_n if rule else None
+    if least is not None and (draft.n is None or draft.n < least):
+        had = "how many there are is not known" if draft.n is None else f"there are {draft.n}"
+        reason = f"the settings ask for {least} values or more, and {had}"
+        return draft._replace(reason=reason, needed=_asked_for(least, a, b))
+    if alike(a, b, scenarios):
+        return draft._replace(verdict="same")
+    return None
+
+
+def _asked_for(count: int, a: Sample, b: Sample) -> Needed:
+    by_trial = not (a.column or b.column) and len(a.trials) > 1 and len(b.trials) > 1
+    return Needed(None, count) if by_trial else Needed(count, None)
+
+
+def _delta(a: MetricValue, b: MetricValue) -> float | None:
+    if a is None or b is None:
+        return None
+    if isinstance(a, int) and isinstance(b, int):
+        return number(b - a)
+    return finite(number(b) - number(a))
+
+
+def _settled(drafts: Sequence[tuple[MetricDiff, Weighed | None]], level: float) -> list[MetricDiff]:
+    """Adjust every p-value for all that were judged, and say of each metric what follows."""
+    found = [weighed.evidence for _, weighed in drafts if weighed and weighed.evidence]
+    share = max(level, _LEAST_LEVEL) / max(1, len(found))
+    adjusted = iter(zip(holm([evidence.p for evidence in found]), _best_adjusted(found), strict=True))
+    settled = []
+    for draft, weighed in drafts:
+        if weighed is None:
+            settled.append(draft)
+            continue
+        said = draft._replace(reason=joined(weighed.reason, draft.reason))
+        if weighed.evidence is None:
+            settled.append(said)
+        else:
+            p, best = next(adjusted)
+            judged = _with_evidence(said, weighed.evidence, p)
+            if p < level:
+                settled.append(_moved(judged))
+            else:
+                settled.append(_unmoved(judged, weighed, share, len(found), could_tell=best < level))
+    return settled
+
+
+def _best_adjusted(found: Sequence[Evidence]) -> list[float]:
+    """Return the adjusted p-value that each metric would have had if all of it had moved one way."""
+    ps = sorted(evidence.p for evidence in found)
+    before = [0.0, *accumulate(((len(ps) - rank) * p for rank, p in enumerate(ps)), max)]
+    ranks = [bisect_left(ps, evidence.least) for evidence in found]
+    return [max(before[rank], (len(ps) - rank) * one.least) for rank, one in zip(ranks, found, strict=True)]
+
+
+def _with_evidence(draft: MetricDiff, evidence: Evidence, p: float) -> MetricDiff:
+    return draft._replace(
+        effect=evidence.effect,
+        interval=evidence.interval,
+        p=evidence.p,
+        p_adjusted=p,
+        method=evidence.method,
+        pairing=evidence.pairing,
+        n=evidence.n,
+    )
+
+
+def _moved(judged: MetricDiff) -> MetricDiff:
+    """Say which way a metric moved that did so for certain."""
+    effect, delta = judged.effect or 0.0, judged.delta or 0.0
+    verdict: Verdict = "moved"
+    if judged.direction is not None:
+        verdict = "better" if (effect > 0) == (judged.direction == "higher") else "worse"
+    other_way = "the summary's value, which is of other scenarios or weights, moved the other way"
+    return judged._replace(verdict=verdict, reason=joined(judged.reason, other_way if effect * delta < 0 else None))
+
+
+def _unmoved(judged: MetricDiff, weighed: Weighed, share: float, metrics: int, *, could_tell: bool) -> MetricDiff:
+    """Say of a metric that did not move for certain what would have been seen, and what more would show.
+
+    The share is what Holm leaves of the level to the first of so many metrics.
+    """
+    evidence = weighed.evidence
+    assert evidence is not None
+    fewest = evidence.fewest(share)
+    detectable = evidence.detectable(share)
+    enough = more(evidence.n, detectable, evidence.effect, fewest)
+    if could_tell:
+        needed = None if enough is None else _needed(weighed, evidence.n, enough, weighed.trials)
+        return judged._replace(verdict="within_noise", detectable=detectable, needed=needed)
+    together = f", with {metrics} metrics judged together" if metrics > 1 else ""
+    few = f"{_counted(evidence.n, weighed.unit)} too few to tell a move from chance{together}"
+    # Trials of very few scenarios are judged by themselves; those of more only make each scenario's mean surer.
+    trials = weighed.trials if weighed.unit == "scenario" and evidence.n < FEW else None
+    return judged._replace(
+        reason=joined(few, judged.reason),
+        needed=_needed(weighed, evidence.n, max(enough or 0, fewest), trials),
+    )
+
+
+def _counted(count: int, unit: str) -> str:
+    return f"1 {unit} is" if count == 1 else f"{count} {unit}s are"
+
+
+def _needed(weighed: Weighed, units: int, enough: int, trials: int | None) -> Needed:
+    if weighed.unit == "trial":
+        return Needed(None, enough)
+    return Needed(ceil(enough * weighed.per_unit), trials and ceil(trials * enough / units))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
+from evalprov.record.baseline import KEY, Account, altered, contradicted
 from evalprov.record.form import BULKY, SCHEMA, blank, history_line
 from evalprov.record.manifest import Manifest
 from evalprov.store import ids
@@ -36,23 +37,34 @@ class Newer(Unreadable):
     """A later evalprov wrote this record."""
 
 
+class Altered(Unreadable):
+    """This baseline is not what was set."""
+
+
 def decode(data: bytes) -> Manifest:
-    """Return the record that a manifest file holds."""
-    record = migrate(_parse(data))
+    """Return the record that a manifest file holds; a baseline must be what it was when it was set."""
+    record = migrate(whole := _parse(data))
     _check(record)
+    if KEY in record:
+        _check_baseline(whole, record)
     return cast("Manifest", record)
 
 
 def decode_line(data: bytes | None) -> dict[str, Any]:
     """Return the record that a line of the history holds, without its bulky parts as it is."""
-    if data is None:
-        raise Unreadable("it is longer than any record")
-    line = migrate(_parse(data))
+    line = glance(data)
     try:
         _check(_with_bulky(line))
     except (TypeError, KeyError):
         raise Unreadable("its sections are not objects") from None
     return line
+
+
+def glance(data: bytes | None) -> dict[str, Any]:
+    """Return what a line of the history holds, brought up to the present version, its types not looked at."""
+    if data is None:
+        raise Unreadable("it is longer than any record")
+    return migrate(_parse(data))
 
 
 def named_id(data: bytes | None) -> str | None:
@@ -125,6 +137,19 @@ def _check(record: dict[str, Any]) -> None:
         raise Unreadable("it is nested too deep") from None
     if not ids.is_run_id(record["run_id"]):
         raise Unreadable(f"its run_id is none: {ids.shown(record['run_id'])}")
+
+
+def _check_baseline(whole: dict[str, Any], record: dict[str, Any]) -> None:
+    try:
+        msgspec.convert(whole[KEY], Account)
+    except msgspec.ValidationError as error:
+        raise Altered(f"what it says of itself as a baseline is wrong: {error}") from None
+    why = altered(whole)
+    # What an older evalprov hashed otherwise has only its seal.
+    if why is None and whole["schema"] == SCHEMA:
+        why = contradicted(cast("Manifest", record))
+    if why is not None:
+        raise Altered(why)
 
 
 def _with_bulky(line: dict[str, Any]) -> dict[str, Any]:

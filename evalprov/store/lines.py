@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import os
-from bisect import insort
 from calendar import timegm
+from functools import partial
 from itertools import islice
 from time import gmtime, strftime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from evalprov.errors import EvalprovError
 from evalprov.store import ids
-from evalprov.store.decode import Newer, Unreadable, as_seen, decode, decode_line, slim
-from evalprov.store.folder import LARGEST, Folder
+from evalprov.store.decode import Unreadable, as_seen, decode, glance, slim
+from evalprov.store.folder import Folder
 from evalprov.store.index import HISTORY
+from evalprov.store.query import Query
+from evalprov.store.scan import ALONE, Scan
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
     from evalprov.record.manifest import Manifest
+    from evalprov.store.scan import Hit, Piece
 
-BLOCK = 1 << 16
 _DOCTOR = "`evalprov doctor` puts it in order"
+_CLOCKS_APART_SECONDS = 86400  # at most, of machines that share a history
 
 
 class History(NamedTuple):
@@ -29,6 +32,14 @@ class History(NamedTuple):
 
     lines: list[dict[str, Any]]
     notes: list[str]
+
+
+class Run(NamedTuple):
+    """One run that was asked for."""
+
+    run_id: str
+    values: tuple[Any, ...]  # at the query's paths; null where there is none
+    read: Callable[[], dict[str, Any]]  # returns all that the history has of it, while the search is open
 
 
 class _Oddities:
@@ -40,6 +51,11 @@ class _Oddities:
         self.torn = False
         self.manifests: list[str] = []
 
+    def add(self, piece: Piece) -> None:
+        self.malformed += piece.malformed
+        self.newer += piece.newer
+        self.torn = self.torn or piece.torn
+
     def words(self) -> list[str]:
         said = [f"{name}; it was left out" for name in self.manifests]
         if self.malformed:
@@ -49,6 +65,79 @@ class _Oddities:
         if self.torn:
             said.append(f"the last line of the history is not whole, or still being written; {_DOCTOR}")
         return said
+
+
+class Search:
+    """The runs that a query asks for, each once, newest first."""
+
+    def __init__(self, store: str, query: Query, progress: Callable[[int, int], None] | None = None) -> None:
+        self.looked_at = 0  # runs, so far
+        self._query = query
+        self._progress = progress
+        self._odd = _Oddities()
+        with open_store(store) as root:
+            self._unfinished = {line["run_id"]: line for line in _unfinished(store, self._odd)}
+            self._scan = Scan(_opened(root), query)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._scan.fd)
+
+    def runs(self, limit: int | None = None) -> Iterator[Run]:
+        """Yield the runs, so many at most; no more is read than that takes."""
+        found = self._found()
+        yield from islice(found, limit)
+        found.close()
+
+    def _found(self) -> Generator[Run]:
+        # Lines stand in the order in which runs ended, so all that are still to be read had begun before any that
+        # was read had ended: a run waits only while an earlier line may precede it.
+        waiting = sorted(self._going_on(), key=_key)
+        bound = "~"
+        for piece in self._pieces():
+            found = [hit for hit in piece.hits if hit.run_id not in self._unfinished]
+            waiting += [Run(hit.run_id, hit.values, partial(self._line, hit)) for hit in found]
+            waiting.sort(key=_key)
+            bound = min(bound, _ended(piece, 1) or bound)
+            while waiting and _key(waiting[-1])[0] > bound:
+                yield waiting.pop()
+            ended = _ended(piece, _CLOCKS_APART_SECONDS)
+            if self._query.since and ended and ended < self._query.since:
+                break
+        yield from reversed(waiting)
+
+    def notes(self) -> list[str]:
+        """Return what was odd so far."""
+        return self._odd.words()
+
+    def _going_on(self) -> Iterator[Run]:
+        """Yield the runs of the query that the history need not have yet."""
+        self.looked_at += len(self._unfinished)
+        lines = list(self._unfinished.values())
+        rows = list(map(self._query.of, lines))
+        for place in self._query.chosen(rows):
+            line = lines[place]
+            yield Run(line["run_id"], self._query.brought(rows[place]), partial(dict, line))
+
+    def _pieces(self) -> Iterator[Piece]:
+        progress = self._progress
+        pieces = self._scan.pieces()
+        try:
+            for piece in pieces:
+                self._odd.add(piece)
+                self.looked_at += piece.runs
+                if progress and self._scan.size - piece.begin > ALONE:
+                    progress(self._scan.size - piece.begin, self._scan.size)
+                yield piece
+        finally:
+            pieces.close()
+            if progress:
+                progress(self._scan.size, self._scan.size)
+
+    def _line(self, hit: Hit) -> dict[str, Any]:
+        return glance(self._scan.line(hit))
 
 
 def history(store: str, limit: int | None = None) -> History:
@@ -62,12 +151,12 @@ def history(store: str, limit: int | None = None) -> History:
 
 def iterate(store: str, notes: list[str]) -> Generator[dict[str, Any]]:
     """Yield every run once, newest first, and at the end say in the notes what could not be read."""
-    odd = _Oddities()
-    try:
-        with open_store(store) as root:
-            yield from _by_start(_unfinished(store, odd), _entered(root, odd))
-    finally:
-        notes += odd.words()
+    with Search(store, Query()) as search:
+        try:
+            for run in search.runs():
+                yield run.read()
+        finally:
+            notes += search.notes()
 
 
 def open_store(store: str) -> Folder:
@@ -81,84 +170,34 @@ def open_store(store: str) -> Folder:
         raise EvalprovError(f"cannot read {store}: {error.strerror}") from None
 
 
-def backward(fd: int, end: int) -> Iterator[bytes | None]:
-    """Yield the lines of a file from the last to the first; null for one that is too long to be ours."""
-    pieces: list[bytes] = []  # of a line whose beginning is not reached yet, last first
-    length = 0
-    while end > 0:
-        begin = max(0, end - BLOCK)
-        block = os.pread(fd, end - begin, begin)
-        end = begin
-        *rest, last = block.split(b"\n")
-        while True:
-            length += len(last)
-            if length <= LARGEST:
-                pieces.append(last)
-            else:
-                pieces.clear()
-            if not rest:
-                break
-            yield b"".join(reversed(pieces)) if length <= LARGEST else None
-            pieces, length = [], 0
-            last = rest.pop()
-    yield b"".join(reversed(pieces)) if length <= LARGEST else None
+def _key(run: Run) -> tuple[str, int]:
+    return ids.order(run.run_id)
 
 
-def _by_start(unfinished: list[dict[str, Any]], entered: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Put runs in the order of their start, holding back only those that an earlier line may yet precede."""
-    seen = {run["run_id"] for run in unfinished}
-    waiting = sorted(((ids.order(run["run_id"]), run) for run in unfinished), key=_key)
-    for run in entered:
-        if run["run_id"] in seen:
-            continue
-        seen.add(run["run_id"])
-        insort(waiting, (ids.order(run["run_id"]), run), key=_key)
-        # Lines stand in the order in which runs ended: all that follow had begun before this one's end.
-        ended = _ended(run)
-        while ended and waiting and waiting[-1][0][0] > ended:
-            yield waiting.pop()[1]
-    while waiting:
-        yield waiting.pop()[1]
+def _ended(piece: Piece, more: float) -> str | None:
+    """Return the second in which all the runs in a piece had ended, and more, spelled as in ids; null where unknown.
 
-
-def _key(item: tuple[tuple[str, int], dict[str, Any]]) -> tuple[str, int]:
-    return item[0]
-
-
-def _ended(run: dict[str, Any]) -> str | None:
-    """Return the second in which a run had surely ended, spelled as in ids; null where that is unknown."""
-    took = run["duration_seconds"]
-    if took is None:
+    The longest is added to the latest: a run on a machine that slept took longer than it says, and must not speak
+    for the others.
+    """
+    if piece.took is None:
         return None
-    d = run["run_id"]
+    d = piece.high
     try:
         began = timegm((int(d[:4]), int(d[4:6]), int(d[6:8]), int(d[9:11]), int(d[11:13]), int(d[13:15])))
-        return strftime("%Y%m%dT%H%M%SZ", gmtime(began + took + 1))
+        ended = gmtime(began + piece.took + more)
+        return strftime("%Y%m%dT%H%M%SZ", ended) if 1000 <= ended.tm_year <= 9999 else None
     except (ValueError, OverflowError, OSError):
         return None
 
 
-def _entered(root: Folder, odd: _Oddities) -> Iterator[dict[str, Any]]:
+def _opened(root: Folder) -> int:
     try:
-        fd = root.open(HISTORY, os.O_RDONLY)
+        return root.open(HISTORY, os.O_RDONLY)
     except FileNotFoundError:
-        return
+        return os.open(os.devnull, os.O_RDONLY)
     except OSError as error:
         raise EvalprovError(f"cannot read {root.path}/{HISTORY}: {error.strerror}") from None
-    try:
-        for number, line in enumerate(backward(fd, os.fstat(fd).st_size)):
-            try:
-                if line != b"":
-                    yield decode_line(line)
-            except Newer:
-                odd.newer += 1
-            except Unreadable:
-                if number == 0:
-                    odd.torn = True
-                else:
-                    odd.malformed += 1
-    finally:
-        os.close(fd)
 
 
 def _unfinished(store: str, odd: _Oddities) -> list[dict[str, Any]]:

@@ -6,9 +6,10 @@ import os
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from evalprov.errors import EvalprovError
+from evalprov.errors import EvalprovError, UnreadableError
+from evalprov.record.baseline import account_of
 from evalprov.store import ids
-from evalprov.store.decode import Newer, Unreadable, decode
+from evalprov.store.decode import Altered, Newer, Unreadable, decode
 from evalprov.store.folder import LARGEST, Folder, read_all
 from evalprov.store.lines import iterate, open_store
 
@@ -19,10 +20,15 @@ _FORMS = "give a run id, its beginning, latest, latest~2, baseline:NAME, or the 
 _LISTS = "evalprov history lists them"
 _CANDIDATES_SHOWN = 5
 _LONGEST = 4096
+_BASELINE = "baseline:"
+_RESTORE = "bring it back from git, or set it anew: evalprov baseline set NAME RUN --replace --reason TEXT"
+_SET = "set it with: evalprov baseline set NAME RUN --reason TEXT"
 
 
 def find(store: str, spec: str) -> str:
     """Return the id of the run that is meant."""
+    if (name := baseline_name(spec)) is not None:
+        return read_baseline(store, name)["run_id"]
     if (path := as_path(store, spec)) is not None:
         return read_file(path)["run_id"]
     if spec == "latest" or spec.startswith("latest~"):
@@ -40,15 +46,53 @@ def as_path(store: str, spec: str) -> str | None:
     """Return the file that a spec names; null for one that names a run of the store."""
     if not spec or len(spec) > _LONGEST or not all(" " <= c != "\x7f" for c in spec):
         raise _no_run(spec)
-    if spec.startswith("baseline:"):
-        name = spec.removeprefix("baseline:")
-        if not _is_name(name):
-            raise EvalprovError(f"not a baseline's name: {ids.shown(name)}", "letters, digits, dot, dash, _")
+    if (name := baseline_name(spec)) is not None:
         with open_store(store), _folder(f"{store}/baselines") as folder:
             if not _plain(folder, f"{name}.json"):
-                raise EvalprovError(f"there is no baseline {name} in {folder.path}")
+                raise no_baseline(store, name)
         return f"{store}/baselines/{name}.json"
     return spec if spec.endswith(".json") else None
+
+
+def baseline_name(spec: str) -> str | None:
+    """Return the baseline's name in `baseline:NAME`; null for any other spec."""
+    if not spec.startswith(_BASELINE):
+        return None
+    return checked_name(spec.removeprefix(_BASELINE))
+
+
+def checked_name(name: str) -> str:
+    """Return a baseline's name, or refuse what is none; a file name is made from one only through here."""
+    stripped = name.replace(".", "").replace("-", "").replace("_", "")
+    if 0 < len(name) <= 100 and name[0].isalnum() and name.isascii() and stripped.isalnum():
+        return name
+    raise EvalprovError(f"not a baseline's name: {ids.shown(name)}", "letters, digits, dot, dash, _")
+
+
+def no_baseline(store: str, name: str) -> EvalprovError:
+    """Return the error that says there is no such baseline."""
+    return EvalprovError(f"there is no baseline {name} in {store}/baselines", "evalprov baseline list names them")
+
+
+def read_baseline(store: str, name: str) -> Manifest:
+    """Return the record of a baseline, which must have been set under this name."""
+    path = f"{store}/baselines/{name}.json"
+    try:
+        with open_store(store), Folder(f"{store}/baselines") as folder:
+            data = None if folder.size(f"{name}.json") is None else folder.read(f"{name}.json")
+    except FileNotFoundError:
+        data = None
+    except OSError as error:
+        raise UnreadableError(f"cannot read {path}: {error.strerror}") from None
+    if data is None:
+        raise no_baseline(store, name)
+    manifest = read_record(data, path)
+    account = account_of(manifest)
+    if account is None:
+        raise UnreadableError(f"{path} is no baseline: it does not say who set it and why", _SET)
+    if account["name"] != name:
+        raise UnreadableError(f"{path} is not what it is named for: it was set as {ids.shown(account['name'])}", _SET)
+    return manifest
 
 
 def read_file(path: str) -> Manifest:
@@ -59,7 +103,7 @@ def read_file(path: str) -> Manifest:
     except FileNotFoundError:
         raise EvalprovError(f"no such record: {path}", _FORMS) from None
     except OSError as error:
-        raise EvalprovError(f"cannot read {path}: {error.strerror}") from None
+        raise UnreadableError(f"cannot read {path}: {error.strerror}") from None
 
 
 def read_record(data: bytes, path: str) -> Manifest:
@@ -67,9 +111,11 @@ def read_record(data: bytes, path: str) -> Manifest:
     try:
         return decode(data)
     except Newer as why:
-        raise EvalprovError(f"cannot read {path}: {why}", "upgrade evalprov to read it") from None
+        raise UnreadableError(f"cannot read {path}: {why}", "upgrade evalprov to read it") from None
+    except Altered as why:
+        raise UnreadableError(f"the baseline {path} cannot be trusted: {why}", _RESTORE) from None
     except Unreadable as why:
-        raise EvalprovError(f"{path} is not a record: {why}") from None
+        raise UnreadableError(f"{path} is not a record: {why}") from None
 
 
 def _latest(store: str, spec: str) -> str:
@@ -125,11 +171,6 @@ def _folder(path: str) -> Folder:
         raise EvalprovError(f"there is no folder {path}", _LISTS) from None
     except OSError as error:
         raise EvalprovError(f"cannot read {path}: {error.strerror}") from None
-
-
-def _is_name(name: str) -> bool:
-    stripped = name.replace(".", "").replace("-", "").replace("_", "")
-    return 0 < len(name) <= 100 and name[0].isalnum() and name.isascii() and stripped.isalnum()
 
 
 def _no_run(spec: str) -> EvalprovError:

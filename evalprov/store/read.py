@@ -6,12 +6,12 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from evalprov.errors import EvalprovError
+from evalprov.errors import EvalprovError, UnreadableError
 from evalprov.store import ids
 from evalprov.store.decode import as_seen
 from evalprov.store.folder import Folder, read_all
 from evalprov.store.lines import History, history, iterate
-from evalprov.store.lookup import as_path, find, read_file, read_record
+from evalprov.store.lookup import as_path, baseline_name, find, read_baseline, read_file, read_record
 
 if TYPE_CHECKING:
     from evalprov.record.manifest import Manifest
@@ -21,6 +21,8 @@ __all__ = ["History", "history", "iterate", "load", "log"]
 
 def load(store: str, spec: str) -> Manifest:
     """Return the record that is meant; one that says running, by a process that is gone, is shown as lost."""
+    if (name := baseline_name(spec)) is not None:
+        return read_baseline(store, name)
     path = as_path(store, spec)
     if path is not None:
         return as_seen(read_file(path), lambda: read_file(path))
@@ -49,10 +51,10 @@ def _of_run(store: str, run_id: str) -> Manifest:
         with Folder(f"{store}/runs") as runs:
             data = runs.read(f"{run_id}.json")
     except OSError as error:
-        raise EvalprovError(f"cannot read {path}: {error.strerror}") from None
+        raise UnreadableError(f"cannot read {path}: {error.strerror}") from None
     if data is None:
-        raise EvalprovError(f"the record of run {run_id} is gone: {path}", "the history still has its line")
+        raise UnreadableError(f"the record of run {run_id} is gone: {path}", "the history still has its line")
     manifest = read_record(data, path)
     if manifest["run_id"] != run_id:
-        raise EvalprovError(f"{path} is not what it is named for: it is the record of {manifest['run_id']}")
+        raise UnreadableError(f"{path} is not what it is named for: it is the record of {manifest['run_id']}")
     return manifest

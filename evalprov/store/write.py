@@ -64,7 +64,7 @@ class Store:
         """Find a free id for a run that starts now, and store the record that `form` makes of it."""
         wanted = ids.stamp(now)
         try:
-            with self._enter("active") as active, self._enter("runs") as runs:
+            with self.enter("active") as active, self.enter("runs") as runs:
                 number = 1
                 while True:
                     run_id = wanted if number == 1 else f"{wanted}_{number}"
@@ -100,7 +100,7 @@ class Store:
             left = "its record is whole, and `evalprov doctor` enters it"
             return [*problems, f"run {run_id} was not entered in the history: {_words(error)}; {left}"]
         try:
-            with self._enter("active") as active:
+            with self.enter("active") as active:
                 active.remove(run_id)
         except OSError as error:
             problems.append(f"a marker of run {run_id} could not be removed: {_words(error)}")
@@ -112,7 +112,7 @@ class Store:
         if where not in ("patches", "objects") or not _is_blob_name(file):
             raise EvalprovError(f"not a name for a stored file: {ids.shown(name)}", exit_code=CANNOT_START)
         try:
-            with self._enter(where) as folder:
+            with self.enter(where) as folder:
                 if folder.size(file) != len(data):
                     folder.write(file, data, settle=False)
                     self._unsettled.add(where)
@@ -122,7 +122,7 @@ class Store:
     def open_log(self, run_id: str, which: Literal["out", "err"]) -> int:
         """Open a new log of a run's output for writing; the caller closes the descriptor."""
         try:
-            with self._enter("logs") as logs:
+            with self.enter("logs") as logs:
                 return logs.open(f"{ids.checked(run_id)}.{which}", os.O_RDWR | os.O_CREAT | os.O_EXCL)
         except OSError as error:
             raise self._refusal(error) from None
@@ -131,10 +131,10 @@ class Store:
         """Put the record in place of an unfinished one; return what is odd about that."""
         run_id = ids.checked(manifest["run_id"])
         for name in sorted(self._unsettled):
-            with self._enter(name) as folder:
+            with self.enter(name) as folder:
                 folder.settle()
         self._unsettled.clear()
-        with self._enter("runs") as runs:
+        with self.enter("runs") as runs:
             before = runs.read(f"{run_id}.json")
             status = None if before is None else _status(before)
             # A run called lost while it was there is not: whoever said so could not see us.
@@ -148,7 +148,7 @@ class Store:
         manifest["observed"]["process"] = this_process()
         return manifest
 
-    def _enter(self, name: str) -> Folder:
+    def enter(self, name: str) -> Folder:
         """Open one of our folders, made anew if somebody cleaned up meanwhile."""
         path = f"{self.path}/{name}"
         try:

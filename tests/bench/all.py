@@ -8,7 +8,9 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).parent
-PARTS = ("launch.py", "relay.py", "scan.py", "content.py", "crash.py")
+RECORDING = ("launch.py", "relay.py", "scan.py", "content.py", "crash.py")
+JUDGING = ("history.py", "diff.py", "power.py", "gate.py", "noise.py", "hostile.py")
+PARTS = (*RECORDING, *JUDGING)
 
 
 def main() -> int:

@@ -440,3 +440,12 @@ def test_the_largest_numbers_are_explained_too() -> None:
         past.run({f"t{i}": {"loss": value} for i in range(9)}, summary={"loss_mean": value}, change=served(system))
     (group,) = past.audit().groups
     assert group.suspects[0].explained == 1
+
+
+def test_a_number_beyond_all_floats_is_a_number() -> None:
+    """JSON bounds no number; what another tool wrote into a record is compared as the largest there is."""
+    past = Past()
+    for huge in (10**400, -(10**400)):
+        past.run({name: {"n": huge} for name in "abcdefgh"}, {"n_mean": huge})
+    (group,) = past.audit().groups
+    assert [metric.verdict for metric in group.metrics] == ["disagrees"]

@@ -17,8 +17,9 @@ from evalprov.record.form import blank, history_line
 from evalprov.record.manifest import Manifest
 from evalprov.store import Store, ids
 from evalprov.store.folder import LARGEST
-from evalprov.store.lines import BLOCK, backward
+from evalprov.store.query import Query
 from evalprov.store.read import history, iterate
+from evalprov.store.scan import BLOCK, Scan
 
 
 @pytest.fixture
@@ -184,30 +185,41 @@ def test_only_the_tail_is_read(store: str) -> None:
 
         os.pread = counted
         assert len(listed(store, 20)) == 20
-        return 0 if count <= 3 * BLOCK else 1
+        return 0 if count <= 6 * BLOCK else 1
 
     assert ended(in_child(work)) == 0
 
 
+def scanned(file: Path, size: int = BLOCK) -> tuple[list[str], int, bool]:
+    """Return the runs found in a history that is read in pieces of a size, last first, and what was odd."""
+    with open(file, "rb") as opened:
+        pieces = list(Scan(opened.fileno(), Query(), crew=1, piece=size).pieces())
+    found = [hit.run_id for piece in pieces for hit in reversed(piece.hits)]
+    return found, sum(piece.malformed for piece in pieces), any(piece.torn for piece in pieces)
+
+
 def test_a_line_without_end_does_not_fill_the_memory(tmp_path: Path) -> None:
-    """A line longer than any record is passed over, its neighbours are read."""
-    with open(tmp_path / "file", "w+b") as file:
-        file.write(b"first\n")
-        os.truncate(file.fileno(), LARGEST + (1 << 20))
-        file.seek(0, os.SEEK_END)
-        file.write(b"\nlast\n")
-        file.flush()
-        assert list(backward(file.fileno(), file.tell())) == [b"", b"last", None, b"first"]
+    """A line longer than any record is passed over and counted, its neighbours are read."""
+    for more in (b"\n" + line(NOON + 1), b""):
+        with open(tmp_path / "file", "wb") as file:
+            file.write(line(NOON))
+            os.truncate(file.fileno(), LARGEST + (1 << 20))
+            file.seek(0, os.SEEK_END)
+            file.write(more)
+        after = [ids.stamp(NOON + 1)] if more else []
+        assert scanned(tmp_path / "file") == ([*after, ids.stamp(NOON)], 1, False)
 
 
-@pytest.mark.parametrize("size", [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK])
-def test_lines_backward_are_the_lines(tmp_path: Path, size: int) -> None:
-    """Read from its end in blocks, a file has the lines it has, wherever the blocks meet them."""
+@pytest.mark.parametrize("size", [1, 100, 2000, 2500, BLOCK])
+def test_lines_are_found_wherever_the_pieces_meet(tmp_path: Path, size: int) -> None:
+    """Read in pieces of any size, a history has the lines it has, with empty ones among them."""
     chance = random.Random(size)
-    data = b"x" * size + bytes(chance.choice(b"ab\n") for _ in range(2 * BLOCK))
-    (tmp_path / "file").write_bytes(data)
-    with open(tmp_path / "file", "rb") as file:
-        assert list(backward(file.fileno(), len(data))) == data.split(b"\n")[::-1]
+    texts = [line(NOON + at, note="x" * chance.randrange(3000)) + b"\n" * chance.randrange(3) for at in range(60)]
+    (tmp_path / "file").write_bytes(b"".join(texts).rstrip(b"\n"))
+    found = [ids.stamp(NOON + at) for at in reversed(range(60))]
+    assert scanned(tmp_path / "file", size) == (found, 0, False)
+    (tmp_path / "file").write_bytes(b"\n" + b"".join(texts) + b"\n\n")
+    assert scanned(tmp_path / "file", size) == (found, 0, False)
 
 
 def test_iterate_streams_every_run_and_says_what_was_odd(store: str) -> None:

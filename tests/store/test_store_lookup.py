@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from store_runs import NOON, begun, record
 
 from evalprov.errors import EvalprovError
-from evalprov.record.form import encode
+from evalprov.store.baselines import Wanted, keep
 from evalprov.store.lookup import find, manifest_path
 from evalprov.store.read import load
 
@@ -30,8 +30,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> str:
     path = str(tmp_path_factory.mktemp("project") / "metrics")
     for at in (NOON, NOON, NOON + 7, NOON + 46 * 86400):
         record(path, at)
-    os.mkdir(f"{path}/baselines")
-    Path(path, "baselines/main.json").write_bytes(encode(load(path, AGAIN)))
+    keep(path, load(path, AGAIN), Wanted("main", "a test", "A", force=True))
     os.symlink("/etc/hostname", f"{path}/baselines/link.json")
     return path
 

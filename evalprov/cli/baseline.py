@@ -1,0 +1,173 @@
+"""`evalprov baseline`: the runs that later ones are held against."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import subprocess
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from evalprov import render
+from evalprov.cli.common import StoreOption, open_store
+from evalprov.errors import UsageError
+from evalprov.record.baseline import Account, account_of
+from evalprov.record.manifest import Manifest
+from evalprov.secrets import Scrubber
+from evalprov.settings import load
+from evalprov.store import baselines, lookup, read
+
+COLUMNS = ("name", "run", "set", "by", "reason", "metrics")
+METRICS_SHOWN = 4
+
+app = typer.Typer(
+    help="Keep runs that later ones are held against: whole records under metrics/baselines, meant to be committed.",
+    no_args_is_help=True,
+)
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The baseline's name: letters, digits, dot, dash, _.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
+
+
+@app.command("set")
+def set_(  # noqa: PLR0913, PLR0917 - one argument an option
+    name: Name,
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run id, its beginning, latest, or a manifest's path.")],
+    reason: Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why this run; required.")] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Put it in place of the one that is there.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Take a run that failed, has no metrics, or was not all committed.")
+    ] = False,
+    store: StoreOption = None,
+) -> None:
+    """Make a run the baseline of a name.
+
+    The whole record is copied, with who set it, when and why, and sealed: if anything in it is changed later,
+    it is refused. Commit the file, and every clone has it.
+
+    Example: evalprov baseline set main latest --reason "release 1.2"
+    """
+    if not (reason or "").strip():
+        raise UsageError(
+            "a baseline needs a reason", f'for example: evalprov baseline set {name} {run} --reason "release 1.2"'
+        )
+    folder = open_store(store)
+    scrub = Scrubber(os.environ, load(os.getcwd()).env_secret)
+    who = _who()
+    wanted = baselines.Wanted(
+        lookup.checked_name(name), _clean(scrub, reason or ""), who and _clean(scrub, who), replace, force
+    )
+    stored = baselines.keep(folder, read.load(folder, run), wanted)
+    account = account_of(stored)
+    before = account and account["replaces"]
+    instead = f", in place of {before['run_id'] or 'one that could not be read'}" if before else ""
+    render.out(f"baseline {name} is run {stored['run_id']}{instead}")
+    render.note(f"commit it: {folder}/{baselines.FOLDER}/{name}.json")
+
+
+@app.command("list")
+def list_(as_json: AsJson = False, store: StoreOption = None) -> None:
+    """List the baselines, with who set each, when and why.
+
+    In a pipe the columns are separated by tabs. Example: evalprov baseline list
+    """
+    folder = open_store(store)
+    found = baselines.find_all(folder)
+    problems = [one.problem for one in found if one.problem]
+    kept = [one.manifest for one in found if one.manifest]
+    if as_json:
+        listed = [_summary(manifest) for manifest in kept]
+        broken = [{"name": one.name, "problem": one.problem.message} for one in found if one.problem]
+        document = {"version": 1, "store": folder, "baselines": listed, "unusable": broken}
+        render.document(document)
+        return
+    if kept or not sys.stdout.isatty():
+        render.table(COLUMNS, [_row(manifest) for manifest in kept])
+    elif not problems:
+        render.out("no baselines yet; set one: evalprov baseline set NAME RUN --reason TEXT")
+    for problem in problems:
+        render.error(problem)
+
+
+@app.command("show")
+def show(name: Name, as_json: AsJson = False, store: StoreOption = None) -> None:
+    """Show one baseline: its account, and what the run was.
+
+    Example: evalprov baseline show main
+    """
+    folder = open_store(store)
+    manifest = lookup.read_baseline(folder, lookup.checked_name(name))
+    account = account_of(manifest)
+    if as_json or account is None:
+        render.document(manifest, indent=1)
+        return
+    headline = render.paint(f"baseline {name}", "1", sys.stdout)
+    render.out(f"{headline}  {manifest['run_id']}  {render.status(manifest['status'], sys.stdout)}")
+    render.facts("why", _told(account))
+    summary = manifest["metric_summary"] or {}
+    render.facts("metrics", [(metric, render.number(value)) for metric, value in summary.items()])
+    identity = manifest["identity"]
+    hashes = [(kind, (identity[kind] or "unknown")[:19]) for kind in ("fingerprint", "program", "scenario")]
+    named = [("scenario", manifest["scenario"] or ""), ("golden version", manifest["golden_version"] or "")]
+    render.facts("what ran", [*named, ("commit", manifest["git_sha"] or "")])
+    render.facts("identity", hashes)
+    render.out(f"\nall of it: evalprov show baseline:{name}")
+
+
+@app.command("rm")
+def rm(name: Name, store: StoreOption = None) -> None:
+    """Take a baseline away; what git has of it stays there.
+
+    Example: evalprov baseline rm main
+    """
+    run_id = baselines.remove(open_store(store), name)
+    render.out(f"removed baseline {name}" + (f", which was run {run_id}" if run_id else ""))
+
+
+def _who() -> str | None:
+    """Return who is at work: git's user name, else the login; null where neither is known."""
+    try:
+        done = subprocess.run(["git", "config", "user.name"], capture_output=True, check=False, timeout=10)
+        if name := done.stdout.decode("utf-8", "replace").strip():
+            return name
+    except (OSError, subprocess.SubprocessError):
+        pass
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return None
+
+
+def _clean(scrub: Scrubber, text: str) -> str:
+    """Return a text without secrets, and without stray bytes of the command line."""
+    return scrub.text(text.strip()).encode("utf-8", "replace").decode()
+
+
+def _summary(manifest: Manifest) -> dict[str, Any]:
+    return {
+        "run_id": manifest["run_id"],
+        "status": manifest["status"],
+        "scenario": manifest["scenario"],
+        "fingerprint": manifest["identity"]["fingerprint"],
+        "metric_summary": manifest["metric_summary"],
+        **(account_of(manifest) or {}),
+    }
+
+
+def _row(manifest: Manifest) -> tuple[str, ...]:
+    account = account_of(manifest)
+    told = (account["name"], account["set_at"], account["set_by"] or "-", account["reason"]) if account else ("",) * 4
+    summary = manifest["metric_summary"] or {}
+    metrics = " ".join(f"{name}={render.number(value)}" for name, value in list(summary.items())[:METRICS_SHOWN])
+    return told[0], manifest["run_id"], *told[1:], metrics
+
+
+def _told(account: Account) -> list[tuple[str, str]]:
+    before = account["replaces"]
+    return [
+        ("reason", account["reason"]),
+        ("set", f"{account['set_at']} by {account['set_by'] or 'nobody knows whom'}"),
+        ("in spite of", "; ".join(account["forced"])),
+        ("in place of", (before["run_id"] or "one that could not be read") if before else ""),
+    ]

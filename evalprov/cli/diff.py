@@ -1,0 +1,182 @@
+"""`evalprov diff`: why the score moved, and whether it did."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated, Any, NamedTuple
+
+import typer
+
+from evalprov import render
+from evalprov.cli import diffscreen
+from evalprov.cli.common import StoreOption, open_store
+from evalprov.cli.difftext import History
+from evalprov.cli.sides import side
+from evalprov.compare.diff import Diff, differs
+from evalprov.compare.diff import diff as compared
+from evalprov.compare.rules import rules_of
+from evalprov.compare.verdicts import Side
+from evalprov.errors import EvalprovError, UsageError
+from evalprov.record.manifest import Manifest
+from evalprov.settings import load
+
+DIFFER = 1
+PRESENT = "."
+PARTS = ("metrics", "layers")
+
+
+class Found(NamedTuple):
+    """A comparison, and what it is of."""
+
+    a: Side
+    b: Side
+    present: bool  # B is the present state
+    diff: Diff
+    history: History | None
+    parts: tuple[str, ...]  # what is to be shown
+    everything: bool
+
+
+def diff(  # noqa: PLR0913, PLR0917 - one argument an option
+    a: Annotated[
+        str, typer.Argument(metavar="A", help="A run: an id, its beginning, latest~1, baseline:NAME, a path.")
+    ],
+    b: Annotated[
+        str, typer.Argument(metavar="B", help="Another; without one, or with a dot, the present state.")
+    ] = PRESENT,
+    as_json: Annotated[bool, typer.Option("--json", help="Print all of it as JSON.")] = False,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print it for a pull request or a CI system's summary.")
+    ] = False,
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="Exit with 1 unless it is known that nothing differs.")
+    ] = False,
+    only: Annotated[str | None, typer.Option("--only", metavar="PART", help="Show only metrics, or layers.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Show what is the same too, and all of it.")] = False,
+    trials: Annotated[
+        bool, typer.Option("--trials", help="Take all trials of a repeated run together, on both sides.")
+    ] = False,
+    store: StoreOption = None,
+) -> None:
+    """Say why the score moved from A to B, and whether it is real.
+
+    First what moved for real and which layer did it; then the metrics side by side; then what changed, layer by layer.
+    Without B the present state is captured and held against A: what would be another if it ran now. Nothing is run.
+
+    In a pipe the columns are separated by tabs, and the line `answer` comes first.
+
+    With --exit-code the exit code is 0 where every metric is the same or within noise, every layer proven equal or
+    declared by nobody, and both are whole runs of one scenario; else it is 1, also for what cannot be told.
+
+    Examples: evalprov diff latest~1 latest; evalprov diff baseline:main latest --markdown; evalprov diff latest
+    """
+    if as_json and markdown:
+        raise UsageError("--json and --markdown are two answers", "choose one of them")
+    if only is not None and only not in PARTS:
+        raise UsageError(f"--only is {' or '.join(PARTS)}, not {only!r}")
+    if a == PRESENT:
+        raise UsageError("the present state is the second of the two", "evalprov diff RUN .")
+    folder = open_store(store)
+    settings = load(os.getcwd())
+    now = b == PRESENT
+    one = side(folder, a, trials=trials)
+    other = Side((_present(one.runs[0], folder),)) if now else side(folder, b, trials=trials)
+    try:
+        result = compared(one, other, rules_of(settings.declared), present=now, everything=everything)
+    except RecursionError:
+        raise EvalprovError("these records cannot be compared: their values are nested too deep") from None
+    repository = os.path.dirname(folder) if store else settings.root
+    history = None if only == "metrics" else _history(repository, one.runs[0], other.runs[0])
+    found = Found(one, other, now, result, history, (only,) if only else PARTS, everything)
+    if as_json:
+        render.document({**_document(found), "store": folder})
+    elif markdown:
+        from evalprov.cli import diffmarkdown
+
+        render.out("\n".join(diffmarkdown.lines(found)))
+    elif sys.stdout.isatty():
+        diffscreen.show(found)
+    else:
+        render.table(diffscreen.COLUMNS, diffscreen.rows(found))
+    if exit_code and differs(result):
+        raise typer.Exit(DIFFER)
+
+
+def _present(like: Manifest, store: str) -> Manifest:
+    from evalprov.present import present
+
+    return present(like, os.getcwd(), dict(os.environ), store=store, progress=render.hashing())
+
+
+def _history(folder: str, a: Manifest, b: Manifest) -> History | None:
+    """Look up what lies between the commits of two runs, where they are two."""
+    if a["git_sha"] is None or b["git_sha"] is None or a["git_sha"] == b["git_sha"]:
+        return None
+    from evalprov.repository import between
+
+    found = between(folder, a["git_sha"], b["git_sha"])
+    claimed = _claimed(a) | _claimed(b)
+    files = [file for file in found.files or () if file.path not in claimed]
+    return History(a["git_sha"], b["git_sha"], found, files)
+
+
+def _claimed(m: Manifest) -> set[str]:
+    """Return the files that another layer than code tells of."""
+    paths = {one["path"] for one in (*m["prompts"].values(), *m["data"]["sets"].values())}
+    return {*m["config"]["files"], *m["grader"]["files"], *filter(None, paths)}
+
+
+def _document(found: Found) -> dict[str, Any]:
+    result = found.diff
+    document: dict[str, Any] = {
+        "version": 1,
+        "answer": result.answer._asdict(),
+        "differs": differs(result),
+        "a": _side(found.a),
+        "b": {**_side(found.b), "run_ids": [], "present": True} if found.present else _side(found.b),
+    }
+    if "metrics" in found.parts:
+        document["metrics"] = [
+            {
+                **metric._asdict(),
+                "needed": metric.needed and metric.needed._asdict(),
+                "moves": [move._asdict() for move in metric.moves],
+            }
+            for metric in result.metrics
+        ]
+        document["scenarios"] = result.scenarios._asdict()
+    if "layers" in found.parts:
+        document["layers"] = {name: layer._asdict() for name, layer in result.layers.items()}
+        document["changes"] = [change._asdict() for change in result.changes]
+        document["beside"] = [change._asdict() for change in result.beside]
+        document["infra_mismatch"] = result.infra_mismatch
+        document["decision_spec"] = result.decision_spec._asdict()
+        document["commits"] = found.history and _commits(found.history)
+    return document
+
+
+def _side(side: Side) -> dict[str, Any]:
+    first = side.runs[0]
+    return {
+        "run_ids": [run["run_id"] for run in side.runs],
+        "present": False,
+        "timestamp": first["timestamp"],
+        "statuses": [run["status"] for run in side.runs],
+        "scenario": first["scenario"],
+        "fingerprint": first["identity"]["fingerprint"],
+        "git_sha": first["git_sha"],
+        "git_dirty": first["git_dirty"],
+        "not_committed": {name: first["git"][name] for name in ("staged", "changed", "untracked")},
+        "run_url": first["observed"]["ci"].get("run_url"),
+        "artifacts": first["output"]["artifacts"],
+    }
+
+
+def _commits(history: History) -> dict[str, Any]:
+    between = history.between
+    return {
+        **between._asdict(),
+        "commits": [commit._asdict() for commit in between.commits],
+        "files": None if between.files is None else [file._asdict() for file in between.files],
+    }

@@ -1,0 +1,79 @@
+"""`evalprov diff --markdown`: for a pull request, or the summary of a CI system."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from evalprov import render
+from evalprov.cli import difftext
+from evalprov.cli.diffscreen import blocks, shown_metrics, with_moves
+from evalprov.cli.markdown import code, details, table, text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from evalprov.cli.diff import Found
+    from evalprov.compare.verdicts import MetricDiff, Side
+
+WIDTH = 160  # of a value
+_MARKS = {"better": "\N{WHITE HEAVY CHECK MARK}", "worse": "\N{CROSS MARK}"}
+_PLAIN_LINK = re.compile(r"https?://[\w.:-]+(/[\w./%~+=?&;:@,-]*)?")
+
+
+def lines(found: Found) -> Iterator[str]:
+    """Give the lines: the answer as a heading, the metrics as a table, what changed folded away by layer."""
+    yield f"## {text(found.diff.answer.sentence)}"
+    yield ""
+    sides = difftext.compared(found.a.runs, found.b.runs, present=found.present)
+    for (name, words), side in zip(sides, (found.a, found.b), strict=True):
+        yield f"- {name}: {code(words)}{_link(side)}"
+    if "metrics" in found.parts and not found.present:
+        yield from _metrics(found)
+    if "layers" in found.parts:
+        (title, states), *others = blocks(found, WIDTH)
+        yield ""
+        yield from (f"- {title} {text(name)}: {text(names)}" for name, names in states if names)
+        for title, pairs in others:
+            if pairs:
+                yield from details(title, map(_item, pairs))
+
+
+def _item(pair: tuple[str, str]) -> str:
+    name, value = pair
+    return f"- {code(name)} {code(value)}" if name else f"  - {code(value)}"
+
+
+def _link(side: Side) -> str:
+    url = side.runs[0]["observed"]["ci"].get("run_url")
+    return f" ([run](<{url}>))" if url and _PLAIN_LINK.fullmatch(url) else ""
+
+
+def _metrics(found: Found) -> Iterator[str]:
+    metrics, notes = shown_metrics(found)
+    if metrics:
+        columns = ("metric", "A", "B", "delta", "95 % interval", "want", "verdict")
+        yield from table(columns, map(_row, metrics), right=("A", "B", "delta"))
+    for words in notes:
+        yield f"- {text(words)}"
+    for names, words in difftext.remarks(metrics):
+        yield f"- {code(names)}: {text(words)}"
+    for name, words in difftext.scenarios(found.diff.scenarios):
+        yield f"- scenarios {name}: {code(words)}"
+    for metric in with_moves(metrics):
+        yield from details(
+            difftext.moves_title(metric), map(_item, difftext.moves(metric, everything=found.everything))
+        )
+
+
+def _row(metric: MetricDiff) -> tuple[str, ...]:
+    verdict = " ".join(filter(None, [_MARKS.get(metric.verdict), difftext.verdict(metric)]))
+    return (
+        code(difftext.metric_name(metric)),
+        render.number(metric.a),
+        render.number(metric.b),
+        difftext.delta(metric),
+        difftext.interval(metric),
+        difftext.wanted(metric),
+        verdict,
+    )

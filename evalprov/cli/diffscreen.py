@@ -1,0 +1,224 @@
+"""What `evalprov diff` shows: to a person at a terminal, and as lines to a program."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from textwrap import wrap
+from typing import TYPE_CHECKING
+
+from evalprov import render
+from evalprov.cli import difftext
+from evalprov.compare.changes import PACKAGE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from evalprov.cli.diff import Found
+    from evalprov.compare.changes import Change
+    from evalprov.compare.verdicts import MetricDiff
+
+    Pairs = list[tuple[str, str]]
+
+COLUMNS = ("kind", "of", "name", "a", "b", "delta", "low", "high", "p", "verdict")
+METRICS = 20
+LISTS = 2  # of scenarios
+MARGIN = 4  # letters around a name
+CHANGES = 15  # of a layer
+STATES = {
+    "changed": "changed",
+    "unknown": difftext.NOT_KNOWN,
+    "same": "proven equal",
+    "undeclared": "nobody declared",
+}
+_FIRST = ("worse", "better", "moved", "cannot_tell", "one_sided", "within_noise", "same")
+
+
+def in_order(metrics: Sequence[MetricDiff]) -> list[MetricDiff]:
+    """Put first what moved."""
+    return sorted(metrics, key=lambda metric: _FIRST.index(metric.verdict))
+
+
+def shown_metrics(found: Found) -> tuple[list[MetricDiff], list[str]]:
+    """Return the metrics to be shown, and what to say of the others."""
+    ordered = in_order(found.diff.metrics)
+    if found.everything:
+        return ordered, []
+    same = sum(metric.verdict == "same" for metric in ordered)
+    other = [metric for metric in ordered if metric.verdict != "same"]
+    notes = [f"and {len(other) - METRICS} more (--all)"] if len(other) > METRICS else []
+    if same:
+        notes.append(f"{same} {'metric is' if same == 1 else 'metrics are'} the same (--all)")
+    return other[:METRICS], notes
+
+
+def with_moves(metrics: Sequence[MetricDiff]) -> list[MetricDiff]:
+    """Return the metrics whose scenarios are worth a list: the first that moved, or may have."""
+    return [metric for metric in metrics if metric.moves and metric.verdict not in ("same", "within_noise")][:LISTS]
+
+
+# --- a person
+
+
+def show(found: Found) -> None:
+    """Print it for a person: the answer, what is compared, the metrics, and what changed."""
+    width = shutil.get_terminal_size((80, 24)).columns
+    for line in wrap(render.neutral(found.diff.answer.sentence), width):
+        render.out(render.paint(line, "1", sys.stdout))
+    _facts("compared", difftext.compared(found.a.runs, found.b.runs, present=found.present), width)
+    if "metrics" in found.parts and not found.present:
+        _show_metrics(found, width)
+    if "layers" in found.parts:
+        for title, pairs in blocks(found, width - MARGIN):
+            _facts(title, pairs, width)
+
+
+def _show_metrics(found: Found, width: int) -> None:
+    metrics, notes = shown_metrics(found)
+    if metrics:
+        rows = [
+            (
+                difftext.cut(difftext.metric_name(metric), difftext.NAME),
+                render.number(metric.a),
+                render.number(metric.b),
+                difftext.delta(metric),
+                difftext.interval(metric),
+                difftext.wanted(metric),
+                difftext.verdict(metric),
+            )
+            for metric in metrics
+        ]
+        columns = ("metric", "A", "B", "delta", "95 % interval", "want", "verdict")
+        render.table(columns, rows, right=("A", "B", "delta"))
+    for words in notes:
+        render.out(render.paint(words, "2", sys.stdout))
+    _facts("about the verdicts", difftext.remarks(metrics), width)
+    for metric in with_moves(metrics):
+        _facts(difftext.moves_title(metric), difftext.moves(metric, everything=found.everything), width)
+    _facts("scenarios", difftext.scenarios(found.diff.scenarios), width)
+
+
+def _facts(title: str, pairs: Pairs, width: int) -> None:
+    """Print a block that fits: names are cut, values go on in the next line."""
+    short = [(difftext.cut(name, difftext.NAME), render.neutral(value)) for name, value in pairs]
+    room = max(width - MARGIN - max((len(name) for name, _ in short), default=0), 20)
+    render.facts(
+        difftext.cut(title, width),
+        [
+            ("" if number else name, line)
+            for name, value in short
+            for number, line in enumerate([value] if len(value) <= room else wrap(value, room))
+        ],
+    )
+
+
+def blocks(found: Found, width: int) -> Iterator[tuple[str, Pairs]]:
+    """Give what changed as titled blocks: the layers in a word, each that is another, and what is in none."""
+    result = found.diff
+    yield (
+        "layers",
+        [
+            (words, ", ".join(name for name, layer in result.layers.items() if layer.state == state))
+            for state, words in STATES.items()
+        ],
+    )
+    bare: dict[str, list[str]] = {}  # reason to the layers of which nothing more is to be told
+    for name, layer in result.layers.items():
+        inside = [change for change in result.changes if change.layer == name]
+        pairs = _changes(inside, width, everything=found.everything)
+        if name == "code" and layer.state != "same" and found.history:
+            pairs += difftext.files(found.history)
+        if name == "code" and layer.state != "same":
+            pairs += difftext.not_committed(found.a.runs[0], found.b.runs[0])
+        if layer.reason and pairs:
+            pairs.append(("why", layer.reason))
+        elif layer.reason:
+            bare.setdefault(layer.reason, []).append(name)
+        if pairs and (found.everything or layer.state in ("changed", "unknown")):
+            yield f"{name}: {STATES[layer.state]}", pairs
+    yield difftext.NOT_KNOWN, [(", ".join(names), reason) for reason, names in bare.items()]
+    if found.history:
+        yield "commits", difftext.commits(found.history)
+    outside = [change for change in result.beside if not (found.history and change.field == "git_sha")]
+    yield "beside the layers", _changes(outside, width, everything=found.everything)
+
+
+def _changes(changes: Sequence[Change], width: int, *, everything: bool) -> Pairs:
+    shown = changes if everything else changes[:CHANGES]
+    label = min(difftext.NAME, max((len(difftext.name(change)) for change in shown), default=0))
+    pairs = [
+        (difftext.cut(difftext.name(change), difftext.NAME), difftext.value(change, width - label)) for change in shown
+    ]
+    if len(changes) > len(shown):
+        pairs.append(("", f"and {len(changes) - len(shown)} more (--all)"))
+    packages = [change for change in changes if change.item == PACKAGE and change.kind != "same"]
+    return [*_counted(packages), *pairs] if len(packages) > 1 else pairs
+
+
+def _counted(packages: Sequence[Change]) -> Pairs:
+    words = [difftext.how(change) for change in packages]
+    counts = [f"{words.count(word)} {word}" for word in dict.fromkeys(words)]
+    return [("packages", ", ".join(counts))]
+
+
+# --- a program
+
+
+def rows(found: Found) -> Iterator[tuple[str, ...]]:
+    """Give lines of COLUMNS: the answer, metrics, scenarios, layers and changes; a dash is nothing."""
+    result = found.diff
+    yield _row("answer", name=result.answer.sentence, verdict=result.answer.kind)
+    if "metrics" in found.parts:
+        metrics = in_order(result.metrics)
+        for metric in metrics:
+            if found.everything or metric.verdict != "same":
+                yield _metric_row(metric)
+        for metric in with_moves(metrics):
+            for move in metric.moves:
+                yield _row("scenario", of=metric.name, name=move.scenario, a=_number(move.a), b=_number(move.b))
+    if "layers" in found.parts:
+        for name, layer in result.layers.items():
+            yield _row("layer", name=name, verdict=layer.state)
+        for change in (*result.changes, *result.beside):
+            a, b = difftext.sides(change, 200)
+            yield _row("change", of=change.layer, name=difftext.name(change), a=a, b=b, verdict=change.kind)
+        for commit in found.history.between.commits if found.history else ():
+            yield _row("commit", of=commit.sha, name=commit.subject)
+
+
+def _row(  # noqa: PLR0913 - one a column
+    kind: str,
+    *,
+    of: str = "-",
+    name: str = "-",
+    a: str = "-",
+    b: str = "-",
+    delta: str = "-",
+    low: str = "-",
+    high: str = "-",
+    p: str = "-",
+    verdict: str = "-",
+) -> tuple[str, ...]:
+    return (kind, of, name, a, b, delta, low, high, p, verdict)
+
+
+def _metric_row(metric: MetricDiff) -> tuple[str, ...]:
+    low, high = metric.interval or (None, None)
+    return _row(
+        "metric",
+        of=metric.direction or "-",
+        name=metric.name,
+        a=_number(metric.a),
+        b=_number(metric.b),
+        delta=_number(metric.delta),
+        low=_number(low),
+        high=_number(high),
+        p=_number(metric.p if metric.p_adjusted is None else metric.p_adjusted),
+        verdict=metric.verdict,
+    )
+
+
+def _number(value: float | bool | None) -> str:
+    if isinstance(value, float):
+        return f"{value:.10g}"
+    return render.number(value)

@@ -1,0 +1,228 @@
+"""`evalprov gate`: whether a run may pass, as words and as an exit code."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from textwrap import wrap
+from typing import Annotated, Any
+
+import typer
+
+from evalprov import render
+from evalprov.cli import difftext, markdown
+from evalprov.cli.common import StoreOption, open_store
+from evalprov.cli.sides import side
+from evalprov.compare.falls import Falls
+from evalprov.compare.gate import WORDS, Gate, Judged, judge, unreadable
+from evalprov.compare.rules import rules_of
+from evalprov.errors import UnreadableError, UsageError
+from evalprov.settings import load
+
+COLUMNS = ("metric", "baseline", "run", "delta", "interval", "tolerance", "verdict", "gate")
+NUMBERS = COLUMNS[1:6]
+NARROW = ("metric", "baseline", "run", "delta", "verdict", "gate")  # what a terminal of 80 columns has room for
+WIDE = 120
+FALLEN_SHOWN = 10
+_RUN = "run:"
+_EXAMPLE = "for example: evalprov gate --baseline main"
+_COLOURS = {"pass": "1;32", "regression": "1;31", "not_evaluated": "1;33"}
+_FIRST = ("regression", "not_evaluated", "pass", "reported", "not_judged")
+_OUTCOMES = {"not_evaluated": "not evaluated", "reported": "reported only", "not_judged": "-"}
+
+
+def gate(  # noqa: PLR0913, PLR0917 - one argument an option
+    run: Annotated[
+        str, typer.Argument(help="A run id, its beginning, latest, latest~2, or a manifest's path.")
+    ] = "latest",
+    baseline: Annotated[
+        str | None,
+        typer.Option("--baseline", metavar="NAME", help="What to hold it against: a baseline's name, or run:RUN."),
+    ] = None,
+    trials: Annotated[bool, typer.Option("--trials", help="Judge all trials of the run's repeat together.")] = False,
+    per_scenario: Annotated[bool, typer.Option("--per-scenario", help="List the scenarios that collapsed.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the verdict and all it is made from as JSON.")] = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print it for a pull request.")] = False,
+    junit_path: Annotated[
+        str | None, typer.Option("--junit", metavar="PATH", help="Also write it as JUnit XML, for a CI system.")
+    ] = None,
+    store: StoreOption = None,
+) -> None:
+    """Hold a run against a baseline, and say whether it may pass.
+
+    Exit codes: 0 pass; 1 a metric regressed, for real and by more than it may; 2 wrong usage; 3 could not evaluate.
+    A metric blocks if it is known which way is better. What is tolerated is in the settings, [metrics.NAME] and [gate].
+
+    Example: evalprov gate --baseline main --junit gate.xml
+    """
+    if not baseline:
+        raise UsageError("there is nothing to hold the run against: --baseline NAME", _EXAMPLE)
+    if as_json and as_markdown:
+        raise UsageError("--json and --markdown are two forms of one answer: give one of them")
+    found = _judged(open_store(store), baseline, run, trials=trials)
+    if junit_path:
+        from evalprov.cli import junit
+
+        junit.write(junit_path, found)
+    if as_json:
+        render.document(_document(found, baseline))
+    elif as_markdown:
+        render.out(_markdown(found, baseline, per_scenario=per_scenario))
+    else:
+        _print(found, per_scenario=per_scenario)
+    if found.exit_code:
+        raise typer.Exit(found.exit_code)
+
+
+def _judged(folder: str, baseline: str, run: str, *, trials: bool) -> Gate:
+    rules = rules_of(load(os.getcwd()).declared)
+    try:
+        a = side(folder, _spec(baseline), trials=trials and baseline.startswith(_RUN))
+        return judge(a, side(folder, run, trials=trials), rules)
+    except UnreadableError as problem:
+        return unreadable(problem.message, problem.hint)
+
+
+def _spec(baseline: str) -> str:
+    """Return the run that --baseline names: a bare name is a baseline's."""
+    if baseline.startswith(_RUN):
+        return baseline.removeprefix(_RUN)
+    return baseline if baseline.startswith("baseline:") or baseline.endswith(".json") else f"baseline:{baseline}"
+
+
+# --- for a person, or a pipe
+
+
+def _print(found: Gate, *, per_scenario: bool) -> None:
+    said = _notes(found, per_scenario=per_scenario)
+    lists = [(_fared(falls), _fallen(falls)) for falls in found.falls] if per_scenario else []
+    word, why = WORDS[found.verdict], render.neutral(found.why)
+    if not sys.stdout.isatty():
+        render.out(f"{word}: {why}")
+        render.table(COLUMNS, map(_row, found.metrics))
+        for title, pairs in lists:
+            render.facts(render.neutral(title), pairs)
+        for one in said:
+            render.note(one)
+        return
+    width = shutil.get_terminal_size((80, 24)).columns
+    first, *others = wrap(f"{word}: {why}", width)
+    render.out("\n".join([render.paint(word, _COLOURS[found.verdict], sys.stdout) + first.removeprefix(word), *others]))
+    if found.metrics:
+        shown = COLUMNS if width >= WIDE else NARROW
+        rows = [dict(zip(COLUMNS, _row(one), strict=True)) for one in _in_order(found.metrics)]
+        render.table(shown, [[row[name] for name in shown] for row in rows], right=NUMBERS)
+    for title, pairs in lists:
+        render.facts(difftext.cut(title, width), [(difftext.cut(name, difftext.NAME), moved) for name, moved in pairs])
+    if said:
+        render.out("\n" + render.paint("notes", "1", sys.stdout))
+    for one in said:
+        render.out("\n".join(wrap(render.neutral(one), width, initial_indent="  - ", subsequent_indent="    ")))
+
+
+def _in_order(metrics: Sequence[Judged]) -> list[Judged]:
+    """Put first what decided."""
+    return sorted(metrics, key=lambda one: _FIRST.index(one.outcome))
+
+
+def _row(one: Judged) -> tuple[str, ...]:
+    diff = one.diff
+    return (
+        difftext.metric_name(diff),
+        render.number(diff.a),
+        render.number(diff.b),
+        difftext.delta(diff),
+        difftext.interval(diff),
+        render.number(one.tolerance),
+        difftext.verdict(diff),
+        _OUTCOMES.get(one.outcome, one.outcome),
+    )
+
+
+def _notes(found: Gate, *, per_scenario: bool) -> list[str]:
+    """Return what to know beside the numbers, what the first line says left out."""
+    said = list(found.problems) if len(found.problems) > 1 else []
+    unsure = [one.diff for one in found.metrics if one.outcome == "not_evaluated"]
+    told = [f"{one.diff.name}: {one.why}" for one in found.metrics if one.why and one.why != one.diff.reason]
+    told += [f"{names}: {words}" for names, words in difftext.remarks(unsure)]
+    said += [one for one in told if one not in found.why]
+    if not per_scenario:
+        worse = {one.diff.name for one in found.metrics if one.diff.verdict == "worse" or one.outcome == "regression"}
+        said += [
+            f"{one.metric} as a whole holds, and {len(one.fallen)} of {one.scenarios} scenarios collapsed; "
+            "--per-scenario lists them"
+            for one in found.falls
+            if one.many and one.metric not in worse
+        ]
+    return [*said, *found.notes]
+
+
+def _fared(falls: Falls) -> str:
+    moved = f"{falls.worse} are worse, {falls.better} better, {len(falls.fallen)} collapsed"
+    return f"{falls.metric}: of {falls.scenarios} scenarios {moved}"
+
+
+def _fallen(falls: Falls) -> list[tuple[str, str]]:
+    shown = [
+        (move.scenario, f"{render.number(move.a)} -> {render.number(move.b)}") for move in falls.fallen[:FALLEN_SHOWN]
+    ]
+    more = len(falls.fallen) - FALLEN_SHOWN
+    return [*shown, *([("", f"and {more} more (--json has them)")] if more > 0 else [])]
+
+
+# --- for a pull request
+
+
+def _markdown(found: Gate, baseline: str, *, per_scenario: bool) -> str:
+    lines = [f"**{WORDS[found.verdict]}**: {markdown.text(found.why)}"]
+    if found.metrics:
+        rows = [
+            (markdown.code(name), *map(markdown.text, cells)) for name, *cells in map(_row, _in_order(found.metrics))
+        ]
+        lines += markdown.table(COLUMNS, rows, right=NUMBERS)
+    if per_scenario:
+        for falls in found.falls:
+            pairs = [f"- {markdown.code(name)} {markdown.text(moved)}" for name, moved in _fallen(falls)]
+            lines += markdown.details(_fared(falls), pairs)
+    lines += [f"- {markdown.text(one)}" for one in _notes(found, per_scenario=per_scenario)]
+    if found.runs:
+        against = f"{markdown.code(baseline)} ({', '.join(found.baseline)})"
+        lines += ["", f"Run {', '.join(found.runs)}, held against {against}."]
+    return "\n".join(lines)
+
+
+# --- for a program
+
+
+def _document(found: Gate, baseline: str) -> dict[str, Any]:
+    return {
+        "version": 1,
+        "verdict": found.verdict,
+        "exit_code": found.exit_code,
+        "answer": f"{WORDS[found.verdict]}: {found.why}",
+        "baseline": {"spec": baseline, "runs": list(found.baseline)},
+        "runs": list(found.runs),
+        "problems": found.problems,
+        "metrics": [_metric(one) for one in found.metrics],
+        "infra": None
+        if found.machine is None
+        else {"state": found.machine.state, "changes": [change._asdict() for change in found.machine.changes]},
+        "scenarios": [lack._asdict() for lack in found.lacks],
+        "falls": [{**falls._asdict(), "fallen": [move._asdict() for move in falls.fallen]} for falls in found.falls],
+        "notes": found.notes,
+    }
+
+
+def _metric(one: Judged) -> dict[str, Any]:
+    diff = one.diff
+    return {
+        **diff._asdict(),
+        "needed": diff.needed and diff.needed._asdict(),
+        "moves": [move._asdict() for move in diff.moves],
+        "tolerance": one.tolerance,
+        "blocks": one.blocks,
+        "outcome": one.outcome,
+        "why": one.why,
+    }

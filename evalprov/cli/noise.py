@@ -1,0 +1,334 @@
+"""`evalprov noise`: a program compared with itself, and what its noise is made of."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+from evalprov import render
+from evalprov.cli.common import StoreOption, open_store
+from evalprov.cli.sides import side
+from evalprov.compare.rules import rules_of
+from evalprov.compare.verdicts import Side, can_judge
+from evalprov.errors import EvalprovError, UsageError
+from evalprov.record.manifest import Manifest
+from evalprov.settings import load
+from evalprov.store import read
+
+if TYPE_CHECKING:
+    from evalprov.compare.aa import MetricNoise, Noise, Rate
+
+COLUMNS = (
+    "metric",
+    "trials",
+    "mean",
+    "deviation",
+    "scenarios",
+    "unstable",
+    "within",
+    "detectable",
+    "size",
+    "needed_scenarios",
+    "needed_trials",
+    "p",
+    "fired",
+    "tolerance",
+)
+TRIALS = 10
+RUNS_KEPT = 200  # of one program, where they are no trials of one repeat
+UNSTABLE_SHOWN = 5
+_COMMAND = "evalprov.command"
+_EXAMPLE = "for example: evalprov noise latest, or: evalprov noise --repeat 10 -- python my_eval.py"
+_COLOURS = {"holds": "1;32", "fires_more": "1;31", "trials_differ": "1;31", "cannot_tell": "1;33"}
+
+
+class WithCommand(TyperCommand):
+    """A command line that may end in another one, behind --."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Keep what stands behind -- for the command, and parse the rest."""
+        if "--" in args:
+            place = args.index("--")
+            ctx.meta[_COMMAND] = tuple(args[place + 1 :])
+            args = args[:place]
+        return super().parse_args(ctx, args)
+
+
+def noise(  # noqa: PLR0913, PLR0917 - one argument an option
+    ctx: typer.Context,
+    run: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="RUN | -- CMD...", help="A run of the program, or the command to run.", show_default=False
+        ),
+    ] = None,
+    repeat: Annotated[
+        int | None,
+        typer.Option("--repeat", metavar="N", min=2, help=f"How often to run CMD; {TRIALS} times otherwise."),
+    ] = None,
+    jobs: Annotated[int | None, typer.Option("--jobs", metavar="J", min=1, help="How many at a time.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON.")] = False,
+    store: StoreOption = None,
+) -> None:
+    """Say how often the gate would fire where nothing is wrong.
+
+    The trials of a run's repeat are compared with each other, as the gate compares a run with its baseline; without
+    a repeat, the completed runs that share its fingerprint. Nothing changed between them, so whatever fires is noise.
+    With a command, it is run several times first; to declare more about it: evalprov run --repeat 10 ... -- CMD
+
+    In a pipe the columns are separated by tabs. Example: evalprov noise --repeat 10 -- python my_eval.py
+    """
+    from evalprov.compare.aa import measure  # other commands do without
+
+    folder = open_store(store)
+    notes: list[str] = []
+    command = ctx.meta.get(_COMMAND)
+    if command is not None:
+        if run is not None or not command:
+            raise UsageError("give a run, or a command behind --", _EXAMPLE)
+        run = _run(command, repeat or TRIALS, jobs or 1, store)
+    elif repeat or jobs:
+        raise UsageError(f"{'--repeat' if repeat else '--jobs'} goes with a command, behind --", _EXAMPLE)
+    elif run is None:
+        raise UsageError("there is nothing to measure: give a run, or a command behind --", _EXAMPLE)
+    if not can_judge():
+        raise EvalprovError("the gate's verdicts need scipy", "pip install 'evalprov[stats]'")
+    one = _runs(folder, run, notes)
+    bar = render.progress("comparing", lambda done, total: f"{done} of {total}")
+    found = measure(one, rules_of(load(os.getcwd()).declared), bar)
+    if bar:
+        bar(1, 1)
+    if as_json:
+        render.document(_document(found, notes))
+    elif sys.stdout.isatty():
+        _print(found)
+    else:
+        render.table(COLUMNS, [_row(metric) for metric in found.metrics])
+        render.note(_answer(found))
+    if not as_json:
+        for note in notes:
+            render.note(note)
+
+
+# --- what is compared
+
+
+def _run(command: tuple[str, ...], times: int, jobs: int, store: str | None) -> str:
+    """Run a command so many times, and return the last run there is."""
+    from evalprov.cli.repeat import recorded
+    from evalprov.run import Request
+    from evalprov.trials import Plan
+
+    series = recorded(Request(argv=command, store=store and os.path.abspath(store)), Plan(times, jobs), quiet=False)
+    if series.stopped_by:
+        raise typer.Exit(series.exit_code)
+    runs = [one.run_id for one in series.ended if one.run_id]
+    if not runs:
+        raise EvalprovError("no trial left a record", exit_code=series.exit_code)
+    return runs[-1]
+
+
+def _runs(folder: str, spec: str, notes: list[str]) -> Side:
+    """Return the completed runs of one program."""
+    named = read.load(folder, spec)
+    if named["repeat"] is not None:
+        runs = side(folder, spec, trials=True).runs
+        what = f"{len(runs)} of the {named['repeat']['of']} trials of this repeat have a record"
+    else:
+        runs = _alike(folder, named, notes)
+        what = "no other run shares its fingerprint" if len(runs) < 2 else f"{len(runs)} runs share its fingerprint"
+    same = [run for run in runs if run["identity"]["fingerprint"] == named["identity"]["fingerprint"]]
+    if len(same) < len(runs):
+        notes.append(f"left out: {len(runs) - len(same)} with another fingerprint, so of another program")
+    if named["identity"]["fingerprint"] is None:
+        notes.append("their fingerprint is not known; trials of one repeat are taken to be of one program")
+    completed = [run for run in same if run["status"] == "completed"]
+    if len(completed) < len(same):
+        notes.append(f"left out: {len(same) - len(completed)} that did not complete")
+    if len(completed) < 2:
+        raise EvalprovError(
+            f"two completed runs of one program are needed, and there {_are(len(completed))}: {what}",
+            "record some: evalprov run --repeat 10 -- CMD",
+        )
+    return Side(tuple(completed))
+
+
+def _alike(folder: str, named: Manifest, notes: list[str]) -> tuple[Manifest, ...]:
+    """Return the completed runs with a run's fingerprint, oldest first."""
+    fingerprint = named["identity"]["fingerprint"]
+    if fingerprint is None:
+        why = named["identity"]["unknown"].get("fingerprint", "none was recorded")
+        raise EvalprovError(
+            f"run {named['run_id']} is no trial, and its fingerprint is not known: {why}",
+            "which runs are of the same program cannot be told; record some: evalprov run --repeat 10 -- CMD",
+        )
+    found: list[str] = []
+    lines = read.iterate(folder, notes)
+    for line in lines:
+        if line["identity"]["fingerprint"] == fingerprint and line["status"] == "completed":
+            found.append(line["run_id"])
+            if len(found) == RUNS_KEPT:
+                notes.append(f"the last {RUNS_KEPT} runs of this program were compared")
+                break
+    lines.close()  # it says what was odd when it is left
+    return tuple(read.load(folder, run_id) for run_id in reversed(found))
+
+
+def _are(count: int) -> str:
+    return "is 1" if count == 1 else f"are {count}"
+
+
+# --- for a person
+
+
+def _answer(found: Noise) -> str:
+    """Say in one line how often the gate fired for nothing."""
+    stated = f"stated: at most {_share(found.level)}"
+    if found.verdict == "cannot_tell":
+        return f"the gate cannot judge these runs: {found.why}"
+    if found.verdict == "trials_differ":
+        names = _listed([one.name for one in found.metrics if one.differs])
+        return f"the trials are not alike ({names}): {_alarms(found.pairs, 'pairs')}; {stated}"
+    few = "too many " if found.verdict == "fires_more" else ""
+    if found.resampled:
+        return f"{few}{_alarms(found.resampled, 'comparisons')}; {stated}"
+    return f"{few}{_alarms(found.pairs, 'pairs of trials')}; {stated}"
+
+
+def _alarms(rate: Rate, what: str) -> str:
+    between = f" ({100 * rate.interval[0]:.2g} to {_share(rate.interval[1])})" if rate.interval else ""
+    return f"false alarms in {_share(rate.fired / rate.of)} of {rate.of:,} {what}{between}"
+
+
+def _share(share: float) -> str:
+    return f"{100 * share:.2g} %"
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def _print(found: Noise) -> None:
+    render.out(render.paint(render.neutral(_answer(found)), _COLOURS[found.verdict], sys.stdout))
+    render.facts("compared", _compared(found))
+    if found.metrics:
+        render.out("")
+        heading = ["", "mean", "from run to run", "within", "unstable", "one run shows"]
+        for line in render.columns([heading, *map(_cells, found.metrics)]):
+            render.out(f"  {render.neutral(line)}")
+        for line in _LEGEND:
+            render.out(render.paint(f"  {line}", "2", sys.stdout))
+    wanted = [(one.name, _wanted(one)) for one in found.metrics]
+    render.facts("to show a smaller move", wanted)
+    for one in found.metrics:
+        shown = one.most_unstable[:UNSTABLE_SHOWN]
+        more = f", the first {len(shown)} of {one.unstable}" if one.unstable > len(shown) else ""
+        of = [
+            (u.scenario, f"{render.number(u.mean)}  {render.number(u.low)} to {render.number(u.high)}") for u in shown
+        ]
+        render.facts(f"unstable in {one.name}{more}: mean and range over the trials", of)
+    render.facts("for evalprov.toml: how much worse one run may be than another by chance", _settings(found))
+    for line in _ADVICE.get(found.verdict, ()):
+        render.out(line)
+
+
+_LEGEND = (
+    "within: the share of the scenarios' variance that is from trial to trial",
+    "one run shows: a move of that size in one run against one is seen 4 times in 5",
+)
+_ADVICE = {
+    "trials_differ": (
+        "",
+        "Whole trials differ, and not only their scenarios: something drifted meanwhile,",
+        "they share state (a cache, a server, a rate limit), or they depend on something",
+        "hidden. evalprov audit names recorded facts that go with it. Look for the cause",
+        "first: a tolerance that covers it hides it as well.",
+    ),
+    "fires_more": (
+        "",
+        "The trials are alike, and the gate fires all the same: its tests do not suit",
+        "these values. More scenarios help, and so does a tolerance in evalprov.toml.",
+    ),
+}
+
+
+def _compared(found: Noise) -> list[tuple[str, str]]:
+    pairs = [("trials", f"{len(found.runs)}, {found.runs[0]} to {found.runs[-1]}")]
+    for what, rate in (("pairs of trials", found.pairs), ("pairs made up", found.resampled)):
+        if rate is not None:
+            undecided = f", {rate.undecided:,} could not be judged" if rate.undecided else ""
+            pairs.append((what, f"{rate.of:,}, the gate fired in {rate.fired:,}{undecided}"))
+    return pairs
+
+
+def _cells(one: MetricNoise) -> list[str]:
+    return [
+        one.name,
+        render.number(one.mean),
+        render.number(one.deviation),
+        "-" if one.within is None else f"{one.within:.0%}",
+        f"{one.unstable} of {one.scenarios}" if one.scenarios else "-",
+        render.number(one.detectable),
+    ]
+
+
+def _wanted(one: MetricNoise) -> str:
+    if one.needed is None or one.size is None or one.detectable is None or one.detectable <= one.size:
+        return ""
+    amount = f"{one.needed.scenarios:,} scenarios, or {one.needed.trials:,} trials of these {one.scenarios:,} a side"
+    return f"{render.number(one.size)} takes {amount}"
+
+
+def _settings(found: Noise) -> list[tuple[str, str]]:
+    lines = []
+    for one in found.metrics:
+        if one.tolerance is not None:
+            bare = one.name.isascii() and one.name.replace("_", "").replace("-", "").isalnum()
+            lines += [f"[metrics.{one.name if bare else json.dumps(one.name)}]", f"tolerance = {one.tolerance:.10g}"]
+    return [("", line) for line in lines]
+
+
+# --- for a program
+
+
+def _row(one: MetricNoise) -> tuple[str, ...]:
+    def cell(value: float | None) -> str:
+        return "-" if value is None else f"{value:.10g}"
+
+    needed = (None, None) if one.needed is None else one.needed
+    numbers = (one.detectable, one.size, *needed, one.p, one.fired, one.tolerance)
+    return (
+        one.name,
+        str(one.trials),
+        cell(one.mean),
+        cell(one.deviation),
+        str(one.scenarios),
+        str(one.unstable),
+        cell(one.within),
+        *map(cell, numbers),
+    )
+
+
+def _document(found: Noise, notes: list[str]) -> dict[str, Any]:
+    metrics = [
+        {
+            **one._asdict(),
+            "most_unstable": [unstable._asdict() for unstable in one.most_unstable],
+            "needed": one.needed and one.needed._asdict(),
+        }
+        for one in found.metrics
+    ]
+    return {
+        "version": 1,
+        "answer": _answer(found),
+        **found._asdict(),
+        "pairs": found.pairs._asdict(),
+        "resampled": found.resampled and found.resampled._asdict(),
+        "metrics": metrics,
+        "notes": notes,
+    }

@@ -1,0 +1,43 @@
+"""From what a person writes to one side of a comparison."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from evalprov.compare.verdicts import Side
+from evalprov.store import ids, read
+
+if TYPE_CHECKING:
+    from evalprov.record.manifest import Repeat
+
+
+def side(folder: str, spec: str, *, trials: bool = False) -> Side:
+    """Return the run that is meant; with trials, every run of its repeat that is in the store, oldest first."""
+    manifest = read.load(folder, spec)
+    repeat = manifest["repeat"]
+    if not trials or repeat is None:
+        return Side((manifest,))
+    runs = {manifest["run_id"]: manifest}
+    for run_id in _trials(folder, repeat):
+        if run_id not in runs:
+            runs[run_id] = read.load(folder, run_id)
+    return Side(tuple(runs[run_id] for run_id in sorted(runs, key=ids.order)))
+
+
+def _trials(folder: str, repeat: Repeat) -> list[str]:
+    """Return the runs of a repeat, reading the history no further back than it must."""
+    found: list[str] = []
+    began = repeat["id"].partition("-")[0]  # when the first of them did; no older run is one of them
+    oldest = ids.order(began) if ids.is_run_id(began) else ("", 0)
+    lines = read.iterate(folder, [])
+    try:
+        for line in lines:
+            if ids.order(line["run_id"]) < oldest:
+                break
+            if (said := line["repeat"]) is not None and said["id"] == repeat["id"]:
+                found.append(line["run_id"])
+                if len(found) == repeat["of"]:
+                    break
+    finally:
+        lines.close()
+    return found

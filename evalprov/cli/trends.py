@@ -1,0 +1,154 @@
+"""How a metric went over time: a line of bars for a person, a row a run for a program."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from array import array
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+from evalprov import render
+from evalprov.cli.columns import exactly, row_of_csv
+from evalprov.store import ids
+from evalprov.store.lines import Run
+
+COLUMNS = ("run", "time", "group", "value")
+GROUPS_SHOWN = 20
+_BARS = "▁▂▃▄▅▆▇█"
+_COLOURS = ("36", "33", "35", "32", "34", "31")
+_NAME_WIDTH = 24
+_LEAST_WIDTH = 10
+_LARGEST = 1e300  # of what can be drawn
+
+
+class Point(NamedTuple):
+    """One run's value, and the group it belongs to."""
+
+    run_id: str
+    group: Any
+    value: float
+
+
+class Group(NamedTuple):
+    """The runs that share a value of what they are parted by, newest first."""
+
+    places: array[int]  # among all the runs shown, from the last, which is -1
+    values: array[float]
+
+
+class Frame(NamedTuple):
+    """What all lines of bars have in common."""
+
+    runs: int
+    width: int
+    low: float
+    high: float
+
+
+class Points:
+    """The runs that have a number, newest first, and how many there were of those and of others."""
+
+    def __init__(self, runs: Iterable[Run], *, parted: bool) -> None:
+        self.count = self.without = 0
+        self._runs = runs
+        self._parted = parted
+
+    def __iter__(self) -> Iterator[Point]:
+        """Yield what a query brought along: the metric, then the group."""
+        for run in self._runs:
+            value = run.values[0]
+            if isinstance(value, int | float) and abs(value) < _LARGEST:
+                self.count += 1
+                yield Point(run.run_id, run.values[1] if self._parted else None, value)
+            else:
+                self.without += 1
+
+
+def rows(found: Points, form: str) -> None:
+    """Print a row a run, as JSON, as CSV or separated by tabs."""
+    if form != "json":
+        render.out(row_of_csv(COLUMNS) if form == "csv" else "\t".join(COLUMNS))
+    for run_id, group, value in found:
+        time = ids.timestamp(run_id)
+        if form == "json":
+            row = {"run_id": run_id, "timestamp": time, "group": group, "value": value}
+            render.document(row)
+        elif form == "csv":
+            render.out(row_of_csv((run_id, time, exactly(group, ""), exactly(value, ""))))
+        else:
+            render.out("\t".join(map(render.neutral, (run_id, time, exactly(group, "-"), exactly(value, "-")))))
+
+
+def screen(found: Points, metric: str, by: str | None) -> None:
+    """Print the answer in a line, then bars over the runs, oldest first, a line of them for each group."""
+    groups: dict[str, Group] = {}
+    first = last = None
+    for point in found:
+        last, first = last or point, point
+        group = groups.setdefault(exactly(point.group, "(none)"), Group(array("q"), array("d")))
+        group.places.append(-found.count)
+        group.values.append(point.value)
+    if first is None or last is None:
+        return
+    low = min(min(group.values) for group in groups.values())
+    high = max(max(group.values) for group in groups.values())
+    frame = Frame(found.count, min(found.count, shutil.get_terminal_size().columns), low, high)
+    went = _number(first.value) if found.count == 1 else f"{_number(first.value)} -> {_number(last.value)}"
+    over = f"in {_runs(found.count)} {_days(first, last)}"
+    render.out(render.paint(render.neutral(f"{metric}  {went} {over}"), "1", sys.stdout))
+    render.out("")
+    if by is None:
+        (only,) = groups.values()
+        render.out(_bars(only, frame))
+        render.out(render.paint(f"lowest {_number(low)}, highest {_number(high)}", "2", sys.stdout))
+    else:
+        _print_groups(groups, by, frame)
+
+
+def _print_groups(groups: dict[str, Group], by: str, frame: Frame) -> None:
+    most = sorted(groups, key=lambda name: len(groups[name].values), reverse=True)[:GROUPS_SHOWN]
+    names = sorted(most, key=lambda name: groups[name].places[-1])
+    heading = (render.neutral(by)[:_NAME_WIDTH], "", "runs", "first", "last", "lowest", "highest")
+    cells = [(render.neutral(name)[:_NAME_WIDTH], "", *_figures(groups[name])) for name in names]
+    taken = max(map(len, render.columns([heading, *cells])))
+    frame = frame._replace(width=min(frame.runs, max(_LEAST_WIDTH, frame.width - taken)))
+    bars = [_bars(groups[name], frame).ljust(frame.width) for name in names]
+    filled = [(name, bar, *figures) for (name, _, *figures), bar in zip(cells, bars, strict=True)]
+    head, *lines = render.columns([heading, *filled])
+    render.out(render.paint(head, "2", sys.stdout))
+    for number, line in enumerate(lines):
+        render.out(render.paint(line, _COLOURS[number % len(_COLOURS)], sys.stdout))
+    if len(groups) > len(names):
+        render.out(f"and {len(groups) - len(names)} more, of fewer runs")
+
+
+def _bars(group: Group, frame: Frame) -> str:
+    """Return one character a run, or for several that follow each other their mean; blank where others ran."""
+    means, runs = [0.0] * frame.width, [0] * frame.width
+    for place, value in zip(group.places, group.values, strict=True):
+        at = (frame.runs + place) * frame.width // frame.runs
+        runs[at] += 1
+        means[at] += (value - means[at]) / runs[at]
+    top = len(_BARS) - 1
+    step = (frame.high - frame.low) / top
+    levels = [round((mean - frame.low) / step) if step else top // 2 for mean in means]
+    return "".join(_BARS[level] if some else " " for level, some in zip(levels, runs, strict=True)).rstrip()
+
+
+def _figures(group: Group) -> tuple[str, ...]:
+    values = group.values
+    return (str(len(values)), *map(_number, (values[-1], values[0], min(values), max(values))))
+
+
+def _number(value: float) -> str:
+    return render.number(float(value))
+
+
+def _days(first: Point, last: Point) -> str:
+    begin, end = (ids.timestamp(point.run_id)[:10] for point in (first, last))
+    return f"on {begin}" if begin == end else f"from {begin} to {end}"
+
+
+def _runs(count: int) -> str:
+    return "1 run" if count == 1 else f"{count} runs"

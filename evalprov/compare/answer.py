@@ -1,0 +1,278 @@
+"""The answer in one line: what moved for real, and which layer did it, as far as that can be told."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from evalprov.compare.changes import ARGUMENTS, CERTAIN, RETRIEVAL, different_words
+from evalprov.compare.outside import SERVED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from evalprov.compare.attribution import LayerState
+    from evalprov.compare.changes import Change
+    from evalprov.compare.verdicts import MetricDiff, Side
+
+AnswerKind = Literal[
+    "attributed",  # a score moved, one layer changed, and no other may have
+    "confounded",  # a score moved, and several layers changed
+    "unattributable",  # a score moved, and a layer is not known
+    "untracked",  # a score moved, and nothing that is recorded changed
+    "cannot_tell",  # whether a score moved
+    "not_moved",  # no score did
+    "no_metrics",  # there is nothing to compare
+    "present_same",  # a run now would be the same program
+    "present_changed",  # it would be another
+    "present_unknown",  # nothing known has changed; the rest shows when it runs
+]
+SHOWN = 3  # of metrics, facts and names in a line
+TEXT = 32  # letters of a value
+NAME = 60
+REASON = 120
+
+
+class Answer(NamedTuple):
+    """What follows from two runs."""
+
+    kind: AnswerKind
+    sentence: str
+    moved: list[str]  # the metrics that moved for real
+    unclear: list[str]  # those of which nobody can tell
+    levers: list[str]  # what changed: prompts, model, data set, retriever, grader ...
+    unknown: list[str]  # layers that may have
+    undeclared: list[str]  # layers that nobody declared on either side: they are outside the experiment
+    caveats: list[str]  # why the scores are not of one experiment, or not whole
+
+
+class Evidence(NamedTuple):
+    """What an answer is made of."""
+
+    metrics: Sequence[MetricDiff]
+    states: Mapping[str, LayerState]
+    reasons: Mapping[str, str]  # by layer, why it is unknown
+    changes: Sequence[Change]
+    beside: Sequence[Change]
+    caveats: Sequence[str]
+
+
+def experiment(a: Side, b: Side, changes: Sequence[Change], *, present: bool) -> list[str]:
+    """Say why the scores of two sides are not of the same experiment, or not of a whole one."""
+    one, other = (side.runs[0]["scenario"] for side in (a, b))
+    found = []
+    if one != other:
+        step = " -> ".join("none" if name is None else brief(name) for name in (one, other))
+        found.append(f"the scenario is another ({step})")
+    if present:
+        return found
+    judged = [change for change in changes if _lever(change) in _JUDGED]
+    if another := levers([change for change in judged if change.kind == "changed"]):
+        found.append(f"the scores are not of one experiment: another {_listed(another)}")
+    elif one_sided := levers(judged):
+        found.append(f"it is not known whether the scores are of one experiment: {_listed(one_sided)} on one side only")
+    found += [words for name, side in (("A", a), ("B", b)) for words in _not_whole(name, side)]
+    if a.runs != b.runs and _ids(a) == _ids(b):
+        found.append("A and B have one run id and are not the same record")
+    return found
+
+
+def _not_whole(name: str, side: Side) -> Iterator[str]:
+    ended = [run["status"].replace("_", " ") for run in side.runs if run["status"] != "completed"]
+    if ended and len(side.runs) == 1:
+        yield f"{name} is not a completed run ({ended[0]})"
+    elif ended:
+        yield f"{len(ended)} of {len(side.runs)} trials of {name} did not complete"
+    layers = [run["identity"]["layers"] for run in side.runs]
+    if mixed := [layer for layer in layers[0] if len({one.get(layer) for one in layers}) > 1]:
+        yield f"the trials of {name} are not of one program ({_listed(mixed)})"
+
+
+def _ids(side: Side) -> list[str]:
+    return [run["run_id"] for run in side.runs]
+
+
+def answer(a: Side, b: Side, evidence: Evidence, *, present: bool) -> Answer:
+    """Say what follows."""
+    told = {change.layer for change in evidence.changes if change.kind in CERTAIN}
+    changed = levers(evidence.changes)
+    changed += [name for name, state in evidence.states.items() if state == "changed" and name not in told]
+    unknown = [name for name, state in evidence.states.items() if state == "unknown"]
+    undeclared = [name for name, state in evidence.states.items() if state == "undeclared"]
+    moved = [metric for metric in evidence.metrics if metric.verdict in _REAL]
+    unclear = [metric for metric in evidence.metrics if metric.verdict == "cannot_tell"]
+    blank = Answer(
+        "no_metrics",
+        "",
+        [metric.name for metric in moved],
+        [metric.name for metric in unclear],
+        changed,
+        unknown,
+        undeclared,
+        list(evidence.caveats),
+    )
+    if present:
+        return _of_present(blank, evidence, a.runs[0]["run_id"])
+    if moved:
+        cause = _cause(blank, evidence)
+        found = cause._replace(sentence=_moves(moved) + cause.sentence)
+    elif unclear:
+        found = blank._replace(kind="cannot_tell", sentence=f"{_unclear(unclear)}; {_all_the_same(blank, evidence)}")
+    elif any(metric.verdict != "one_sided" for metric in evidence.metrics):
+        found = blank._replace(kind="not_moved", sentence=f"{_still(evidence)}; {_all_the_same(blank, evidence)}")
+    else:
+        none = "no metric stands on both sides" if evidence.metrics else "there are no metrics to compare"
+        found = blank._replace(sentence=f"{none}; {_all_the_same(blank, evidence)}")
+    if a.runs == b.runs:
+        return found._replace(sentence="A and B are the same run: there is nothing to compare")
+    return found._replace(sentence="; ".join([*found.caveats, found.sentence]))
+
+
+_REAL = ("better", "worse", "moved")
+_JUDGED = ("data set", "golden version", "reported data", "grader")
+
+
+def levers(changes: Sequence[Change]) -> list[str]:
+    """Name what changed: a layer by its name, and of the data whether it is what is judged on or retrieved from."""
+    return list(dict.fromkeys(_lever(change) for change in changes if change.kind in CERTAIN))
+
+
+def _lever(change: Change) -> str:
+    if change.layer != "data":
+        return change.layer
+    if change.item == RETRIEVAL:
+        return "retriever"
+    return {"data": "golden version", "data reported": "reported data"}.get(change.item, "data set")
+
+
+def _cause(blank: Answer, evidence: Evidence) -> Answer:
+    """Say which layer did it."""
+    if blank.unknown:
+        also = f"; changed: {_listed(blank.levers)}" if blank.levers else ""
+        said = f"; it cannot be attributed: not known is {_unknown(blank, evidence)}{also}"
+        return blank._replace(kind="unattributable", sentence=said)
+    served = _served(evidence)
+    causes = [*blank.levers, *([f"what was served ({facts(served)})"] if served else [])]
+    if len(causes) > 1 and blank.levers:
+        said = f"; several things changed at once, and any may have done it: {_listed(causes, len(causes))}"
+        return blank._replace(kind="confounded", sentence=said + _outside(blank))
+    if blank.levers:
+        said = f": only the {blank.levers[0]} changed ({facts(evidence.changes)})"
+        return blank._replace(kind="attributed", sentence=said + _outside(blank))
+    said = f": nothing else that is recorded did{_save(served)}: nondeterminism, or something untracked"
+    return blank._replace(kind="untracked", sentence=said + _outside(blank))
+
+
+def _unknown(blank: Answer, evidence: Evidence) -> str:
+    """Name the layers that are not known, those with like reasons together."""
+    by_reason: dict[str, list[str]] = {}
+    for name in blank.unknown:
+        by_reason.setdefault(evidence.reasons[name], []).append(name)
+    return "; ".join(f"{_listed(names)} ({brief(reason, REASON)})" for reason, names in by_reason.items())
+
+
+def _outside(blank: Answer) -> str:
+    return f"; nobody declared {_listed(blank.undeclared, len(blank.undeclared))}" if blank.undeclared else ""
+
+
+def _save(served: Sequence[Change]) -> str:
+    return f", save what was served ({facts(served)})" if served else ""
+
+
+def _served(evidence: Evidence) -> list[Change]:
+    return [change for change in evidence.beside if change.field.startswith(SERVED)]
+
+
+def _all_the_same(blank: Answer, evidence: Evidence) -> str:
+    """Say what changed beside scores that did not, or not for sure."""
+    unknown = f"; not known: {_listed(blank.unknown)}" if blank.unknown else ""
+    if not blank.levers:
+        return f"nothing that is recorded changed{_save(_served(evidence))}{unknown}{_outside(blank)}"
+    if len(blank.levers) == 1:
+        return f"the {blank.levers[0]} changed ({facts(evidence.changes)}){unknown}"
+    return f"changed: {_listed(blank.levers, len(blank.levers))}{unknown}"
+
+
+def _of_present(blank: Answer, evidence: Evidence, run: str) -> Answer:
+    unknown = f"; not known: {_listed(blank.unknown, len(blank.unknown))}" if blank.unknown else ""
+    if blank.levers:
+        said = f"({facts(evidence.changes)})" if len(blank.levers) == 1 else ""
+        sentence = f"changed since {run}: {_listed(blank.levers, len(blank.levers))} {said}".rstrip() + unknown
+        found = blank._replace(kind="present_changed", sentence=sentence)
+    elif blank.unknown or blank.caveats:
+        found = blank._replace(kind="present_unknown", sentence=f"nothing known has changed since {run}{unknown}")
+    else:
+        sentence = f"nothing has changed since {run}: a run now would be the same program"
+        found = blank._replace(kind="present_same", sentence=sentence + _outside(blank))
+    return found._replace(sentence="; ".join([*found.caveats, found.sentence]))
+
+
+# --- words
+
+
+def _moves(moved: Sequence[MetricDiff]) -> str:
+    if len(moved) == 1:
+        (metric,) = moved
+        words = {"better": "is better for real", "worse": "is worse for real", "moved": "moved for real"}
+        return f"{brief(metric.name, NAME)} {words[metric.verdict]}, {brief(metric.a)} -> {brief(metric.b)}"
+    first = [f"{_step(metric)} ({metric.verdict})" for metric in moved[:SHOWN]]
+    more = f" and {len(moved) - SHOWN} more" if len(moved) > SHOWN else ""
+    return f"{len(moved)} metrics moved for real: {', '.join(first)}{more}"
+
+
+def _unclear(unclear: Sequence[MetricDiff]) -> str:
+    first = unclear[0]
+    more = f" (and {len(unclear) - 1} more)" if len(unclear) > 1 else ""
+    why = f": {brief(first.reason, REASON)}" if first.reason else ""
+    return f"it cannot be told whether {_step(first)} is real{more}{why}"
+
+
+def _still(evidence: Evidence) -> str:
+    noisy = [metric for metric in evidence.metrics if metric.verdict == "within_noise"]
+    if not noisy:
+        return "the scores are the same"
+    more = f" (and {len(noisy) - 1} more)" if len(noisy) > 1 else ""
+    return f"no score moved for real: {_step(noisy[0])} is within noise{more}"
+
+
+def _step(metric: MetricDiff) -> str:
+    return f"{brief(metric.name, NAME)} {brief(metric.a)} -> {brief(metric.b)}"
+
+
+def facts(changes: Sequence[Change]) -> str:
+    """Tell the first few changes in a line; not what merely may have changed."""
+    changes = [change for change in changes if change.kind in CERTAIN]
+    told, item = [], ""
+    for change in changes[: SHOWN - 1]:
+        # What it is a fact of is said once.
+        told.append(_fact(change, named=change.item in (item, change.layer)))
+        item = change.item
+    more = [f"{len(changes) - len(told)} more"] if len(changes) > len(told) else []
+    return ", ".join([*told, *more])
+
+
+def _fact(change: Change, *, named: bool) -> str:
+    field = change.field.removeprefix(SERVED)
+    name = brief(field if named and field else f"{change.item} {field}".strip(), NAME)
+    if change.kind == "changed" and change.field == ARGUMENTS:
+        a, b = different_words(change.a, change.b)
+        return f"{name} {brief(' '.join(a))} -> {brief(' '.join(b))}"
+    if change.kind == "changed" and change.field not in _HASHES:
+        return f"{name} {brief(change.a)} -> {brief(change.b)}"
+    return f"{name.removesuffix(' sha256')} {change.kind}"
+
+
+_HASHES = ("sha256", "tree", "graph_hash", "config_hash", "description_hash", "schema_hash")
+
+
+def brief(value: Any, letters: int = TEXT) -> str:
+    """Return a value in a few letters."""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= letters else f"{text[: letters // 2 - 2]}...{text[2 - letters // 2 :]}"
+
+
+def _listed(names: Sequence[str], shown: int = SHOWN) -> str:
+    more = f" and {len(names) - shown} more" if len(names) > shown else ""
+    return f"{', '.join(names[:shown])}{more}"

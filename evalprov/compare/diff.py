@@ -1,0 +1,126 @@
+"""Why a score moved, and whether it did: two runs held against each other, pure."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from evalprov.compare.answer import Answer, Evidence, answer, experiment
+from evalprov.compare.attribution import LayerState, layer_states
+from evalprov.compare.changes import CERTAIN, Change, beside, changes
+from evalprov.compare.rules import NO_RULES
+from evalprov.compare.verdicts import MetricDiff, Side, compare_metrics
+from evalprov.record import decision_spec
+
+if TYPE_CHECKING:
+    from evalprov.compare.rules import Rules
+    from evalprov.record.manifest import Manifest
+
+NAMES = 10  # of the scenarios that one side alone has
+
+
+class Layer(NamedTuple):
+    """How the two stand to each other in one layer."""
+
+    state: LayerState
+    reason: str | None  # why it is not known
+
+
+class Scenarios(NamedTuple):
+    """Which scenarios were run."""
+
+    both: int
+    only_a: int
+    only_b: int
+    first_a: list[str]  # of those that only A has
+    first_b: list[str]
+
+
+class Spec(NamedTuple):
+    """The two runs as TraceLens DecisionSpecs."""
+
+    compatible: bool | None  # they hold model and agent fixed; null where a spec is refused
+    differences: dict[str, tuple[Any, Any]]
+    problem: str | None
+
+
+class Diff(NamedTuple):
+    """All that can be said of two runs."""
+
+    answer: Answer
+    metrics: list[MetricDiff]
+    scenarios: Scenarios
+    layers: dict[str, Layer]
+    changes: list[Change]
+    beside: list[Change]  # what differs and is in no layer
+    infra_mismatch: list[str]  # the facts of the machine that differ or are not known on both sides
+    decision_spec: Spec
+
+
+def diff(a: Side, b: Side, rules: Rules = NO_RULES, *, present: bool = False, everything: bool = False) -> Diff:
+    """Compare two sides; where B is the present state it has no results yet. With everything, list what is the same."""
+    one, other = a.runs[0], b.runs[0]
+    found = changes(one, other, everything=everything)
+    metrics = [] if present else compare_metrics(a, b, rules)
+    states = _states(a, b, found)
+    layers = {name: Layer(state, _reason(name, state, a, b)) for name, state in states.items()}
+    outside = [] if present else beside(one, other)
+    reasons = {name: layer.reason or "" for name, layer in layers.items()}
+    differing = [change for change in found if change.kind != "same"]
+    evidence = Evidence(metrics, states, reasons, differing, outside, experiment(a, b, differing, present=present))
+    infra = [f"{one.item} {one.field}" for one in differing if one.layer == "infra"]
+    said = answer(a, b, evidence, present=present)
+    return Diff(said, metrics, _scenarios(one, other), layers, found, outside, infra, _spec(one, other))
+
+
+def differs(found: Diff) -> bool:
+    """Say whether anything is not proven alike: a metric beyond noise, a layer, the experiment."""
+    alike = {"same", "within_noise"}
+    return (
+        any(metric.verdict not in alike for metric in found.metrics)
+        or any(layer.state in ("changed", "unknown") for layer in found.layers.values())
+        or bool(found.answer.caveats)
+    )
+
+
+_WORST_LAST: tuple[LayerState, ...] = ("undeclared", "same", "unknown", "changed")
+
+
+def _states(a: Side, b: Side, found: list[Change]) -> dict[str, LayerState]:
+    """Return each layer's state over all trials; one that is not whole, and yet surely another, has changed."""
+    first = a.runs[0]
+    pairs = [layer_states(first, run) for run in (*a.runs[1:], *b.runs)]
+    states = {name: max((pair[name] for pair in pairs), key=_WORST_LAST.index) for name in pairs[0]}
+    certain = {change.layer for change in found if change.kind in CERTAIN}
+    return {name: "changed" if state == "unknown" and name in certain else state for name, state in states.items()}
+
+
+def _reason(layer: str, state: LayerState, a: Side, b: Side) -> str | None:
+    if state != "unknown":
+        return None
+    unknown = [
+        (name, run["identity"])
+        for name, side in (("A", a), ("B", b))
+        for run in side.runs
+        if run["identity"]["layers"].get(layer) is None
+    ]
+    name, identity = unknown[0]
+    return f"{name}: {identity['unknown'].get(layer) or 'it was not recorded'}"
+
+
+def _scenarios(a: Manifest, b: Manifest) -> Scenarios:
+    ones, others = a["metrics"] or {}, b["metrics"] or {}
+    if ones.keys() == others.keys():
+        return Scenarios(len(ones), 0, 0, [], [])
+    both = len(ones.keys() & others.keys())
+    first_a = list(islice((name for name in ones if name not in others), NAMES))
+    first_b = list(islice((name for name in others if name not in ones), NAMES))
+    return Scenarios(both, len(ones) - both, len(others) - both, first_a, first_b)
+
+
+def _spec(a: Manifest, b: Manifest) -> Spec:
+    try:
+        one, other = decision_spec.decision_spec(a), decision_spec.decision_spec(b)
+        return Spec(decision_spec.is_compatible(one, other), decision_spec.diff(one, other), None)
+    except ValueError as problem:
+        return Spec(None, {}, str(problem))

@@ -1,0 +1,299 @@
+"""Whether a run may pass: the judgement that `diff` prints, made into one verdict.
+
+The printed words, the JSON, the JUnit file and the exit code are all made from that one value.
+
+**Could not evaluate** (exit 3). The run as a whole cannot be held against the baseline: it did not complete, it has no
+metrics, too many of its scenarios failed or are missing, or it is another experiment (scenario, golden version, data,
+grader), or may be one. Or a metric that blocks cannot be judged: the run lacks it, there is too little data, or it
+moved and nobody knows which way is better. Or nothing blocks, so there is nothing to judge. What the run retrieves
+from is part of the program under test: a change there is told, and judged.
+
+**Regression** (exit 1). A metric that blocks is worse: by more than noise may (the p-value is adjusted for all metrics
+judged together), and by more than its tolerance, where it has one. With a tolerance and no way to tell the noise, the
+number alone decides, which is said. A metric blocks unless its rule says otherwise, if it is known which way is better.
+
+**Pass** (exit 0). Otherwise. So a fall that is real but within the tolerance passes, and so does one beyond it that may
+be noise; both are told. Improvements, and metrics that the baseline does not have, are told as well.
+
+Where the run had another machine, a fall that is smaller than the noise band is told and does not block: machines alone
+do that to scores. If it is not known whether it had another, such a fall cannot be judged.
+
+A metric that is proven worse outweighs another that cannot be judged. A run that cannot be compared as a whole
+outweighs both: then nothing is proven.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from evalprov.compare import comparable
+from evalprov.compare.answer import brief, facts
+from evalprov.compare.direction import rule_of
+from evalprov.compare.falls import Falls, falls_of
+from evalprov.compare.rules import MetricRule
+from evalprov.compare.samples import NO_SAMPLE, number, samples
+from evalprov.compare.verdicts import MetricDiff, can_judge, compare_metrics
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from evalprov.compare.comparable import Lack, Machine
+    from evalprov.compare.rules import Rules
+    from evalprov.compare.samples import Sample
+    from evalprov.compare.verdicts import Side
+
+GateVerdict = Literal["pass", "regression", "not_evaluated"]
+EXIT_CODES: Mapping[GateVerdict, int] = {"pass": 0, "regression": 1, "not_evaluated": 3}
+WORDS: Mapping[GateVerdict, str] = {
+    "pass": "pass",
+    "regression": "regression",
+    "not_evaluated": "could not evaluate",
+}
+
+Outcome = Literal[
+    "pass",
+    "regression",
+    "not_evaluated",
+    "reported",  # it does not block
+    "not_judged",  # the run as a whole could not be compared
+]
+_SHOWN = 3
+INSTALL = "the verdicts need scipy: pip install 'evalprov[stats]'"
+
+
+class Judged(NamedTuple):
+    """What the gate makes of one metric."""
+
+    diff: MetricDiff
+    outcome: Outcome
+    blocks: bool
+    tolerance: float | None  # in the metric's own unit
+    why: str | None  # where there is more to say than the numbers
+
+
+class Gate(NamedTuple):
+    """What the gate says of a run, and why."""
+
+    verdict: GateVerdict
+    why: str
+    baseline: tuple[str, ...]  # run ids
+    runs: tuple[str, ...]
+    problems: list[str]  # why the run as a whole could not be compared
+    metrics: list[Judged]
+    machine: Machine | None
+    lacks: list[Lack]
+    falls: list[Falls]
+    notes: list[str]
+
+    @property
+    def exit_code(self) -> int:
+        """What the command ends with."""
+        return EXIT_CODES[self.verdict]
+
+
+def judge(a: Side, b: Side, rules: Rules) -> Gate:
+    """Hold a run (B) against a baseline (A)."""
+    problems = comparable.problems(a, b, rules.gate)
+    if not can_judge():
+        problems.append(INSTALL)
+    machine = comparable.machine(a, b)
+    ours, theirs = samples(a.runs), samples(b.runs)
+    diffs = compare_metrics(a, b, rules, rules.gate.level)
+    metrics = []
+    for one in diffs:
+        pair = ours.get(one.name, NO_SAMPLE), theirs.get(one.name, NO_SAMPLE)
+        judged = _judged(one, rule_of(rules.metrics, one.name) or MetricRule(), _band(one, pair, rules), machine)
+        metrics.append(judged._replace(outcome="not_judged") if problems else judged)
+    absent = _asked_for(rules, diffs)
+    if not problems and not any(one.blocks for one in metrics):
+        problems.append(_nothing_blocks(metrics))
+    verdict = _verdict(problems, absent, metrics)
+    return Gate(
+        verdict,
+        _why(verdict, [*problems, *absent], metrics),
+        tuple(run["run_id"] for run in a.runs),
+        tuple(run["run_id"] for run in b.runs),
+        [*problems, *absent],
+        metrics,
+        machine,
+        comparable.lacks(a, b),
+        [found for one in metrics if (found := falls_of(one.diff, ours, theirs))],
+        [*comparable.notes(a, b), *_of_rules(rules, diffs), *_of_machine(machine, metrics)],
+    )
+
+
+def unreadable(why: str, hint: str) -> Gate:
+    """Return what the gate says where a record cannot be read."""
+    return Gate("not_evaluated", why, (), (), [why], [], None, [], [], [hint] if hint else [])
+
+
+def _verdict(problems: Sequence[str], absent: Sequence[str], metrics: Sequence[Judged]) -> GateVerdict:
+    outcomes = {one.outcome for one in metrics}
+    if problems:
+        return "not_evaluated"
+    if "regression" in outcomes:
+        return "regression"
+    return "not_evaluated" if absent or "not_evaluated" in outcomes else "pass"
+
+
+# --- one metric
+
+
+def _judged(diff: MetricDiff, rule: MetricRule, band: float | None, machine: Machine) -> Judged:
+    tolerance = _tolerance(diff, rule)
+    blocks = diff.direction is not None if rule.blocking is None else rule.blocking
+    outcome, why = _outcome(diff, rule, tolerance)
+    if outcome == "regression" and band is not None and _beyond(band, _fall(diff), diff):
+        outcome, why = _within_band(band, machine, why)
+    if diff.a is None and rule.blocking is None:
+        return Judged(diff, "reported", blocks=False, tolerance=tolerance, why="the baseline does not have it")
+    return Judged(diff, outcome if blocks else "reported", blocks, tolerance, why)
+
+
+def _outcome(diff: MetricDiff, rule: MetricRule, tolerance: float | None) -> tuple[Outcome, str | None]:
+    """Say what a metric that blocks would come to, the machine aside."""
+    if (lacking := _lacking(diff, rule)) is not None:
+        return "not_evaluated", lacking
+    beyond = tolerance is not None and _beyond(_fall(diff), tolerance, diff)
+    outcome: Outcome = "pass"
+    why = None
+    if diff.verdict == "within_noise" and beyond:
+        why = f"beyond its tolerance of {tolerance:.4g}, and within noise"
+    elif diff.verdict == "worse":
+        outcome = "regression" if tolerance is None or beyond else "pass"
+        why = None if outcome == "regression" else f"worse for real, and within its tolerance of {tolerance:.4g}"
+    elif diff.verdict == "cannot_tell":
+        outcome = "regression" if beyond else "pass"
+        why = f"its noise is not known ({diff.reason or 'there is too little data'}): the number alone decides"
+    return outcome, why
+
+
+def _lacking(diff: MetricDiff, rule: MetricRule) -> str | None:
+    """Say why a metric cannot be judged."""
+    if diff.a is None or diff.b is None:
+        return f"{'the run' if diff.b is None else 'the baseline'} does not have it"
+    if rule.min_n is not None and diff.p is None and (diff.n or 0) < rule.min_n:
+        return diff.reason  # what it has was not even looked at
+    if diff.verdict == "moved":
+        return "it moved, and which way is better is not known: set its direction"
+    if diff.verdict == "cannot_tell":
+        if diff.direction is None:
+            return "it may have moved, and which way is better is not known: set its direction"
+        if diff.delta is None or (rule.tolerance is None and rule.tolerance_relative is None):
+            return diff.reason or "there is too little data to tell"
+    return None
+
+
+def _within_band(band: float, machine: Machine, why: str | None) -> tuple[Outcome, str | None]:
+    """Say what becomes of a fall that another machine alone may bring about."""
+    if machine.state == "changed":
+        return (
+            "pass",
+            f"worse, and less than the noise band of {band:.4g}, on another machine: {facts(machine.changes)}",
+        )
+    if machine.state == "unknown":
+        return "not_evaluated", f"worse by less than the noise band of {band:.4g}; it may be another machine's doing"
+    return "regression", why
+
+
+def _fall(diff: MetricDiff) -> float:
+    """Return by how much a metric is worse: by what was judged, else by the summary's numbers; below 0 it is better."""
+    move = diff.delta if diff.effect is None or diff.verdict == "cannot_tell" else diff.effect
+    return (move or 0.0) * (1.0 if diff.direction == "lower" else -1.0)
+
+
+def _beyond(larger: float, smaller: float, diff: MetricDiff) -> bool:
+    """Say whether one number exceeds another, by more than rounding can do."""
+    scale = max(abs(number(value)) for value in (diff.a or 0, diff.b or 0, larger, smaller))
+    return larger - smaller > 1e-9 * scale
+
+
+def _tolerance(diff: MetricDiff, rule: MetricRule) -> float | None:
+    given = [] if rule.tolerance is None else [rule.tolerance]
+    if rule.tolerance_relative is not None and diff.a is not None:
+        given.append(rule.tolerance_relative * abs(number(diff.a)))
+    return max(given, default=None)
+
+
+def _band(diff: MetricDiff, pair: tuple[Sample, Sample], rules: Rules) -> float | None:
+    """Return what another machine may do to a metric: its rule's word, or the gate's for a rate."""
+    rule = rule_of(rules.metrics, diff.name)
+    if rule is not None and rule.noise_band is not None:
+        return rule.noise_band
+    return rules.gate.noise_band if _is_rate(diff, pair) else None
+
+
+def _is_rate(diff: MetricDiff, pair: Iterable[Sample]) -> bool:
+    """Say whether a metric is a share: of 0/1 values, or a score from 0 to 1 of which more is better."""
+    values = [value for one in pair for value in (one.column.values if one.column else one.trials)]
+    if not values or not all(0 <= value <= 1 for value in values):
+        return False
+    of_scenarios = all(one.column is not None for one in pair)
+    return diff.direction == "higher" or (of_scenarios and all(value in (0, 1) for value in values))
+
+
+# --- the whole, in words
+
+
+def _nothing_blocks(metrics: Sequence[Judged]) -> str:
+    unknown = [one.diff.name for one in metrics if one.diff.direction is None and one.diff.a is not None]
+    if unknown:
+        return (
+            f"nothing to judge: which way is better is not known of {_some(unknown)}; set direction in [metrics.NAME]"
+        )
+    return "nothing to judge: no metric blocks"
+
+
+def _asked_for(rules: Rules, diffs: Sequence[MetricDiff]) -> list[str]:
+    """Name the metrics that must be judged, by the settings, and that nobody has."""
+    return [
+        f"the settings ask for {brief(name)}, and neither run has it"
+        for name in _unused(rules, diffs)
+        if rules.metrics[name].blocking
+    ]
+
+
+def _of_rules(rules: Rules, diffs: Sequence[MetricDiff]) -> list[str]:
+    unused = [name for name in _unused(rules, diffs) if not rules.metrics[name].blocking]
+    return [f"rules for what neither run has: {_some(unused)}"] if unused else []
+
+
+def _unused(rules: Rules, diffs: Sequence[MetricDiff]) -> list[str]:
+    return [name for name, rule in rules.metrics.items() if not any(rule_of({name: rule}, one.name) for one in diffs)]
+
+
+def _of_machine(machine: Machine, metrics: Sequence[Judged]) -> list[str]:
+    if machine.state != "changed" or all(one.diff.verdict in ("same", "better") for one in metrics):
+        return []
+    return [f"the run had another machine: {facts(machine.changes)}"]
+
+
+def _why(verdict: GateVerdict, problems: Sequence[str], metrics: Sequence[Judged]) -> str:
+    if verdict == "pass":
+        blocking = [one for one in metrics if one.blocks]
+        told = [one for one in blocking if one.why]
+        more = f"; {told[0].diff.name}: {told[0].why}" if len(told) == 1 else ""
+        which = blocking[0].diff.name if len(blocking) == 1 else f"none of {len(blocking)} metrics"
+        return f"{which} {'did not regress' if len(blocking) == 1 else 'regressed'}{more}"
+    if verdict == "regression":
+        proven_first = sorted(metrics, key=lambda one: one.diff.verdict != "worse")
+        return _joined([_step(one.diff) for one in proven_first if one.outcome == "regression"])
+    unsure = [f"{one.diff.name}: {one.why}" for one in metrics if one.outcome == "not_evaluated"]
+    return _joined([*problems, *unsure])
+
+
+def _step(diff: MetricDiff) -> str:
+    unit = f" {diff.unit}" if diff.unit else ""
+    sure = "" if diff.p_adjusted is None else f", p = {diff.p_adjusted:.2g}"
+    moved = "" if diff.delta is None else f" ({diff.delta:+.4g}{sure})"
+    return f"{diff.name} {brief(diff.a)} -> {brief(diff.b)}{unit}{moved}"
+
+
+def _joined(parts: Sequence[str]) -> str:
+    more = f"; and {len(parts) - _SHOWN} more" if len(parts) > _SHOWN else ""
+    return "; ".join(parts[:_SHOWN]) + more
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(map(brief, names[:_SHOWN])) + more

@@ -1,0 +1,184 @@
+"""The same scenarios on both sides: each is compared with itself, so how hard it is does not count as noise.
+
+If the program is what it was, every difference could as well have had the other sign. That gives McNemar's exact
+test for 0/1 values and the exact sign-flip test for others, while the ways to flip can be counted through; beyond
+that the paired t test, which for differences with such symmetry is the same in the limit. Scenarios that come in
+groups are alike: a group is flipped as a whole, and the standard error is the clustered one.
+"""
+
+from __future__ import annotations
+
+from math import sqrt
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from evalprov.compare.evidence import (
+    POWER,
+    Evidence,
+    Noise,
+    flips_needed,
+    no_surer,
+    t_detectable,
+    t_interval,
+    t_quantile,
+    t_two_sided,
+)
+from evalprov.compare.noise import mcnemar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+    Growth = Callable[[float], float]
+
+COUNTED = 17  # so many signs are flipped in every way: 2^16 of them, as all flipped is none flipped
+_EXACT_INTERVAL = 16
+_TAIL = 0.025  # beyond each end of an interval
+_SLACK = 1e-9
+
+
+def of_rates(d: Floats) -> Evidence:
+    """Compare 0/1 values by their differences, -1, 0 or 1."""
+    n, up, down = len(d), int(np.count_nonzero(d > 0)), int(np.count_nonzero(d < 0))
+    from evalprov.compare.power import mcnemar_detectable
+
+    return Evidence(
+        effect=(up - down) / n,
+        p=mcnemar(up, down),
+        least=_least(n),
+        method="McNemar, exact",
+        pairing="scenarios",
+        n=n,
+        noise=noise_of(d),
+        interval=bonett_price(up, down, n),
+        detectable=lambda level: mcnemar_detectable(up, down, n, level),
+        fewest=flips_needed,
+    )
+
+
+def bonett_price(up: int, down: int, n: int) -> tuple[float, float]:
+    """Return the interval of a difference of paired rates: Wald's, with one change each way added."""
+    more, less = (up + 1) / (n + 2), (down + 1) / (n + 2)
+    middle = more - less
+    reach = t_quantile(1 - _TAIL, np.inf) * sqrt((more + less - middle**2) / (n + 2))
+    return max(-1.0, middle - reach), min(1.0, middle + reach)
+
+
+def of_numbers(d: Floats, growth: Growth | None = None) -> Evidence:
+    """Compare values by their differences; a move may add to their noise."""
+    return _compared(d, np.ones(len(d)), noise_of(d)._replace(growth=growth), grouped=False)
+
+
+def of_groups(d: Floats, groups: Sequence[int], growth: Growth | None = None) -> Evidence:
+    """Compare values by their differences, where the scenarios come in groups (numbered from 0)."""
+    places = np.asarray(groups)
+    sums = np.bincount(places, weights=d).astype(float)
+    sizes = np.bincount(places).astype(float)
+    return _compared(sums, sizes, clustered_noise(d, groups)._replace(growth=growth), grouped=True)
+
+
+def noise_of(values: Floats) -> Noise:
+    """Return the noise of a mean."""
+    if len(values) < 2:
+        return Noise(0.0, 0.0)
+    error = float(np.std(values, ddof=1)) / sqrt(len(values))
+    return Noise(error, len(values) - 1, doubt_of(values - values.mean()))
+
+
+def clustered_noise(values: Floats, groups: Sequence[int]) -> Noise:
+    """Return the noise of a mean of values in groups (numbered from 0).
+
+    It is how far the mean moves when each group in turn is left out. Groups of one size have the usual clustered
+    standard error and one degree of freedom less than there are of them; where a few hold most of the values the usual
+    one is far too small, and they are worth no more than so many groups of one size (Kish).
+    """
+    places = np.asarray(groups)
+    shares = np.bincount(places) / len(values)
+    count = len(shares)
+    if count < 2:
+        return Noise(0.0, 0.0)
+    without = np.bincount(places, weights=values - values.mean()) / (1 - shares) / len(values)
+    error = sqrt(float(without @ without) * (count - 1) / count)
+    return Noise(error, 1 / float(shares @ shares) - 1, doubt_of(without))
+
+
+def doubt_of(residuals: Floats) -> float:
+    """Return the variance of the ratio of two standard errors, each from such residuals: large for heavy tails."""
+    squares = residuals**2
+    spread = float(squares.mean())
+    if not spread:
+        return 0.0
+    return max(0.0, float(((squares / spread) ** 2).mean()) - 1) / (2 * len(squares))
+
+
+def _compared(sums: Floats, sizes: Floats, noise: Noise, *, grouped: bool) -> Evidence:
+    """Compare units, each the sum of so many differences."""
+    units, changed = len(sums), sums[sums != 0]
+    effect = float(sums.sum() / sizes.sum())
+    if len(changed) <= COUNTED:
+        p = flips_p(changed)
+        method = "sign flips of whole groups, exact" if grouped else "sign flips, exact"
+    else:
+        t = effect / noise.error if noise.error else np.inf
+        p = max(t_two_sided(t, noise.df), _least(len(changed)))
+        method = "paired t, clustered by group" if grouped else "paired t"
+    few = units <= _EXACT_INTERVAL
+    return Evidence(
+        effect=effect,
+        p=p,
+        least=_least(units),
+        method=method,
+        pairing="groups" if grouped else "scenarios",
+        n=units,
+        noise=noise,
+        interval=flips_interval(sums, sizes) if few else t_interval(effect, no_surer(noise, effect, p)),
+        detectable=lambda level: _detectable(units, noise, level),
+        fewest=flips_needed,
+    )
+
+
+def flips_p(d: Floats) -> float:
+    """Return the share of all ways to flip the signs that give a sum as far from zero as the one seen."""
+    if not len(d):
+        return 1.0
+    sums = np.array([float(d[0])])
+    for one in d[1:]:
+        sums = np.concatenate([sums + one, sums - one])
+    seen = abs(float(d.sum())) - _SLACK * float(np.abs(d).sum())
+    return float(np.count_nonzero(np.abs(sums) >= seen)) / len(sums)
+
+
+def flips_interval(sums: Floats, sizes: Floats) -> tuple[float, float] | None:
+    """Return the means that flipping signs does not rule out: between those of all subsets (Hartigan 1969).
+
+    Null where so few units rule out nothing.
+    """
+    totals, counts = np.zeros(1), np.zeros(1)
+    for total, count in zip(sums, sizes, strict=True):
+        totals, counts = np.concatenate([totals, totals + total]), np.concatenate([counts, counts + count])
+    means = np.sort(totals[1:] / counts[1:])
+    beyond = int(_TAIL * (len(means) + 1) + _SLACK)
+    return (float(means[beyond - 1]), float(means[-beyond])) if beyond else None
+
+
+def _least(units: int) -> float:
+    return 2.0 ** (1 - units) if units else 1.0
+
+
+def _detectable(units: int, noise: Noise, level: float) -> float | None:
+    """Return the move that is seen four times in five; of few units the attainable level is below the one asked for."""
+    least = _least(units)
+    if not 0 < level < 1 or least > level:
+        return None
+    if units > COUNTED:
+        return t_detectable(noise, level)
+    steps = int(level / least)
+    reach = t_detectable(noise, steps * least)
+    if reach is None or steps > 1:
+        return reach
+    from scipy.special import ndtri  # all have to move one way
+
+    return max(reach, float(ndtri(POWER ** (1 / units))) * noise.error * sqrt(units))

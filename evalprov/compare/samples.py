@@ -1,0 +1,209 @@
+"""From runs to the values of each metric: one number a run, and one a scenario where there are any."""
+
+from __future__ import annotations
+
+from array import array
+from itertools import chain, compress
+from math import fsum, inf, isclose
+from operator import itemgetter
+from sys import float_info
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    from evalprov.record.manifest import Manifest, MetricInfo, MetricValue
+
+    Row = Mapping[str, MetricValue]
+
+ROUNDING = 1e-12  # values that differ by less, as a share of the larger, are alike
+
+
+class Column(NamedTuple):
+    """A metric's values by scenario, where it has any: their mean over the trials."""
+
+    scenarios: Sequence[str]
+    values: Sequence[float]
+
+
+NO_COLUMN = Column((), ())
+
+
+class Sample(NamedTuple):
+    """What one side says of one metric."""
+
+    value: MetricValue  # of the run's summary; over trials their mean
+    trials: list[float]  # the summary's value in each run that has one
+    column: Column | None  # the values it is the mean of
+    info: list[MetricInfo]  # what the runs say of it
+    by_trial: list[Column]  # the columns of each trial, where there are several
+
+
+NO_SAMPLE = Sample(None, [], None, [], [])
+
+
+def own_names(name: str) -> list[str]:
+    """Return the names that a summary's metric may have in the scenarios."""
+    return list(dict.fromkeys((name.removesuffix("_mean"), name, name.removesuffix("_total"))))
+
+
+def says_no_more(name: str, names: Collection[str]) -> bool:
+    """Say whether a metric is a total beside its mean."""
+    return name.endswith("_total") and f"{name.removesuffix('_total')}_mean" in names
+
+
+def belongs(name: str, own: str, value: float, column: Sequence[float]) -> bool:
+    """Say whether a summary's metric is the scenarios' mean, be it rounded: of the same name alone it need not be.
+
+    The column is without gaps.
+    """
+    if own != name:
+        return True
+    if not column:
+        return False
+    mean = mean_of(column)
+    digits = len(repr(value).partition(".")[2])
+    return isclose(mean, value, rel_tol=1e-6) or round(mean, digits) == value
+
+
+def mean_of(values: Sequence[float]) -> float:
+    """Return the mean, however large the values."""
+    try:
+        return fsum(values) / len(values)
+    except OverflowError:
+        return finite(4 * fsum(value / 4 / len(values) for value in values))
+
+
+def finite(value: float) -> float:
+    """Return a number that JSON can hold: the largest one for what is beyond."""
+    return max(-float_info.max, min(float_info.max, value))
+
+
+def number(value: bool | float) -> float:  # noqa: FBT001 - a metric may be a boolean
+    """Return a metric's value as a float; the largest one for what is beyond."""
+    try:
+        return float(value)
+    except OverflowError:
+        return finite(inf if value > 0 else -inf)
+
+
+def samples(runs: Sequence[Manifest]) -> dict[str, Sample]:
+    """Return every metric of one side: those of the summary in its order, then those that only scenarios have."""
+    tables = [_Table(run["metrics"] or {}) for run in runs]
+    summaries: list[Row] = [run["metric_summary"] or {} for run in runs]
+    names = dict.fromkeys(chain.from_iterable(summaries))
+    found: dict[str, Sample] = {}
+    taken: set[str] = set()
+    for name in names:
+        if says_no_more(name, names):
+            continue
+        own, columns = _columns(name, summaries, tables)
+        if own is not None:
+            taken.add(own)
+        found[name] = _sample(name, runs, [summary.get(name) for summary in summaries], columns)
+    for own in dict.fromkeys(chain.from_iterable(table.names for table in tables)):
+        if own not in taken and f"{own}_mean" not in found:
+            columns = [column for table in tables if (column := table.column(own)).values]
+            means: list[MetricValue] = [mean_of(column.values) for column in columns]
+            found[f"{own}_mean"] = _sample(f"{own}_mean", runs, means, columns)
+    return found
+
+
+def _sample(name: str, runs: Sequence[Manifest], values: Sequence[MetricValue], columns: list[Column]) -> Sample:
+    known = [value for value in values if value is not None]
+    trials = [number(value) for value in known]
+    value = known[0] if len(known) == 1 else mean_of(trials) if known else None
+    info = [run["metric_info"][name] for run in runs if name in run["metric_info"]]
+    return Sample(value, trials, _merged(columns), info, columns if len(columns) > 1 else [])
+
+
+def _columns(name: str, summaries: Sequence[Row], tables: Sequence[_Table]) -> tuple[str | None, list[Column]]:
+    """Return a summary metric's name in the scenarios and its columns, by run."""
+    for own in own_names(name):
+        pairs = [
+            (value, column)
+            for summary, table in zip(summaries, tables, strict=True)
+            if (value := summary.get(name)) is not None and (column := table.column(own)).values
+        ]
+        if pairs and all(belongs(name, own, number(value), column.values) for value, column in pairs):
+            return own, [column for _, column in pairs]
+    return None, []
+
+
+def _merged(columns: Sequence[Column]) -> Column | None:
+    if len(columns) < 2:
+        return columns[0] if columns else None
+    values: dict[str, list[float]] = {}
+    for column in columns:
+        for scenario, value in zip(column.scenarios, column.values, strict=True):
+            values.setdefault(scenario, []).append(value)
+    return Column(list(values), array("d", map(mean_of, values.values())))
+
+
+class _Table:
+    """One run's scenarios, read by metric."""
+
+    def __init__(self, metrics: Mapping[str, Row]) -> None:
+        self._scenarios = list(metrics)
+        self._rows = list(metrics.values())
+        self.names = dict.fromkeys(chain.from_iterable(self._rows))
+        values, places = sum(map(len, self._rows)), len(self.names) * len(self._rows)
+        self._full = values == places
+        self._sparse = self._by_metric() if places > 4 * values else None
+        self._columns: dict[str, Column] = {}
+
+    def column(self, own: str) -> Column:
+        """Return a metric's values, less the nulls."""
+        if own not in self.names:
+            return NO_COLUMN
+        if own not in self._columns:
+            self._columns[own] = self._column(own)
+        return self._columns[own]
+
+    def _column(self, own: str) -> Column:
+        if self._sparse is not None:
+            return _column(*self._sparse[own])
+        values = map(itemgetter(own), self._rows) if self._full else (row.get(own) for row in self._rows)
+        return _column(self._scenarios, list(values))
+
+    def _by_metric(self) -> dict[str, tuple[list[str], list[MetricValue]]]:
+        """Turn the table over, where most scenarios lack most metrics."""
+        columns: dict[str, tuple[list[str], list[MetricValue]]] = {name: ([], []) for name in self.names}
+        for scenario, row in zip(self._scenarios, self._rows, strict=True):
+            for name, value in row.items():
+                scenarios, values = columns[name]
+                scenarios.append(scenario)
+                values.append(value)
+        return columns
+
+
+def _column(scenarios: list[str], values: list[MetricValue]) -> Column:
+    if None in values:
+        known = [value is not None for value in values]
+        scenarios, values = list(compress(scenarios, known)), list(compress(values, known))
+    return Column(scenarios, _floats(values))  # type: ignore[arg-type] # the nulls are gone
+
+
+def _floats(values: Iterable[bool | float]) -> array[float]:
+    try:
+        return array("d", values)
+    except OverflowError:
+        return array("d", map(number, values))
+
+
+class Pairs(NamedTuple):
+    """The scenarios that both sides have a value for."""
+
+    scenarios: Sequence[str]
+    a: Sequence[float]
+    b: Sequence[float]
+
+
+def in_both(a: Column, b: Column) -> Pairs:
+    """Pair two columns by scenario, in A's order."""
+    if a.scenarios is b.scenarios or a.scenarios == b.scenarios:
+        return Pairs(a.scenarios, a.values, b.values)
+    others = dict(zip(b.scenarios, b.values, strict=True))
+    shared = [scenario in others for scenario in a.scenarios]
+    scenarios = list(compress(a.scenarios, shared))
+    return Pairs(scenarios, array("d", compress(a.values, shared)), array("d", [others[one] for one in scenarios]))

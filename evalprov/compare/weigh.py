@@ -1,0 +1,322 @@
+"""One metric on two sides: what moved from scenario to scenario, and which test the values allow."""
+
+from __future__ import annotations
+
+from heapq import nlargest, nsmallest
+from math import frexp, isclose, ldexp, sqrt
+from operator import countOf, sub
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from evalprov.compare.evidence import Noise, rate_growth, times
+from evalprov.compare.samples import NO_COLUMN, ROUNDING, Column, Pairs, Sample, in_both
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from evalprov.compare.evidence import Evidence
+    from evalprov.compare.unpaired import Mean
+    from evalprov.record.manifest import Manifest
+
+SHOWN = 10  # scenarios that moved most
+NOT_INSTALLED = "evalprov[stats] is not installed: pip install 'evalprov[stats]' adds the verdict"
+FEW = 6  # of fewer scenarios no way that they moved is proof, but their trials can be
+NO_NOISE = "one number on each side; per-scenario values or `evalprov run --repeat 5` would tell"
+ONE_GROUP = "nearly all scenarios are of one group, so their noise is unknown; those of other groups would tell"
+_LEAST_DF = 0.5  # with fewer a group has four fifths of the scenarios
+_MOST_SAMPLES = 10**9  # a larger count is none
+_SAFE_EXPONENT = 200  # up to 2 to the power of this, and down to its inverse, no square leaves the range of a float
+
+
+Unit = Literal["scenario", "group", "trial", "sample"]
+
+
+class Moved(NamedTuple):
+    """How the scenarios of a metric moved."""
+
+    pairs: Pairs
+    differences: Sequence[float]
+    scale: float  # what the differences were divided by, so that they and their squares stay finite
+    up: int
+    down: int
+    most: list[tuple[str, float, float]]  # those that moved most: scenario, A, B
+    only_a: int
+    only_b: int
+
+
+class Weighed(NamedTuple):
+    """What the values of a metric say."""
+
+    evidence: Evidence | None
+    reason: str | None  # why there is none, or what to know about it
+    unit: Unit = "scenario"
+    per_unit: float = 1.0  # scenarios to a unit
+    trials: int | None = None  # of the same scenarios, on the side with fewer; null where more of them tell nothing
+
+
+class Groups:
+    """The groups that scenarios come from, as either side knows them."""
+
+    def __init__(self, a: Sequence[Manifest], b: Sequence[Manifest]) -> None:
+        self._known: dict[str, str] = {}
+        self._at_odds: set[str] = set()
+        for run in (*a, *b):
+            for scenario, group in run["scenario_groups"].items():
+                if self._known.setdefault(scenario, group) != group:
+                    self._at_odds.add(scenario)
+
+    def of(self, scenarios: Sequence[str]) -> list[int] | None:
+        """Number the groups of scenarios, one without a group being its own; null where each is alone."""
+        if not self._known:
+            return None
+        places: dict[tuple[bool, str], int] = {}
+        numbers = [
+            places.setdefault((group is None, scenario if group is None else group), len(places))
+            for scenario, group in zip(scenarios, map(self._known.get, scenarios), strict=True)
+        ]
+        return numbers if len(places) < len(numbers) else None
+
+    def remark(self, scenarios: Sequence[str]) -> str | None:
+        """Say where the sides contradict each other."""
+        count = sum(scenario in self._at_odds for scenario in scenarios) if self._at_odds else 0
+        return f"the runs place {_scenarios(count)} in different groups; the first is taken" if count else None
+
+
+def moved(a: Column, b: Column) -> Moved:
+    """Hold two columns against each other."""
+    if not (a.values and b.values):
+        return Moved(Pairs((), (), ()), (), 1.0, 0, 0, [], len(a.values), len(b.values))
+    pairs = in_both(a, b)
+    largest = _largest(pairs.a, pairs.b)
+    scale = _scale(largest)
+    differences = _differences(pairs, scale, largest / scale)
+    sizes = list(map(abs, differences))
+    up = sum(map((0.0).__lt__, differences))
+    return Moved(
+        pairs,
+        differences,
+        scale,
+        up,
+        len(sizes) - sizes.count(0.0) - up,
+        _most(pairs, sizes),
+        len(a.values) - len(sizes),
+        len(b.values) - len(sizes),
+    )
+
+
+def _largest(*columns: Sequence[float]) -> float:
+    return max(max(map(abs, column), default=0.0) for column in columns)
+
+
+def _scale(largest: float) -> float:
+    """Return what to divide by: 1, but for numbers near the ends of what a float holds."""
+    exponent = frexp(largest)[1]
+    return ldexp(1.0, exponent - 1) if abs(exponent) > _SAFE_EXPONENT else 1.0
+
+
+def _differences(pairs: Pairs, scale: float, largest: float) -> list[float]:
+    """Return how far each scenario moved; what is no more than rounding is no move."""
+    a, b = pairs.a, pairs.b
+    if scale != 1:
+        a, b = [value / scale for value in a], [value / scale for value in b]
+    plain = list(map(sub, b, a))
+    if min(map(abs, filter(None, plain)), default=0.0) > ROUNDING * largest:
+        return plain
+    return [0.0 if isclose(x, y, rel_tol=ROUNDING) else y - x for x, y in zip(a, b, strict=True)]
+
+
+def _most(pairs: Pairs, sizes: Sequence[float]) -> list[tuple[str, float, float]]:
+    """Return the scenarios that moved most; of those that moved as far, the first by name."""
+    least = nlargest(SHOWN, sizes)[-1] if sizes else 0.0
+    places = [place for place, size in enumerate(sizes) if size >= least and size]
+    above = sorted((-sizes[place], pairs.scenarios[place], place) for place in places if sizes[place] > least)
+    tied = ((pairs.scenarios[place], place) for place in places if sizes[place] == least)
+    most = [*(row[2] for row in above), *(row[1] for row in nsmallest(SHOWN - len(above), tied))]
+    return [(pairs.scenarios[place], pairs.a[place], pairs.b[place]) for place in most]
+
+
+def alike(a: Sample, b: Sample, scenarios: Moved) -> bool:
+    """Say whether every value is the same on both sides."""
+    if a.column and b.column:
+        return not (scenarios.up or scenarios.down or scenarios.only_a or scenarios.only_b)
+    values = [*a.trials, *b.trials]
+    return all(isclose(value, values[0], rel_tol=ROUNDING) for value in values)
+
+
+def weigh(a: Sample, b: Sample, scenarios: Moved, groups: Groups) -> Weighed:
+    """Judge a metric by what is known of it on both sides."""
+    if a.column and b.column:
+        smaller = min(len(a.column.values), len(b.column.values))
+        if 2 * len(scenarios.differences) >= smaller:
+            return _with_pairs(a, b, scenarios, groups)
+        weighed = _without_pairs(a.column, b.column, groups)
+        shared = len(scenarios.differences)
+        told = "no scenario" if not shared else f"only {_scenarios(shared)}"
+        return weighed._replace(reason=joined(f"{told} in common: the means are compared", weighed.reason))
+    if min(len(a.trials), len(b.trials)) > 1:
+        return _of_trials(a.trials, b.trials)
+    return _of_statistics(a, b)
+
+
+def _with_pairs(a: Sample, b: Sample, scenarios: Moved, groups: Groups) -> Weighed:
+    import numpy as np
+
+    from evalprov.compare import paired as test
+    from evalprov.compare.exchange import exchanged
+
+    names = scenarios.pairs.scenarios
+    numbers = groups.of(names)
+    remark = groups.remark(names)
+    if scenarios.only_a or scenarios.only_b:
+        one_sided = scenarios.only_a + scenarios.only_b
+        remark = joined(f"judged on the {_scenarios(len(names))} that both have; {one_sided} on one side only", remark)
+    trials = [side.by_trial or [side.column or NO_COLUMN] for side in (a, b)]
+    columns = [column.values for side in trials for column in side]
+    scale = max(scenarios.scale, _scale(_largest(*columns)))
+    d = np.asarray(scenarios.differences) / (scale / scenarios.scale)
+    fewer, most = sorted(map(len, trials))
+    rates = all(map(_are_rates, columns))
+    rate = (sum(scenarios.pairs.a) + sum(scenarios.pairs.b)) / (2 * len(names)) if rates else 0.0
+    growth = rate_growth(rate, len(names) * fewer) if rates else None
+    if numbers is not None:
+        found = test.of_groups(d, numbers, growth)
+        if found.noise.df < _LEAST_DF:
+            return Weighed(None, joined(ONE_GROUP, remark))
+    elif rates and most == 1:
+        found = test.of_rates(d)
+    else:
+        found = test.of_numbers(d, growth)
+    gaps = any(len(values) != len(names) for values in columns)
+    if most > 1 and (len(names) < FEW or fewer != most or gaps):
+        exchange = exchanged(*(_by_scenario(side, names, scale) for side in trials))
+        if len(names) < FEW and numbers is None:
+            found = exchange.evidence(found)
+        elif not exchange.equal:
+            found = exchange.tempered(found)
+    unit: Unit = "scenario" if numbers is None else "group"
+    return Weighed(times(found, scale), remark, unit, len(names) / found.n, fewer)
+
+
+def _by_scenario(trials: Sequence[Column], names: Sequence[str], scale: float) -> list[list[float]]:
+    values: dict[str, list[float]] = {name: [] for name in names}
+    for column in trials:
+        for name, value in zip(column.scenarios, column.values, strict=True):
+            if name in values:
+                values[name].append(value / scale)
+    return list(values.values())
+
+
+def _without_pairs(a: Column, b: Column, groups: Groups) -> Weighed:
+    import numpy as np
+
+    from evalprov.compare import unpaired as test
+
+    in_groups = [groups.of(column.scenarios) for column in (a, b)]
+    if in_groups == [None, None] and _are_rates(a.values) and _are_rates(b.values):
+        hits = [round(sum(column.values)) for column in (a, b)]
+        return Weighed(test.of_counts(hits[0], len(a.values), hits[1], len(b.values)), None)
+    if min(len(a.values), len(b.values)) < 2:
+        return Weighed(None, f"only one scenario on side {'A' if len(a.values) < 2 else 'B'}: its noise is unknown")
+    scale = _scale(_largest(a.values, b.values))
+    means = [
+        test.mean_of(np.asarray(column.values) / scale, numbers)
+        for column, numbers in zip((a, b), in_groups, strict=True)
+    ]
+    if in_groups == [None, None]:
+        return Weighed(times(test.of_means(means[0], means[1], "Welch's t"), scale), None)
+    if min(mean.noise.df for mean in means) < _LEAST_DF:
+        return Weighed(None, ONE_GROUP)
+    found = test.of_means(means[0], means[1], "Welch's t, clustered by group")
+    return Weighed(times(found, scale), None, "group", min(len(a.values), len(b.values)) / found.n)
+
+
+def _of_trials(a: Sequence[float], b: Sequence[float]) -> Weighed:
+    import numpy as np
+
+    from evalprov.compare import unpaired as test
+
+    scale = _scale(_largest(a, b))
+    means = [test.mean_of(np.asarray(side) / scale) for side in (a, b)]
+    found = test.of_means(means[0], means[1], "Welch's t over trials")
+    return Weighed(times(found, scale), None, "trial")
+
+
+def _of_statistics(a: Sample, b: Sample) -> Weighed:
+    """Judge by standard errors and counts, as the eval reports them or the scenarios give them."""
+    from evalprov.compare import unpaired as test
+
+    if len(a.trials) > 1 or len(b.trials) > 1:
+        one = "A" if len(a.trials) == 1 else "B"
+        return Weighed(None, f"one number on side {one}, so its noise is unknown; trials of it would tell")
+    n_a, n_b = sample_size(a), sample_size(b)
+    if n_a and n_b:
+        hits_a, hits_b = _hits(a, n_a), _hits(b, n_b)
+        if hits_a is not None and hits_b is not None:
+            return Weighed(test.of_counts(hits_a, n_a, hits_b, n_b), None, "sample")
+        largest = _largest([side.trials[0] for side in (a, b)], [one["stderr"] or 0.0 for one in (*a.info, *b.info)])
+        scale = _scale(max(largest, *(_largest(side.column.values) for side in (a, b) if side.column), 0.0))
+        means = [_mean(side, scale) for side in (a, b)]
+        if means[0] and means[1]:
+            found = test.of_means(means[0], means[1], "Welch's t, from the standard errors")
+            return Weighed(times(found, scale), None, "sample")
+    if a.column or b.column:
+        one, other = ("A", "B") if a.column else ("B", "A")
+        return Weighed(None, f"only {one} has values by scenario; those of {other} would tell")
+    return Weighed(None, NO_NOISE)
+
+
+def sample_size(side: Sample) -> int | None:
+    """Return how many values a side's number is of."""
+    if side.column:
+        return len(side.column.values)
+    size = side.info[0]["n"] if len(side.info) == 1 else None
+    return size if size is not None and 0 < size <= _MOST_SAMPLES else None
+
+
+def _mean(side: Sample, scale: float) -> Mean | None:
+    """Return a side's mean with its standard error."""
+    import numpy as np
+
+    from evalprov.compare import unpaired as test
+
+    if side.column:
+        return test.mean_of(np.asarray(side.column.values) / scale) if len(side.column.values) > 1 else None
+    error, n = side.info[0]["stderr"], side.info[0]["n"]
+    if error is None or n is None or n < 2:
+        return None
+    return test.Mean(side.trials[0] / scale, n, Noise(error / scale, n - 1, 1 / n))
+
+
+def _hits(side: Sample, n: int) -> int | None:
+    """Return how many of a side's samples were a success, where its number can be nothing but a share of them."""
+    if side.column:
+        return round(sum(side.column.values)) if _are_rates(side.column.values) else None
+    rate = side.trials[0]
+    hits = round(rate * n) if 0 <= rate <= 1 else -1
+    if hits < 0 or not isclose(hits / n, rate, rel_tol=1e-9, abs_tol=1e-12):
+        return None
+    error = side.info[0]["stderr"]
+    plain = sqrt(rate * (1 - rate) / max(1, n - 1))
+    return hits if error is None or isclose(error, plain, rel_tol=max(0.02, 2 / n), abs_tol=1e-12) else None
+
+
+def how_many(a: Sample, b: Sample, scenarios: Moved) -> int | None:
+    """Return how many values a metric is judged by; unpaired, on the side with fewer."""
+    if a.column and b.column:
+        return len(scenarios.differences) or min(len(a.column.values), len(b.column.values))
+    if len(a.trials) > 1 and len(b.trials) > 1:
+        return min(len(a.trials), len(b.trials))
+    sizes = [sample_size(side) for side in (a, b)]
+    return None if sizes[0] is None or sizes[1] is None else min(sizes[0], sizes[1])
+
+
+def _are_rates(values: Sequence[float]) -> bool:
+    return values[0] in (0, 1) and countOf(values, 0) + countOf(values, 1) == len(values)
+
+
+def _scenarios(count: int) -> str:
+    return "1 scenario" if count == 1 else f"{count} scenarios"
+
+
+def joined(*remarks: str | None) -> str | None:
+    """Return remarks as one; null where there are none."""
+    return "; ".join(remark for remark in remarks if remark) or None

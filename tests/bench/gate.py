@@ -1,0 +1,117 @@
+"""How often the gate blocks two runs of one program, and how often it blocks one that became worse."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "compare"))
+
+from gate_pairs import pair_of
+from generated import KINDS, Pair
+from scipy.stats import binom
+
+from evalprov.compare.gate import Gate, judge
+from evalprov.compare.rules import NO_RULES, GateRule, Rules
+
+PAIRS = 1000
+WORSE_PAIRS = 300
+LEVEL = NO_RULES.gate.level
+CHANCE = 1e-3  # that a proof fails where nothing is wrong
+POWER = 0.8  # at the size that a comparison itself says it would see four times in five
+SHORT_OF_IT = 0.1  # what that size may be off by: it is worked out from the noise of each pair
+# Where the two runs have other scenarios, each of the baseline's is missing.
+LENIENT = Rules({}, GateRule(max_errors=1.0))
+
+
+class Row(NamedTuple):
+    """What came of many pairs of a kind."""
+
+    blocked: int
+    not_evaluated: int
+    of: int
+    seconds: float
+
+
+def held(pair: Pair, kind: str) -> Gate:
+    """Judge a pair."""
+    return judge(*pair, LENIENT if kind.startswith("unpaired") else NO_RULES)
+
+
+def judged(kind: str, pairs: int, worse: float = 0.0, first: int = 0) -> Row:
+    """Judge many pairs."""
+    began = time.monotonic()
+    verdicts = [held(pair_of(kind, seed, worse), kind).verdict for seed in range(first, first + pairs)]
+    return Row(verdicts.count("regression"), verdicts.count("not_evaluated"), pairs, time.monotonic() - began)
+
+
+def seen(kind: str, pairs: int) -> float | None:
+    """Return the size of a move that pairs of a kind say they would see; null where they say none."""
+    sizes = [
+        one.diff.detectable
+        for seed in range(pairs)
+        for one in held(pair_of(kind, seed), kind).metrics
+        if one.diff.name == KINDS[kind].metric and one.diff.detectable is not None
+    ]
+    return math.fsum(sizes) / len(sizes) if len(sizes) > pairs / 2 else None
+
+
+def most(of: int, rate: float) -> int:
+    """Return how many may block by chance at a rate."""
+    return int(binom.ppf(1 - CHANCE, of, rate))
+
+
+def least(of: int, rate: float) -> int:
+    """Return how many must block at a rate, chance allowed for."""
+    return int(binom.ppf(CHANCE, of, rate))
+
+
+def alike(kinds: list[str], pairs: int) -> bool:
+    """Print how often identical programs are blocked; say whether that is as seldom as stated."""
+    print(f"the same program twice: blocked at {LEVEL:.0%} at most, so in {most(pairs, LEVEL)} of {pairs} by chance")
+    print(f"{'kind':<20}{'pairs':>7}{'blocked':>9}{'rate':>8}{'not evaluated':>15}{'ms a pair':>11}")
+    fine = True
+    for kind in kinds:
+        row = judged(kind, pairs)
+        fine &= row.blocked <= most(pairs, LEVEL)
+        counts = f"{row.of:>7}{row.blocked:>9}{row.blocked / row.of:>8.1%}{row.not_evaluated:>15}"
+        print(f"{kind:<20}{counts}{row.seconds / row.of * 1e3:>11.1f}", flush=True)
+    return fine
+
+
+def worse(kinds: list[str], pairs: int) -> bool:
+    """Print how often a program that became worse is blocked; say whether that is as often as stated."""
+    bound = POWER - SHORT_OF_IT
+    print(f"\nworse by what a comparison says it would see in {POWER:.0%} of cases: blocked in {bound:.0%} at least")
+    print(f"{'kind':<20}{'worse by':>10}{'pairs':>7}{'blocked':>9}{'power':>8}{'by twice as much':>18}")
+    fine = True
+    for kind in kinds:
+        size = seen(kind, min(pairs, 100))
+        if size is None:
+            print(f"{kind:<20}{'-':>10}   it has too few data for any verdict, and says so")
+            continue
+        row, twice = judged(kind, pairs, size, PAIRS), judged(kind, pairs, 2 * size, PAIRS)
+        fine &= row.blocked >= least(pairs, bound)
+        power = row.blocked / pairs
+        print(
+            f"{kind:<20}{size:>10.3g}{pairs:>7}{row.blocked:>9}{power:>8.1%}{twice.blocked / pairs:>18.1%}", flush=True
+        )
+    return fine
+
+
+def main() -> int:
+    """Print both tables; 1 where the gate cries wolf, or sleeps."""
+    quiet = alike(list(KINDS), PAIRS)
+    awake = worse(list(KINDS), WORSE_PAIRS)
+    if not quiet:
+        print("\nit blocks identical programs more often than it says")
+    if not awake:
+        print("\nit lets regressions through that it says it sees")
+    return 0 if quiet and awake else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
