@@ -15,6 +15,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from evalprov.compare.direction import rule_of, unit_of
+from evalprov.compare.distributions import t_quantile
 from evalprov.compare.gate import judge as gated
 from evalprov.compare.noise import LEVEL, holm, judge
 from evalprov.compare.rules import NO_RULES, MetricRule
@@ -322,8 +323,6 @@ def tolerable(deviation: float | None, trials: int, level: float) -> float | Non
     """
     if not deviation or trials < _FEWEST_TRIALS:
         return None
-    from evalprov.compare.evidence import t_quantile
-
     reach = t_quantile(1 - level, trials - 1) * sqrt(2) * deviation
     unit = 10.0 ** (floor(log10(reach)) - 1)  # two digits, rounded up
     return round(ceil(reach / unit - 1e-9) * unit, max(0, -floor(log10(unit))))

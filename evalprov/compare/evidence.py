@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import ceil, inf, isfinite, log2, sqrt
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from evalprov.compare.distributions import t_quantile
 from evalprov.compare.samples import finite
 
 if TYPE_CHECKING:
@@ -53,21 +54,6 @@ def times(evidence: Evidence, scale: float) -> Evidence:
 
     ends = evidence.interval and (finite(evidence.interval[0] * scale), finite(evidence.interval[1] * scale))
     return evidence._replace(effect=finite(evidence.effect * scale), interval=ends, detectable=detectable)
-
-
-def t_two_sided(t: float, df: float) -> float:
-    """Return how often chance alone brings so large a t."""
-    from scipy.special import stdtr
-
-    return float(2 * stdtr(df, -abs(t))) if isfinite(t) else 0.0
-
-
-def t_quantile(share: float, df: float) -> float:
-    """Return the t that so large a share of chance stays below."""
-    from scipy.special import ndtri, stdtrit
-
-    quantile = float(stdtrit(df, share) if isfinite(df) else ndtri(share))
-    return quantile if isfinite(quantile) else inf
 
 
 def t_interval(effect: float, noise: Noise) -> tuple[float, float]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from evalprov.compare.samples import in_both
+from evalprov.compare.samples import Pairing
 from evalprov.compare.verdicts import ScenarioMove
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from evalprov.compare.samples import Sample
     from evalprov.compare.verdicts import MetricDiff
@@ -32,12 +32,17 @@ class Falls(NamedTuple):
         return len(self.fallen) >= max(_FEW, MANY * self.scenarios)
 
 
-def falls_of(diff: MetricDiff, ours: Mapping[str, Sample], theirs: Mapping[str, Sample]) -> Falls | None:
-    """Return the scenarios in which a metric fell; null where it has none, or which way is better is not known."""
+def falls_of(diffs: Iterable[MetricDiff], ours: Mapping[str, Sample], theirs: Mapping[str, Sample]) -> list[Falls]:
+    """Return how the scenarios of each metric fared that has any, and of which it is known which way is better."""
+    pairing = Pairing()
+    return [found for diff in diffs if (found := _of(diff, ours, theirs, pairing))]
+
+
+def _of(diff: MetricDiff, ours: Mapping[str, Sample], theirs: Mapping[str, Sample], pairing: Pairing) -> Falls | None:
     one, other = ours.get(diff.name), theirs.get(diff.name)
     if diff.direction is None or not (one and one.column and other and other.column):
         return None
-    pairs = in_both(one.column, other.column)
+    pairs = pairing.of(one.column, other.column)
     if not len(pairs.a):
         return None
     sign = 1.0 if diff.direction == "lower" else -1.0

@@ -117,7 +117,7 @@ def judge(a: Side, b: Side, rules: Rules) -> Gate:
         metrics,
         machine,
         comparable.lacks(a, b),
-        [found for one in metrics if (found := falls_of(one.diff, ours, theirs))],
+        falls_of(diffs, ours, theirs),
         [*comparable.notes(a, b), *_of_rules(rules, diffs), *_of_machine(machine, metrics)],
     )
 

@@ -14,18 +14,18 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import product
-from math import comb, exp, factorial, fsum, inf, isnan, lgamma, log, prod
+from math import comb, exp, factorial, fsum, isnan, lgamma, log, prod
 from typing import TYPE_CHECKING, NamedTuple
+
+from evalprov.compare.distributions import chi2_sf, f_sf
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 LEVEL = 0.05  # how often all that is judged together may raise any alarm where nothing is wrong
 ORDERS = 10_000  # an exact test counts through at most so many
+_CLOSE = 1e-15  # what adds less is left out
 _ROUNDING = 1e-12  # what differs by less, as a share of the largest value, is alike
-_TINY = 1e-300
-_CLOSE = 1e-15
-_STEPS = 10_000
 
 
 class Judgement(NamedTuple):
@@ -179,74 +179,3 @@ def heterogeneity(means: Sequence[float], squared_errors: Sequence[float]) -> fl
     weights = [1 / error for error in squared_errors]
     centre = fsum(w * x for w, x in zip(weights, means, strict=True)) / fsum(weights)
     return fsum(w * (x - centre) ** 2 for w, x in zip(weights, means, strict=True))
-
-
-def chi2_sf(x: float, df: float) -> float:
-    """Return the chance that a chi-square variable exceeds x."""
-    if x <= 0:
-        return 1.0
-    if x == inf:
-        return 0.0
-    a, half = df / 2, x / 2
-    front = exp(a * log(half) - half - lgamma(a))
-    if half < a + 1:  # the lower tail by its series
-        term = total = 1 / a
-        for n in range(1, _STEPS):
-            term *= half / (a + n)
-            total += term
-            if term < total * _CLOSE:
-                break
-        return max(0.0, 1 - front * total)
-    return front * _upper(a, half)
-
-
-def _upper(a: float, x: float) -> float:
-    """Return the upper incomplete gamma function without its front factor: a continued fraction, by Lentz."""
-    b = x + 1 - a
-    c = 1 / _TINY
-    d = 1 / b
-    value = d
-    for n in range(1, _STEPS):
-        step = -n * (n - a)
-        b += 2
-        d = 1 / _solid(step * d + b)
-        c = _solid(b + step / c)
-        value *= d * c
-        if abs(d * c - 1) < _CLOSE:
-            break
-    return value
-
-
-def f_sf(x: float, df1: float, df2: float) -> float:
-    """Return the chance that a variable of the F distribution exceeds x."""
-    if x <= 0:
-        return 1.0
-    if x == inf:
-        return 0.0
-    return _beta(df2 / (df2 + df1 * x), df2 / 2, df1 / 2)
-
-
-def _beta(x: float, a: float, b: float) -> float:
-    """Return the regularised incomplete beta function."""
-    if x <= 0 or x >= 1:
-        return float(x >= 1)
-    if x > (a + 1) / (a + b + 2):
-        return 1 - _beta(1 - x, b, a)
-    front = exp(lgamma(a + b) - lgamma(a) - lgamma(b) + a * log(x) + b * log(1 - x)) / a
-    c, d = 1.0, 1 / _solid(1 - (a + b) * x / (a + 1))
-    value = d
-    for n in range(1, _STEPS):
-        for step in (
-            n * (b - n) * x / ((a + 2 * n - 1) * (a + 2 * n)),
-            -(a + n) * (a + b + n) * x / ((a + 2 * n) * (a + 2 * n + 1)),
-        ):
-            d = 1 / _solid(1 + step * d)
-            c = _solid(1 + step / c)
-            value *= d * c
-        if abs(d * c - 1) < _CLOSE:
-            break
-    return front * value
-
-
-def _solid(value: float) -> float:
-    return value if abs(value) > _TINY else _TINY

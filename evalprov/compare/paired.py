@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from evalprov.compare.distributions import t_quantile, t_two_sided
 from evalprov.compare.evidence import (
     POWER,
     Evidence,
@@ -21,8 +22,6 @@ from evalprov.compare.evidence import (
     no_surer,
     t_detectable,
     t_interval,
-    t_quantile,
-    t_two_sided,
 )
 from evalprov.compare.noise import mcnemar
 
@@ -179,6 +178,5 @@ def _detectable(units: int, noise: Noise, level: float) -> float | None:
     reach = t_detectable(noise, steps * least)
     if reach is None or steps > 1:
         return reach
-    from scipy.special import ndtri  # all have to move one way
-
-    return max(reach, float(ndtri(POWER ** (1 / units))) * noise.error * sqrt(units))
+    # All have to move one way.
+    return max(reach, t_quantile(POWER ** (1 / units), np.inf) * noise.error * sqrt(units))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from evalprov.compare.distributions import t_quantile
 from evalprov.compare.evidence import POWER, Noise, t_detectable
 
 if TYPE_CHECKING:
@@ -51,9 +52,9 @@ def _mcnemar_power(n: int, noise: float, move: float, level: float) -> float:
 
 def _critical(changes: NDArray[np.int64], level: float) -> NDArray[np.float64]:
     """Return how many changes against the rest are still significant, by the number of all changes; -1 for none."""
-    from scipy.special import bdtr, ndtri
+    from scipy.special import bdtr
 
-    guess = np.floor(changes / 2 + ndtri(level / 2) * np.sqrt(changes) / 2) + 2
+    guess = np.floor(changes / 2 + t_quantile(level / 2, np.inf) * np.sqrt(changes) / 2) + 2
     guess = np.minimum(guess, changes)
     for _ in range(_CORRECTIONS):
         wrong = (guess >= 0) & (2 * bdtr(np.maximum(guess, 0), changes, 0.5) >= level)

@@ -199,11 +199,27 @@ class Pairs(NamedTuple):
     b: Sequence[float]
 
 
-def in_both(a: Column, b: Column) -> Pairs:
-    """Pair two columns by scenario, in A's order."""
-    if a.scenarios is b.scenarios or a.scenarios == b.scenarios:
-        return Pairs(a.scenarios, a.values, b.values)
-    others = dict(zip(b.scenarios, b.values, strict=True))
-    shared = [scenario in others for scenario in a.scenarios]
-    scenarios = list(compress(a.scenarios, shared))
-    return Pairs(scenarios, array("d", compress(a.values, shared)), array("d", [others[one] for one in scenarios]))
+class Pairing:
+    """Pairs columns by scenario. Metrics mostly have the same scenarios: they are matched once."""
+
+    def __init__(self) -> None:
+        self._matched: tuple[Sequence[str], Sequence[str]] = ((), ())
+        self._scenarios: Sequence[str] = ()
+        self._in_a: Sequence[bool] = ()  # by scenario of A, whether B has it too
+        self._places: Sequence[int] = ()  # in B, of those that both have
+
+    def of(self, a: Column, b: Column) -> Pairs:
+        """Return what both sides have, in A's order."""
+        if a.scenarios is b.scenarios or a.scenarios == b.scenarios:
+            return Pairs(a.scenarios, a.values, b.values)
+        if self._matched[0] is not a.scenarios or self._matched[1] is not b.scenarios:
+            self._match(a.scenarios, b.scenarios)
+        values_b = array("d", map(b.values.__getitem__, self._places))
+        return Pairs(self._scenarios, array("d", compress(a.values, self._in_a)), values_b)
+
+    def _match(self, a: Sequence[str], b: Sequence[str]) -> None:
+        places = dict(zip(b, range(len(b)), strict=True))
+        self._matched = (a, b)
+        self._in_a = list(map(places.__contains__, a))
+        self._scenarios = list(compress(a, self._in_a))
+        self._places = list(map(places.__getitem__, self._scenarios))

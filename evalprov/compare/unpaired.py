@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from evalprov.compare.evidence import Evidence, Noise, rate_growth, t_detectable, t_interval, t_quantile, t_two_sided
+from evalprov.compare.distributions import t_quantile, t_two_sided
+from evalprov.compare.evidence import Evidence, Noise, rate_growth, t_detectable, t_interval
 from evalprov.compare.paired import clustered_noise, noise_of
 from evalprov.compare.samples import ROUNDING
 

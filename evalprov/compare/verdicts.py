@@ -12,7 +12,7 @@ from evalprov.compare.direction import rule_of, way_of
 from evalprov.compare.evidence import more
 from evalprov.compare.noise import LEVEL, holm
 from evalprov.compare.rules import NO_RULES, Direction
-from evalprov.compare.samples import NO_COLUMN, NO_SAMPLE, finite, number, samples
+from evalprov.compare.samples import NO_COLUMN, NO_SAMPLE, Pairing, finite, number, samples
 from evalprov.compare.weigh import FEW, NOT_INSTALLED, Groups, alike, how_many, joined, moved, weigh
 
 if TYPE_CHECKING:
@@ -94,11 +94,11 @@ def can_judge() -> bool:
 def compare_metrics(a: Side, b: Side, rules: Rules = NO_RULES, level: float = LEVEL) -> list[MetricDiff]:
     """Compare every metric of two sides, in A's order, then those of B alone."""
     ours, theirs = samples(a.runs), samples(b.runs)
-    groups, installed = Groups(a.runs, b.runs), can_judge()
+    pairing, groups, installed = Pairing(), Groups(a.runs, b.runs), can_judge()
     drafts = []
     for name in dict.fromkeys([*ours, *theirs]):
         one, other = ours.get(name, NO_SAMPLE), theirs.get(name, NO_SAMPLE)
-        scenarios = moved(one.column or NO_COLUMN, other.column or NO_COLUMN)
+        scenarios = moved(one.column or NO_COLUMN, other.column or NO_COLUMN, pairing)
         rule = rule_of(rules.metrics, name)
         draft = _draft(name, one, other, scenarios, rule)
         unjudged = _unjudged(draft, one, other, scenarios, rule)

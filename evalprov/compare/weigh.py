@@ -8,7 +8,7 @@ from operator import countOf, sub
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from evalprov.compare.evidence import Noise, rate_growth, times
-from evalprov.compare.samples import NO_COLUMN, ROUNDING, Column, Pairs, Sample, in_both
+from evalprov.compare.samples import NO_COLUMN, ROUNDING, Column, Pairing, Pairs, Sample
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,11 +81,11 @@ class Groups:
         return f"the runs place {_scenarios(count)} in different groups; the first is taken" if count else None
 
 
-def moved(a: Column, b: Column) -> Moved:
+def moved(a: Column, b: Column, pairing: Pairing) -> Moved:
     """Hold two columns against each other."""
     if not (a.values and b.values):
         return Moved(Pairs((), (), ()), (), 1.0, 0, 0, [], len(a.values), len(b.values))
-    pairs = in_both(a, b)
+    pairs = pairing.of(a, b)
     largest = _largest(pairs.a, pairs.b)
     scale = _scale(largest)
     differences = _differences(pairs, scale, largest / scale)

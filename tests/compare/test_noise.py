@@ -10,38 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalprov.compare.noise import chi2_sf, f_sf, holm, judge, mcnemar
+from evalprov.compare.noise import holm, judge, mcnemar
 
 # What scipy 1.17 gives.
-CHI2 = [
-    (0.001, 1, 0.9747728793699604), (0.5, 1, 0.47950012218695337), (3.84, 1, 0.05004352124870519),
-    (12, 1, 0.0005320055051392492), (400, 1, 5.507248237212379e-89), (2, 2, 0.36787944117144245),
-    (14, 2, 0.0009118819655545164), (3.84, 5, 0.5726744598320888), (20, 5, 0.0012497305630313773),
-    (0.5, 30, 1.0), (30, 30, 0.4656537089440098), (70, 30, 4.85491887861692e-05), (400, 30, 2.7954938576565057e-66),
-    (199, 199, 0.48666782597231906), (400, 199, 1.2927080567006074e-15),
-]  # fmt: skip
-F = [
-    (0.1, 1, 2, 0.7817821097640076), (20, 1, 2, 0.04653741075440769), (1, 2, 9, 0.40534442970590273),
-    (20, 2, 9, 0.00048776308893527174), (2.5, 5, 30, 0.05244410472445014), (20, 5, 30, 9.581174502890933e-09),
-    (0.1, 40, 5, 0.9999970804146966), (20, 40, 5, 0.0016473809879653848), (1, 199, 2000, 0.488549094076578),
-    (2.5, 199, 2000, 2.044527240927164e-23),
-]  # fmt: skip
 BINOMIAL = [
     (0, 1, 1.0), (3, 10, 0.09228515625), (0, 9, 0.00390625), (50, 80, 0.010694055123829345),
     (4000, 4300, 0.001029736761268162), (7, 7, 1.0),
 ]  # fmt: skip
-
-
-@pytest.mark.parametrize(("x", "df", "p"), CHI2)
-def test_the_chi_square_tail_is_the_known_one(x: float, df: int, p: float) -> None:
-    """Our tail agrees with scipy's over the whole range in use."""
-    assert chi2_sf(x, df) == pytest.approx(p, rel=1e-9)
-
-
-@pytest.mark.parametrize(("x", "df1", "df2", "p"), F)
-def test_the_f_tail_is_the_known_one(x: float, df1: int, df2: int, p: float) -> None:
-    """Our tail agrees with scipy's over the whole range in use."""
-    assert f_sf(x, df1, df2) == pytest.approx(p, rel=1e-9)
 
 
 @pytest.mark.parametrize(("better", "worse", "p"), BINOMIAL)
@@ -49,12 +24,6 @@ def test_mcnemar_is_the_exact_binomial_test(better: int, worse: int, p: float) -
     """Changes one way and the other are weighed as scipy's two-sided binomial test does."""
     assert mcnemar(better, worse) == pytest.approx(p, rel=1e-9)
     assert mcnemar(worse, better) == mcnemar(better, worse)
-
-
-def test_tails_end_where_they_must() -> None:
-    """Nothing exceeds less than zero, and nothing exceeds infinity."""
-    assert (chi2_sf(-1, 3), chi2_sf(0, 3), chi2_sf(math.inf, 3)) == (1, 1, 0)
-    assert (f_sf(-1, 3, 3), f_sf(0, 3, 3), f_sf(math.inf, 3, 3)) == (1, 1, 0)
 
 
 def test_p_values_are_adjusted_as_holm_says() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from generated import known, manifest
 
-from evalprov.compare.samples import Column, belongs, in_both, number, own_names, samples
+from evalprov.compare.samples import Column, Pairing, belongs, number, own_names, samples
 
 
 def values_of(name: str, *runs: object) -> list[float] | None:
@@ -84,9 +84,14 @@ def test_the_largest_numbers_stay_finite() -> None:
 
 
 def test_scenarios_are_paired_by_name() -> None:
-    """In A's order, whatever B's."""
-    pairs = in_both(Column(["a", "b", "c"], [1.0, 2.0, 3.0]), Column(["c", "x", "a"], [30.0, 0.0, 10.0]))
-    assert (list(pairs.scenarios), list(pairs.a), list(pairs.b)) == (["a", "c"], [1.0, 3.0], [10.0, 30.0])
+    """In A's order, whatever B's; metric after metric, of the same scenarios or of others."""
+    pairing = Pairing()
+    ones, others = ["a", "b", "c"], ["c", "x", "a"]
+    for factor in (1.0, 2.0):
+        pairs = pairing.of(Column(ones, [1.0, 2.0, 3.0]), Column(others, [30.0 * factor, 0.0, 10.0]))
+        assert (list(pairs.scenarios), list(pairs.a), list(pairs.b)) == (["a", "c"], [1.0, 3.0], [10.0, 30.0 * factor])
+    pairs = pairing.of(Column(ones, [1.0, 2.0, 3.0]), Column(["b"], [7.0]))
+    assert (list(pairs.scenarios), list(pairs.a), list(pairs.b)) == (["b"], [2.0], [7.0])
 
 
 def test_the_names_of_a_metric_in_the_scenarios() -> None:

@@ -122,6 +122,17 @@ def test_odd_samples_beside_lm_evals_results_are_no_harm(tmp_path: Path, data: s
     assert told.facts["metric_summary"]["tiny_sums.acc"] == pytest.approx(5 / 6)
 
 
+def test_a_sample_whose_metrics_are_a_number_is_passed_over(tmp_path: Path) -> None:
+    """Where the names of a sample's metrics should stand, anything may stand."""
+    folder = shutil.copytree(RESULTS / "lm-eval" / "first", tmp_path / "out")
+    (file,) = folder.rglob("samples_tiny_sums_*")
+    first, *others = (json.loads(line) for line in file.read_text().splitlines())
+    file.write_text("\n".join(json.dumps(one) for one in ({**first, "metrics": 1}, *others)))
+    told = gather(Scanner(), None, str(folder))
+    assert told.warnings == []
+    assert len([name for name in told.facts["metrics"] if name.startswith("tiny_sums/")]) == 6
+
+
 BILLION_LAUGHS = b"""<?xml version="1.0"?>
 <!DOCTYPE lolz [<!ENTITY a "lol"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;"><!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;&b;">]>
 <testsuite name="x"><testcase name="&c;"/></testsuite>"""

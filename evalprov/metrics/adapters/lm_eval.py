@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from evalprov.metrics.adapters.pieces import whole
-from evalprov.metrics.adapters.source import ROWS, Names, Samples, known, number, numbers, table
+from evalprov.metrics.adapters.source import ROWS, Names, Samples, known, listed, number, numbers, table
 from evalprov.metrics.opening import Unusable, words_of
 from evalprov.metrics.text import brief, printable
 
@@ -91,7 +91,7 @@ def _samples(source: Source, task: str, summary: dict[str, Any], hashes: dict[st
                 continue
             content.add(f"{named} {said.get('target_hash')}")
             line = names.setdefault(chosen, Names()).line(f"{task}/{str(named)[:12]}")
-            metrics = [one for one in said.get("metrics") or () if isinstance(one, str)]
+            metrics = [one for one in listed(said.get("metrics")) if isinstance(one, str)]
             line["metrics"] = {
                 _called(task, metric, chosen): value for metric, value in numbers(said).items() if metric in metrics
             }
