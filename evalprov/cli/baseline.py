@@ -157,7 +157,11 @@ def _summary(manifest: Manifest) -> dict[str, Any]:
 
 def _row(manifest: Manifest) -> tuple[str, ...]:
     account = account_of(manifest)
-    told = (account["name"], account["set_at"], account["set_by"] or "-", account["reason"]) if account else ("",) * 4
+    told = ("",) * 4
+    if account:
+        # A person needs no more than the day, and has no room for it.
+        at = account["set_at"].partition("T")[0] if sys.stdout.isatty() else account["set_at"]
+        told = (account["name"], at, account["set_by"] or "-", account["reason"])
     summary = manifest["metric_summary"] or {}
     metrics = " ".join(f"{name}={render.number(value)}" for name, value in list(summary.items())[:METRICS_SHOWN])
     return told[0], manifest["run_id"], *told[1:], metrics
