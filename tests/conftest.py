@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
+import termios
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -33,6 +35,7 @@ def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
     # Else each of some thousand processes would compile all of it anew.
     monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    monkeypatch.delenv("NO_COLOR", raising=False)
 
 
 class Project:
@@ -82,6 +85,27 @@ class Project:
             capture_output=True,
             timeout=timeout,
         )
+
+    def on_terminal(self, *words: str, columns: int = 80, env: Mapping[str, str] | None = None) -> str:
+        """Return what a person sees who gives this command line on a real terminal; it must succeed."""
+        ours, theirs = os.openpty()
+        termios.tcsetwinsize(theirs, (50, columns))
+        child = subprocess.Popen(
+            [sys.executable, "-m", "evalprov", *words],
+            cwd=self.path,
+            env={**os.environ, "TERM": "xterm-256color", **({"NO_COLOR": "1"} if env is None else env)},
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+        )
+        os.close(theirs)
+        parts = []
+        with contextlib.suppress(OSError):  # the child has closed its end
+            while part := os.read(ours, 65536):
+                parts.append(part)
+        os.close(ours)
+        assert child.wait() == 0, parts
+        return b"".join(parts).decode().replace("\r\n", "\n")
 
     def run(self, *command: str, options: tuple[str, ...] = (), **how: Any) -> subprocess.CompletedProcess[bytes]:
         """Record a command."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
 import sys
 from typing import Any
 
@@ -58,25 +56,6 @@ def document(project: Project, *options: str) -> dict[str, Any]:
     return found
 
 
-def seen(project: Project, *words: str) -> str:
-    """Return what a person at a terminal sees."""
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.chdir(project.path)
-        os.environ["NO_COLOR"] = "1"
-        os.execv(sys.executable, [sys.executable, "-m", "evalprov", *words])
-    parts = []
-    try:
-        while part := os.read(terminal, 65536):
-            parts.append(part)
-    except OSError:  # the child has closed its end
-        pass
-    finally:
-        os.close(terminal)
-        os.waitpid(pid, 0)
-    return b"".join(parts).decode().replace("\r\n", "\n")
-
-
 def test_a_silent_change_of_what_is_served_is_found(repository: Project) -> None:
     """The same program scores otherwise when the provider serves another system, and audit names that first."""
     for right, served in ((30, "fp_a"), (31, "fp_a"), (12, "fp_b")):
@@ -109,7 +88,7 @@ def test_a_silent_change_of_what_is_served_is_found(repository: Project) -> None
     assert (cells["scenario"], cells["runs"], cells["verdict"]) == ("tickets", "3", "disagrees")
     assert cells["suspects"].split(",")[0] == "observed.model.system_fingerprint"
 
-    shown = seen(repository, "audit").splitlines()
+    shown = repository.on_terminal("audit").splitlines()
     assert shown[0] == found["answer"]
     assert any("observed.model.system_fingerprint  explains" in line for line in shown)
     assert any("fp_a: correct_mean 0.7625 in 2 runs; fp_b: correct_mean 0.3 in 1 run" in line for line in shown)
@@ -127,7 +106,7 @@ def test_noise_is_not_reported_as_disagreement(repository: Project) -> None:
     done = repository.evalprov("audit", "--exit-code")
     assert done.returncode == 0
     assert b"the 1 program with repeated runs agrees within its noise" in done.stderr
-    assert seen(repository, "audit").startswith("the 1 program with repeated runs agrees within its noise\n")
+    assert repository.on_terminal("audit").startswith("the 1 program with repeated runs agrees within its noise\n")
 
 
 def test_one_number_a_run_leaves_noise_unknown(repository: Project) -> None:
@@ -136,7 +115,7 @@ def test_one_number_a_run_leaves_noise_unknown(repository: Project) -> None:
     summarised(repository, 0.8)
     found = document(repository)
     assert found["programs"] == {"repeated": 1, "disagree": 0, "noise_unknown": 1}
-    shown = seen(repository, "audit")
+    shown = repository.on_terminal("audit")
     assert "0.7 to 0.8  differs; noise unknown (no per-scenario values)" in shown
     assert repository.evalprov("audit", "--exit-code").returncode == 0
 
@@ -145,7 +124,7 @@ def test_nothing_to_compare_is_said_with_the_reasons(project: Project) -> None:
     """Without a repository no run has a fingerprint; audit says so and how many."""
     for command in ("true", "true", "false"):
         project.run(command)
-    shown = seen(project, "audit")
+    shown = project.on_terminal("audit")
     assert shown.startswith("nothing to compare: no two completed runs share a fingerprint\n")
     found = document(project)
     assert sorted(found["left_out"].values()) == [1, 2]

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
 import re
 import shutil
 import subprocess
 import sys
-import termios
-from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -105,19 +101,7 @@ def test_no_line_is_wider_than_the_terminal(two: Project) -> None:
 @pytest.mark.parametrize("columns", [80, 200])
 def test_a_real_terminal_sees_the_same(two: Project, columns: int) -> None:
     """The screen is made for the terminal that it is printed on."""
-    ours, theirs = pty.openpty()
-    termios.tcsetwinsize(theirs, (50, columns))
-    environ = {**os.environ, "NO_COLOR": "1", "TERM": "xterm"}
-    argv = [sys.executable, "-m", "evalprov", "diff", A, B]
-    child = subprocess.Popen(argv, cwd=two.path, env=environ, stdin=theirs, stdout=theirs, stderr=theirs)
-    os.close(theirs)
-    parts = []
-    with suppress(OSError):  # the child has closed its end
-        while part := os.read(ours, 65536):
-            parts.append(part)
-    os.close(ours)
-    assert child.wait() == 0
-    text = b"".join(parts).decode().replace("\r\n", "\n")
+    text = two.on_terminal("diff", A, B, columns=columns)
     assert re.sub(r"\x1b\[[01]m", "", text) == seen(two, A, B, columns=columns)
 
 

@@ -5,12 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
-import pty
 import re
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,28 +64,6 @@ def history(project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
 
     yield ask
     signal.signal(signal.SIGPIPE, pipes)
-
-
-def on_terminal(project: Project, *options: str, columns: int = 80, **environ: str) -> str:
-    """Return what a person with a terminal of this width sees."""
-    leader, follower = pty.openpty()
-    env = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
-    env |= {"COLUMNS": str(columns), "TERM": "xterm-256color", **environ}
-    argv = [sys.executable, "-m", "evalprov", "history", *options]
-    with subprocess.Popen(argv, cwd=project.path, env=env, stdin=follower, stdout=follower, stderr=follower) as child:
-        os.close(follower)
-        seen = b""
-        while True:
-            try:
-                data = os.read(leader, 65536)
-            except OSError:
-                break
-            if not data:
-                break
-            seen += data
-    os.close(leader)
-    assert child.returncode == 0, seen
-    return seen.decode().replace("\r\n", "\n")
 
 
 @pytest.mark.parametrize(
@@ -189,10 +163,11 @@ def test_a_trend_in_a_pipe_is_a_row_a_run(project: Project, past: list[str]) -> 
 
 def test_a_trend_on_a_terminal_is_bars(project: Project, past: list[str]) -> None:
     """A person gets the answer in the first line, then bars, one line a group, in colours."""
-    seen = on_terminal(project, "--trend", "accuracy", "--where", "accuracy<=0.8", NO_COLOR="1").splitlines()
+    seen = project.on_terminal("history", "--trend", "accuracy", "--where", "accuracy<=0.8").splitlines()
     assert seen[0] == "accuracy  0.5 -> 0.8 in 4 runs on 2026-09-20"
     assert seen[2:4] == ["▁▃▆█", "lowest 0.5, highest 0.8"]
-    seen = on_terminal(project, "--trend", "accuracy", "--by", "prompt_versions.plan", "--where", "accuracy<=0.8")
+    asked = ("--trend", "accuracy", "--by", "prompt_versions.plan", "--where", "accuracy<=0.8")
+    seen = project.on_terminal("history", *asked, env={})
     lines = [line for line in seen.splitlines() if re.match(r"\x1b\[\d+m(v1|v2|\(none\))", line)]
     assert [re.sub(r"\x1b\[\d*m", "", line).split() for line in lines] == [
         ["v1", "▁▃", "2", "0.5", "0.6", "0.5", "0.6"],
@@ -210,12 +185,12 @@ def test_a_narrow_terminal_gets_what_fits(project: Project, past: list[str]) -> 
         ["--columns", "run,metrics,status,timestamp,prompt_versions.plan,tags"],
     ):
         for columns in (80, 200):
-            seen = on_terminal(project, *options, columns=columns, NO_COLOR="1")
+            seen = project.on_terminal("history", *options, columns=columns)
             table = [line for line in seen.splitlines() if re.match(r" \d{8}T", line)]
             assert len(table) == (1 if "--scenario" in options else 6)
             assert all(len(line) <= columns for line in table)
             assert ("no room for" in seen) == (columns == 80 and "--columns" in options)
-    assert "took" in on_terminal(project, columns=200)
+    assert "took" in project.on_terminal("history", columns=200)
 
 
 def test_nothing_found_says_why(history: Any, past: list[str]) -> None:
@@ -295,7 +270,7 @@ def test_names_cannot_steer_the_terminal(project: Project) -> None:
         ["--trend", "a", "--by", "note"],
     ):
         assert not re.search(rb"\x1b|\x07|\xc2\x9b", project.evalprov("history", *options).stdout)
-        assert "\x1b]0" not in on_terminal(project, *options)
+        assert "\x1b]0" not in project.on_terminal("history", *options)
 
 
 def test_help_says_how_conditions_are_written(project: Project) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
 import sys
 from typing import Any
 
@@ -55,21 +53,7 @@ def document(project: Project, *words: str) -> dict[str, Any]:
 
 def seen(project: Project, columns: int, *words: str) -> str:
     """Return what a person at a terminal sees, our progress bar taken away."""
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.chdir(project.path)
-        os.environ.update(NO_COLOR="1", COLUMNS=str(columns))
-        os.execv(sys.executable, [sys.executable, "-m", "evalprov", *words])
-    parts = []
-    try:
-        while part := os.read(terminal, 65536):
-            parts.append(part)
-    except OSError:  # the child has closed its end
-        pass
-    finally:
-        os.close(terminal)
-        os.waitpid(pid, 0)
-    return b"".join(parts).decode().rpartition("\x1b[K")[2].replace("\r\n", "\n")
+    return project.on_terminal(*words, columns=columns).rpartition("\x1b[K")[2]
 
 
 def test_the_trials_of_a_repeat_are_compared(repository: Project) -> None:
