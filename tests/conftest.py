@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import contextlib
 import json
 import os
@@ -26,6 +27,11 @@ GIT_ENV = {
 FOREIGN = ("EVALPROV_", "GITHUB_", "GITLAB_", "CI_", "GIT_", "SLURM_", "KUBERNETES_", "VIRTUAL_ENV", "CONDA_")
 
 
+def pytest_sessionstart() -> None:
+    """Compile all of it, which else each of some thousand processes would do anew."""
+    compileall.compile_dir(Path(__file__).parent.parent / "evalprov", quiet=1)
+
+
 @pytest.fixture(autouse=True)
 def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
@@ -33,8 +39,8 @@ def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
     for name, value in GIT_ENV.items():
         monkeypatch.setenv(name, value)
-    # Else each of some thousand processes would compile all of it anew.
-    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    # A process that may write little, or is killed, would leave half a file of bytecode to all others.
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     monkeypatch.delenv("NO_COLOR", raising=False)
 
 
