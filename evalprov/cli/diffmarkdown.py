@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from evalprov.compare.verdicts import MetricDiff, Side
 
 WIDTH = 160  # of a value
+ARTIFACTS = 5  # linked
 _MARKS = {"better": "\N{WHITE HEAVY CHECK MARK}", "worse": "\N{CROSS MARK}"}
 _PLAIN_LINK = re.compile(r"https?://[\w.:-]+(/[\w./%~+=?&;:@,-]*)?")
 
@@ -45,8 +46,13 @@ def _item(pair: tuple[str, str]) -> str:
 
 
 def _link(side: Side) -> str:
-    url = side.runs[0]["observed"]["ci"].get("run_url")
-    return f" ([run](<{url}>))" if url and _PLAIN_LINK.fullmatch(url) else ""
+    """Link what a reader will want to open: the CI system's run, and what the eval says it left."""
+    run = side.runs[0]
+    links = [("run", run["observed"]["ci"].get("run_url"))]
+    artifacts = [one for one in run["output"]["artifacts"] if isinstance(one, dict)][:ARTIFACTS]
+    links += [(text(one.get("name") or "artifact"), one.get("url")) for one in artifacts]
+    plain = [f"[{name}](<{url}>)" for name, url in links if isinstance(url, str) and _PLAIN_LINK.fullmatch(url)]
+    return f" ({', '.join(plain)})" if plain else ""
 
 
 def _metrics(found: Found) -> Iterator[str]:

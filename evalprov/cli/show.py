@@ -14,7 +14,7 @@ from evalprov.cli.common import StoreOption, open_store
 from evalprov.errors import EvalprovError
 from evalprov.record.decision_spec import decision_spec
 from evalprov.record.layers import layers
-from evalprov.record.manifest import DataSet, Manifest
+from evalprov.record.manifest import DataSet, Manifest, MetricInfo
 from evalprov.store import lookup, read
 
 Pairs = list[tuple[str, str]]
@@ -108,13 +108,23 @@ def _metrics(m: Manifest) -> Pairs:
     if m["metric_summary"] is None:
         fared = m["capture"].get("metrics")
         return [("", fared["reason"] or "none reported")] if fared else []
-    pairs = [(name, render.number(value)) for name, value in m["metric_summary"].items()]
+    pairs = [(name, _metric(value, m["metric_info"].get(name))) for name, value in m["metric_summary"].items()]
     if m["scenarios_run"]:
         pairs.append(("scenarios", str(len(m["scenarios_run"]))))
     if source := m["output"]["metrics_source"]:
         line = f" line {source['line']}" if source["line"] else ""
         pairs.append(("read from", f"{source['channel']}{line} ({source['rule']})"))
     return pairs
+
+
+def _metric(value: object, info: MetricInfo | None) -> str:
+    """Return a metric with what is known of it."""
+    if info is None:
+        return render.number(value)
+    unit = f" {info['unit']}" if info["unit"] else ""
+    error = f" \N{PLUS-MINUS SIGN} {render.number(info['stderr'])}" if info["stderr"] is not None else ""
+    of = f"  (n = {info['n']})" if info["n"] is not None else ""
+    return f"{render.number(value)}{error}{unit}{of}"
 
 
 def _identity(m: Manifest) -> Pairs:
@@ -136,7 +146,7 @@ def _identity(m: Manifest) -> Pairs:
 
 
 def _what(m: Manifest) -> Pairs:
-    cwd = m["command"]["cwd"]
+    cwd, repeat = m["command"]["cwd"], m["repeat"]
     return [
         ("command", shlex.join(m["command"]["argv"])),
         ("in", "" if cwd == "." else cwd),
@@ -144,6 +154,7 @@ def _what(m: Manifest) -> Pairs:
         ("tags", ", ".join(m["tags"])),
         ("note", m["note"] or ""),
         ("parent run", m["parent_run_id"] or ""),
+        ("trial", f"{repeat['trial']} of {repeat['of']}, seed {repeat['seed']} ({repeat['id']})" if repeat else ""),
     ]
 
 

@@ -410,6 +410,19 @@ def test_a_link_to_the_ci_run_is_in_the_markdown(two: Project) -> None:
     assert f"([run](<{url}>))" in said(two, A, "20260922", "--markdown")
 
 
+def test_links_to_artifacts_are_in_the_markdown(two: Project) -> None:
+    """What the eval says it left can be opened from a pull request; what is no plain address is no link."""
+    artifacts = [
+        {"name": "report", "url": "https://example.org/a/1"},
+        {"name": None, "url": "https://example.org/b"},
+        {"name": "x](evil)", "url": "javascript:alert(1)"},
+    ]
+    keep(two, record(put("output/artifacts", artifacts), run=2))
+    text = said(two, A, "20260922", "--markdown")
+    assert "([report](<https://example.org/a/1>), [artifact](<https://example.org/b>))" in text
+    assert "javascript" not in text
+
+
 def test_the_commits_and_files_between_are_told(project: Project) -> None:
     """Where the repository has both commits: how many lie between, the first of them, and the files of the code."""
     project.write("eval.py", "import json; print(json.dumps({'accuracy': 0.5}))\n")

@@ -110,6 +110,15 @@ def test_control_characters_of_a_record_do_not_reach_the_terminal(project: Proje
     assert b"\\x1b[2J" in project.evalprov("show").stdout
 
 
+def test_a_trial_and_what_is_known_of_a_metric_are_shown(project: Project) -> None:
+    """Which trial of how many it was, and a metric's standard error, unit and count beside its value."""
+    info = '{"accuracy": {"stderr": 0.125, "n": 40, "unit": "share"}}'
+    project.python(f"""print('{{"metrics": {{"accuracy": 0.5}}, "metric_info": {info}}}')""", options=("--repeat", "2"))
+    text = project.evalprov("show").stdout.decode()
+    assert "0.5 \N{PLUS-MINUS SIGN} 0.125 share  (n = 40)" in text
+    assert "2 of 2, seed 2 (" in text
+
+
 def test_an_error_is_headed_by_its_scenario_spelled_out(project: Project) -> None:
     """A record that somebody else wrote cannot steer the terminal through a heading either."""
     project.run("false")
