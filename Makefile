@@ -18,7 +18,7 @@ demo: $(READY) ## Record two runs of a small eval, then say why the score moved
 	@echo; echo '$$ evalprov diff latest~1 latest'; cd $(DEMO) && $(CURDIR)/$(BIN)/evalprov diff latest~1 latest
 
 test: $(READY) ## Run the tests
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n 2
 
 check: $(READY) ## Lint, check the format, check the types
 	$(BIN)/ruff check .
