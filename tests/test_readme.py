@@ -10,11 +10,14 @@ import stat
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 from xml.etree import ElementTree as ET
 
 import pytest
 import yaml
+from conftest import Project
 
 TOP = Path(__file__).parent.parent
 README = (TOP / "README.md").read_text()
@@ -25,17 +28,23 @@ VOLATILE = (
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"), "<time>"),
     (re.compile(r"\b\d+(\.\d+)?m?s\b"), "<took>"),
     (re.compile(r"[0-9a-f]{64}"), "<sha256>"),
-    (re.compile(r"\b[0-9a-f]{7}\b"), "<commit>"),
+    (re.compile(r"\b[0-9a-f]{7}(?:[0-9a-f]{5})?\b"), "<commit>"),
 )
 
 
-def consoles() -> list[list[tuple[str, str]]]:
-    """Return each console block as commands with the output shown for them."""
-    found = []
-    for block in re.findall(r"```console\n(.*?)```", README, flags=re.DOTALL):
-        steps = re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]
-        found.append([(step.split("\n", 1)[0], step.split("\n", 1)[1]) for step in steps])
-    return found
+class Step(NamedTuple):
+    """A command of the README, and the output shown for it."""
+
+    command: str
+    shown: str
+    on_terminal: bool
+
+
+def steps_shown() -> Iterator[Step]:
+    """Yield the commands of all console blocks in their order; one that is marked shows what a terminal shows."""
+    for terminal, block in re.findall(r"```console( terminal)?\n(.*?)```", README, flags=re.DOTALL):
+        for step in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            yield Step(*step.split("\n", 1), on_terminal=bool(terminal))
 
 
 def plain(text: str) -> str:
@@ -77,25 +86,31 @@ def demo(tmp_path: Path) -> Path:
     return project
 
 
+def piped(command: str, folder: Path, shell: dict[str, str]) -> str:
+    """Return what a command line says into a pipe."""
+    both = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    return subprocess.run(["bash", "-c", command], cwd=folder, env=shell, text=True, **both).stdout
+
+
+def seen_on_terminal(command: str, folder: Path, shell: dict[str, str]) -> str:
+    """Return what a person sees of an evalprov command line on a terminal of 80 columns, blank lines aside."""
+    seen = Project(folder).on_terminal(*command.removeprefix("evalprov ").split(), env=shell | {"NO_COLOR": "1"})
+    lines = re.sub(r"\x1b\[\d*m", "", seen).splitlines()
+    return "\n".join(line.rstrip() for line in lines if line.strip())
+
+
 def test_every_command_of_the_readme_does_what_it_shows(tmp_path: Path, shell: dict[str, str]) -> None:
     """Run from top to bottom in a copy of the demo, each command prints what the README says."""
     project = demo(tmp_path)
-    steps = [step for block in consoles() for step in block]
+    steps = list(steps_shown())
     assert len(steps) > 8
-    for command, shown in steps:
+    for command, shown, on_terminal in steps:
         if re.search(r"\bjq\b", command) and not shutil.which("jq"):
             continue
         if command.startswith("evalprov run"):
             time.sleep(1.01 - time.time() % 1)  # so that ids tell the order without a suffix
-        done = subprocess.run(
-            ["bash", "-c", command],
-            cwd=project,
-            env=shell,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        assert fits(shown, done.stdout), f"$ {command}\n{done.stdout}\n-- the README shows --\n{shown}"
+        seen = seen_on_terminal(command, project, shell) if on_terminal else piped(command, project, shell)
+        assert fits(shown, seen), f"$ {command}\n{seen}\n-- the README shows --\n{shown}"
 
 
 def test_the_ci_example_stops_a_regression(tmp_path: Path, shell: dict[str, str]) -> None:

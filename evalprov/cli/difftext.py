@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from evalprov.repository import Between, File
 
 SHORT = 12  # digits of a hash
-NAME = 40  # letters
+NAME = 44  # letters
+WORDS = 60  # letters of a command line
 COMMITS = 5
 SCENARIOS = 5  # and files
 NOT_KNOWN = "not known"
@@ -92,7 +93,9 @@ def name(change: Change) -> str:
 
 def value(change: Change, width: int) -> str:
     """Say what a fact is on both sides, in so many letters."""
-    a, b = _both(change, max(10, (width - 8) // 2))
+    # Of a command line the middle may be what counts: it goes on in the next line instead.
+    least = WORDS if change.field == ARGUMENTS else 10
+    a, b = _both(change, max(least, (width - 8) // 2))
     if change.kind == "same":
         return a
     if change.kind == "unknown":
