@@ -29,6 +29,7 @@ FALLEN_SHOWN = 10
 _RUN = "run:"
 _EXAMPLE = "for example: evalprov gate --baseline main"
 _COLOURS = {"pass": "1;32", "regression": "1;31", "not_evaluated": "1;33"}
+_HOLDING = ("same", "within_noise", "better")
 _FIRST = ("regression", "not_evaluated", "pass", "reported", "not_judged")
 _OUTCOMES = {"not_evaluated": "not evaluated", "reported": "reported only", "not_judged": "-"}
 
@@ -149,12 +150,12 @@ def _notes(found: Gate, *, per_scenario: bool) -> list[str]:
     told += [f"{names}: {words}" for names, words in difftext.remarks(unsure)]
     said += [one for one in told if one not in found.why]
     if not per_scenario:
-        worse = {one.diff.name for one in found.metrics if one.diff.verdict == "worse" or one.outcome == "regression"}
+        held = {one.diff.name for one in found.metrics if one.diff.verdict in _HOLDING and one.outcome != "regression"}
         said += [
             f"{one.metric} as a whole holds, and {len(one.fallen)} of {one.scenarios} scenarios collapsed; "
             "--per-scenario lists them"
             for one in found.falls
-            if one.many and one.metric not in worse
+            if one.many and one.metric in held
         ]
     return [*said, *found.notes]
 

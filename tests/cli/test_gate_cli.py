@@ -344,3 +344,41 @@ def test_words_json_junit_and_exit_code_agree(
     assert int(root.attrib["failures"]) == kinds.count("failure")
     assert int(root.attrib["errors"]) == kinds.count("error")
     assert "\x1b" not in text
+
+
+SWAPPED = """
+import json, os
+swap, of = os.environ.get("SWAP"), int(os.environ.get("OF", "60"))
+values = {f"t{i}": {"correct": (i < of // 2) != bool(swap)} for i in range(of)}
+print(json.dumps({"metrics": values}))
+"""
+
+
+def test_a_mean_that_holds_while_scenarios_collapse_is_told(project: Project) -> None:
+    """Half the scenarios fell and the other half rose: it passes, with a hint; --per-scenario names the fallen."""
+    project.write("eval.py", SWAPPED)
+    project.commit_all()
+    for env in ({}, {"SWAP": "1"}):
+        assert project.run(sys.executable, "eval.py", options=("--quiet",), env=env).returncode == 0
+    assert project.evalprov("baseline", "set", "main", "latest~1", "--reason", "r").returncode == 0
+    code, out, err = gate(project)
+    assert (code, out.splitlines()[0]) == (0, "pass: correct_mean did not regress")
+    assert "correct_mean as a whole holds, and 30 of 60 scenarios collapsed; --per-scenario lists them" in err
+    code, out, err = gate(project, "--per-scenario")
+    assert code == 0
+    assert "correct_mean: of 60 scenarios 30 are worse, 30 better, 30 collapsed" in out
+    assert "t0" in out
+    assert "and 20 more" in out
+    assert "as a whole" not in err
+
+
+def test_nothing_is_said_to_hold_that_cannot_be_judged(project: Project) -> None:
+    """Of too few scenarios nobody knows whether the mean holds."""
+    project.write("eval.py", SWAPPED)
+    project.commit_all()
+    for env in ({"OF": "5", "SWAP": "1"}, {"OF": "5"}):
+        assert project.run(sys.executable, "eval.py", options=("--quiet",), env=env).returncode == 0
+    assert project.evalprov("baseline", "set", "main", "latest~1", "--reason", "r").returncode == 0
+    code, _, err = gate(project)
+    assert code == 3
+    assert "as a whole holds" not in err
