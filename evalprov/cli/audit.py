@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from evalprov import render
-from evalprov.cli.common import StoreOption, open_store
+from evalprov.cli.common import StoreOption, counted, open_store
 from evalprov.compare.audit import ADVICE, Audit, Group, Metric
 from evalprov.compare.audit import audit as compared
 from evalprov.compare.outside import Fact, Split
@@ -95,10 +95,6 @@ def _programs(count: int) -> str:
     return "1 program" if count == 1 else f"{count} programs"
 
 
-def _runs(count: int) -> str:
-    return "1 run" if count == 1 else f"{count} runs"
-
-
 def _print(found: Audit) -> None:
     render.out(render.paint(_answer(found), "1", sys.stdout))
     at_issue = [group for group in found.groups if group.verdict in ("disagrees", "noise_unknown")]
@@ -111,9 +107,9 @@ def _print(found: Audit) -> None:
         render.facts("agree with themselves", [*rows, *more])
     none = [(_title(group), "no metric was reported twice") for group in found.groups if group.verdict == "no_metrics"]
     render.facts("without metrics", none[:GROUPS_SHOWN])
-    out = [(_runs(count), reason) for reason, count in found.left_out.items()]
+    out = [(counted(count), reason) for reason, count in found.left_out.items()]
     if found.single:
-        out.insert(0, (_runs(found.single), "no other completed run with that fingerprint"))
+        out.insert(0, (counted(found.single), "no other completed run with that fingerprint"))
     render.facts("not compared", out)
     if at_issue:
         render.out(f"\n{ADVICE}")
@@ -122,7 +118,7 @@ def _print(found: Audit) -> None:
 def _title(group: Group) -> str:
     kept = f", the last {len(group.run_ids)} compared" if group.runs > len(group.run_ids) else ""
     scenario = group.scenario if group.scenario is not None else "(no scenario named)"
-    return f"{_short(group.fingerprint)}  {scenario}  {_runs(group.runs)}{kept}"
+    return f"{_short(group.fingerprint)}  {scenario}  {counted(group.runs)}{kept}"
 
 
 def _short(hashed: str) -> str:
@@ -155,7 +151,7 @@ def _of_split(number: int, split: Split) -> list[tuple[str, str]]:
     share = "" if split.explained is None else f"  explains {split.explained:.0%} of how {metric} varies"
     first, *others = split.facts
     parts = [
-        f"{_value(value)}: {metric} {render.number(part.means[metric])} in {_runs(part.runs)}"
+        f"{_value(value)}: {metric} {render.number(part.means[metric])} in {counted(part.runs)}"
         for value, part in zip(first.values, split.parts, strict=True)
     ]
     pairs = [(f"  {number}", f"{first.name}{share}"), ("", f"  {_cut(parts, '; ')}")]

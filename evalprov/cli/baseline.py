@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from evalprov import render
+from evalprov.cli.columns import metrics
 from evalprov.cli.common import StoreOption, open_store
 from evalprov.errors import UsageError
 from evalprov.record.baseline import Account, account_of
@@ -20,7 +21,6 @@ from evalprov.settings import load
 from evalprov.store import baselines, lookup, read
 
 COLUMNS = ("name", "run", "set", "by", "reason", "metrics")
-METRICS_SHOWN = 4
 
 app = typer.Typer(
     help="Keep runs that later ones are held against: whole records under metrics/baselines, meant to be committed.",
@@ -162,9 +162,7 @@ def _row(manifest: Manifest) -> tuple[str, ...]:
         # A person needs no more than the day, and has no room for it.
         at = account["set_at"].partition("T")[0] if sys.stdout.isatty() else account["set_at"]
         told = (account["name"], at, account["set_by"] or "-", account["reason"])
-    summary = manifest["metric_summary"] or {}
-    metrics = " ".join(f"{name}={render.number(value)}" for name, value in list(summary.items())[:METRICS_SHOWN])
-    return told[0], manifest["run_id"], *told[1:], metrics
+    return told[0], manifest["run_id"], *told[1:], metrics(manifest)
 
 
 def _told(account: Account) -> list[tuple[str, str]]:

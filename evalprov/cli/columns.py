@@ -8,7 +8,7 @@ import json
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from msgspec import UNSET
@@ -119,7 +119,7 @@ def row_of_csv(cells: Sequence[str]) -> str:
     return text.getvalue()
 
 
-def metrics(line: dict[str, Any], room: int | None = None) -> str:
+def metrics(line: Mapping[str, Any], room: int | None = None) -> str:
     """Return a run's headline metrics in one cell, as many as there is room for."""
     summed = line.get("metric_summary")
     if not summed:

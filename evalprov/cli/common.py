@@ -15,6 +15,11 @@ StoreOption = Annotated[
 ]
 
 
+def counted(count: int) -> str:
+    """Return a number of runs in words."""
+    return "1 run" if count == 1 else f"{count} runs"
+
+
 def open_store(given: str | None) -> str:
     """Return the path of the store that is meant."""
     if given:

@@ -13,7 +13,7 @@ from msgspec import UNSET
 from evalprov import render
 from evalprov.cli import remarks, trends
 from evalprov.cli.columns import COLUMNS, Column, chosen, column, exactly, key_path, row_of_csv, table
-from evalprov.cli.common import StoreOption, open_store
+from evalprov.cli.common import StoreOption, counted, open_store
 from evalprov.cli.moment import second
 from evalprov.errors import EvalprovError, UsageError
 from evalprov.record.manifest import Status
@@ -114,7 +114,7 @@ def history(  # noqa: PLR0913, PLR0917 - one argument an option
         render.note(note)
     if not reading.count and asked.words:
         others = "" if scenario is None else remarks.scenarios(scenario, query.names)
-        render.note(f"none of {_runs(search.looked_at)} {asked.words}{others}")
+        render.note(f"none of {counted(search.looked_at)} {asked.words}{others}")
         for note in remarks.mistaken(asked.conditions, query.kinds):
             render.note(note)
     if search.looked_at:
@@ -206,10 +206,6 @@ def _digits(program: str) -> str:
     return digits
 
 
-def _runs(count: int) -> str:
-    return "1 run" if count == 1 else f"{count} runs"
-
-
 def _progress(done: int, total: int) -> str:
     return f"{render.size(done)} of {render.size(total)}"
 
@@ -257,7 +253,7 @@ def _trend(runs: Iterable[Run], form: str, metric: str, by: str | None) -> None:
     else:
         trends.rows(found, form)
     if found.without:
-        render.note(f"{found.without} of {_runs(found.without + found.count)} without a number there")
+        render.note(f"{found.without} of {counted(found.without + found.count)} without a number there")
 
 
 def _print(reading: _Reading, runs: Iterable[Run], form: str, columns: Sequence[Column], spare: Sequence[str]) -> None:

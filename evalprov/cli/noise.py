@@ -19,6 +19,9 @@ from evalprov.errors import EvalprovError, UsageError
 from evalprov.record.manifest import Manifest
 from evalprov.settings import load
 from evalprov.store import read
+from evalprov.store.lines import Search
+from evalprov.store.query import Query
+from evalprov.store.where import equals
 
 if TYPE_CHECKING:
     from evalprov.compare.aa import MetricNoise, Noise, Rate
@@ -167,15 +170,11 @@ def _alike(folder: str, named: Manifest, notes: list[str]) -> tuple[Manifest, ..
             f"run {named['run_id']} is no trial, and its fingerprint is not known: {why}",
             "which runs are of the same program cannot be told; record some: evalprov run --repeat 10 -- CMD",
         )
-    found: list[str] = []
-    lines = read.iterate(folder, notes)
-    for line in lines:
-        if line["identity"]["fingerprint"] == fingerprint and line["status"] == "completed":
-            found.append(line["run_id"])
-            if len(found) == RUNS_KEPT:
-                notes.append(f"the last {RUNS_KEPT} runs of this program were compared")
-                break
-    lines.close()  # it says what was odd when it is left
+    with Search(folder, Query([equals("identity.fingerprint", fingerprint), equals("status", "completed")])) as search:
+        found = [one.run_id for one in search.runs(RUNS_KEPT)]
+    notes += search.notes()
+    if len(found) == RUNS_KEPT:
+        notes.append(f"the last {RUNS_KEPT} runs of this program were compared")
     return tuple(read.load(folder, run_id) for run_id in reversed(found))
 
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from evalprov import render
 from evalprov.cli.columns import exactly, row_of_csv
+from evalprov.cli.common import counted
 from evalprov.store import ids
 from evalprov.store.lines import Run
 
@@ -95,7 +96,7 @@ def screen(found: Points, metric: str, by: str | None) -> None:
     high = max(max(group.values) for group in groups.values())
     frame = Frame(found.count, min(found.count, shutil.get_terminal_size().columns), low, high)
     went = _number(first.value) if found.count == 1 else f"{_number(first.value)} -> {_number(last.value)}"
-    over = f"in {_runs(found.count)} {_days(first, last)}"
+    over = f"in {counted(found.count)} {_days(first, last)}"
     render.out(render.paint(render.neutral(f"{metric}  {went} {over}"), "1", sys.stdout))
     render.out("")
     if by is None:
@@ -148,7 +149,3 @@ def _number(value: float) -> str:
 def _days(first: Point, last: Point) -> str:
     begin, end = (ids.timestamp(point.run_id)[:10] for point in (first, last))
     return f"on {begin}" if begin == end else f"from {begin} to {end}"
-
-
-def _runs(count: int) -> str:
-    return "1 run" if count == 1 else f"{count} runs"

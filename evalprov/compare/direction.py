@@ -98,7 +98,7 @@ def way_of(name: str, rule: MetricRule | None, info: Sequence[MetricInfo]) -> Wa
 
 def direction_of(name: str) -> Direction | None:
     """Return which way a metric's name alone says is better; null where it says both or neither."""
-    words = _words(name)
+    words = words_of(name)
     if "per" in words:
         words = words[: words.index("per")]
         if not _AMOUNTS.isdisjoint(words):
@@ -111,7 +111,7 @@ def direction_of(name: str) -> Direction | None:
 
 def unit_of(name: str) -> str | None:
     """Return the unit that a metric's name ends in."""
-    words = _words(name)
+    words = words_of(name)
     while words and _STATISTIC.fullmatch(words[-1]):
         words.pop()
     if len(words) < 2 or (words[-1] == "s" and "_s" not in name):
@@ -119,7 +119,7 @@ def unit_of(name: str) -> str | None:
     return _UNITS.get(words[-1])
 
 
-def _words(name: str) -> list[str]:
+def words_of(name: str) -> list[str]:
     """Return the words of a name: split where it has no letter or digit, and where camelCase has a capital."""
     parts = ([part] if part.lower() in _KNOWN else _CAMEL.findall(part) for part in _ALPHANUMERIC.findall(name))
     words = [word.lower() for part in parts for word in part]

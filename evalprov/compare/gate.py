@@ -32,7 +32,8 @@ from evalprov.compare.direction import rule_of
 from evalprov.compare.falls import Falls, falls_of
 from evalprov.compare.rules import MetricRule
 from evalprov.compare.samples import NO_SAMPLE, number, samples
-from evalprov.compare.verdicts import MetricDiff, can_judge, compare_metrics
+from evalprov.compare.verdicts import MetricDiff, can_judge, compare_samples
+from evalprov.compare.weigh import Groups
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -98,7 +99,7 @@ def judge(a: Side, b: Side, rules: Rules) -> Gate:
         problems.append(INSTALL)
     machine = comparable.machine(a, b)
     ours, theirs = samples(a.runs), samples(b.runs)
-    diffs = compare_metrics(a, b, rules, rules.gate.level)
+    diffs = compare_samples(ours, theirs, Groups(a.runs, b.runs), rules, rules.gate.level)
     metrics = []
     for one in diffs:
         pair = ours.get(one.name, NO_SAMPLE), theirs.get(one.name, NO_SAMPLE)

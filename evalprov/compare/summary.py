@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from array import array
 from math import fsum, hypot, isfinite, sqrt
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from evalprov.compare.direction import unit_of
+from evalprov.compare.direction import unit_of, words_of
 from evalprov.compare.samples import Column, mean_of, samples
 
 if TYPE_CHECKING:
@@ -22,7 +21,6 @@ _SPENT = frozenset((
     "latency", "latencies", "duration", "durations", "elapsed", "runtime", "time", "seconds", "secs", "ms", "millis",
     "milliseconds", "minutes", "cost", "costs", "price", "spend", "tokens", "ttft", "tpot",
 ))  # fmt: skip
-_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 
 class Quantiles(NamedTuple):
@@ -108,7 +106,7 @@ def _summary(name: str, trials: Trials, groups: Mapping[str, str]) -> MetricSumm
     means = {scenario: mean_of(own) for scenario, own in trials.by_scenario().items()}
     unit = next(iter(trials.units), None) or unit_of(name)
     quantiles = None
-    if unit in _SPENT_UNITS or _SPENT.intersection(word.lower() for word in _WORDS.findall(name)):
+    if unit in _SPENT_UNITS or _SPENT.intersection(words_of(name)):
         pooled = [value for column in trials.columns for value in column.values]
         quantiles = _quantiles(pooled, "scenarios") if pooled else _quantiles(values, "trials")
     return MetricSummary(

@@ -16,7 +16,7 @@ from evalprov.compare.samples import NO_COLUMN, NO_SAMPLE, Pairing, finite, numb
 from evalprov.compare.weigh import FEW, NOT_INSTALLED, Groups, alike, how_many, joined, moved, weigh
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from evalprov.compare.evidence import Evidence
     from evalprov.compare.rules import MetricRule, Rules
@@ -93,8 +93,14 @@ def can_judge() -> bool:
 
 def compare_metrics(a: Side, b: Side, rules: Rules = NO_RULES, level: float = LEVEL) -> list[MetricDiff]:
     """Compare every metric of two sides, in A's order, then those of B alone."""
-    ours, theirs = samples(a.runs), samples(b.runs)
-    pairing, groups, installed = Pairing(), Groups(a.runs, b.runs), can_judge()
+    return compare_samples(samples(a.runs), samples(b.runs), Groups(a.runs, b.runs), rules, level)
+
+
+def compare_samples(
+    ours: Mapping[str, Sample], theirs: Mapping[str, Sample], groups: Groups, rules: Rules, level: float
+) -> list[MetricDiff]:
+    """Compare every metric of two sides by their values."""
+    pairing, installed = Pairing(), can_judge()
     drafts = []
     for name in dict.fromkeys([*ours, *theirs]):
         one, other = ours.get(name, NO_SAMPLE), theirs.get(name, NO_SAMPLE)
