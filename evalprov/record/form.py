@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from evalprov.record.manifest import Manifest
 
-SCHEMA = 2
+SCHEMA = 3
+RECIPE = 2  # of the layers' hashes
 
 # What the history line leaves out: key paths whose values grow with the run.
 BULKY: tuple[tuple[str, ...], ...] = (
@@ -23,6 +24,7 @@ BULKY: tuple[tuple[str, ...], ...] = (
     ("software", "package_sources"),
     ("software", "env_names"),
     ("infra", "ulimits"),
+    ("outputs", "files"),
 )
 
 
@@ -74,20 +76,24 @@ def blank(run_id: str, timestamp: str) -> Manifest:
         "prompts": {},
         "tools": [],
         "agent": {"name": None, "version": None, "graph_hash": None, "config_hash": None, "extra": {}},
-        "config": {"files": {}, "arguments": [], "reported": {}},
-        "code": {"tree": None, "algorithms": {}},
+        "config": {"files": {}, "program": None, "arguments": [], "reported": {}},
+        "code": {"tree": None, "beside": {}, "algorithms": {}},
         "data": {"sets": {}, "retrieval": {}, "reported": {}},
         "grader": {"files": {}, "version": None, "metrics": {}, "reported": {}},
         "sources": {},
         "system": {"python_version": None, "platform": None, "evalprov_version": None, "config_hash": None},
         "software": {
             "interpreter": None,
+            "executable": None,
             "packages": None,
             "packages_hash": None,
+            "packages_content": None,
             "package_sources": {},
+            "package_trees": {},
             "locks": {},
             "env": {},
             "env_names": [],
+            "env_rest": None,
         },
         "infra": {
             "runtime_platform": None,
@@ -117,8 +123,10 @@ def blank(run_id: str, timestamp: str) -> Manifest:
             "disk_free_mb": None,
             "memory_available_mb": None,
             "model": {},
+            "edited": {},
         },
         "identity": {
+            "recipe": RECIPE,
             "fingerprint": None,
             "program": None,
             "scenario": None,
@@ -139,6 +147,9 @@ def blank(run_id: str, timestamp: str) -> Manifest:
             "samples": 0,
         },
         "output": {"stdout": None, "stderr": None, "metrics_source": None, "artifacts": []},
+        "outputs": {"files": {}, "count": None, "bytes": None, "reason": None},
+        "decision_spec": None,
+        "counts": {},
         "capture": {},
     }
 

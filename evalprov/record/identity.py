@@ -6,6 +6,7 @@ from typing import Any
 
 from evalprov.record.decision_spec import decision_spec
 from evalprov.record.decision_spec import fingerprint as spec_fingerprint
+from evalprov.record.form import RECIPE
 from evalprov.record.layers import JUDGED, PROGRAM, layers, tool_versions
 from evalprov.record.manifest import Identity, Manifest
 
@@ -75,6 +76,7 @@ def identify(m: Manifest) -> Identity:
     fingerprint = together({"program": program, "scenario": scenario, "declared": declared}, "fingerprint")
     spec = decision_spec(m)
     return {
+        "recipe": RECIPE,
         "fingerprint": fingerprint,
         "program": program,
         "scenario": scenario,

@@ -79,7 +79,8 @@ class Config(TypedDict):
     """The configuration the program read."""
 
     files: dict[str, ConfigFile]
-    arguments: list[str]  # the command's arguments
+    program: str | None  # what the command starts, if it is no Python: its name, or its path from the project root
+    arguments: list[str]  # the command's arguments; a path inside the project counts from its root
     reported: dict[str, Json]  # what the eval says it used
 
 
@@ -125,6 +126,7 @@ class Code(TypedDict):
     """The program's own text, by content."""
 
     tree: str | None  # git.tree less the files that other layers claim
+    beside: dict[str, str]  # sources that git does not show: ignored ones, and modules from outside; path to SHA-256
     algorithms: dict[str, Algorithm]
 
 
@@ -169,16 +171,37 @@ class Interpreter(TypedDict):
     certain: bool  # false where the command is no Python program itself and may use another
 
 
+class Executable(TypedDict):
+    """The file that the command starts, where that is no Python."""
+
+    path: str
+    sha256: str | None
+    version: str | None  # as it says itself, of programs known to say it
+
+
+class PackageTree(TypedDict):
+    """A package that is used from a folder, by that folder's content."""
+
+    path: str
+    commit: str | None  # of the git repository it is in
+    dirty: bool | None
+    sha256: str | None  # of its sources; null where they could not be read, or are too many
+
+
 class Software(TypedDict):
     """What the child runs on."""
 
     interpreter: Interpreter | None
+    executable: Executable | None
     packages: dict[str, str] | None  # null where unknown
     packages_hash: str | None
+    packages_content: str | None  # one hash of all installed files; null where some are known by version alone
     package_sources: dict[str, str]  # packages installed from a path or a repository
+    package_trees: dict[str, PackageTree]  # of those used from a folder
     locks: dict[str, str]  # lock file to its SHA-256
     env: dict[str, str]  # allowed environment variables
     env_names: list[str]  # names alone of others that look relevant
+    env_rest: str | None  # a short digest of the variables that are not recorded, secrets and session facts left out
 
 
 class Cpu(TypedDict):
@@ -255,11 +278,13 @@ class Observed(TypedDict):
     disk_free_mb: int | None
     memory_available_mb: int | None
     model: dict[str, Json]  # what the eval says was served
+    edited: dict[str, str]  # inputs that were written to while the command ran: path to layer
 
 
 class Identity(TypedDict):
     """What the run was, as hashes; null where unknown, with the reason."""
 
+    recipe: int  # how the layers are hashed; another recipe's hashes cannot be compared with these
     fingerprint: str | None
     program: str | None
     scenario: str | None
@@ -310,6 +335,23 @@ class Output(TypedDict):
     stderr: Stream | None
     metrics_source: MetricsSource | None
     artifacts: list[Json]
+
+
+class OutputFile(TypedDict):
+    """A file that the run wrote."""
+
+    bytes: int | None
+    sha256: str | None  # null where it was not hashed: too large, too many, unreadable, or gone
+    state: bool  # it was there before with other content: the run may have read it, too
+
+
+class Outputs(TypedDict):
+    """What the run left behind in the project, found by looking before and after."""
+
+    files: dict[str, OutputFile]  # by path from the project root; cut at a bound
+    count: int | None  # of all; null where nobody looked
+    bytes: int | None
+    reason: str | None  # why it is not known, or not all of it
 
 
 class ErrorEntry(TypedDict):
@@ -393,4 +435,7 @@ class Manifest(TypedDict):
     stages: dict[str, float]  # seconds
     resources: Resources
     output: Output
+    outputs: Outputs
+    decision_spec: Json  # a TraceLens DecisionSpec that the eval attached; null without one
+    counts: dict[str, int]  # how many values stand in what the history leaves out, by key path
     capture: dict[str, Captured]

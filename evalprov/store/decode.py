@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 
 from evalprov.record.baseline import KEY, Account, altered, contradicted
-from evalprov.record.form import BULKY, SCHEMA, blank, history_line
+from evalprov.record.form import BULKY, RECIPE, SCHEMA, blank, history_line
 from evalprov.record.manifest import Manifest
 from evalprov.store import ids
 from evalprov.store.process import is_gone
@@ -19,8 +19,31 @@ if TYPE_CHECKING:
 
     Migrations = Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]]
 
+
+def _to_3(record: dict[str, Any]) -> dict[str, Any]:
+    """Add the sections and keys that version 3 brought; what an older evalprov did not look at is not known."""
+    model = cast("dict[str, Any]", blank("", ""))
+    added = {name: model[name] for name in ("outputs", "decision_spec", "counts")}
+    sections = {
+        name: {**{key: model[name][key] for key in keys}, **record[name]}
+        for name, keys in {
+            "config": ("program",),
+            "code": ("beside",),
+            "software": ("executable", "packages_content", "package_trees", "env_rest"),
+            "observed": ("edited",),
+        }.items()
+        if isinstance(record.get(name), dict)
+    }
+    if isinstance(record.get("identity"), dict):
+        sections["identity"] = {"recipe": 1, **record["identity"]}
+    return {**added, **record, **sections}
+
+
 # Schema number to what makes the next one of such a record, or of such a line of the history.
-MIGRATIONS: Migrations = {1: lambda record: {"repeat": None, "metric_info": {}, "scenario_groups": {}, **record}}
+MIGRATIONS: Migrations = {
+    1: lambda record: {"repeat": None, "metric_info": {}, "scenario_groups": {}, **record},
+    2: _to_3,
+}
 
 _GONE = "evalprov was gone before the run ended (killed, or the machine went down): how it ended is not known"
 
@@ -47,7 +70,20 @@ def decode(data: bytes) -> Manifest:
     _check(record)
     if KEY in record:
         _check_baseline(whole, record)
-    return cast("Manifest", record)
+    return _identified(cast("Manifest", record))
+
+
+def _identified(manifest: Manifest) -> Manifest:
+    """Hash anew, by the present recipe, what an older evalprov hashed by another."""
+    said = manifest["identity"]
+    if said["recipe"] == RECIPE or not said["layers"]:
+        return manifest
+    from evalprov.record.identity import identify
+
+    try:
+        return {**manifest, "identity": identify(manifest)}
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return manifest
 
 
 def decode_line(data: bytes | None) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from evalprov.record.form import blank, history_line
 from evalprov.store import ids
 from evalprov.store.decode import decode, decode_line
 
-SAMPLE = TOP / "fixtures" / "manifests" / "schema-2.json"
+SAMPLE = TOP / "fixtures" / "manifests" / "schema-3.json"
 SMALL = 1000
 MIDDLE = 100_000
 LAST_BOUND, JQ_BOUND, DUCKDB_BOUND, MEMORY_BOUND = 1.2, 10.0, 2.0, 1.25
