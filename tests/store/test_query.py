@@ -23,7 +23,7 @@ from evalprov.store.query import Query, check
 from evalprov.store.scan import BLOCK, Scan
 from evalprov.store.where import Condition, condition, path, value_at
 
-DEEP = b'{"schema": 2, "x": ' + b"[" * 5000 + b"]" * 5000 + b"}"
+DEEP = b'{"schema": 3, "x": ' + b"[" * 5000 + b"]" * 5000 + b"}"
 
 
 def line(at: float, took: float | None = 1.0, number: int = 1, **changes: object) -> bytes:
@@ -64,7 +64,7 @@ def is_ours(text: bytes) -> bool:
     """Say whether a line is JSON with an id and a version of ours, whatever else it is."""
     try:
         found = json.loads(text)
-        return found["schema"] in (1, 2) and type(found["schema"]) is int and ids.is_run_id(found["run_id"])
+        return found["schema"] in range(1, SCHEMA + 1) and type(found["schema"]) is int and ids.is_run_id(found["run_id"])
     except (ValueError, TypeError, KeyError, RecursionError):
         return False
 
@@ -120,10 +120,10 @@ WRONG = st.sampled_from(
         lambda text: text.replace(b'"git": {', b'"git": 5, "x": {'),
         lambda text: text.replace(b'"run_id": "2', b'"run_id": "x'),
         lambda text: text.replace(b'"repeat"', b'"repeated"'),
-        lambda text: text.replace(b'"schema": 2', b'"schema": 2.0'),
-        lambda text: text.replace(b'"schema": 2', b'"schema": 99'),
-        lambda text: text.replace(b'"schema": 2', b'"schema": 0'),
-        lambda text: text.replace(b'"schema": 2', b'"schema": 1').replace(b'"repeat": null, ', b""),
+        lambda text: text.replace(b'"schema": 3', b'"schema": 2.0'),
+        lambda text: text.replace(b'"schema": 3', b'"schema": 99'),
+        lambda text: text.replace(b'"schema": 3', b'"schema": 0'),
+        lambda text: text.replace(b'"schema": 3', b'"schema": 1').replace(b'"repeat": null, ', b""),
         lambda text: text + text,
         lambda text: text + b" ",
         lambda text: text + b"\r",
@@ -170,7 +170,7 @@ CONDITIONS = [
     "duration_seconds>3",
     "duration_seconds=null",
     "run_id>20260920T120010Z",
-    "schema=2",
+    "schema=3",
     "system.python_version=null",
     "errors[0].message=null",
 ]
