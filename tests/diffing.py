@@ -30,7 +30,7 @@ def answers(right: int, of: int = 200, name: str = "correct") -> dict[str, dict[
 
 
 def record(*edits: Edit, run: int = 0, metrics: dict[str, dict[str, Any]] | None = None) -> Manifest:
-    """Return a completed run in which all nine layers are declared and known, edited."""
+    """Return a completed run in which all nine layers are held by content or observation, edited."""
     m: Any = blank(f"202609{20 + run}T143000Z", f"2026-09-{20 + run}T14:30:00Z")
     m["status"], m["scenario"] = "completed", "tickets"
     m["command"]["argv"] = ["python", "eval.py", "--n", "5"]
@@ -38,22 +38,25 @@ def record(*edits: Edit, run: int = 0, metrics: dict[str, dict[str, Any]] | None
     m["prompts"] = {"plan": {"path": "plan.txt", "sha256": SHA, "version": "v1", "source": "settings"}}
     m["prompt_versions"] = {"plan": "v1"}
     m["model_config"] = {"provider": "p", "model": "m-1", "temperature": 0.0, "stop_sequences": ["a", "b"]}
-    m["agent"]["name"] = "planner"
+    m["observed"]["model"] = {"model": "m-1", "system_fingerprint": "fp_1"}
+    m["agent"] |= {"name": "planner", "graph_hash": SHA}
     m["tools"] = [
         {"name": name, "version": "1", "description_hash": SHA, "schema_hash": SHA, "source": "settings"}
         for name in ("search", "fetch")
     ]
     file = {"sha256": SHA, "format": "yaml", "bytes": 9, "source": "settings", "values": {"top.k": 5, "mode": "fast"}}
-    m["config"] = {"files": {"conf/eval.yaml": file}, "arguments": ["eval.py", "--n", "5"], "reported": {}}
+    m["config"] |= {"files": {"conf/eval.yaml": file}, "arguments": ["eval.py", "--n", "5"]}
     algorithm = {"name": "vote", "sha256": SHA, "short": "a" * 12, "source": "vote.py:vote"}
-    m["code"] = {"tree": "c" * 40, "algorithms": {"vote": algorithm}}
+    m["code"] |= {"tree": "c" * 40, "algorithms": {"vote": algorithm}}
+    m["capture"]["beside"] = {"status": "absent", "ms": 1.0, "reason": "nothing lies beside it"}
     data = {"path": "d.jsonl", "kind": "file", "sha256": SHA, "version": None, "files": 1, "bytes": 2048}
     data |= {"pointer": None, "stale": None, "source": "settings"}
-    m["data"] = {"sets": {"tickets": data}, "retrieval": {"embedding_model": "e-1", "top_k": 5}, "reported": {}}
+    m["data"] = {"sets": {"tickets": data}, "retrieval": {"top_k": 5}, "reported": {}}
     m["golden_version"] = "g1"
     m["grader"] |= {"files": {"grade.py": SHA}, "version": "1"}
     m["system"]["python_version"] = "3.11.7"
     m["software"] |= {"packages": {"numpy": "1.26.4", "rich": "13.7"}, "packages_hash": SHA, "env": {"LANG": "C"}}
+    m["software"] |= {"packages_content": SHA, "env_rest": "scrypt:0a1b2c"}
     m["infra"]["memory"]["hard_limit_mb"] = 2048
     m["infra"]["gpu"] = {"devices": [], "driver": None, "cuda": None, "visible": None}
     m["metrics"] = answers(150) if metrics is None else metrics
@@ -69,8 +72,8 @@ def record(*edits: Edit, run: int = 0, metrics: dict[str, dict[str, Any]] | None
 
 
 def put(path: str, value: object) -> Edit:
-    """Return an edit that sets what a dotted path names."""
-    *keys, last = path.split("/")
+    """Return an edit that sets what a path of keys names; a tilde in a key is a slash."""
+    *keys, last = (key.replace("~", "/") for key in path.split("/"))
 
     def edit(m: Any) -> None:
         for key in keys:

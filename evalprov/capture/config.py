@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from evalprov.capture.collector import Found, Scene, Steps
+from evalprov.capture.interpreter import is_python
 from evalprov.capture.text import readable
 from evalprov.errors import EvalprovError
 
@@ -48,9 +49,33 @@ def collect(scene: Scene) -> Steps:
             continue
         if entry is not None:
             files[key] = entry
-    arguments = [readable(word) for word in scene.scrub.argv(scene.argv[1:])]
-    facts = {"config": {"files": files, "arguments": arguments}}
+    arguments = [readable(_from_root(word, scene.root)) for word in scene.scrub.argv(scene.argv[1:])]
+    program = _program(scene)
+    shown = None if program is None else scene.scrub.text(readable(program))
+    facts = {"config": {"files": files, "program": shown, "arguments": arguments}}
     return Found(facts, tuple(scene.scrub.text(readable(one)) for one in warnings))
+
+
+def _from_root(word: str, root: str) -> str:
+    """Return a word with the paths inside the project counted from its root: another checkout is the same program."""
+    if root not in word:
+        return word
+    import re
+
+    return re.sub(rf"(?<![\w.-]){re.escape(root)}(?=/|\Z)/?", "", word) or "."
+
+
+def _program(scene: Scene) -> str | None:
+    """Name what the command starts: a Python is told by its version, and a program by its name, wherever it lies."""
+    word = scene.argv[0]
+    folder, name = os.path.split(word)
+    if is_python(name):
+        return None
+    if not folder or folder.endswith("bin"):
+        return name
+    path = os.path.normpath(os.path.join(scene.cwd, word))
+    relative = os.path.relpath(path, scene.root)
+    return name if relative.startswith("..") else relative
 
 
 def claimed(scene: Scene) -> set[str]:

@@ -28,7 +28,8 @@ CHANGES = 15  # of a layer
 STATES = {
     "changed": "changed",
     "unknown": difftext.NOT_KNOWN,
-    "same": "proven equal",
+    "equal": "proven equal",
+    "named": "same by name",
     "undeclared": "nobody declared",
 }
 _FIRST = ("worse", "better", "moved", "cannot_tell", "one_sided", "within_noise", "same")
@@ -122,21 +123,23 @@ def blocks(found: Found, width: int) -> Iterator[tuple[str, Pairs]]:
             for state, words in STATES.items()
         ],
     )
-    bare: dict[str, list[str]] = {}  # reason to the layers of which nothing more is to be told
+    # By state, reason to the layers of which nothing more is to be told.
+    bare: dict[str, dict[str, list[str]]] = {"unknown": {}, "named": {}}
     for name, layer in result.layers.items():
         inside = [change for change in result.changes if change.layer == name]
         pairs = _changes(inside, width, everything=found.everything)
-        if name == "code" and layer.state != "same" and found.history:
+        if name == "code" and layer.state in ("changed", "unknown") and found.history:
             pairs += difftext.files(found.history)
-        if name == "code" and layer.state != "same":
+        if name == "code" and layer.state in ("changed", "unknown"):
             pairs += difftext.not_committed(found.a.runs[0], found.b.runs[0])
         if layer.reason and pairs:
             pairs.append(("why", layer.reason))
         elif layer.reason:
-            bare.setdefault(layer.reason, []).append(name)
+            bare[layer.state].setdefault(layer.reason, []).append(name)
         if pairs and (found.everything or layer.state in ("changed", "unknown")):
             yield f"{name}: {STATES[layer.state]}", pairs
-    yield difftext.NOT_KNOWN, [(", ".join(names), reason) for reason, names in bare.items()]
+    for state, reasons in bare.items():
+        yield STATES[state], [(", ".join(names), reason) for reason, names in reasons.items()]
     if found.history:
         yield "commits", difftext.commits(found.history)
     outside = [change for change in result.beside if not (found.history and change.field == "git_sha")]

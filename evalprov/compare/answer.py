@@ -5,18 +5,17 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from evalprov.compare.changes import ARGUMENTS, CERTAIN, RETRIEVAL, different_words
-from evalprov.compare.outside import SERVED
+from evalprov.compare.changes import ARGUMENTS, CERTAIN, RETRIEVAL, TREE, different_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from evalprov.compare.attribution import LayerState
     from evalprov.compare.changes import Change
+    from evalprov.compare.diff import Layer
     from evalprov.compare.verdicts import MetricDiff, Side
 
 AnswerKind = Literal[
-    "attributed",  # a score moved, one layer changed, and no other may have
+    "attributed",  # a score moved, and one layer changed; no other did as far as is recorded
     "confounded",  # a score moved, and several layers changed
     "unattributable",  # a score moved, and a layer is not known
     "untracked",  # a score moved, and nothing that is recorded changed
@@ -42,6 +41,7 @@ class Answer(NamedTuple):
     unclear: list[str]  # those of which nobody can tell
     levers: list[str]  # what changed: prompts, model, data set, retriever, grader ...
     unknown: list[str]  # layers that may have
+    named: list[str]  # layers that are the same by name alone: they may have
     undeclared: list[str]  # layers that nobody declared on either side: they are outside the experiment
     caveats: list[str]  # why the scores are not of one experiment, or not whole
 
@@ -50,11 +50,11 @@ class Evidence(NamedTuple):
     """What an answer is made of."""
 
     metrics: Sequence[MetricDiff]
-    states: Mapping[str, LayerState]
-    reasons: Mapping[str, str]  # by layer, why it is unknown
+    layers: Mapping[str, Layer]
     changes: Sequence[Change]
     beside: Sequence[Change]
     caveats: Sequence[str]
+    files: Sequence[str] = ()  # of the code, that differ
 
 
 def experiment(a: Side, b: Side, changes: Sequence[Change], *, present: bool) -> list[str]:
@@ -96,9 +96,11 @@ def answer(a: Side, b: Side, evidence: Evidence, *, present: bool) -> Answer:
     """Say what follows."""
     told = {change.layer for change in evidence.changes if change.kind in CERTAIN}
     changed = levers(evidence.changes)
-    changed += [name for name, state in evidence.states.items() if state == "changed" and name not in told]
-    unknown = [name for name, state in evidence.states.items() if state == "unknown"]
-    undeclared = [name for name, state in evidence.states.items() if state == "undeclared"]
+    by_state = {
+        state: [name for name, layer in evidence.layers.items() if layer.state == state]
+        for state in ("changed", "unknown", "named", "undeclared")
+    }
+    changed += [name for name in by_state["changed"] if name not in told]
     moved = [metric for metric in evidence.metrics if metric.verdict in _REAL]
     unclear = [metric for metric in evidence.metrics if metric.verdict == "cannot_tell"]
     blank = Answer(
@@ -107,8 +109,9 @@ def answer(a: Side, b: Side, evidence: Evidence, *, present: bool) -> Answer:
         [metric.name for metric in moved],
         [metric.name for metric in unclear],
         changed,
-        unknown,
-        undeclared,
+        by_state["unknown"],
+        by_state["named"],
+        by_state["undeclared"],
         list(evidence.caveats),
     )
     if present:
@@ -151,59 +154,73 @@ def _cause(blank: Answer, evidence: Evidence) -> Answer:
         also = f"; changed: {_listed(blank.levers)}" if blank.levers else ""
         said = f"; it cannot be attributed: not known is {_unknown(blank, evidence)}{also}"
         return blank._replace(kind="unattributable", sentence=said)
-    served = _served(evidence)
-    causes = [*blank.levers, *([f"what was served ({facts(served)})"] if served else [])]
-    if len(causes) > 1 and blank.levers:
-        said = f"; several things changed at once, and any may have done it: {_listed(causes, len(causes))}"
-        return blank._replace(kind="confounded", sentence=said + _outside(blank))
+    if len(blank.levers) > 1:
+        changed = _listed(blank.levers, len(blank.levers))
+        said = f"; several things changed at once, and any may have done it: {changed}"
+        return blank._replace(kind="confounded", sentence=said + _unproven(blank))
     if blank.levers:
-        said = f": only the {blank.levers[0]} changed ({facts(evidence.changes)})"
-        return blank._replace(kind="attributed", sentence=said + _outside(blank))
-    said = f": nothing else that is recorded did{_save(served)}: nondeterminism, or something untracked"
-    return blank._replace(kind="untracked", sentence=said + _outside(blank))
+        # Only what holds all else fast is proven to be the one.
+        only = "" if blank.named or blank.undeclared else "only "
+        said = f": {only}the {blank.levers[0]} changed ({_facts(evidence)})"
+        return blank._replace(kind="attributed", sentence=said + _unproven(blank))
+    said = ": no layer that is recorded did: nondeterminism, or something untracked"
+    return blank._replace(kind="untracked", sentence=said + _unproven(blank))
 
 
 def _unknown(blank: Answer, evidence: Evidence) -> str:
     """Name the layers that are not known, those with like reasons together."""
     by_reason: dict[str, list[str]] = {}
     for name in blank.unknown:
-        by_reason.setdefault(evidence.reasons[name], []).append(name)
+        by_reason.setdefault(evidence.layers[name].reason or "", []).append(name)
     return "; ".join(f"{_listed(names)} ({brief(reason, REASON)})" for reason, names in by_reason.items())
 
 
-def _outside(blank: Answer) -> str:
-    return f"; nobody declared {_listed(blank.undeclared, len(blank.undeclared))}" if blank.undeclared else ""
-
-
-def _save(served: Sequence[Change]) -> str:
-    return f", save what was served ({facts(served)})" if served else ""
-
-
-def _served(evidence: Evidence) -> list[Change]:
-    return [change for change in evidence.beside if change.field.startswith(SERVED)]
+def _unproven(blank: Answer) -> str:
+    """Name the layers that may have changed all the same."""
+    named, undeclared = (_listed(names, len(names)) for names in (blank.named, blank.undeclared))
+    are = "is" if len(blank.named) == 1 else "are"
+    return (f"; {named} {are} the same by name only" if named else "") + (
+        f"; nobody declared {undeclared}" if undeclared else ""
+    )
 
 
 def _all_the_same(blank: Answer, evidence: Evidence) -> str:
     """Say what changed beside scores that did not, or not for sure."""
     unknown = f"; not known: {_listed(blank.unknown)}" if blank.unknown else ""
     if not blank.levers:
-        return f"nothing that is recorded changed{_save(_served(evidence))}{unknown}{_outside(blank)}"
+        return f"{_nothing(evidence)}{unknown}{_unproven(blank)}"
     if len(blank.levers) == 1:
-        return f"the {blank.levers[0]} changed ({facts(evidence.changes)}){unknown}"
+        return f"the {blank.levers[0]} changed ({_facts(evidence)}){unknown}"
     return f"changed: {_listed(blank.levers, len(blank.levers))}{unknown}"
+
+
+def _nothing(evidence: Evidence) -> str:
+    """Say that no layer changed; not that nothing did where something else is recorded to differ."""
+    if not evidence.beside:
+        return "nothing that is recorded changed"
+    return f"no layer changed; beside them differ {_listed([change.field for change in evidence.beside])}"
+
+
+def _facts(evidence: Evidence) -> str:
+    """Tell the first few changes in a line; of the code its files, where they are known."""
+    tree = next((change for change in evidence.changes if change.field == TREE and change.kind in CERTAIN), None)
+    if not (tree and evidence.files):
+        return facts(evidence.changes)
+    others = facts([change for change in evidence.changes if change is not tree])
+    return ", ".join(filter(None, [_listed(evidence.files, SHOWN - 1), others]))
 
 
 def _of_present(blank: Answer, evidence: Evidence, run: str) -> Answer:
     unknown = f"; not known: {_listed(blank.unknown, len(blank.unknown))}" if blank.unknown else ""
     if blank.levers:
-        said = f"({facts(evidence.changes)})" if len(blank.levers) == 1 else ""
+        said = f"({_facts(evidence)})" if len(blank.levers) == 1 else ""
         sentence = f"changed since {run}: {_listed(blank.levers, len(blank.levers))} {said}".rstrip() + unknown
         found = blank._replace(kind="present_changed", sentence=sentence)
     elif blank.unknown or blank.caveats:
         found = blank._replace(kind="present_unknown", sentence=f"nothing known has changed since {run}{unknown}")
     else:
         sentence = f"nothing has changed since {run}: a run now would be the same program"
-        found = blank._replace(kind="present_same", sentence=sentence + _outside(blank))
+        found = blank._replace(kind="present_same", sentence=sentence + _unproven(blank))
     return found._replace(sentence="; ".join([*found.caveats, found.sentence]))
 
 
@@ -252,8 +269,7 @@ def facts(changes: Sequence[Change]) -> str:
 
 
 def _fact(change: Change, *, named: bool) -> str:
-    field = change.field.removeprefix(SERVED)
-    name = brief(field if named and field else f"{change.item} {field}".strip(), NAME)
+    name = brief(change.field if named and change.field else f"{change.item} {change.field}".strip(), NAME)
     if change.kind == "changed" and change.field == ARGUMENTS:
         a, b = different_words(change.a, change.b)
         return f"{name} {brief(' '.join(a))} -> {brief(' '.join(b))}"

@@ -1,20 +1,29 @@
-"""Which layers differ between two runs, and what follows from that about why a score moved."""
+"""How two runs stand to each other in each layer, and what follows from that about why a score moved."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from evalprov.record.layers import layers
+from evalprov.record.layers import Layer, hashed, layers
 
 if TYPE_CHECKING:
     from evalprov.record.manifest import Manifest
 
 LayerState = Literal[
-    "same",  # proven equal
     "changed",
-    "unknown",  # on one side at least: it may differ
+    "equal",  # proven: both sides hold all of it by content or observation
+    "named",  # the same as far as names, versions and guesses tell
+    "unknown",  # it may differ: one side at least could not tell
     "undeclared",  # nobody declared any of it on either side: it may differ, and no record can tell
 ]
+REPORTED = "reported"
+
+
+class Standing(NamedTuple):
+    """How two runs stand to each other in one layer."""
+
+    state: LayerState
+    reason: str | None = None  # why it is not known, or what is the same by name alone
 
 
 def one_tree(a: Manifest, b: Manifest) -> bool:
@@ -22,21 +31,117 @@ def one_tree(a: Manifest, b: Manifest) -> bool:
     return a["git"]["tree"] is not None and a["git"]["tree"] == b["git"]["tree"]
 
 
-def layer_states(a: Manifest, b: Manifest) -> dict[str, LayerState]:
+def standings(a: Manifest, b: Manifest) -> dict[str, Standing]:
     """Say of every layer how two runs stand to each other in it."""
     ones, others = layers(a), layers(b)
-    states: dict[str, LayerState] = {}
-    for name in ones:
-        one, other = a["identity"]["layers"].get(name), b["identity"]["layers"].get(name)
-        if one is None or other is None:
-            states[name] = "unknown"
-        elif one != other and not (name == "code" and one_tree(a, b) and _algorithms(a) == _algorithms(b)):
-            states[name] = "changed"
-        else:
-            empty = ones[name].control == "none" and others[name].control == "none"
-            states[name] = "undeclared" if empty else "same"
-    return states
+    return {name: _standing(name, (a, b), (ones[name], others[name])) for name in ones}
 
 
-def _algorithms(m: Manifest) -> dict[str, str]:
-    return {name: one["sha256"] for name, one in m["code"]["algorithms"].items()}
+def layer_states(a: Manifest, b: Manifest) -> dict[str, LayerState]:
+    """Return the bare states."""
+    return {name: standing.state for name, standing in standings(a, b).items()}
+
+
+def _standing(name: str, runs: tuple[Manifest, Manifest], sides: tuple[Layer, Layer]) -> Standing:
+    a, b = runs
+    for side, why in (("A", why_unknown(name, a, b, sides[0])), ("B", why_unknown(name, b, a, sides[1]))):
+        if why:
+            return Standing("unknown", f"{side}: {why}")
+    if _differ(name, runs, sides):
+        return Standing("changed")
+    if all(side.control == "none" for side in sides):
+        return Standing("undeclared")
+    edited = [
+        f"{run}: {', '.join(paths)} was written to while the command ran"
+        for run, m in zip("AB", runs, strict=True)
+        if (paths := sorted(path for path, layer in m["observed"]["edited"].items() if layer == name))
+    ]
+    if edited:
+        return Standing("unknown", "; ".join(edited))
+    one, other = sides
+    if one.control == other.control == "full" and not _one_sided(one, other):
+        return Standing("equal")
+    notes = dict.fromkeys(side.note for side in sides if side.note)
+    return Standing("named", "; ".join(notes) or "one side does not hold all of it")
+
+
+def why_unknown(name: str, run: Manifest, other: Manifest, layer: Layer) -> str | None:
+    """Say why a layer of a run is not known, held against another run's; null where it is."""
+    identity = run["identity"]
+    if layer.unknown or identity["layers"].get(name) is None:
+        return identity["unknown"].get(name) or layer.unknown or "it was not recorded"
+    if _cut_short(run) and (never := _reported(name, other) - _reported(name, run)):
+        return f"{run['status'].replace('_', ' ')} before it reported {', '.join(sorted(never)[:3])}"
+    return None
+
+
+def _cut_short(m: Manifest) -> bool:
+    """Say whether a run may have ended before it had reported all that it would have."""
+    return m["status"] != "completed" and m["output"]["metrics_source"] is None
+
+
+_SOURCES = {"model": ("model_config",), "prompts": ("prompt_versions",), "data": ("golden_version",)}
+
+
+def _reported(name: str, m: Manifest) -> set[str]:
+    """Return the facts of a layer that only the eval's own report told."""
+    tables = _SOURCES.get(name, (name,))
+    found = {key for key, origin in m["sources"].items() if origin == REPORTED and key.partition(".")[0] in tables}
+    entries: dict[str, Any] = {
+        "prompts": m["prompts"],
+        "data": m["data"]["sets"],
+        "code": m["code"]["algorithms"],
+        "agent": {tool["name"]: tool for tool in m["tools"]},
+    }
+    found |= {key for key, one in entries.get(name, {}).items() if one["source"] == REPORTED}
+    if name in ("config", "data", "grader"):
+        section: dict[str, Any] = m[name]  # type: ignore[literal-required]
+        found |= set(section["reported"])
+    if name == "config":
+        found |= {path for path, file in m["config"]["files"].items() if file["source"] == "hydra"}
+    if name == "model":
+        found |= {f"served {key}" for key in m["observed"]["model"]}
+    return found
+
+
+def _differ(name: str, runs: tuple[Manifest, Manifest], sides: tuple[Layer, Layer]) -> bool:
+    one, other = sides
+    if any(one.seen[key] != other.seen[key] for key in one.seen.keys() & other.seen.keys()):
+        return True
+    ones, others = hashed(one), hashed(other)
+    for key in one.maybe | other.maybe:
+        if key not in ones or key not in others:
+            ones.pop(key, None)
+            others.pop(key, None)
+    if name == "code" and one_tree(*runs):
+        ones.pop("tree", None)
+        others.pop("tree", None)
+    if name == "data":
+        for alike_set in same_sets(*runs):
+            for facts in (ones, others):
+                facts["sets"] = {**facts["sets"], alike_set: {**facts["sets"][alike_set], "sha256": None}}
+    return not alike(ones, others)
+
+
+def same_sets(a: Manifest, b: Manifest) -> list[str]:
+    """Name the data sets of the same bytes: they are the same, whichever side also has a pointer to them."""
+    ones, others = a["data"]["sets"], b["data"]["sets"]
+    return [
+        name
+        for name in ones
+        if name in others and ones[name]["sha256"] is not None and ones[name]["sha256"] == others[name]["sha256"]
+    ]
+
+
+def _one_sided(one: Layer, other: Layer) -> bool:
+    """Say whether one side alone has a fact that not every record looked for."""
+    return any(bool(one.facts.get(key)) != bool(other.facts.get(key)) for key in one.maybe | other.maybe)
+
+
+def alike(one: Any, other: Any) -> bool:
+    """Say whether two JSON values are the same: 1 and 1.0 are, 1 and true are not."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(alike(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(alike, one, other))
+    return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)

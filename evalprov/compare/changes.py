@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from evalprov.compare.attribution import one_tree
+from evalprov.compare.attribution import alike, layer_states, one_tree, same_sets, why_unknown
 from evalprov.compare.outside import differing, facts_of
-from evalprov.record.layers import tool_versions
+from evalprov.record.layers import cards_of, content_of, layers, tool_versions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -48,6 +48,7 @@ class Item(NamedTuple):
     content: str | None = None  # the hash of its fields: told only where they do not show that it differs
     beside: Mapping[str, Any] = {}  # worth telling where it is another; in no layer's hash
     whole: bool = False  # a thing that may be there or not, and no mere table of values
+    maybe: bool = False  # not every record looked for it: that one side lacks it says nothing
 
 
 Items = dict[str, Item]
@@ -59,21 +60,49 @@ def changes(a: Manifest, b: Manifest, *, everything: bool = False) -> list[Chang
     In a layer that is unknown on one side, what the other alone has is neither added nor removed: nobody knows.
     """
     found: list[Change] = []
+    ones, others = layers(a), layers(b)
     for layer, of in _ITEMS.items():
+        known = (
+            why_unknown(layer, a, b, ones[layer]) is None,
+            why_unknown(layer, b, a, others[layer]) is None,
+        )
         hash_a, hash_b = (side["identity"]["layers"].get(layer) for side in (a, b))
-        known = (hash_a is not None, hash_b is not None)
-        if known != (True, True) or hash_a != hash_b or everything:
-            ones, others = of(a), of(b)
-            if layer == "config":
-                ones, others = _paired(ones, others)
-            inside = list(_items(layer, ones, others, known))
-            if layer == "code" and one_tree(a, b):
-                inside = [one._replace(kind="same") if one.field == TREE else one for one in inside]
-            elif all(known) and hash_a != hash_b and all(one.kind == "same" for one in inside):
-                # The hash covers it, the record's fields do not show it.
-                inside.append(Change(layer, "the layer", "sha256", "changed", hash_a, hash_b))
-            found += inside if everything else [one for one in inside if one.kind != "same"]
+        if all(known) and hash_a == hash_b and not (ones[layer].seen or others[layer].seen or everything):
+            continue
+        inside = list(_inside(layer, (of(a), of(b)), (a, b), known))
+        if all(known) and all(one.kind == "same" for one in inside) and _standing(layer, (a, b)) == "changed":
+            # The hash covers it, the record's fields do not show it.
+            inside.append(Change(layer, "the layer", "sha256", "changed", hash_a, hash_b))
+        found += inside if everything else [one for one in inside if one.kind != "same"]
     return found
+
+
+def _standing(layer: str, runs: tuple[Manifest, Manifest]) -> str:
+    return layer_states(*runs)[layer]
+
+
+def _inside(
+    layer: str, items: tuple[Items, Items], runs: tuple[Manifest, Manifest], known: tuple[bool, bool]
+) -> Iterator[Change]:
+    """Give what differs in one layer, less what differs in name only."""
+    a, b = runs
+    ones, others = _paired(*items) if layer == "config" else items
+    void = _void(layer, a, b)
+    for change in _items(layer, ones, others, known):
+        item = ones.get(change.item) or others.get(change.item)
+        unlooked = change.kind in ("added", "removed") and item is not None and item.maybe
+        yield change._replace(kind="same") if unlooked or (change.item, change.field) in void else change
+
+
+def _void(layer: str, a: Manifest, b: Manifest) -> set[tuple[str, str]]:
+    """Return the items and fields of a layer in which two runs cannot be told apart, whatever their records have."""
+    if layer == "data":
+        return {(f"data {name}", "sha256") for name in same_sets(a, b)}
+    if layer != "code":
+        return set()
+    looked = all("beside" in run["capture"] for run in (a, b))
+    beside = set() if looked else {(path, "") for run in (a, b) for path in run["code"]["beside"]}
+    return beside | ({("code", TREE)} if one_tree(a, b) else set())
 
 
 def _paired(ones: Items, others: Items) -> tuple[Items, Items]:
@@ -144,15 +173,6 @@ def _one_sided(known: tuple[bool, bool], *, of_a: bool) -> Kind:
     return "added" if known[0] else "unknown"
 
 
-def alike(one: Any, other: Any) -> bool:
-    """Say whether two JSON values are the same: 1 and 1.0 are, 1 and true are not."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(alike(one[key], other[key]) for key in one)
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(alike, one, other))
-    return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
-
-
 def different_words(a: list[str], b: list[str]) -> tuple[list[str], list[str]]:
     """Leave out the words that two command lines begin and end with alike; an option stays with its value."""
     begin = 0
@@ -188,7 +208,8 @@ def _model(m: Manifest) -> Items:
     config = dict(m["model_config"])
     if isinstance(stops := config.get("stop_sequences"), list):
         config["stop_sequences"] = sorted(stops, key=str)
-    return {"model": Item(_flat(config))}
+    served = Item({name: value for name, value in m["observed"]["model"].items() if value is not None}, maybe=True)
+    return {"model": Item(_flat(config)), "served": served}
 
 
 def _agent(m: Manifest) -> Items:
@@ -205,7 +226,7 @@ def _config(m: Manifest) -> Items:
         path: Item(file["values"], file["sha256"], {"format": file["format"]}, whole=True)
         for path, file in config["files"].items()
     }
-    command = {ARGUMENTS: config["arguments"] or None}
+    command = {"program": config["program"], ARGUMENTS: config["arguments"] or None, "folder": m["command"]["cwd"]}
     return {**items, "command": Item(command), "reported": Item(_flat(config["reported"]))}
 
 
@@ -214,15 +235,16 @@ def _code(m: Manifest) -> Items:
         f"algorithm {name}": Item({"sha256": one["sha256"]}, None, {"source": one["source"]}, whole=True)
         for name, one in m["code"]["algorithms"].items()
     }
-    return {"code": Item({TREE: m["code"]["tree"]}), **items}
+    beside = {path: Item({"sha256": sha256}, whole=True) for path, sha256 in m["code"]["beside"].items()}
+    return {"code": Item({TREE: m["code"]["tree"]}), **items, **beside}
 
 
 def _data(m: Manifest) -> Items:
     data = m["data"]
     items: Items = {"data": Item({"golden_version": m["golden_version"]})}
     for name, one in data["sets"].items():
-        facts = {"version": one["version"], "sha256": one["sha256"] or one["pointer"]}
-        beside = {key: one[key] for key in ("path", "files", "bytes", "stale")}
+        facts = {"version": one["version"], "sha256": content_of(one)}
+        beside = {key: one[key] for key in ("path", "files", "bytes", "pointer", "stale")}
         items[f"data {name}"] = Item(facts, None, beside, whole=True)
     return {**items, RETRIEVAL: Item(_flat(data["retrieval"])), "data reported": Item(_flat(data["reported"]))}
 
@@ -236,7 +258,7 @@ def _grader(m: Manifest) -> Items:
 
 def _software(m: Manifest) -> Items:
     software = m["software"]
-    sources = software["package_sources"]
+    sources, executable = software["package_sources"], software["executable"]
     packages = {
         name: f"{version} ({sources[name]})" if name in sources else version
         for name, version in (software["packages"] or {}).items()
@@ -245,30 +267,29 @@ def _software(m: Manifest) -> Items:
     return {
         "python": Item({"version": m["system"].get("python_version")}),
         PACKAGE: Item(packages, software["packages_hash"]),
+        "installed files": Item({"sha256": software["packages_content"]}, maybe=True),
+        **{
+            f"sources of {name}": Item({"sha256": one["sha256"]}, None, {"path": one["path"], "commit": one["commit"]})
+            for name, one in software["package_trees"].items()
+        },
+        "executable": Item(_flat({key: executable[key] for key in ("version", "sha256")}) if executable else {}),
         "tool": Item({name.removesuffix("_version"): said for name, said in tool_versions(m).items()}),
         **{f"lock {path}": item for path, item in locks.items()},
         "env": Item(software["env"]),
+        "environment": Item({"variables not recorded": software["env_rest"]}, maybe=True),
     }
 
 
 def _infra(m: Manifest) -> Items:
     infra = m["infra"]
     gpu = infra["gpu"]
-    cards = (
-        {
-            "cards": sorted(f"{one['name']} {one['memory_mb']} MB {one['mig'] or ''}".strip() for one in gpu["devices"])
-            or "none",
-            "driver": gpu["driver"],
-            "cuda": gpu["cuda"],
-        }
-        if gpu
-        else {}
-    )
+    cards = {"cards": cards_of(m) or "none", "driver": gpu["driver"], "cuda": gpu["cuda"]} if gpu else {}
     return {
         "machine": Item({"platform": infra["runtime_platform"], "type": infra["machine"], "image": infra["image"]}),
         "cpu": Item(infra["cpu"]),
         "memory": Item(infra["memory"]),
         "gpu": Item(cards),
+        "limit": Item(infra["ulimits"]),
         "declared": Item(_flat(infra["declared"])),
     }
 
@@ -312,12 +333,13 @@ def _free(name: str, taken: Items) -> str:
 _TOLD = (
     *("software.packages_hash", "software.locks.", "software.env.", "system.python_version"),
     *("infra.runtime_platform", "infra.machine", "infra.image", "infra.cpu.", "infra.memory."),
-    *("infra.gpu.devices", "infra.gpu.driver", "infra.gpu.cuda", "data.sets.", "git.tree"),
+    *("infra.gpu.devices", "infra.gpu.driver", "infra.gpu.cuda", "data.sets.", "git.tree", "observed.model."),
+    *("software.packages_content", "software.env_rest", "software.executable", "command.cwd", "command.argv[0]"),
 )
 
 
 def beside(a: Manifest, b: Manifest) -> list[Change]:
-    """Return what differs and is in no layer: what was served, the host, the user, the commit."""
+    """Return what differs and is in no layer: the host, the user, the commit, what was warned of."""
     runs = [{name: text for section in facts_of(m) for name, text in section.items()} for m in (a, b)]
     found = []
     for name, (one, other) in differing(runs):
@@ -325,4 +347,6 @@ def beside(a: Manifest, b: Manifest) -> list[Change]:
             kind: Kind = "added" if one is None else "removed" if other is None else "changed"
             values = [None if text is None else json.loads(text) for text in (one, other)]
             found.append(Change("beside", "", name, kind, *values))
+    if a["warnings"] != b["warnings"]:
+        found.append(Change("beside", "", "warnings", "changed", len(a["warnings"]), len(b["warnings"])))
     return found

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from evalprov.compare.verdicts import Side
     from evalprov.record.manifest import Manifest
 
-_WORST_FIRST: tuple[LayerState, ...] = ("unknown", "changed", "undeclared", "same")
+_WORST_FIRST: tuple[LayerState, ...] = ("unknown", "changed", "undeclared", "named", "equal")
 _SHOWN = 3
 
 

@@ -6,13 +6,15 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from evalprov.compare.answer import Answer, Evidence, answer, experiment
-from evalprov.compare.attribution import LayerState, layer_states
+from evalprov.compare.attribution import LayerState, Standing, standings
 from evalprov.compare.changes import CERTAIN, Change, beside, changes
 from evalprov.compare.rules import NO_RULES
 from evalprov.compare.verdicts import MetricDiff, Side, compare_metrics
 from evalprov.record import decision_spec
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from evalprov.compare.rules import Rules
     from evalprov.record.manifest import Manifest
 
@@ -23,7 +25,7 @@ class Layer(NamedTuple):
     """How the two stand to each other in one layer."""
 
     state: LayerState
-    reason: str | None  # why it is not known
+    reason: str | None  # why it is not known, or what of it is the same by name alone
 
 
 class Scenarios(NamedTuple):
@@ -57,19 +59,28 @@ class Diff(NamedTuple):
     decision_spec: Spec
 
 
-def diff(a: Side, b: Side, rules: Rules = NO_RULES, *, present: bool = False, everything: bool = False) -> Diff:
-    """Compare two sides; where B is the present state it has no results yet. With everything, list what is the same."""
+def diff(  # noqa: PLR0913 - what is compared, and what is known besides
+    a: Side,
+    b: Side,
+    rules: Rules = NO_RULES,
+    *,
+    present: bool = False,
+    everything: bool = False,
+    files: Sequence[str] = (),
+) -> Diff:
+    """Compare two sides; where B is the present state it has no results yet. With everything, list what is the same.
+
+    `files` are those of the code that differ, in words, where somebody could look them up.
+    """
     one, other = a.runs[0], b.runs[0]
     found = changes(one, other, everything=everything)
     metrics = [] if present else compare_metrics(a, b, rules)
-    states = _states(a, b, found)
-    layers = {name: Layer(state, _reason(name, state, a, b)) for name, state in states.items()}
+    layers = _layers(a, b, found)
     outside = [] if present else beside(one, other)
-    reasons = {name: layer.reason or "" for name, layer in layers.items()}
     differing = [change for change in found if change.kind != "same"]
-    evidence = Evidence(metrics, states, reasons, differing, outside, experiment(a, b, differing, present=present))
+    caveats = experiment(a, b, differing, present=present)
+    said = answer(a, b, Evidence(metrics, layers, differing, outside, caveats, files), present=present)
     infra = [f"{one.item} {one.field}" for one in differing if one.layer == "infra"]
-    said = answer(a, b, evidence, present=present)
     return Diff(said, metrics, _scenarios(one, other), layers, found, outside, infra, _spec(one, other))
 
 
@@ -83,29 +94,25 @@ def differs(found: Diff) -> bool:
     )
 
 
-_WORST_LAST: tuple[LayerState, ...] = ("undeclared", "same", "unknown", "changed")
+_WORST_LAST: tuple[LayerState, ...] = ("undeclared", "equal", "named", "unknown", "changed")
 
 
-def _states(a: Side, b: Side, found: list[Change]) -> dict[str, LayerState]:
-    """Return each layer's state over all trials; one that is not whole, and yet surely another, has changed."""
+def _layers(a: Side, b: Side, found: list[Change]) -> dict[str, Layer]:
+    """Return how all trials stand to each other, layer by layer; one that is surely another, if not whole, changed."""
     first = a.runs[0]
-    pairs = [layer_states(first, run) for run in (*a.runs[1:], *b.runs)]
-    states = {name: max((pair[name] for pair in pairs), key=_WORST_LAST.index) for name in pairs[0]}
+    pairs = [standings(first, run) for run in (*a.runs[1:], *b.runs)]
+    worst = {name: max((pair[name] for pair in pairs), key=_badness) for name in pairs[0]}
     certain = {change.layer for change in found if change.kind in CERTAIN}
-    return {name: "changed" if state == "unknown" and name in certain else state for name, state in states.items()}
+    return {
+        name: Layer("changed", None)
+        if standing.state == "unknown" and name in certain
+        else Layer(standing.state, standing.reason)
+        for name, standing in worst.items()
+    }
 
 
-def _reason(layer: str, state: LayerState, a: Side, b: Side) -> str | None:
-    if state != "unknown":
-        return None
-    unknown = [
-        (name, run["identity"])
-        for name, side in (("A", a), ("B", b))
-        for run in side.runs
-        if run["identity"]["layers"].get(layer) is None
-    ]
-    name, identity = unknown[0]
-    return f"{name}: {identity['unknown'].get(layer) or 'it was not recorded'}"
+def _badness(standing: Standing) -> int:
+    return _WORST_LAST.index(standing.state)
 
 
 def _scenarios(a: Manifest, b: Manifest) -> Scenarios:

@@ -44,7 +44,10 @@ class Refused(ValueError):  # noqa: N818 - a verdict on a value, not a failure o
 
 
 def decision_spec(manifest: Manifest) -> dict[str, Any]:
-    """Return the run as the JSON that `tracelens.DecisionSpec.model_validate` loads."""
+    """Return the run as the JSON that `tracelens.DecisionSpec.model_validate` loads; one the eval attached is kept."""
+    if manifest["decision_spec"] is not None:
+        attached: dict[str, Any] = manifest["decision_spec"]
+        return attached
     reported = dict(manifest["config"]["reported"])
     environment = _environment(manifest, reported)
     seed = _taken(reported, "global_seed", _whole)
@@ -71,6 +74,7 @@ def fingerprint(spec: Mapping[str, Any]) -> str:
 
 def _hashed(spec: Mapping[str, Any]) -> dict[str, Any]:
     """Return what counts of a spec: configuration, without what was merely observed."""
+    _table(spec)
     tools = spec.get("tools", [])
     if not isinstance(tools, list):
         raise Refused("tools: not a list")

@@ -7,7 +7,7 @@ from typing import Any
 from evalprov.record.decision_spec import decision_spec
 from evalprov.record.decision_spec import fingerprint as spec_fingerprint
 from evalprov.record.form import RECIPE
-from evalprov.record.layers import JUDGED, PROGRAM, layers, tool_versions
+from evalprov.record.layers import JUDGED, PROGRAM, hashed, layers, tool_versions
 from evalprov.record.manifest import Identity, Manifest
 
 SAFE = (1 << 53) - 1  # up to here every whole number is exactly a double
@@ -58,7 +58,7 @@ def identify(m: Manifest) -> Identity:
     hashes: dict[str, str | None] = {}
     for name, layer in found.items():
         try:
-            hashes[name] = None if layer.unknown else hash_of(layer.facts)
+            hashes[name] = None if layer.unknown else hash_of({"recipe": RECIPE, "facts": hashed(layer)})
         except ValueError as problem:
             hashes[name] = None
             unknown[name] = f"cannot be hashed: {problem}"
@@ -74,14 +74,18 @@ def identify(m: Manifest) -> Identity:
     scenario = together({"scenario_name": m["scenario"], **{name: hashes[name] for name in JUDGED}}, "scenario")
     declared = {"infra": m["infra"]["declared"], "tools": tool_versions(m)}
     fingerprint = together({"program": program, "scenario": scenario, "declared": declared}, "fingerprint")
-    spec = decision_spec(m)
+    try:
+        spec: str | None = f"sha256:{spec_fingerprint(decision_spec(m))}"
+    except ValueError as refused:  # one that the eval attached may be none
+        spec = None
+        unknown["decision_spec"] = f"what was attached is no DecisionSpec: {refused}"
     return {
         "recipe": RECIPE,
         "fingerprint": fingerprint,
         "program": program,
         "scenario": scenario,
         "config_hash": hashes["config"],
-        "decision_spec": f"sha256:{spec_fingerprint(spec)}",
+        "decision_spec": spec,
         "builder": m["identity"]["builder"],
         "layers": hashes,
         "unknown": unknown,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from diffing import OTHER, Edit, answers, diff, put, record
+from diffing import OTHER, SHA, Edit, answers, diff, put, record
 
 from evalprov.compare.attribution import layer_states
 from evalprov.compare.diff import diff as compared
@@ -31,8 +31,8 @@ EDITS: dict[str, tuple[Edit, str]] = {
 
 
 def test_every_layer_is_proven_equal_in_two_runs_of_the_same() -> None:
-    """Equal hashes of layers that were declared are the same, in all nine."""
-    assert layer_states(record(), record(run=1)) == dict.fromkeys(LAYERS, "same")
+    """What both sides hold by content or observation is proven equal, in all nine layers."""
+    assert layer_states(record(), record(run=1)) == dict.fromkeys(LAYERS, "equal")
 
 
 @pytest.mark.parametrize("layer", LAYERS)
@@ -99,11 +99,13 @@ def test_layers_that_nobody_declared_are_outside_the_experiment_and_the_answer_s
     )
     a, b = record(*bare), record(*bare, EDITS["model"][0], run=1, metrics=FALLEN)
     states = layer_states(a, b)
-    assert (states["prompts"], states["grader"], states["agent"]) == ("undeclared", "undeclared", "same")
+    assert (states["prompts"], states["grader"], states["agent"]) == ("undeclared", "undeclared", "equal")
     found = diff(a, b)
     assert found.answer.kind == "attributed"
     assert found.answer.undeclared == ["prompts", "grader"]
     assert found.answer.sentence.endswith("; nobody declared prompts, grader")
+    assert "the model changed" in found.answer.sentence
+    assert "only" not in found.answer.sentence
 
 
 def test_declared_on_one_side_only_is_a_change() -> None:
@@ -161,18 +163,139 @@ def test_a_failed_run_is_said_first() -> None:
     assert found.answer.sentence.startswith("B is not a completed run (timed out)")
 
 
-def test_a_score_that_moved_alone_is_nondeterminism_or_untracked_and_names_what_was_served() -> None:
-    """Where nothing recorded changed nothing is blamed; another served model is told."""
+def test_a_score_that_moved_alone_is_nondeterminism_or_untracked() -> None:
+    """Where nothing recorded changed nothing is blamed."""
     found = diff(record(), record(run=1, metrics=FALLEN))
     assert found.answer.kind == "untracked"
     assert "nondeterminism" in found.answer.sentence
+
+
+def test_another_served_model_is_another_model() -> None:
+    """What was served under the same name is the model that changed, and it is told."""
     a, b = (put("observed/model", {"system_fingerprint": name}) for name in ("fp_a", "fp_b"))
     served = diff(record(a), record(b, run=1, metrics=FALLEN))
-    assert served.answer.kind == "untracked"
-    assert "system_fingerprint fp_a -> fp_b" in served.answer.sentence
-    both = diff(record(a), record(b, EDITS["model"][0], run=1, metrics=FALLEN))
+    assert served.layers["model"].state == "changed"
+    assert served.answer.levers == ["model"]
+    assert "only the model changed (served system_fingerprint fp_a -> fp_b)" in served.answer.sentence
+    both = diff(record(a), record(b, EDITS["prompts"][0], run=1, metrics=FALLEN))
     assert both.answer.kind == "confounded"
-    assert "what was served" in both.answer.sentence
+    silent = put("observed/model", {})
+    assert layer_states(record(a), record(silent, run=1))["model"] == "named"
+
+
+NAMED: dict[str, Edit] = {
+    "prompts": put("prompt_versions", {"plan": "v1", "other": "v2"}),
+    "model": put("observed/model", {"model": "m-1"}),
+    "agent": put("agent/graph_hash", None),
+    "code": put("capture/beside", {"status": "captured", "ms": 1.0, "reason": "3,000 ignored sources: too many"}),
+    "data": put("data/reported", {"split": "test"}),
+    "grader": put("grader/files", {}),
+    "software": put("software/env_rest", None),
+}
+
+
+@pytest.mark.parametrize("layer", NAMED)
+def test_what_is_the_same_by_name_is_not_proven_and_nothing_is_the_only_change_beside_it(layer: str) -> None:
+    """A layer that one side holds by a name is never proven equal, and the answer names it."""
+    other = "config" if layer != "config" else "prompts"
+    edit = EDITS[other][0]
+    found = diff(record(NAMED[layer]), record(NAMED[layer], edit, run=1, metrics=FALLEN))
+    assert found.layers[layer].state == "named"
+    assert found.layers[layer].reason
+    assert found.answer.named == [layer]
+    assert (found.answer.kind, found.answer.levers) == ("attributed", [EDITS[other][1]])
+    assert f": the {other} changed (" in found.answer.sentence
+    assert "only the" not in found.answer.sentence
+    assert f"; {layer} is the same by name only" in found.answer.sentence
+
+
+@pytest.mark.parametrize(
+    ("layer", "edit"),
+    [
+        ("prompts", put("prompts/plan/sha256", None)),
+        ("config", put("config/files/conf~eval.yaml/sha256", None)),
+        ("data", put("data/sets/tickets/sha256", None)),
+        ("grader", put("grader/files/grade.py", None)),
+        ("infra", put("capture/hardware", {"status": "failed", "ms": 1.0, "reason": "OSError"})),
+    ],
+)
+def test_what_could_not_be_read_is_not_known(layer: str, edit: Edit) -> None:
+    """A declared file without a hash is no equality, on whichever side and on both."""
+    for a, b in ((record(edit), record(run=1)), (record(), record(edit, run=1)), (record(edit), record(edit, run=1))):
+        assert layer_states(a, b)[layer] == "unknown"
+
+
+@pytest.mark.parametrize("layer", ["prompts", "config", "code", "data", "grader", "software"])
+def test_what_was_edited_while_the_command_ran_is_not_proven(layer: str) -> None:
+    """Nobody knows which of the two contents was read."""
+    edited = put("observed/edited", {"some/file": layer})
+    found = diff(record(), record(edited, run=1, metrics=FALLEN))
+    assert found.layers[layer].state == "unknown"
+    assert "B: some/file was written to while the command ran" in (found.layers[layer].reason or "")
+    assert found.answer.kind == "unattributable"
+    assert {name: one.state for name, one in found.layers.items() if one.state != "equal"} == {layer: "unknown"}
+    changed = diff(record(), record(edited, EDITS[layer][0], run=1, metrics=FALLEN))
+    assert changed.layers[layer].state == "changed"
+
+
+def test_what_a_crashed_run_never_reported_is_not_known() -> None:
+    """A run that ended before its report did not change the model and the prompts that it would have named."""
+    told = {"prompt_versions.plan": "reported", "model_config.model": "reported"}
+    whole = put("sources", told)
+    nothing = [put("prompts", {}), put("prompt_versions", {}), put("model_config", {}), put("observed/model", {})]
+    crashed = [put("status", "failed"), put("output/metrics_source", None), *nothing]
+    states = layer_states(record(whole), record(*crashed, run=1))
+    assert (states["prompts"], states["model"]) == ("unknown", "unknown")
+    found = diff(record(whole), record(*crashed, run=1))
+    assert found.answer.levers == []
+    assert "B: failed before it reported prompt_versions.plan" in (found.layers["prompts"].reason or "")
+    finished = [put("output/metrics_source", {"channel": "stdout", "line": 1, "rule": "report-line", "reports": 1})]
+    assert layer_states(record(whole), record(*nothing, *finished, run=1))["model"] == "changed"
+
+
+def test_a_fact_that_one_evalprov_did_not_look_for_says_nothing() -> None:
+    """Records of before and after a new fact hold the layer by name, and it has not changed."""
+    old = put("software/packages_content", None)
+    assert layer_states(record(old), record(run=1))["software"] == "named"
+    assert diff(record(old), record(run=1)).changes == []
+    unlooked = put("capture", {})
+    beside = put("code/beside", {"helper.py": SHA})
+    assert layer_states(record(unlooked), record(beside, run=1))["code"] == "named"
+    assert diff(record(unlooked), record(beside, run=1)).changes == []
+    assert layer_states(record(), record(beside, run=1))["code"] == "changed"
+    patched = diff(record(), record(put("software/packages_content", OTHER), run=1, metrics=FALLEN))
+    assert "only the software changed (installed files changed)" in patched.answer.sentence
+
+
+def test_data_that_is_not_pulled_is_known_by_its_pointer() -> None:
+    """DVC's pointer is the content of the data, here or not; data that differs from its pointer is what it is."""
+    pointer = {"kind": "dvc", "pointer": "md5:1", "stale": False}
+    pulled = record()["data"]["sets"]["tickets"] | pointer
+    absent = pulled | {"sha256": None, "stale": None}
+
+    def state(one: Any, other: Any) -> str:
+        sets = [put("data/sets/tickets", side) for side in (one, other)]
+        return layer_states(record(sets[0]), record(sets[1], run=1))["data"]
+
+    assert state(pulled, absent) == "equal"
+    assert state(absent, absent) == "equal"
+    assert state(absent, absent | {"pointer": "md5:2"}) == "changed"
+    assert state(pulled | {"stale": True}, absent) == "changed"
+    plain = pulled | {"kind": "file", "pointer": None, "stale": None}
+    assert state(plain, pulled) == "equal", "the same bytes, of which one side keeps a pointer"
+
+
+def test_what_differs_beside_the_layers_is_not_nothing() -> None:
+    """Nothing recorded changed is said of records that hold nothing else that differs."""
+    assert "nothing that is recorded changed" in diff(record(), record(run=1)).answer.sentence
+    user = put("observed/user", "somebody")
+    assert "no layer changed; beside them differ observed.user" in diff(record(), record(user, run=1)).answer.sentence
+    for edit, layer in (
+        (put("command/cwd", "evals/b"), "config"),
+        (put("config/program", "taskset"), "config"),
+        (put("infra/ulimits", {"nofile": [1024, 1024]}), "infra"),
+    ):
+        assert layer_states(record(), record(edit, run=1))[layer] == "changed"
 
 
 def test_a_score_within_noise_has_no_cause() -> None:
@@ -278,7 +401,7 @@ def test_the_same_files_are_the_same_code_whichever_of_them_other_layers_claim()
     """Of two configs in one checkout each run claims its own, so that what is left for code differs in name alone."""
     whole = put("git/tree", "e" * 40)
     other = put("code/tree", "d" * 40)
-    assert layer_states(record(whole), record(whole, other, run=1))["code"] == "same"
+    assert layer_states(record(whole), record(whole, other, run=1))["code"] == "equal"
     found = diff(record(whole), record(whole, other, run=1, metrics=FALLEN))
     assert found.answer.kind == "untracked"
     assert found.changes == []

@@ -131,8 +131,15 @@ def test_what_an_unknown_layer_lacks_is_not_called_removed() -> None:
 
 def test_a_layer_whose_hash_alone_differs_is_still_told() -> None:
     """A change that no field shows is not dropped."""
-    (change,) = told(put("model_config/seed", None))
+    flat, nested = put("model_config", {"a.b": 1}), put("model_config", {"a": {"b": 1}})
+    (change,) = changes(record(flat), record(nested, run=1))
     assert change[:4] == ("model", "the layer", "sha256", "changed")
+
+
+def test_an_empty_value_is_none() -> None:
+    """A null or an empty table that one side has and the other has not is no change."""
+    assert told(put("model_config/seed", None)) == []
+    assert told(put("data/reported", {"split": {}})) == []
 
 
 def test_what_is_the_same_is_told_on_request_only() -> None:
@@ -161,9 +168,9 @@ def test_of_two_command_lines_only_what_differs_is_told_with_its_option() -> Non
 
 
 def test_what_is_in_no_layer_stands_beside() -> None:
-    """The host, what was served and the commit are told, and in no layer."""
+    """The host, the user and the commit are told, and in no layer."""
     edits = (
-        put("observed/model", {"system_fingerprint": "fp_b"}),
+        put("warnings", ["the data was late"]),
         put("observed/user", "eve"),
         put("git_sha", "2" * 40),
         put("command/timeout_seconds", 9.0),
@@ -172,7 +179,7 @@ def test_what_is_in_no_layer_stands_beside() -> None:
     assert changes(a, b) == []
     names = {change.field: (change.kind, change.b) for change in beside(a, b)}
     assert names == {
-        "observed.model.system_fingerprint": ("added", "fp_b"),
+        "warnings": ("changed", 1),
         "observed.user": ("added", "eve"),
         "git_sha": ("changed", "2" * 40),
         "command.timeout_seconds": ("added", 9.0),

@@ -39,15 +39,21 @@ def full() -> Manifest:
         for name in "ba"
     ]
     m["agent"]["name"] = "planner"
-    m["config"] = {"files": {"a.yaml": {"sha256": HEX}}, "arguments": ["my_eval.py"], "reported": {}}
+    m["config"] |= {"files": {"a.yaml": {"sha256": HEX}}, "arguments": ["my_eval.py"]}
     m["code"]["tree"] = "1" * 40
     m["code"]["algorithms"] = {"router": {"name": "route", "sha256": HEX, "short": HEX[:12], "source": "x.py:route"}}
-    m["data"]["sets"] = {"golden": {"path": "g.jsonl", "kind": "file", "sha256": HEX, "version": "v7", "pointer": None}}
+    m["data"]["sets"] = {
+        "golden": {
+            **dict.fromkeys(("pointer", "stale", "files", "bytes")),
+            **{"path": "g.jsonl", "kind": "file", "sha256": HEX, "version": "v7", "source": "settings"},
+        }
+    }
     m["data"]["retrieval"] = {"top_k": 5}
     m["grader"]["version"] = "g1"
     m["system"] |= {"python_version": "3.11.7", "cuda_version": "12.4"}
     m["software"] |= {"packages_hash": HEX, "locks": {"uv.lock": HEX}, "env": {"PYTHONHASHSEED": "0"}}
     m["infra"]["cpu"]["count"] = 8
+    m["infra"]["machine"] = "x86_64"
     m["infra"]["gpu"] = {"devices": [{"index": 0, "uuid": "GPU-1", "name": "H100", "memory_mb": 80000, "mig": None}]}
     m["infra"]["gpu"] |= {"driver": "550", "cuda": "12.4", "visible": None}
     m["infra"]["declared"] = {"concurrency_level": 4}
@@ -74,7 +80,10 @@ BEHAVIOUR: list[tuple[str, Callable[[Any], None]]] = [
     ("config", lambda m: m["config"]["files"]["a.yaml"].update(sha256="cd" * 32)),
     ("config", lambda m: m["config"]["arguments"].append("--fast")),
     ("config", lambda m: m["config"]["reported"].update(top_k=5)),
+    ("config", lambda m: m["config"].update(program="make")),
+    ("config", lambda m: m["command"].update(cwd="evals/b")),
     ("code", lambda m: m["code"].update(tree="2" * 40)),
+    ("code", lambda m: m["code"]["beside"].update({"helper.py": HEX})),
     ("code", lambda m: m["code"]["algorithms"]["router"].update(sha256="cd" * 32)),
     ("data", lambda m: m["data"]["sets"]["golden"].update(sha256="cd" * 32)),
     ("data", lambda m: m.update(golden_version="v2")),
@@ -84,6 +93,11 @@ BEHAVIOUR: list[tuple[str, Callable[[Any], None]]] = [
     ("software", lambda m: m["software"].update(packages_hash="cd" * 32)),
     ("software", lambda m: m["system"].update(python_version="3.12.1")),
     ("software", lambda m: m["software"]["env"].update(PYTHONHASHSEED="1")),
+    ("software", lambda m: m["software"].update(packages_content=HEX)),
+    ("software", lambda m: m["software"].update(env_rest="scrypt:0a1b2c")),
+    ("software", lambda m: m["software"].update(executable={"path": "/usr/bin/node", "sha256": HEX, "version": "v20"})),
+    ("software", lambda m: m["software"]["package_trees"].update(lib={"path": "../lib", "sha256": HEX})),
+    ("infra", lambda m: m["infra"]["ulimits"].update(nofile=[1024, 4096])),
     ("infra", lambda m: m["infra"]["cpu"].update(count=4)),
     ("infra", lambda m: m["infra"]["gpu"].update(driver="560")),
     ("infra", lambda m: m["infra"]["memory"].update(hard_limit_mb=512)),
@@ -112,7 +126,9 @@ OBSERVATIONS: list[Callable[[Any], None]] = [
     lambda m: m["tools"][0].update(source="reported"),
     lambda m: m["sources"].update({"model.temperature": "--set"}),
     lambda m: m["warnings"].append("something"),
-    lambda m: m["command"].update(cwd="sub", executable="/usr/bin/python"),
+    lambda m: m["command"].update(executable="/usr/bin/python", timeout_seconds=9.0),
+    lambda m: m["observed"].update(model={"model": "gpt-4o-2024-08-06"}),
+    lambda m: m["outputs"].update(files={"results.json": {"bytes": 2, "sha256": HEX, "state": False}}, count=1),
 ]
 
 
@@ -166,7 +182,9 @@ def test_what_is_unknown_has_no_hash_and_a_reason() -> None:
 
 def test_control_tells_content_from_name_from_nothing() -> None:
     """Full where held by content, partial by name or version, none where nobody declared it."""
-    found = {name: layer.control for name, layer in layers(full()).items()}
+    looked: Any = full()
+    looked["capture"]["beside"] = {"status": "absent", "ms": 1.0, "reason": "nothing lies beside it"}
+    found = {name: layer.control for name, layer in layers(looked).items()}
     assert found["prompts"] == found["data"] == found["code"] == "full"
     assert found["model"] == found["grader"] == "partial"
     nothing = {name: layer.control for name, layer in layers(blank("x", "y")).items()}
