@@ -33,6 +33,15 @@ class File(NamedTuple):
     how: str  # as git says it: A, M, D, T
 
 
+class Step(NamedTuple):
+    """What became of one file between two commits: blob ids, 0 where it is not there, and lines that came and went."""
+
+    a: str
+    b: str
+    plus: int | None  # null for what is no text
+    minus: int | None
+
+
 class Between(NamedTuple):
     """What lies between commit A and commit B."""
 
@@ -42,6 +51,7 @@ class Between(NamedTuple):
     files: list[File] | None  # that differ, up to a bound; null where unknown
     files_count: int
     problem: str | None  # what could not be told, and why
+    steps: dict[str, Step] | None = None  # by path; null where unknown
 
 
 def between(folder: str, a: str, b: str) -> Between:
@@ -94,10 +104,30 @@ def _between(git: Git, a: str, b: str) -> Between:
         problem = "it is a shallow clone: how the two commits are related is not known"
         ahead = behind = None
     commits = [] if ahead is None else _commits(git, f"{a}..{b}" if ahead else f"{b}..{a}")
-    said = str(git.diff_tree("-r", "--no-renames", "--name-status", "-z", a, b, strip_newline_in_stdout=False))
-    words = said.split("\0")[:-1]
-    files = [File(path, how) for how, path in zip(words[::2], words[1::2], strict=True)]
-    return Between(ahead, behind, commits, files[:SHOWN], len(files), problem)
+    steps = _steps(git, a, b)
+    files = [File(path, "A" if one.a == "0" else "D" if one.b == "0" else "M") for path, one in steps.items()]
+    return Between(ahead, behind, commits, files[:SHOWN], len(files), problem, steps)
+
+
+def _steps(git: Git, a: str, b: str) -> dict[str, Step]:
+    """Return what became of each file between two commits."""
+    how = ("-r", "--no-renames", "--raw", "--numstat", "--no-abbrev", "-z")
+    words = str(git.diff_tree(*how, a, b, strip_newline_in_stdout=False)).split("\0")
+    ids: dict[str, tuple[str, str]] = {}
+    counts: dict[str, tuple[str, str]] = {}
+    at = 0
+    while at < len(words) - 1:
+        word = words[at]
+        if word.startswith(":"):
+            _, _, before, after, _ = word.split(" ")
+            ids[words[at + 1]] = (before if before.strip("0") else "0", after if after.strip("0") else "0")
+            at += 2
+        else:
+            plus, minus, path = word.split("\t", 2)
+            counts[path] = (plus, minus)
+            at += 1
+    numbers = {path: [int(one) if one.isdigit() else None for one in pair] for path, pair in counts.items()}
+    return {path: Step(*pair, *numbers.get(path, (None, None))) for path, pair in ids.items()}
 
 
 def _related(git: Git, a: str, b: str) -> bool:

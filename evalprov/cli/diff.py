@@ -10,6 +10,7 @@ import typer
 
 from evalprov import render
 from evalprov.cli import diffscreen
+from evalprov.cli.codefiles import FileEdit, code_files
 from evalprov.cli.common import StoreOption, open_store
 from evalprov.cli.difftext import History
 from evalprov.cli.sides import side
@@ -19,6 +20,7 @@ from evalprov.compare.rules import rules_of
 from evalprov.compare.verdicts import Side
 from evalprov.errors import EvalprovError, UsageError
 from evalprov.record.manifest import Manifest
+from evalprov.repository import Between
 from evalprov.settings import load
 
 DIFFER = 1
@@ -34,6 +36,7 @@ class Found(NamedTuple):
     present: bool  # B is the present state
     diff: Diff
     history: History | None
+    files: list[FileEdit]  # of the code, that differ
     parts: tuple[str, ...]  # what is to be shown
     everything: bool
 
@@ -80,15 +83,18 @@ def diff(  # noqa: PLR0913, PLR0917 - one argument an option
     folder = open_store(store)
     settings = load(os.getcwd())
     now = b == PRESENT
+    repository = os.path.dirname(folder) if store else settings.root
     one = side(folder, a, trials=trials)
     other = Side((_present(one.runs[0], folder),)) if now else side(folder, b, trials=trials)
+    lies = None if only == "metrics" else _between(repository, one.runs[0], other.runs[0])
+    files = [] if only == "metrics" or now else _files(folder, one.runs[0], other.runs[0], lies)
+    named = [file.words for file in files]
     try:
-        result = compared(one, other, rules_of(settings.declared), present=now, everything=everything)
+        result = compared(one, other, rules_of(settings.declared), present=now, everything=everything, files=named)
     except RecursionError:
         raise EvalprovError("these records cannot be compared: their values are nested too deep") from None
-    repository = os.path.dirname(folder) if store else settings.root
-    history = None if only == "metrics" else _history(repository, one.runs[0], other.runs[0])
-    found = Found(one, other, now, result, history, (only,) if only else PARTS, everything)
+    history = lies and History(one.runs[0]["git_sha"] or "", other.runs[0]["git_sha"] or "", lies)
+    found = Found(one, other, now, result, history, files, (only,) if only else PARTS, everything)
     if as_json:
         render.document({**_document(found), "store": folder})
     elif markdown:
@@ -109,22 +115,20 @@ def _present(like: Manifest, store: str) -> Manifest:
     return present(like, os.getcwd(), dict(os.environ), store=store, progress=render.hashing())
 
 
-def _history(folder: str, a: Manifest, b: Manifest) -> History | None:
+def _between(folder: str, a: Manifest, b: Manifest) -> Between | None:
     """Look up what lies between the commits of two runs, where they are two."""
     if a["git_sha"] is None or b["git_sha"] is None or a["git_sha"] == b["git_sha"]:
         return None
     from evalprov.repository import between
 
-    found = between(folder, a["git_sha"], b["git_sha"])
-    claimed = _claimed(a) | _claimed(b)
-    files = [file for file in found.files or () if file.path not in claimed]
-    return History(a["git_sha"], b["git_sha"], found, files)
+    return between(folder, a["git_sha"], b["git_sha"])
 
 
-def _claimed(m: Manifest) -> set[str]:
-    """Return the files that another layer than code tells of."""
-    paths = {one["path"] for one in (*m["prompts"].values(), *m["data"]["sets"].values())}
-    return {*m["config"]["files"], *m["grader"]["files"], *filter(None, paths)}
+def _files(store: str, a: Manifest, b: Manifest, lies: Between | None) -> list[FileEdit]:
+    """Name the files of the code that differ, as far as commits and patches tell."""
+    if a["git_sha"] is None or b["git_sha"] is None:
+        return []
+    return code_files(store, a, b, lies.steps if lies else {})
 
 
 def _document(found: Found) -> dict[str, Any]:
@@ -153,6 +157,7 @@ def _document(found: Found) -> dict[str, Any]:
         document["infra_mismatch"] = result.infra_mismatch
         document["decision_spec"] = result.decision_spec._asdict()
         document["commits"] = found.history and _commits(found.history)
+        document["files"] = [file._asdict() for file in found.files]
     return document
 
 
@@ -175,8 +180,9 @@ def _side(side: Side) -> dict[str, Any]:
 
 def _commits(history: History) -> dict[str, Any]:
     between = history.between
+    told = {name: value for name, value in between._asdict().items() if name != "steps"}
     return {
-        **between._asdict(),
+        **told,
         "commits": [commit._asdict() for commit in between.commits],
         "files": None if between.files is None else [file._asdict() for file in between.files],
     }

@@ -128,9 +128,8 @@ def blocks(found: Found, width: int) -> Iterator[tuple[str, Pairs]]:
     for name, layer in result.layers.items():
         inside = [change for change in result.changes if change.layer == name]
         pairs = _changes(inside, width, everything=found.everything)
-        if name == "code" and layer.state in ("changed", "unknown") and found.history:
-            pairs += difftext.files(found.history)
         if name == "code" and layer.state in ("changed", "unknown"):
+            pairs += difftext.files(found.files)
             pairs += difftext.not_committed(found.a.runs[0], found.b.runs[0])
         if layer.reason and pairs:
             pairs.append(("why", layer.reason))

@@ -13,11 +13,12 @@ from evalprov.compare.changes import ARGUMENTS, PACKAGE, different_words
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from evalprov.cli.codefiles import FileEdit
     from evalprov.compare.changes import Change
     from evalprov.compare.diff import Scenarios
     from evalprov.compare.verdicts import MetricDiff
     from evalprov.record.manifest import Manifest
-    from evalprov.repository import Between, File
+    from evalprov.repository import Between
 
 SHORT = 12  # digits of a hash
 NAME = 44  # letters
@@ -33,7 +34,6 @@ class History(NamedTuple):
     a: str
     b: str
     between: Between
-    files: list[File]  # that differ between them, less those that another layer than code tells of
 
 
 def metric_name(metric: MetricDiff) -> str:
@@ -241,12 +241,9 @@ def _commits(count: int) -> str:
     return "1 commit" if count == 1 else f"{count} commits"
 
 
-def files(history: History) -> list[tuple[str, str]]:
-    """Name the files that differ between two commits."""
-    if not history.files:
-        return []
-    names = [one.path if one.how == "M" else f"{one.path} ({_HOW.get(one.how, one.how)})" for one in history.files]
-    return [("files", _first(names, history.between.files_count - len(history.between.files or ()) + len(names)))]
+def files(edits: Sequence[FileEdit]) -> list[tuple[str, str]]:
+    """Name the files of the code that differ."""
+    return [("files", _first([one.words for one in edits], len(edits)))] if edits else []
 
 
 def not_committed(a: Manifest, b: Manifest) -> list[tuple[str, str]]:
@@ -257,6 +254,3 @@ def not_committed(a: Manifest, b: Manifest) -> list[tuple[str, str]]:
         if names := list(dict.fromkeys([*git["staged"], *git["changed"], *git["untracked"]])):
             pairs.append((f"not committed in {side}", _first(names, max(len(names), sum(git["counts"].values())))))
     return pairs
-
-
-_HOW = {"A": "added", "D": "removed", "T": "another kind"}

@@ -47,3 +47,8 @@ def shown(text: object) -> str:
     """Return a stranger's text safe for a message: quoted, control characters spelled out, cut."""
     whole = ascii(text)
     return whole if len(whole) <= _SHOWN else f"{whole[:_SHOWN]}..."
+
+
+def is_blob_name(name: str) -> bool:
+    """Say whether a name may be that of a kept piece of a work tree."""
+    return 0 < len(name) <= 128 and name[0].isalnum() and name.isascii() and name.replace(".", "").isalnum()

@@ -16,7 +16,7 @@ from evalprov.store.lookup import as_path, baseline_name, find, read_baseline, r
 if TYPE_CHECKING:
     from evalprov.record.manifest import Manifest
 
-__all__ = ["History", "history", "iterate", "load", "log"]
+__all__ = ["History", "blob", "history", "iterate", "load", "log"]
 
 
 def load(store: str, spec: str) -> Manifest:
@@ -41,6 +41,18 @@ def log(store: str, name: str) -> bytes | None:
             return read_all(logs.open(file, os.O_RDONLY), sys.maxsize, f"{store}/{name}")
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise EvalprovError(f"cannot read {store}/{name}: {error.strerror}") from None
+
+
+def blob(store: str, name: str) -> bytes | None:
+    """Return a kept piece of a work tree, named as in the record (patches/..., objects/...); null where it is gone."""
+    where, _, file = name.partition("/")
+    if where not in ("patches", "objects") or not ids.is_blob_name(file):
+        raise EvalprovError(f"not a name for a stored file: {ids.shown(name)}")
+    try:
+        with Folder(f"{store}/{where}") as folder:
+            return folder.read(file)
     except OSError as error:
         raise EvalprovError(f"cannot read {store}/{name}: {error.strerror}") from None
 

@@ -109,7 +109,7 @@ class Store:
     def put(self, name: str, data: bytes) -> None:
         """Keep a blob under patches/ or objects/, by a name that its content gives; once is enough."""
         where, _, file = name.partition("/")
-        if where not in ("patches", "objects") or not _is_blob_name(file):
+        if where not in ("patches", "objects") or not ids.is_blob_name(file):
             raise EvalprovError(f"not a name for a stored file: {ids.shown(name)}", exit_code=CANNOT_START)
         try:
             with self.enter(where) as folder:
@@ -199,10 +199,6 @@ class Store:
 def _make_folder(path: str) -> None:
     with suppress(FileExistsError):  # another run was quicker
         os.mkdir(path, 0o755)
-
-
-def _is_blob_name(name: str) -> bool:
-    return 0 < len(name) <= 128 and name[0].isalnum() and name.isascii() and name.replace(".", "").isalnum()
 
 
 def _status(data: bytes) -> object:
