@@ -6,6 +6,7 @@ from typing import Any, Literal, NamedTuple
 from evalprov.record.manifest import DataSet, Manifest
 
 Control = Literal["full", "partial", "none"]
+_SHOWN = 3
 
 
 class Layer(NamedTuple):
@@ -104,8 +105,10 @@ def _code(m: Manifest) -> Layer:
         note = "sources that git does not show were not looked at"
         return Layer(facts, "partial", note=note, maybe=frozenset(("beside",)))
     # Absent is a finding: there are none.
-    doubt = None if looked["status"] == "absent" else looked["reason"]
-    return Layer(facts, "partial" if doubt else "full", note=doubt)
+    doubts = [looked["reason"]] if looked["reason"] and looked["status"] != "absent" else []
+    if state := sorted(path for path, one in m["outputs"]["files"].items() if one["state"]):
+        doubts.append(f"written by the run, and maybe read by it: {', '.join(state[:_SHOWN])}")
+    return Layer(facts, "partial" if doubts else "full", note="; ".join(doubts) or None)
 
 
 def content_of(one: DataSet) -> str | None:
