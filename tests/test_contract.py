@@ -14,8 +14,11 @@ from conftest import Project
 
 from evalprov import errors
 from evalprov.record import manifest as types
-from evalprov.record.form import BULKY, SCHEMA, blank
+from evalprov.compare.attribution import layer_states
+from evalprov.record.form import BULKY, RECIPE, SCHEMA, blank
+from evalprov.record.identity import hash_of, identify
 from evalprov.record.manifest import Manifest
+from evalprov.store.decode import decode
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 PINNED = FIXTURES / "contract" / f"manifest-{SCHEMA}.json"
@@ -106,6 +109,39 @@ def test_samples_of_every_schema_can_be_read(project: Project) -> None:
         record = json.loads(shown.stdout)
         assert record["schema"] == SCHEMA
         assert record["run_id"] == json.loads(sample.read_text())["run_id"]
+
+
+def test_an_old_record_is_no_other_program(project: Project) -> None:
+    """Held against the same facts as they are recorded today, no layer of an old record has changed.
+
+    Today's record knows more, and a layer's hash carries the number of its recipe: it is computed anew on reading.
+    """
+    for sample in sorted((FIXTURES / "manifests").glob("schema-*.json")):
+        old = decode(sample.read_bytes())
+        now: Any = decode(sample.read_bytes())
+        now["software"] |= {"packages_content": "sha256:1", "env_rest": "scrypt:000000"}
+        now["capture"]["beside"] = {"status": "captured", "ms": 1.0, "reason": None}
+        now["code"]["beside"] = {"ignored.py": "sha256:2"}
+        now["identity"] = identify(now)
+        states = layer_states(old, now)
+        assert "changed" not in states.values(), (sample, states)
+        assert "unknown" not in states.values() or states == layer_states(old, old)
+        assert (states["code"], states["software"]) == ("named", "named")
+        assert old["identity"]["recipe"] == RECIPE
+        for layer in ("prompts", "model", "agent", "config", "data", "grader"):
+            assert old["identity"]["layers"][layer] == now["identity"]["layers"][layer]
+
+
+def test_an_old_baseline_is_still_the_same_grader(project: Project) -> None:
+    """A baseline that an older evalprov set and sealed is trusted, and the gate finds the same experiment."""
+    sample = json.loads((FIXTURES / "manifests" / "schema-2.json").read_text())
+    account = {"name": "main", "set_at": "2026-09-20T14:30:00Z", "set_by": None, "reason": "kept", "forced": []}
+    record = {**sample, "baseline": {**account, "replaces": None, "sha256": ""}}
+    record["baseline"]["sha256"] = hash_of(record)
+    project.write("baselines/main.json", json.dumps(record))
+    baseline = decode((project.path / "baselines" / "main.json").read_bytes())
+    now = decode((FIXTURES / "manifests" / "schema-3.json").read_bytes())
+    assert {"changed", "unknown"}.isdisjoint(layer_states(baseline, now).values())
 
 
 def test_a_newer_record_is_refused_in_one_line(project: Project) -> None:

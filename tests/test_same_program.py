@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -185,3 +186,42 @@ def test_nothing_of_the_repository_is_written(program: Project) -> None:
     before = everything()
     program.run("true")
     assert everything() == before
+
+
+def test_two_evals_in_two_folders_are_two_programs(program: Project) -> None:
+    """The same command in another folder of the project runs something else."""
+    for name in "ab":
+        program.write(f"evals/{name}/run.py", "print('{\"accuracy\": 0.5}')\n")
+    program.commit_all()
+    seen = []
+    for name in "ab":
+        done = program.run("python3", "run.py", cwd=f"evals/{name}")
+        assert done.returncode == 0, done.stderr
+        seen.append(program.history()[-1]["identity"])
+    assert [layer for layer in seen[0]["layers"] if seen[0]["layers"][layer] != seen[1]["layers"][layer]] == ["config"]
+    assert seen[0]["fingerprint"] != seen[1]["fingerprint"]
+
+
+def test_another_checkout_is_the_same_program(program: Project, tmp_path: Path) -> None:
+    """Paths inside the project count from its root, however they are written and wherever the checkout lies."""
+    seen = []
+    for name in ("here", "some where else"):
+        program.git("clone", "-q", ".", str(tmp_path / name))
+        copy = Project(tmp_path / name)
+        script, option = copy.path / "src" / "main.py", f"--out={copy.path}/conf"
+        done = copy.run("python3", str(script), option, f"file://{copy.path}/data", str(copy.path))
+        assert done.returncode == 0, done.stderr
+        seen.append(copy.record())
+    assert seen[0]["config"]["arguments"] == ["src/main.py", "--out=conf", "file://data", "."]
+    assert seen[0]["config"] == seen[1]["config"]
+    assert seen[0]["identity"]["fingerprint"] == seen[1]["identity"]["fingerprint"]
+
+
+def test_a_program_is_named_wherever_it_is_installed(program: Project) -> None:
+    """A program of the system counts by its name, one of the project by its place, a Python not at all."""
+    program.write("run.sh", "#!/bin/sh\n", mode=0o755)
+    named = []
+    for words in (("/usr/bin/env", "true"), ("env", "true"), ("./run.sh",), ("python3", "-V")):
+        program.run(*words)
+        named.append(program.history()[-1]["config"]["program"])
+    assert named == ["env", "env", "run.sh", None]

@@ -191,7 +191,7 @@ class World:
                 stdin=stdin,
                 capture_output=True,
                 timeout=120,
-                preexec_fn=limits,  # noqa: PLW1509 - no threads of ours run in it
+                preexec_fn=limits,
             )
         assert done.returncode != 125, done.stderr
 
