@@ -35,11 +35,12 @@ _PATH_OPTION = "evalprov.path"
 def isolate() -> None:
     """Keep the user's modules and interpreter settings away from us; start again without them where it must be."""
     given = {} if sys.flags.ignore_environment else given_environment()
-    theirs = set() if sys.flags.safe_path else set(sys.path[:1])
-    if entries := given.get("PYTHONPATH"):
-        theirs.update(os.path.abspath(entry) for entry in entries.split(os.pathsep))
-    # Behind the standard library and what is installed: there they shadow nothing, and evalprov may come from there.
-    sys.path.sort(key=theirs.__contains__)
+    entries = given.get("PYTHONPATH")
+    theirs = {os.path.abspath(entry) for entry in entries.split(os.pathsep)} if entries else set()
+    # Where we were started, too, comes behind the standard library and what is installed: there nothing is shadowed,
+    # and evalprov itself may lie there.
+    last = theirs if sys.flags.safe_path else theirs.union(sys.path[:1])
+    sys.path.sort(key=last.__contains__)
     if isinstance(carried := sys._xoptions.get(_PATH_OPTION), str):  # noqa: SLF001 - documented, and for programs
         sys.path += [entry for entry in carried.split(os.pathsep) if entry not in sys.path]
     if sys.flags.ignore_environment:
