@@ -10,10 +10,8 @@ In an eval script:
     layer.report({"accuracy": 0.74})                 # to the `evalprov run` around this script
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
+# The command line passes through here before its search path is safe: nothing may be imported, typing included.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from evalprov.builder import CodeHash, ConfigLayer, NoSource, config_layer, hash_code, report
 

@@ -28,6 +28,7 @@ MAY_IMPORT = {
     "recording": {"secrets", "capture", "record", "errors", "run", "store", "__init__"},
     "attend": {"capture", "launch", "metrics", "record", "errors", "run", "secrets", "store"},
     "cli": {
+        "isolation",
         "run",
         "trials",
         "present",
@@ -40,7 +41,7 @@ MAY_IMPORT = {
         "errors",
         "secrets",
     },
-    "__main__": {"cli"},
+    "__main__": {"cli", "isolation", "__init__"},
     "builder": {"secrets"},
     "__init__": {"builder"},
 }

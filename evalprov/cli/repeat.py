@@ -8,8 +8,9 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from evalprov import render
-from evalprov.cli.run import environment, here
+from evalprov.cli.run import here
 from evalprov.errors import EvalprovError
+from evalprov.isolation import given_environment
 from evalprov.trials import Ended, Plan, Series, run_trials
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def recorded(request: Request, plan: Plan, *, quiet: bool) -> Series:
         at_a_time = f"{plan.jobs} at a time; " if plan.jobs > 1 else ""
         render.note(f"{_trials(plan.of)}, {at_a_time}their output is kept: evalprov show RUN --log")
     watch = None if quiet else _Watch(plan)
-    series = run_trials(request, plan, here(), environment(), watch.tell if watch else _silent)
+    series = run_trials(request, plan, here(), given_environment(), watch.tell if watch else _silent)
     if watch:
         watch.end()
     if (refused := series.refused) and refused.refusal and not series.stopped_by:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from evalprov import render
 from evalprov.cli.options import parse
 from evalprov.errors import CANNOT_START, EvalprovError, UsageError
+from evalprov.isolation import given_environment
 from evalprov.run import Request, record_run
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def main(words: Sequence[str]) -> int:
         return repeated(request, times, jobs or 1, quiet=quiet)
     bar = None if quiet else render.hashing()
     try:
-        done = record_run(request, here(), environment(), bar)
+        done = record_run(request, here(), given_environment(), bar)
     except UsageError:
         raise
     except EvalprovError as problem:
@@ -53,20 +54,6 @@ def main(words: Sequence[str]) -> int:
         for line in summary(done.manifest):
             render.note(line)
     return done.exit_code
-
-
-def environment() -> dict[str, str]:
-    """Return the environment we were given: in a C locale Python puts LC_CTYPE into its own."""
-    environ = dict(os.environ)
-    if environ.get("LC_CTYPE") in {"C.UTF-8", "C.utf8", "UTF-8"}:
-        try:
-            with open("/proc/self/environ", "rb") as file:
-                given = file.read().split(b"\0")
-        except OSError:
-            return environ
-        if not any(one.startswith(b"LC_CTYPE=") for one in given):
-            del environ["LC_CTYPE"]
-    return environ
 
 
 def here() -> str:

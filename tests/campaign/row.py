@@ -1,0 +1,24 @@
+"""One row of the campaign: a state of the world, and a command that must not notice that it is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Row(NamedTuple):
+    """What is set up, and the command that runs in it: once bare, once under `evalprov run`, each in a fresh folder."""
+
+    group: str
+    name: str
+    setup: Callable[[Path], None]  # is given the empty folder in which the command will run
+    argv: Sequence[str]
+    env: Mapping[str, str | None] = {}  # added to the environment; null takes a variable out
+    stdin: bytes | None = None  # null is /dev/null
+    around: str = ""  # lines of sh run first, in the process that becomes the command: `umask 077`, `exec <&-`
+    cwd: str = "."  # below the folder
+    options: Sequence[str] = ()  # of `evalprov run`; {folder} stands for the folder
+    store: str | None = "metrics"  # below the folder: where exactly one new record must be; null where none can be
+    same_output: bool = True  # false where the command itself prints something else each time
+    quick: bool = False  # also part of `make test`
