@@ -6,17 +6,20 @@ import os
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from evalprov.capture import Capturing
 from evalprov.capture.hardware import oom_kills
-from evalprov.capture.watch import Watch
+from evalprov.capture.outputs import Look
 from evalprov.errors import EvalprovError
 from evalprov.launch import Launch, Outcome, StreamEnd, launch
 from evalprov.launch.log import BoundedLog
 from evalprov.metrics import Reported, Scanner, gather, merge_reported
 from evalprov.metrics.reportfile import ReportFile
 from evalprov.record.ending import Ending, errors_of, status_of
+from evalprov.store.outputs import add_outputs, read_outputs
 
 if TYPE_CHECKING:
-    from evalprov.capture.collector import Scene
+    from evalprov.capture.collector import Capture, Scene
+    from evalprov.capture.gitfacts import Before
     from evalprov.record.manifest import Manifest, Stream
     from evalprov.run import Request
     from evalprov.secrets import Scrubber
@@ -38,32 +41,61 @@ class _Child(NamedTuple):
     began: float  # Unix time
 
 
-def attend(request: Request, scene: Scene, store: Store, manifest: Manifest) -> list[str]:
+def attend(request: Request, scene: Scene, store: Store, manifest: Manifest, before: Before | None = None) -> list[str]:
     """Run the command to its end and complete the record; what went wrong with that comes back as messages.
 
     Only what happens before the command starts is raised: later, nothing of ours may stand in its way.
     """
-    watch = Watch(scene.root, _read_before(manifest))
+    look = Look(scene, manifest, before)
     child = _launch(request, scene, store, manifest)
     _conclude(manifest, child, request, scene)
+    problems: list[str] = []
+    with Capturing() as again:
+        try:
+            # While git answers, what the command said is read.
+            again.add("outputs", look.steps(_launched(store, child), child.outcome.seconds, read_outputs(store.path)))
+            _interpret(manifest, child, request, scene)
+        except Exception as error:  # noqa: BLE001 - see above
+            problems.append(f"what the command reported is not all in the record: {_named(error)}")
+        try:
+            _settle(manifest, look, again.finish(), scene)
+            add_outputs(store.path, look.rows, scene.root)
+        except Exception as error:  # noqa: BLE001
+            manifest["outputs"]["reason"] = scene.scrub.text(_named(error))
+        try:
+            _identify(manifest)
+        except Exception as error:  # noqa: BLE001
+            problems.append(f"what the run was is not in the record: {_named(error)}")
+        finally:
+            child.report.remove()
+    problems = [scene.scrub.text(one) for one in problems]
+    manifest["warnings"] += problems
+    return problems
+
+
+def _named(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def _launched(store: Store, child: _Child) -> float:
+    """Return when the command was started, by the clock of the file system where that is behind."""
     try:
-        manifest["warnings"] += watch.changed()
-        _interpret(manifest, child, request, scene)
-    except Exception as error:  # noqa: BLE001 - see above
-        problem = f"what the command reported is not all in the record: {type(error).__name__}: {error}"
-        manifest["warnings"].append(scene.scrub.text(problem))
-        return [problem]
-    finally:
-        child.report.remove()
-    return []
+        return min(child.began, os.stat(f"{store.path}/runs").st_mtime)
+    except OSError:
+        return child.began
 
 
-def _read_before(manifest: Manifest) -> list[str]:
-    """Return the files whose content the record has, by their path from the project root."""
-    prompts = [one["path"] for one in manifest["prompts"].values()]
-    data = [one["path"] for one in manifest["data"]["sets"].values() if one["kind"] == "file"]
-    named = [*manifest["config"]["files"], *prompts, *data, *manifest["grader"]["files"]]
-    return [path for path in named if path]
+def _settle(manifest: Manifest, look: Look, found: Capture, scene: Scene) -> None:
+    """Write down what the run wrote, and take it out of what the run was made of."""
+    fared = found.fared["outputs"]
+    if fared["status"] != "captured":
+        manifest["outputs"]["reason"] = scene.scrub.text(fared["reason"] or "")
+    manifest["outputs"].update(found.facts.get("outputs", {}))
+    manifest["observed"].update(found.facts.get("observed", {}))
+    manifest["code"].update(found.facts.get("code", {}))
+    manifest["warnings"] += found.warnings
+    for path in look.config:
+        del manifest["config"]["files"][path]
 
 
 def _launch(request: Request, scene: Scene, store: Store, manifest: Manifest) -> _Child:
@@ -128,13 +160,17 @@ def _conclude(manifest: Manifest, child: _Child, request: Request, scene: Scene)
 
 
 def _interpret(manifest: Manifest, child: _Child, request: Request, scene: Scene) -> None:
-    """Write down what it said, what it read, and so what it was."""
-    from evalprov.record.identity import identify  # not needed before the command has started
-
+    """Write down what it said, and what it read."""
     _add_hydra(manifest, child.began, scene)
     metrics_file = request.metrics_file and os.path.join(scene.cwd, request.metrics_file)
     reported = gather(child.scanner, child.report.path, metrics_file, child.began)
     merge_reported(manifest, _scrubbed(reported, scene.scrub))
+
+
+def _identify(manifest: Manifest) -> None:
+    """Write down what the run was."""
+    from evalprov.record.identity import identify  # not needed before the command has started
+
     manifest["identity"] = identify(manifest)
     manifest["system"]["config_hash"] = manifest["identity"]["config_hash"]
 

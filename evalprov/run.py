@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from evalprov.capture import start
@@ -15,9 +16,10 @@ from evalprov.secrets import Scrubber
 from evalprov.settings import load, overlay
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from evalprov.record.manifest import Manifest, Repeat
+    from evalprov.record.outputs import Row
 
 
 class Request(NamedTuple):
@@ -37,6 +39,7 @@ class Request(NamedTuple):
     require_clean: bool = False
     log: str | None = None
     repeat: Repeat | None = None  # which trial of several this is
+    since: float | None = None  # Unix time at which they began, where some run side by side
 
 
 class Done(NamedTuple):
@@ -77,7 +80,7 @@ def record_run(
             for name, data in found.blobs.items():
                 store.put(name, data)
             store.begin(manifest)
-            problems = attend(request, scene, store, manifest)
+            problems = attend(request, scene, store, manifest, found.before)
         except EvalprovError as problem:
             give_up(store, manifest, problem, scene.scrub)
     return Done(manifest["exit_code"] or 0, manifest, store.path, problems + store.finish(manifest))
@@ -97,7 +100,22 @@ def scene_of(request: Request, cwd: str, environ: dict[str, str]) -> Scene:
         settings=settings,
         scrub=Scrubber(environ, settings.env_secret),
         config_paths=request.config,
+        outputs=(request.metrics_file,) if request.metrics_file else (),
+        known=_known(os.path.normpath(os.path.join(base, store))),
+        since=request.since,
     )
+
+
+def _known(store: str) -> Callable[[], Mapping[str, Row]]:
+    """Return what asks, once and when it is needed, for the files that earlier runs wrote."""
+
+    @cache
+    def ask() -> Mapping[str, Row]:
+        from evalprov.store.outputs import read_outputs
+
+        return read_outputs(store)
+
+    return ask
 
 
 @contextmanager

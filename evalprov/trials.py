@@ -75,7 +75,12 @@ def run_trials(
     A signal that asks us to stop reaches every trial under way once, and no other is begun. One that fails stops
     nobody; only where none could be started yet, no more is tried.
     """
-    with _Crew(plan, lambda one: record_run(request._replace(repeat=one), cwd, environ, plan.progress)) as crew:
+    since = time.time() if plan.jobs > 1 else None
+
+    def record(one: Repeat) -> Done:
+        return record_run(request._replace(repeat=one, since=since), cwd, environ, plan.progress)
+
+    with _Crew(plan, record) as crew:
         series = crew.series
         for trial in range(1, plan.of + 1):
             while len(series.going) == plan.jobs:

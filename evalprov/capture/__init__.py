@@ -58,6 +58,7 @@ class Capturing:
 
     def _together(self) -> Capture:
         whole = Capture({}, [], {}, {})
+        before = None
         for one in self._going:
             assert one.fared is not None
             whole.fared[one.name] = one.fared
@@ -70,7 +71,8 @@ class Capturing:
                     whole.facts[name] = value
             whole.warnings.extend(one.found.warnings)
             whole.blobs.update(one.found.blobs)
-        return whole
+            before = before or one.found.before
+        return whole._replace(before=before)
 
 
 def start(scene: Scene, collectors: Sequence[str] = COLLECTORS) -> Capturing:

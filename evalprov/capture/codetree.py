@@ -4,32 +4,46 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from evalprov.capture import config, declared
 from evalprov.capture.gittree import Asking, Entry, Repository, told, tree_steps
+from evalprov.capture.written import left_out, named_outputs
+from evalprov.record.outputs import is_cache
 from evalprov.settings import FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from evalprov.capture.collector import Scene
-    from evalprov.settings import Settings
 
 
-def code_tree_steps(
-    repo: Repository,
-    scene: Scene,
-    own: Iterable[bytes],
-    edits: Mapping[bytes, Entry | None],
-    known: Mapping[bytes, Mapping[bytes, Entry]] | None = None,
-) -> Asking[str]:
-    """Return the id of the tree of code alone; `own` is evalprov's own folder."""
+class Code(NamedTuple):
+    """The tree of code, and what makes it of the commit's."""
+
+    tree: str
+    edits: Mapping[bytes, Entry | None]
+    without: frozenset[bytes]
+
+
+class Edited(NamedTuple):
+    """How the work tree differs from the commit."""
+
+    edits: Mapping[bytes, Entry | None] = {}
+    untracked: Iterable[bytes] = ()  # those of the edits that no commit has
+    folders: Mapping[bytes, Mapping[bytes, Entry]] | None = None  # of the commit, as far as they were asked for
+
+
+def code_tree_steps(repo: Repository, scene: Scene, own: Iterable[bytes], edited: Edited) -> Asking[Code]:
+    """Return the tree of code alone; `own` is evalprov's own folder."""
+    edits = edited.edits
     settings = scene.settings
-    claimed = config.claimed(scene) | declared.claimed(scene)
+    claimed = config.claimed(scene) | declared.claimed(scene) | left_out(scene)
+    claimed |= {os.path.relpath(path, settings.root) for path in named_outputs(scene)}
     if settings.path and os.path.basename(settings.path) == FILE:
         claimed.add(FILE)
-    without = {*own, *(path for name in claimed if (path := _from_top(repo, settings, name)) is not None)}
+    without = {*own, *(path for name in claimed if (path := from_top(repo, settings.root, name)) is not None)}
+    without |= {path for path in edits if is_cache(os.fsdecode(path))}
     code = settings.declared.get("code", {})
     include, exclude = ([matching(one) for one in code.get(key, ())] for key in ("include", "exclude"))
     if include or exclude:
@@ -38,7 +52,17 @@ def code_tree_steps(
             kept = not include or any(one.fullmatch(name) for one in include)
             if not kept or any(one.fullmatch(name) for one in exclude):
                 without.add(path)
-    return (yield from tree_steps(repo, edits, without, known))
+    # What no commit has is not asked for there.
+    fresh = without.intersection(edited.untracked)
+    edits = {path: entry for path, entry in edits.items() if path not in fresh}
+    without -= fresh
+    tree = yield from tree_steps(repo, edits, without, edited.folders)
+    return Code(tree, edits, frozenset(without))
+
+
+def less_steps(repo: Repository, code: Code, outputs: Iterable[bytes]) -> Asking[str]:
+    """Return the id of the tree of code without some more files."""
+    return (yield from tree_steps(repo, code.edits, code.without.union(outputs)))
 
 
 def matching(pattern: str) -> re.Pattern[str]:
@@ -56,7 +80,8 @@ def _paths_steps(repo: Repository, edits: Mapping[bytes, Entry | None]) -> Askin
     return [*listed, *(path for path, entry in edits.items() if entry)]
 
 
-def _from_top(repo: Repository, settings: Settings, name: str) -> bytes | None:
-    path = os.path.normpath(os.path.join(os.path.realpath(settings.root), name))
+def from_top(repo: Repository, root: str, name: str) -> bytes | None:
+    """Return a path from the project root as one from the top of the work tree; null where it lies elsewhere."""
+    path = os.path.normpath(os.path.join(os.path.realpath(root), name))
     inside = os.path.join(os.path.realpath(repo.top), "")
     return os.fsencode(path[len(inside) :]) if path.startswith(inside) else None

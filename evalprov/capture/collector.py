@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from evalprov.capture.commands import Answer, Command
 
 if TYPE_CHECKING:
+    from evalprov.capture.gitfacts import Before
     from evalprov.record.manifest import Captured
+    from evalprov.record.outputs import Row
     from evalprov.secrets import Scrubber
     from evalprov.settings import Settings
 
@@ -31,6 +33,9 @@ class Scene(NamedTuple):
     scrub: Scrubber
     config_paths: tuple[str, ...] = ()  # --config, as given
     progress: Callable[[int, int], None] | None = None  # told bytes done and bytes in all while much is hashed
+    outputs: tuple[str, ...] = ()  # files that the command is known to write: --metrics-file, as given
+    known: Callable[[], Mapping[str, Row]] = dict  # asks for what earlier runs wrote, by path from the project root
+    since: float | None = None  # Unix time at which other trials of this command began, if they run beside this one
 
 
 class Found(NamedTuple):
@@ -40,6 +45,7 @@ class Found(NamedTuple):
     warnings: tuple[str, ...] = ()
     blobs: Mapping[str, bytes] = {}  # bytes for the store, by their file there, already scrubbed
     reason: str | None = None  # what could not be known, where the rest could
+    before: Before | None = None  # what git knows of the tree, for a second look at it when the command has ended
 
 
 class Absent(Exception):  # noqa: N818 - it is a finding and no error
@@ -57,3 +63,4 @@ class Capture(NamedTuple):
     warnings: list[str]
     blobs: dict[str, bytes]
     fared: dict[str, Captured]
+    before: Before | None = None

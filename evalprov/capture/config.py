@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from evalprov.capture.collector import Found, Scene, Steps
 from evalprov.capture.interpreter import is_python
 from evalprov.capture.text import readable
+from evalprov.capture.written import named_outputs, wrote_before
 from evalprov.errors import EvalprovError
 
 PARSED_LIMIT = 16 << 20
@@ -98,12 +99,17 @@ def _named(scene: Scene, warnings: list[str]) -> Iterator[_Named]:
         if not matches:
             warnings.append(f"config pattern {pattern} matches no file")
         for match in matches:
+            if wrote_before(scene, _join(scene.root, match)):
+                continue
             yield _Named(_join(scene.root, match), "settings", match, must_exist=False)
     for path in scene.config_paths:
         yield _Named(_join(scene.cwd, path), "--config", path, must_exist=True)
-    for word in _words(scene.argv):
+    outputs = named_outputs(scene)
+    for word, asked in _words(scene.argv):
         path = _join(scene.cwd, word)
-        if os.path.lexists(path) and not os.path.isdir(path):
+        if path in outputs or not os.path.lexists(path) or os.path.isdir(path):
+            continue
+        if asked or not wrote_before(scene, path):
             yield _Named(path, "command", word, must_exist=False)
 
 
@@ -120,14 +126,19 @@ def _matches(scene: Scene, pattern: str) -> Iterator[str]:
             yield match
 
 
-def _words(argv: tuple[str, ...]) -> Iterator[str]:
-    """Give the words of a command that may be configuration files."""
+def asked_for(scene: Scene) -> set[str]:
+    """Return the full paths of what the command's own options name as configuration."""
+    return {_join(scene.cwd, word) for word, asked in _words(scene.argv) if asked}
+
+
+def _words(argv: tuple[str, ...]) -> Iterator[tuple[str, bool]]:
+    """Give the words of a command that may be configuration files, and whether an option says so."""
     for at, word in enumerate(argv[1:]):
         option, equals, value = word.partition("=")
         if equals and (value.endswith(ENDINGS) or _asks_for_config(option)):
-            yield value
+            yield value, _asks_for_config(option)
         elif not word.startswith("-") and (word.endswith(ENDINGS) or _asks_for_config(argv[at])):
-            yield word
+            yield word, _asks_for_config(argv[at])
 
 
 def _asks_for_config(word: str) -> bool:

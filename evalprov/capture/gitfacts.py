@@ -12,8 +12,11 @@ from evalprov.capture.gittree import Change, Entry, GitError, complaint, readabl
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from evalprov.capture.codetree import Code
     from evalprov.capture.commands import Answer
     from evalprov.capture.gitpatch import Kept
+    from evalprov.capture.gittree import Repository
+    from evalprov.capture.watch import Stamp
     from evalprov.record.manifest import Submodule, Withheld
     from evalprov.secrets import Scrubber
 
@@ -44,11 +47,22 @@ class Dirt(NamedTuple):
     """What was found out about the changes; an error where it could not be."""
 
     tree: str | GitError
-    code: str | GitError  # the tree of code alone
+    code: Code | GitError  # the tree of code alone
     edits: Mapping[bytes, Entry | None]
     kept: Kept | None  # null in a clean repository
     unpatched: GitError | None
     gitlinks: Any  # by path, or GitError
+
+
+class Before(NamedTuple):
+    """What is kept of all this in memory until the command has ended."""
+
+    repo: Repository
+    own: list[bytes]  # evalprov's own folder
+    stamps: Mapping[bytes, Stamp | None]  # of every changed and untracked file
+    untracked: frozenset[bytes]
+    edits: Mapping[bytes, Entry | None]
+    code: Code | None  # null where its tree is not known
 
 
 class Report:
@@ -113,7 +127,8 @@ class Report:
         if inside:
             hidden = GitError(f"{self._text(inside[0])}, a submodule, has changes that no tree shows")
             return self._known("code", hidden)  # type: ignore[no-any-return]
-        return self._known("code", self.dirt.code)  # type: ignore[no-any-return]
+        code: Code | None = self._known("code", self.dirt.code)
+        return code.tree if code else None
 
     def _known(self, what: str, outcome: Any) -> Any:
         if isinstance(outcome, GitError):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from evalprov.capture.codetree import code_tree_steps
+from evalprov.capture.codetree import Edited, code_tree_steps
 from evalprov.capture.git import MARK, unlinked_above
-from evalprov.capture.gitfacts import Dirt, Place, Report, Work
+from evalprov.capture.gitfacts import Before, Dirt, Place, Report, Work
 from evalprov.capture.gittree import (
     Asking,
     Change,
@@ -22,6 +22,7 @@ from evalprov.capture.gittree import (
     told,
     tree_steps,
 )
+from evalprov.capture.watch import stamp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,8 +49,13 @@ def look(
         raise GitError(f"the commit changed while git was asked, from {work.commit} to {place.commit}")
     # Where the store is a link only one of its two paths was asked for.
     tracked = own if place.store_tracked or len(own) > 1 else []
+    # Before they are hashed: what is written to after this is seen to be.
+    top = os.fsencode(repo.top)
+    stamps = {path: stamp(os.path.join(top, path)) for path in _paths(work)}
     dirt = yield from _look_closer(repo, work, tracked, scratch, scene)
-    return Report(scene.scrub, place, work, dirt).found(described, remotes, status)
+    found = Report(scene.scrub, place, work, dirt).found(described, remotes, status)
+    code = None if isinstance(dirt.code, GitError) else dirt.code
+    return found._replace(before=Before(repo, own, stamps, frozenset(work.untracked), dirt.edits, code))
 
 
 def _read_place(where: Answer) -> Place | None:
@@ -117,7 +123,7 @@ def _look_closer(repo: Repository, work: Work, without: list[bytes], scratch: st
     gitlinks = _gitlink_steps(repo, work)
     if not work.changes and not work.untracked:
         tree, code, links = yield from together(
-            tree_steps(repo, {}, without), code_tree_steps(repo, scene, without, {}), gitlinks
+            tree_steps(repo, {}, without), code_tree_steps(repo, scene, without, Edited()), gitlinks
         )
         return Dirt(tree, code, {}, None, None, links)
     # What only a dirty tree needs is not loaded for a clean one.
@@ -143,7 +149,7 @@ def _look_closer(repo: Repository, work: Work, without: list[bytes], scratch: st
 def _trees_and_edits_steps(
     repo: Repository, work: Work, without: list[bytes], scratch: str, scene: Scene
 ) -> Asking[tuple[str, Any, Mapping[bytes, Entry | None]]]:
-    paths = [change.path for change in work.changes] + [path.rstrip(b"/") for path in work.untracked]
+    paths = _paths(work)
     edits, folders = yield from together(
         edits_steps(repo, work.changes, work.untracked, scratch),
         folders_steps(repo, above([*paths, *without])),
@@ -152,11 +158,16 @@ def _trees_and_edits_steps(
         if isinstance(outcome, GitError):
             raise outcome
     tree, code = yield from together(
-        tree_steps(repo, edits, without, folders), code_tree_steps(repo, scene, without, edits, folders)
+        tree_steps(repo, edits, without, folders),
+        code_tree_steps(repo, scene, without, Edited(edits, work.untracked, folders)),
     )
     if isinstance(tree, GitError):
         raise tree
     return tree, code, edits
+
+
+def _paths(work: Work) -> list[bytes]:
+    return [change.path for change in work.changes] + [path.rstrip(b"/") for path in work.untracked]
 
 
 def _gitlink_steps(repo: Repository, work: Work) -> Asking[dict[bytes, str]]:

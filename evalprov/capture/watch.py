@@ -1,35 +1,48 @@
-"""Files that were read before launch, looked at again after."""
+"""Files that were there, or were named, before launch; looked at again after."""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+import stat
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
+class Stamp(NamedTuple):
+    """How a file stood: another one after every write."""
+
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+    mode: int
+
+
+def stamp(path: str | bytes, *, follow: bool = False) -> Stamp | None:
+    """Return how a file or link stands; null where there is none, or it is something else."""
+    try:
+        found = os.stat(path) if follow else os.lstat(path)
+    except (OSError, ValueError):
+        return None
+    if not (stat.S_ISREG(found.st_mode) or stat.S_ISLNK(found.st_mode)):
+        return None
+    return Stamp(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_mode)
+
+
 class Watch:
-    """Remembers how files stood, to say which were written to since."""
+    """Remembers how files stood, by their full paths."""
 
-    def __init__(self, root: str, paths: Iterable[str]) -> None:
-        self._root = root
-        self._before = {path: self._stamp(path) for path in paths}
+    def __init__(self, paths: Iterable[str]) -> None:
+        self._before = {path: stamp(path, follow=True) for path in paths}
 
-    def changed(self) -> list[str]:
-        """Return one sentence for each file that is no longer as it was."""
-        said = []
-        for path, before in self._before.items():
-            now = self._stamp(path)
-            if now is None and before is not None:
-                said.append(f"{path} was removed while the command ran; the record has it as it was before")
-            elif now != before:
-                said.append(f"{path} was written to while the command ran; the record has it as it was before")
-        return said
+    def changed(self) -> dict[str, tuple[Stamp | None, Stamp | None]]:
+        """Return the files that are no longer as they were: how each stood, and how it stands."""
+        now = {path: stamp(path, follow=True) for path in self._before}
+        return {path: (was, now[path]) for path, was in self._before.items() if not _is_same(was, now[path])}
 
-    def _stamp(self, path: str) -> tuple[int, int, int] | None:
-        try:
-            found = os.stat(os.path.join(self._root, path))
-        except OSError:
-            return None
-        return found.st_size, found.st_mtime_ns, found.st_ino
+
+def _is_same(was: Stamp | None, now: Stamp | None) -> bool:
+    # The time of change is another one also where a file got a second name.
+    return was == now or (was is not None and now is not None and was._replace(ctime_ns=0) == now._replace(ctime_ns=0))
