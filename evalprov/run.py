@@ -37,6 +37,7 @@ class Request(NamedTuple):
     require_clean: bool = False
     log: str | None = None
     repeat: Repeat | None = None  # which trial of several this is
+    written: tuple[str, ...] = ()  # the command before {trial} was filled in, where this is a trial
 
 
 class Done(NamedTuple):
@@ -90,6 +91,7 @@ def scene_of(request: Request, cwd: str, environ: dict[str, str]) -> Scene:
     base, store = (cwd, request.store) if request.store else (settings.root, settings.store)
     return Scene(
         argv=request.argv,
+        written=request.written,
         cwd=cwd,
         root=settings.root,
         store=os.path.normpath(os.path.join(base, store)),

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     Progress = Callable[[int, int], None]
 
+TRIAL = "{trial}"  # in a word of the command or in --metrics-file: the trial's number
 _LOOK = 0.2  # seconds between two looks at the clock
 
 
@@ -75,7 +76,7 @@ def run_trials(
     A signal that asks us to stop reaches every trial under way once, and no other is begun. One that fails stops
     nobody; only where none could be started yet, no more is tried.
     """
-    with _Crew(plan, lambda one: record_run(request._replace(repeat=one), cwd, environ, plan.progress)) as crew:
+    with _Crew(plan, lambda one: record_run(of_trial(request, one), cwd, environ, plan.progress)) as crew:
         series = crew.series
         for trial in range(1, plan.of + 1):
             while len(series.going) == plan.jobs:
@@ -90,6 +91,14 @@ def run_trials(
             crew.wait()
             told(series)
     return series
+
+
+def of_trial(request: Request, one: Repeat) -> Request:
+    """Return what one trial runs: its number stands where the words have a place for it."""
+    number = str(one["trial"])
+    argv = tuple(word.replace(TRIAL, number) for word in request.argv)
+    file = request.metrics_file and request.metrics_file.replace(TRIAL, number)
+    return request._replace(argv=argv, written=request.argv, metrics_file=file, repeat=one)
 
 
 class _Crew:

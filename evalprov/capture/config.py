@@ -48,7 +48,7 @@ def collect(scene: Scene) -> Steps:
             continue
         if entry is not None:
             files[key] = entry
-    arguments = [readable(word) for word in scene.scrub.argv(scene.argv[1:])]
+    arguments = [readable(word) for word in scene.scrub.argv((scene.written or scene.argv)[1:])]
     facts = {"config": {"files": files, "arguments": arguments}}
     return Found(facts, tuple(scene.scrub.text(readable(one)) for one in warnings))
 
