@@ -66,7 +66,7 @@ def _served(model: dict[str, Any], observed: dict[str, Any]) -> dict[str, Any]:
 
 
 def _is_snapshot(served: Any, asked: Any) -> bool:
-    """Say whether a served model is the one asked for, by its date or without its provider: that is no contradiction."""
+    """Say whether a served model is the one asked for, with a date or less its provider: that contradicts nothing."""
     if not isinstance(served, str) or not isinstance(asked, str):
         return False
     return re.fullmatch(rf"{re.escape(asked.rpartition('/')[2])}(?:[-@](?:\d[\d-]{{2,}}))?", served) is not None

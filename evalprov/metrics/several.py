@@ -88,7 +88,7 @@ def _labels(results: Sequence[Result]) -> list[str]:
 
 
 def _joined(rows: list[list[str]], places: Sequence[int]) -> list[str]:
-    return ["/".join(row[place] for place in places if row[place]) for row in rows]
+    return ["/".join(row[place] for place in places if row[place]) or row[0] for row in rows]
 
 
 def _renamed(line: Line, label: str, first: tuple[str, ...]) -> Line:

@@ -35,6 +35,7 @@ _VERSION = 3
 _ERROR = 2  # the failureReason of what could not be run, where 1 is an assertion that failed
 _LABEL = 40
 _RAW = 1 << 20
+_PLACE = re.compile(r"Row #\d+")
 _SETTINGS = ("repeat", "cache")
 _KINDS = {
     "success": {"direction": "higher"},
@@ -67,7 +68,7 @@ def read(source: Source) -> Iterator[dict[str, Any]]:
             _check(said)
             prefix = columns.prefix(value.get("promptIdx"))
             test = _test(value)
-            tests.add(digest(_open_part(table(value.get("testCase")) or {"vars": value.get("vars")})))
+            tests.add(digest(_open_part(_less_place(table(value.get("testCase"))) or {"vars": value.get("vars")})))
             served.see(columns.label(value["promptIdx"]), table(value.get("response")))
             yield _taken(names.setdefault(prefix, Names()).line(test), value, prefix, info)
     _check(said)
@@ -133,8 +134,17 @@ def _test(result: dict[str, Any]) -> str:
     case = table(result.get("testCase"))
     given = table(case.get("vars")) or table(result.get("vars"))
     variables = {key: value for key, value in given.items() if not is_secret_name(key)}
-    label = _text(case, "description") or ", ".join(f"{key}={value}" for key, value in sorted(variables.items()))
+    told = ", ".join(f"{key}={value}" for key, value in sorted(variables.items()))
+    label = _text(_less_place(case), "description") or told
     return sample_name(label or f"test {result.get('testIdx')}", variables)
+
+
+def _less_place(case: dict[str, Any]) -> dict[str, Any]:
+    """Return a test without a description that only tells its place in a table."""
+    rest = dict(case)
+    if _PLACE.fullmatch(_text(case, "description")):
+        del rest["description"]
+    return rest
 
 
 def _open_part(value: Any) -> Any:
@@ -194,6 +204,8 @@ def _facts(said: dict[str, Any], columns: _Columns, tests: set[str]) -> dict[str
 
 def _label(prompt: dict[str, Any]) -> str:
     text = _text(prompt, "label") or _text(prompt, "id")
+    # A prompt from a file is called by that and its whole text.
+    text = text.removesuffix(f": {_text(prompt, 'raw')}") or text
     return text if len(text) <= _LABEL else sample_name(text, text)  # without a label it is the whole prompt
 
 
