@@ -149,7 +149,7 @@ def _interpret(manifest: Manifest, child: _Child, request: Request, scene: Scene
         from evalprov.capture.told import held_by_content
 
         reported.warnings.extend(held_by_content(reported.facts, scene, child.began))
-    merge_reported(manifest, _scrubbed(reported, scene.scrub))
+    merge_reported(manifest, scrubbed(reported, scene.scrub))
     manifest["identity"] = identify(manifest)
     manifest["system"]["config_hash"] = manifest["identity"]["config_hash"]
 
@@ -168,7 +168,7 @@ def _add_hydra(manifest: Manifest, began: float, scene: Scene) -> None:
     manifest["warnings"] += found.warnings
 
 
-def _scrubbed(reported: Reported, scrub: Scrubber) -> Reported:
+def scrubbed(reported: Reported, scrub: Scrubber) -> Reported:
     """Take secrets out of what the eval reported; a metric's name may hold one, its number never does."""
     cleaned: dict[str, str] = {}
 

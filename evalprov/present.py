@@ -91,7 +91,7 @@ def _request(like: Manifest, unknown: Unknown, store: str | None) -> Request:
 
 
 def _written(like: Manifest) -> Iterator[str]:
-    """Give the command as the user wrote it: a trial's has its number in it, and its arguments have the place for it."""
+    """Give the command as the user wrote it: a trial ran it with its number filled in."""
     ran, arguments = like["command"]["argv"], like["config"]["arguments"]
     written = [ran[0], *arguments] if len(arguments) == len(ran) - 1 else ran
     for word, template in zip(ran, written, strict=True):

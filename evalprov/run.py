@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from evalprov.record.manifest import Manifest, Repeat
+    from evalprov.store import Store
 
 
 class Request(NamedTuple):
@@ -81,7 +82,17 @@ def record_run(
             problems = attend(request, scene, store, manifest)
         except EvalprovError as problem:
             give_up(store, manifest, problem, scene.scrub)
-    return Done(manifest["exit_code"] or 0, manifest, store.path, problems + store.finish(manifest))
+    return Done(manifest["exit_code"] or 0, manifest, store.path, problems + _finish(store, manifest, scene, request))
+
+
+def _finish(store: Store, manifest: Manifest, scene: Scene, request: Request) -> list[str]:
+    """Complete the record, and leave one of each job where the command ran several; return what went wrong."""
+    if sum(path.endswith("/.hydra/config.yaml") for path in manifest["config"]["files"]) < 2:
+        return store.finish(manifest)
+    from evalprov.jobs import begun, record_jobs  # few commands run several
+
+    before = begun(store, manifest["run_id"])
+    return store.finish(manifest) or record_jobs(store, before, manifest, scene, request.metrics_file)
 
 
 def scene_of(request: Request, cwd: str, environ: dict[str, str]) -> Scene:

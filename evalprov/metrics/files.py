@@ -20,6 +20,13 @@ if TYPE_CHECKING:
     from evalprov.metrics.opening import Before
 
 _DOCUMENT_LIMIT = 64 << 20  # of one JSON object over many lines
+PLAIN = (
+    "metrics.json",
+    "metrics.jsonl",
+    "results.json",
+    "results.jsonl",
+    "scores.json",
+)  # what a program's own are called
 _WANTED = (
     "a JSON object, or lines that are JSON objects with metrics, or a results file of "
     f"{', '.join(adapter.name for adapter in ADAPTERS)}"
@@ -95,8 +102,9 @@ def _read_folder(folder: str, adapters: tuple[Adapter, ...], before: Before | No
     results: list[Result] = []
     problems: list[Unusable] = []
     patterns = [pattern for one in adapters for pattern in one.patterns]
+    plain = PLAIN if adapters is ADAPTERS else ()
     room = ROWS
-    for path in written(folder, patterns, before, ledger.notes):
+    for path in written(folder, [*patterns, *plain], before, ledger.notes):
         if room < 0:
             ledger.notes.add("many", f"{printable(folder)} holds too many results; the first {len(results)} were read")
             break
@@ -105,17 +113,20 @@ def _read_folder(folder: str, adapters: tuple[Adapter, ...], before: Before | No
             with opened_fresh(path, before) as file:
                 head = _head(file)
                 adapter = next((one for one in adapters if is_called(path, one.patterns) and one.fits(head)), None)
-                if adapter is None:
-                    continue
                 source = Source(path, file, before, ledger.notes)
-                with _readable(adapter):
-                    lines = _with_metrics(islice(adapter.read(source), room + 1))
+                if adapter:
+                    with _readable(adapter):
+                        lines = _with_metrics(islice(adapter.read(source), room + 1))
+                elif is_called(path, plain):
+                    lines = _with_metrics(_plain(file, path, ledger))
+                else:
+                    continue
         except (OSError, Unusable) as why:
             wanted = why.wanted if isinstance(why, Unusable) else None
             problems.append(Unusable(f"{printable(os.path.relpath(path, folder))}: {words_of(why)}", wanted))
             continue
         room -= len(lines)
-        results.append(Result(path, adapter.name, source.about, lines))
+        results.append(Result(path, adapter.name if adapter else "json-object", source.about, lines))
     if not results:
         raise problems[0] if problems else Unusable("no file of this run in it is of a known format")
     for problem in problems:
@@ -126,6 +137,17 @@ def _read_folder(folder: str, adapters: tuple[Adapter, ...], before: Before | No
     ledger.channel = names[0] if len(names) == 1 else f"{ledger.channel}/ ({len(names)} results)"
     for line in together(results):
         ledger.take(line, None)
+
+
+def _plain(file: IO[bytes], path: str, ledger: Ledger) -> Iterator[dict[str, Any]]:
+    """Give what a program wrote by itself as report lines."""
+    own = Ledger(ledger.channel, printable(path), ledger.budget)
+    _read(file, own, facts_alone=False)
+    for scenario, metrics in own.scenarios.items():
+        yield {"metrics": metrics, "scenario": scenario}
+    for text in own.notes.texts():
+        ledger.notes.add((path, text), text)
+    yield {"metrics": {}, "metric_summary": own.summary or None, **own.facts.said}
 
 
 def _with_metrics(lines: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -70,7 +70,10 @@ def _take(facts: dict[str, Any], key: str, said: Any) -> None:
 def _labels(results: Sequence[Result]) -> list[str]:
     """Return a name for each: what differs of what they are of, and a number where that is not enough."""
     above = os.path.commonpath([os.path.dirname(one.path) for one in results])
-    given = [one.about.names or (os.path.splitext(os.path.relpath(one.path, above))[0],) for one in results]
+    places = [os.path.relpath(one.path, above) for one in results]
+    alike = len({os.path.basename(place) for place in places}) == 1  # then it is the folders that tell
+    names = [os.path.dirname(place) if alike else os.path.splitext(place)[0] for place in places]
+    given = [one.about.names or (name,) for one, name in zip(results, names, strict=True)]
     longest = max(map(len, given))
     rows = [[*names, *[""] * (longest - len(names))] for names in given]
     telling = [place for place in range(longest) if len({row[place] for row in rows}) > 1]
