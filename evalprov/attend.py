@@ -12,14 +12,15 @@ from evalprov.capture.outputs import Look
 from evalprov.errors import EvalprovError
 from evalprov.launch import Launch, Outcome, StreamEnd, launch
 from evalprov.launch.log import BoundedLog
-from evalprov.metrics import Reported, Scanner, gather, merge_reported
+from evalprov.metrics import Reported, Scanner, gather, look_before, merge_reported
 from evalprov.metrics.reportfile import ReportFile
 from evalprov.record.ending import Ending, errors_of, status_of
 from evalprov.store.outputs import add_outputs, read_outputs
 
 if TYPE_CHECKING:
     from evalprov.capture.collector import Capture, Scene
-    from evalprov.capture.gitfacts import Before
+    from evalprov.capture.gitfacts import Before as TreeBefore
+    from evalprov.metrics.opening import Before
     from evalprov.record.manifest import Manifest, Stream
     from evalprov.run import Request
     from evalprov.secrets import Scrubber
@@ -39,9 +40,12 @@ class _Child(NamedTuple):
     scanner: Scanner
     report: ReportFile
     began: float  # Unix time
+    before: Before | None  # what stood where the metrics are expected
 
 
-def attend(request: Request, scene: Scene, store: Store, manifest: Manifest, before: Before | None = None) -> list[str]:
+def attend(
+    request: Request, scene: Scene, store: Store, manifest: Manifest, before: TreeBefore | None = None
+) -> list[str]:
     """Run the command to its end and complete the record; what went wrong with that comes back as messages.
 
     Only what happens before the command starts is raised: later, nothing of ours may stand in its way.
@@ -117,6 +121,7 @@ def _launch(request: Request, scene: Scene, store: Store, manifest: Manifest) ->
     if request.repeat:
         environ["EVALPROV_TRIAL"] = str(request.repeat["trial"])
         environ["EVALPROV_SEED"] = str(request.repeat["seed"])
+    before = look_before(_metrics_file(request, scene))
     kills = oom_kills()
     began = time.time()
     try:
@@ -129,7 +134,11 @@ def _launch(request: Request, scene: Scene, store: Store, manifest: Manifest) ->
             log.close()
     kills_after = oom_kills()
     killed = None if kills is None or kills_after is None else kills_after - kills
-    return _Child(outcome, killed, logs[0], logs[1], (names[0], names[1]), scanner, report, began)
+    return _Child(outcome, killed, logs[0], logs[1], (names[0], names[1]), scanner, report, began, before)
+
+
+def _metrics_file(request: Request, scene: Scene) -> str | None:
+    return request.metrics_file and os.path.join(scene.cwd, request.metrics_file)
 
 
 def _conclude(manifest: Manifest, child: _Child, request: Request, scene: Scene) -> None:
@@ -162,9 +171,17 @@ def _conclude(manifest: Manifest, child: _Child, request: Request, scene: Scene)
 def _interpret(manifest: Manifest, child: _Child, request: Request, scene: Scene) -> None:
     """Write down what it said, and what it read."""
     _add_hydra(manifest, child.began, scene)
-    metrics_file = request.metrics_file and os.path.join(scene.cwd, request.metrics_file)
-    reported = gather(child.scanner, child.report.path, metrics_file, child.began)
-    merge_reported(manifest, _scrubbed(reported, scene.scrub))
+    reported = gather(child.scanner, child.report.path, _metrics_file(request, scene), child.before)
+    if reported.source is None and request.metrics_file is None:
+        from evalprov.metrics.hints import unread_results
+
+        hint = unread_results(request.argv, scene.cwd, child.began)
+        reported = reported._replace(reason="; ".join(filter(None, (reported.reason, hint and scene.scrub.text(hint)))))
+    if reported.facts.get("data") or reported.facts.get("prompts"):
+        from evalprov.capture.told import held_by_content
+
+        reported.warnings.extend(held_by_content(reported.facts, scene, child.began))
+    merge_reported(manifest, scrubbed(reported, scene.scrub))
 
 
 def _identify(manifest: Manifest) -> None:
@@ -189,7 +206,7 @@ def _add_hydra(manifest: Manifest, began: float, scene: Scene) -> None:
     manifest["warnings"] += found.warnings
 
 
-def _scrubbed(reported: Reported, scrub: Scrubber) -> Reported:
+def scrubbed(reported: Reported, scrub: Scrubber) -> Reported:
     """Take secrets out of what the eval reported; a metric's name may hold one, its number never does."""
     cleaned: dict[str, str] = {}
 

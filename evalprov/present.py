@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     Unknown = dict[str, list[str]]  # layer to what of it is not known
 
 RUN_ID = "present"
+TRIAL = "{trial}"
 _REPORTED = "reported"
 _LATER = "not known until it runs"
 _NOT_KEPT = "what an option of that run named is not in its record"
@@ -79,6 +80,7 @@ def _request(like: Manifest, unknown: Unknown, store: str | None) -> Request:
         raise EvalprovError("the record of that run has no command")
     return Request(
         argv=tuple(like["command"]["argv"]),
+        written=tuple(_written(like)),
         scenario=like["scenario"] if like["sources"].get("scenario") == "--scenario" else None,
         config=tuple(_config_paths(like)),
         set=tuple(_set(like, unknown)),
@@ -86,6 +88,14 @@ def _request(like: Manifest, unknown: Unknown, store: str | None) -> Request:
         data=tuple(_files(like, "data", "data", like["data"]["sets"], unknown)),
         store=store,
     )
+
+
+def _written(like: Manifest) -> Iterator[str]:
+    """Give the command as the user wrote it: a trial ran it with its number filled in."""
+    ran, arguments = like["command"]["argv"], like["config"]["arguments"]
+    written = [ran[0], *arguments] if len(arguments) == len(ran) - 1 else ran
+    for word, template in zip(ran, written, strict=True):
+        yield template if like["repeat"] and TRIAL in template else word
 
 
 def _config_paths(like: Manifest) -> Iterator[str]:

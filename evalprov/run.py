@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from evalprov.record.manifest import Manifest, Repeat
     from evalprov.record.outputs import Row
+    from evalprov.store import Store
 
 
 class Request(NamedTuple):
@@ -40,6 +41,7 @@ class Request(NamedTuple):
     log: str | None = None
     repeat: Repeat | None = None  # which trial of several this is
     since: float | None = None  # Unix time at which they began, where some run side by side
+    written: tuple[str, ...] = ()  # the command before {trial} was filled in, where this is a trial
 
 
 class Done(NamedTuple):
@@ -83,7 +85,17 @@ def record_run(
             problems = attend(request, scene, store, manifest, found.before)
         except EvalprovError as problem:
             give_up(store, manifest, problem, scene.scrub)
-    return Done(manifest["exit_code"] or 0, manifest, store.path, problems + store.finish(manifest))
+    return Done(manifest["exit_code"] or 0, manifest, store.path, problems + _finish(store, manifest, scene, request))
+
+
+def _finish(store: Store, manifest: Manifest, scene: Scene, request: Request) -> list[str]:
+    """Complete the record, and leave one of each job where the command ran several; return what went wrong."""
+    if sum(path.endswith("/.hydra/config.yaml") for path in manifest["config"]["files"]) < 2:
+        return store.finish(manifest)
+    from evalprov.jobs import begun, record_jobs  # few commands run several
+
+    before = begun(store, manifest["run_id"])
+    return store.finish(manifest) or record_jobs(store, before, manifest, scene, request.metrics_file)
 
 
 def scene_of(request: Request, cwd: str, environ: dict[str, str]) -> Scene:
@@ -93,6 +105,7 @@ def scene_of(request: Request, cwd: str, environ: dict[str, str]) -> Scene:
     base, store = (cwd, request.store) if request.store else (settings.root, settings.store)
     return Scene(
         argv=request.argv,
+        written=request.written,
         cwd=cwd,
         root=settings.root,
         store=os.path.normpath(os.path.join(base, store)),

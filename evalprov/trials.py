@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     Progress = Callable[[int, int], None]
 
+TRIAL = "{trial}"  # in a word of the command or in --metrics-file: the trial's number
 _LOOK = 0.2  # seconds between two looks at the clock
 
 
@@ -78,7 +79,7 @@ def run_trials(
     since = time.time() if plan.jobs > 1 else None
 
     def record(one: Repeat) -> Done:
-        return record_run(request._replace(repeat=one, since=since), cwd, environ, plan.progress)
+        return record_run(of_trial(request, one)._replace(since=since), cwd, environ, plan.progress)
 
     with _Crew(plan, record) as crew:
         series = crew.series
@@ -95,6 +96,14 @@ def run_trials(
             crew.wait()
             told(series)
     return series
+
+
+def of_trial(request: Request, one: Repeat) -> Request:
+    """Return what one trial runs: its number stands where the words have a place for it."""
+    number = str(one["trial"])
+    argv = tuple(word.replace(TRIAL, number) for word in request.argv)
+    file = request.metrics_file and request.metrics_file.replace(TRIAL, number)
+    return request._replace(argv=argv, written=request.argv, metrics_file=file, repeat=one)
 
 
 class _Crew:

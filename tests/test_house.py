@@ -24,7 +24,8 @@ MAY_IMPORT = {
     "trials": {"run", "launch", "record", "errors"},
     "present": {"capture", "record", "recording", "errors", "run", "secrets", "settings"},
     "repository": {"errors"},
-    "run": {"attend", "recording", "capture", "store", "record", "errors", "secrets", "settings"},
+    "jobs": {"attend", "capture", "metrics", "record", "store"},
+    "run": {"jobs", "attend", "recording", "capture", "store", "record", "errors", "secrets", "settings"},
     "recording": {"secrets", "capture", "record", "errors", "run", "store", "__init__"},
     "attend": {"capture", "launch", "metrics", "record", "errors", "run", "secrets", "store"},
     "cli": {

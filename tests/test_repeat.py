@@ -348,3 +348,42 @@ def test_memory_stays_flat(project: Project, tmp_path: Path) -> None:
         done = subprocess.run([sys.executable, "-c", probe], cwd=tmp_path, capture_output=True, check=True)
         peaks.append(int(done.stdout))
     assert peaks[1] - peaks[0] < 2000
+
+
+OWN = "import os, sys; open(sys.argv[1], 'w').write('{\"trial\": %s}' % os.environ['EVALPROV_TRIAL'])"
+
+
+def test_trials_at_one_time_have_a_metrics_file_each(project: Project) -> None:
+    """{trial} stands for the number, in the command and in the path; the trials are one program all the same."""
+    command = [sys.executable, "-c", OWN, "m-{trial}.json"]
+    project.run(*command, options=("--repeat", "6", "--jobs", "3", "--metrics-file", "m-{trial}.json"))
+    records = trials(project)
+    assert [record["metric_summary"] for record in records] == [{"trial": n} for n in range(1, 7)]
+    assert [record["command"]["argv"][-1] for record in records] == [f"m-{n}.json" for n in range(1, 7)]
+    assert {record["config"]["arguments"][-1] for record in records} == {"m-{trial}.json"}
+    assert len({record["identity"]["layers"]["config"] for record in records}) == 1
+
+
+@pytest.mark.parametrize(
+    ("named", "own"),
+    [("m.json", "m-{trial}.json"), ("logs", "logs/{trial}"), ("r.xml:junit", "r-{trial}.xml:junit")],
+)
+def test_trials_at_one_time_never_share_a_metrics_file(project: Project, named: str, own: str) -> None:
+    """Nothing is started, and the message has the line that would do."""
+    done = project.run("touch", "ran", options=("--repeat", "2", "--jobs", "2", "--metrics-file", named))
+    assert done.returncode == 2
+    assert not (project.path / "ran").exists()
+    assert f"--metrics-file {own}; or leave out --jobs" in done.stderr.decode().replace("\n", " ")
+    assert project.run("true", options=("--repeat", "1", "--jobs", "2", "--metrics-file", named)).returncode == 0
+
+
+def test_a_trial_that_wrote_nothing_has_not_the_metrics_of_the_one_before(project: Project) -> None:
+    """However quickly they follow each other, a file counts for the trial that wrote it."""
+    write = 'test "$EVALPROV_TRIAL" = 2 || echo "{\\"trial\\": $EVALPROV_TRIAL}" > m.json'
+    project.run("sh", "-c", write, options=("--repeat", "3", "--metrics-file", "m.json"))
+    assert [record["metric_summary"] for record in trials(project)] == [{"trial": 1}, None, {"trial": 3}]
+
+
+def test_a_plain_run_leaves_the_braces_alone(project: Project) -> None:
+    """Without --repeat {trial} is a word like any other."""
+    assert project.run("echo", "{trial}").stdout == b"{trial}\n"

@@ -32,6 +32,7 @@ class Scene(NamedTuple):
     settings: Settings
     scrub: Scrubber
     config_paths: tuple[str, ...] = ()  # --config, as given
+    written: tuple[str, ...] = ()  # the command as the user wrote it: of all trials the same; empty where that is argv
     progress: Callable[[int, int], None] | None = None  # told bytes done and bytes in all while much is hashed
     outputs: tuple[str, ...] = ()  # files that the command is known to write: --metrics-file, as given
     known: Callable[[], Mapping[str, Row]] = dict  # asks for what earlier runs wrote, by path from the project root

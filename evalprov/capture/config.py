@@ -50,7 +50,7 @@ def collect(scene: Scene) -> Steps:
             continue
         if entry is not None:
             files[key] = entry
-    arguments = [readable(_from_root(word, scene.root)) for word in scene.scrub.argv(scene.argv[1:])]
+    arguments = [readable(_from_root(word, scene.root)) for word in scene.scrub.argv((scene.written or scene.argv)[1:])]
     program = _program(scene)
     shown = None if program is None else scene.scrub.text(readable(program))
     facts = {"config": {"files": files, "program": shown, "arguments": arguments}}

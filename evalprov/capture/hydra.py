@@ -68,6 +68,55 @@ def hydra_outputs(look: Look, scrub: Scrubber) -> HydraFound:
     return HydraFound(files, [scrub.text(readable(one)) for one in warnings], folders)
 
 
+def composed_from(folder: str, root: str) -> set[str]:
+    """Return the files of a project that an output's configuration was composed from, by path from the root.
+
+    Only such as are sure to be: the primary one, those of the groups that were chosen, and what their defaults name.
+    """
+    hydra = _own(folder)
+    runtime = _table(_table(hydra).get("runtime"))
+    choices = {group: said for group, said in _table(runtime.get("choices")).items() if isinstance(said, str)}
+    sources = [
+        one["path"]
+        for one in runtime.get("config_sources") or ()
+        if isinstance(one, dict) and one.get("schema") == "file" and isinstance(one.get("path"), str)
+    ]
+    name = _table(_table(hydra).get("job")).get("config_name")
+    pending = [f"{group}/{said}" for group, said in choices.items() if not group.startswith("hydra/")]
+    pending += [name] if isinstance(name, str) else []
+    seen: set[str] = set()
+    found: set[str] = set()
+    while pending:
+        name = pending.pop().removesuffix(".yaml")
+        if name in seen:
+            continue
+        seen.add(name)
+        path = next((path for one in sources if os.path.isfile(path := f"{one}/{name}.yaml")), None)
+        if path:
+            found.add(os.path.relpath(os.path.realpath(path), os.path.realpath(root)))
+            pending += _defaults(path, os.path.dirname(name))
+    return {path for path in found if not path.startswith("../")}
+
+
+def _defaults(path: str, group: str) -> Iterator[str]:
+    """Give the configurations that a file names as its own defaults; those of groups stand among the choices."""
+    from evalprov.capture.parsing import Unreadable, parse
+
+    try:
+        with open(path, "rb") as file:
+            listed = _table(parse(file.read(LARGEST), "yaml").value).get("defaults")
+    except (OSError, Unreadable):
+        return
+    for one in listed if isinstance(listed, list) else ():
+        name = one.partition("@")[0] if isinstance(one, str) else ""
+        if name and name != "_self_" and "${" not in name:
+            yield name.lstrip("/") if name.startswith("/") else os.path.join(group, name)
+
+
+def _table(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
 def _own(folder: str) -> Any:
     """Return what Hydra says of itself; null where it does not."""
     from evalprov.capture.parsing import Unreadable, parse

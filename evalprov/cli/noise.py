@@ -100,7 +100,7 @@ def noise(  # noqa: PLR0913, PLR0917 - one argument an option
     elif run is None:
         raise UsageError("there is nothing to measure: give a run, or a command behind --", _EXAMPLE)
     if not can_judge():
-        raise EvalprovError("the gate's verdicts need scipy", "pip install 'evalprov[stats]'")
+        raise EvalprovError("the gate's verdicts need scipy", "pip install '.[stats]' in evalprov's checkout")
     one = _runs(folder, run, notes)
     bar = render.progress("comparing", lambda done, total: f"{done} of {total}")
     found = measure(one, rules_of(load(os.getcwd()).declared), bar)

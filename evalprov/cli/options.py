@@ -44,7 +44,13 @@ OPTIONS = (
         "Read the metrics from this file when the command is done: JSON, or lm-eval, inspect, promptfoo ... results.",
     ),
     Option("--timeout", "SECONDS", "End the command and all it started after this time (exit 124).", number=True),
-    Option("--repeat", "N", "Run the command so many times, each a run of its own, and sum them up.", whole=True),
+    Option(
+        "--repeat",
+        "N",
+        "Run the command so many times, each a run of its own, and sum them up. {trial} in a word of the command or in "
+        "--metrics-file stands for 1, 2 ...",
+        whole=True,
+    ),
     Option("--jobs", "J", "Run so many of them at a time; their output is kept, not shown.", whole=True),
     Option("--store", "DIR", "Where to keep the records; metrics/ at the project root otherwise."),
     Option("--require-clean", None, "Refuse to run unless everything is committed."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections import Counter
@@ -9,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from evalprov import render
 from evalprov.cli.run import here
-from evalprov.errors import EvalprovError
+from evalprov.errors import EvalprovError, UsageError
 from evalprov.isolation import given_environment
-from evalprov.trials import Ended, Plan, Series, run_trials
+from evalprov.trials import TRIAL, Ended, Plan, Series, run_trials
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,12 +27,28 @@ NAME_SHOWN = 24  # characters
 
 def repeated(request: Request, times: int, jobs: int, *, quiet: bool) -> int:
     """Record the command so many times and sum it up; the exit code is that of the first trial that failed."""
+    _refuse_shared(request, min(times, jobs))
     plan = Plan(times, jobs, attached=jobs == 1, progress=None if quiet or jobs > 1 else render.hashing())
     began = time.monotonic()
     series = recorded(request, plan, quiet=quiet)
     if not quiet:
         _sum_up(series, time.monotonic() - began)
     return series.exit_code
+
+
+def _refuse_shared(request: Request, at_a_time: int) -> None:
+    """Refuse trials at one time that would all write one file: each would be given another's numbers."""
+    path = request.metrics_file
+    if at_a_time == 1 or path is None or TRIAL in path:
+        return
+    file, colon, adapter = path.partition(":")
+    base, ending = os.path.splitext(file)
+    own = f"{base}-{TRIAL}{ending}" if ending else f"{file.rstrip('/')}/{TRIAL}"
+    raise UsageError(
+        f"{at_a_time} trials at a time would all write {path} and be given each other's numbers; none was started",
+        f"write {TRIAL} for the trial's number, where the command names it and here: --metrics-file "
+        f"{own}{colon}{adapter}; or leave out --jobs",
+    )
 
 
 def recorded(request: Request, plan: Plan, *, quiet: bool) -> Series:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from evalprov.record.manifest import Manifest
 
+LINES = 3  # that `run` says at most
+READS = "next time: --metrics-file "
+
 
 def wants_help(words: Sequence[str]) -> bool:
     """Say whether help is asked for, before any word of the command."""
@@ -51,7 +54,7 @@ def main(words: Sequence[str]) -> int:
     for problem_text in done.problems:
         render.note(problem_text)
     if not quiet:
-        for line in summary(done.manifest):
+        for line in summary(done.manifest, LINES - len(done.problems)):
             render.note(line)
     return done.exit_code
 
@@ -66,12 +69,16 @@ def here() -> str:
         ) from None
 
 
-def summary(manifest: Manifest) -> list[str]:
-    """Return what a person wants to know when the run is over, in two lines at most."""
+def summary(manifest: Manifest, room: int = LINES) -> list[str]:
+    """Return what a person wants to know when the run is over, in two lines, or three where there is room."""
     parts = [manifest["run_id"], f"{_ending(manifest)} in {render.duration(manifest['duration_seconds'])}"]
     parts.append(_metrics(manifest))
     lines = ["  ".join(parts)]
-    if warnings := manifest["warnings"]:
+    warnings = manifest["warnings"]
+    reason = manifest["capture"].get("metrics", {"reason": None})["reason"] or ""
+    if READS in reason and len(lines) + bool(warnings) < room:
+        lines.append(reason.rpartition("; ")[2])
+    if warnings:
         more = f" (and {len(warnings) - 1} more)" if len(warnings) > 1 else ""
         lines.append(f"warning: {warnings[0]}{more}; see: evalprov show {manifest['run_id']}")
     return lines

@@ -59,7 +59,7 @@ Outcome = Literal[
     "not_judged",  # the run as a whole could not be compared
 ]
 _SHOWN = 3
-INSTALL = "the verdicts need scipy: pip install 'evalprov[stats]'"
+INSTALL = "the verdicts need scipy: pip install '.[stats]' in evalprov's checkout"
 
 
 class Judged(NamedTuple):

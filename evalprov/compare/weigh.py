@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from evalprov.record.manifest import Manifest
 
 SHOWN = 10  # scenarios that moved most
-NOT_INSTALLED = "evalprov[stats] is not installed: pip install 'evalprov[stats]' adds the verdict"
+NOT_INSTALLED = "scipy is not installed: pip install '.[stats]' in evalprov's checkout adds the verdict"
 FEW = 6  # of fewer scenarios no way that they moved is proof, but their trials can be
 NO_NOISE = "one number on each side; per-scenario values or `evalprov run --repeat 5` would tell"
 ONE_GROUP = "nearly all scenarios are of one group, so their noise is unknown; those of other groups would tell"

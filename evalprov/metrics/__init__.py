@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from evalprov.metrics.scan import Scanner
 
 if TYPE_CHECKING:
+    from evalprov.metrics.opening import Before
     from evalprov.record.manifest import Manifest, MetricsSource
 
-__all__ = ["Reported", "Scanner", "gather", "merge_reported"]
+__all__ = ["Reported", "Scanner", "gather", "look_before", "merge_reported"]
 
 
 class Reported(NamedTuple):
@@ -22,16 +24,26 @@ class Reported(NamedTuple):
     ms: float = 0.0  # what putting it together took
 
 
+def look_before(metrics_file: str | None) -> Before | None:
+    """Look at what stands where the metrics are expected, just before the command starts."""
+    if metrics_file is None:
+        return None
+    from evalprov.metrics.opening import Before  # few runs name one
+
+    # The name of a format may stand behind a colon.
+    return Before(time.time(), metrics_file, metrics_file.rpartition(":")[0] or metrics_file)
+
+
 def gather(
-    scanner: Scanner, report_file: str | None, metrics_file: str | None, started: float | None = None
+    scanner: Scanner, report_file: str | None, metrics_file: str | None, before: Before | None = None
 ) -> Reported:
     """Put together what was printed, what stands in the report file, and in a metrics file named by the user.
 
-    A metrics file whose time stamp is before `started`, in seconds since the epoch, is not used.
+    A metrics file that stood there `before` is not used.
     """
     from evalprov.metrics.channels import put_together  # not needed before the child has started
 
-    return put_together(scanner, report_file, metrics_file, started)
+    return put_together(scanner, report_file, metrics_file, before)
 
 
 def merge_reported(manifest: Manifest, reported: Reported) -> None:

@@ -11,6 +11,7 @@ from evalprov.metrics.ledger import Ledger, summed_up
 from evalprov.metrics.text import brief
 
 if TYPE_CHECKING:
+    from evalprov.metrics.opening import Before
     from evalprov.metrics.scan import Scanner
     from evalprov.record.manifest import MetricsSource, MetricValue
 
@@ -24,7 +25,7 @@ _SHOWN = 3  # contradictions between channels that are spelled out
 
 
 def put_together(
-    scanner: Scanner, report_file: str | None, metrics_file: str | None, started: float | None = None
+    scanner: Scanner, report_file: str | None, metrics_file: str | None, before: Before | None = None
 ) -> Reported:
     """Read the files, choose the channel that counts, and say where the others disagree."""
     began = time.perf_counter()
@@ -33,7 +34,7 @@ def put_together(
     if report_file is not None:
         channels.insert(0, read_report(report_file))
     if metrics_file is not None:
-        channels.insert(0, read_metrics(metrics_file, started))
+        channels.insert(0, read_metrics(metrics_file, before))
     elif last and not any(channel.reports for channel in channels):
         _take_last(scanner.ledger, *last)
     winner = next((channel for channel in channels if channel.has_metrics), None)

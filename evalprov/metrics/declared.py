@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
@@ -61,7 +62,14 @@ def _all(record: dict[str, Any], facts: dict[str, Any]) -> Iterator[str]:
 def _served(model: dict[str, Any], observed: dict[str, Any]) -> dict[str, Any]:
     """Return what was served under the names the model was declared with."""
     named = next((observed[key] for key in _SERVED_NAMES if key in observed), None)
-    return observed | {key: named for key in _SERVED_NAMES[:2] if key in model}
+    return observed | {key: named for key in _SERVED_NAMES[:2] if key in model and not _is_snapshot(named, model[key])}
+
+
+def _is_snapshot(served: Any, asked: Any) -> bool:
+    """Say whether a served model is the one asked for, with a date or less its provider: that contradicts nothing."""
+    if not isinstance(served, str) or not isinstance(asked, str):
+        return False
+    return re.fullmatch(rf"{re.escape(asked.rpartition('/')[2])}(?:[-@](?:\d[\d-]{{2,}}))?", served) is not None
 
 
 def _by_name(tools: list[Any]) -> dict[str, Any]:

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
+from itertools import islice
 from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 from evalprov.metrics.adapters import ADAPTERS, HEAD, Adapter, fitting, named
-from evalprov.metrics.adapters.source import Source, described
+from evalprov.metrics.adapters.source import ROWS, Source, described
 from evalprov.metrics.facts import KEYS
 from evalprov.metrics.ledger import Ledger
-from evalprov.metrics.opening import FILE_LIMIT, Unusable, newest, opened, opened_fresh, words_of
+from evalprov.metrics.opening import FILE_LIMIT, Unusable, is_called, opened, opened_fresh, words_of, written
 from evalprov.metrics.text import BOM, LINE_LIMIT, NotAnObject, Reader, printable, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+
+    from evalprov.metrics.opening import Before
 
 _DOCUMENT_LIMIT = 64 << 20  # of one JSON object over many lines
+PLAIN = (
+    "metrics.json",
+    "metrics.jsonl",
+    "results.json",
+    "results.jsonl",
+    "scores.json",
+)  # what a program's own are called
 _WANTED = (
     "a JSON object, or lines that are JSON objects with metrics, or a results file of "
     f"{', '.join(adapter.name for adapter in ADAPTERS)}"
@@ -35,16 +46,16 @@ def read_report(path: str) -> Ledger:
     return ledger
 
 
-def read_metrics(path: str, started: float | None) -> Ledger:
-    """Return what a metrics file named by the user holds; one older than the run is not used."""
+def read_metrics(path: str, before: Before | None) -> Ledger:
+    """Return what a metrics file named by the user holds; one that stood there before the run is not used."""
     path, name = _chosen(path)
     adapter = named(name)
     called = printable(path)
-    ledger = Ledger(printable(os.path.basename(path)), called)
+    ledger = Ledger(printable(os.path.basename(path.rstrip("/"))), called)
     try:
         if adapter is None and name:
             _refuse_format(name)
-        _read_named(path, adapter, started, ledger)
+        _read_named(path, adapter, before, ledger)
     except (OSError, Unusable) as why:
         ledger = Ledger(ledger.channel, called)  # what was read of it before does not count
         wanted = (isinstance(why, Unusable) and why.wanted) or (adapter.wanted if adapter else _WANTED)
@@ -64,38 +75,105 @@ def _chosen(path: str) -> tuple[str, str]:
     return before, name
 
 
-def _read_named(path: str, adapter: Adapter | None, started: float | None, ledger: Ledger) -> None:
+def _read_named(path: str, adapter: Adapter | None, before: Before | None, ledger: Ledger) -> None:
     if os.path.isdir(path):
-        fitted = ADAPTERS if adapter is None else (adapter,)
-        path = newest(path, [pattern for one in fitted for pattern in one.patterns], started, ledger.notes)
-        ledger.channel = printable(os.path.basename(path))
-    with opened_fresh(path, started) as file:
-        head = file.read(HEAD)
-        file.seek(0)
+        _read_folder(path, ADAPTERS if adapter is None else (adapter,), before, ledger)
+        return
+    with opened_fresh(path, before) as file:
+        head = _head(file)
         if adapter and not adapter.fits(head):
             raise Unusable(f"it is {described(head)}")
         adapter = adapter or fitting(head)
         if adapter is None:
             _read(file, ledger, facts_alone=False)
-        else:
-            _adapt(adapter, Source(path, file, started, ledger.notes), ledger)
+            return
+        ledger.rule = adapter.name
+        with _readable(adapter):
+            for line in adapter.read(Source(path, file, before, ledger.notes)):
+                ledger.take(line, None)
+            if not ledger.has_metrics:
+                raise Unusable("it holds no metric")
 
 
-def _adapt(adapter: Adapter, source: Source, ledger: Ledger) -> None:
-    """Take in what an adapter reads."""
-    ledger.rule = adapter.name
+def _read_folder(folder: str, adapters: tuple[Adapter, ...], before: Before | None, ledger: Ledger) -> None:
+    """Read all results of this run in a folder; of several, each has its name in front of its metrics."""
+    from evalprov.metrics.several import Result, latest, together
+
+    results: list[Result] = []
+    problems: list[Unusable] = []
+    patterns = [pattern for one in adapters for pattern in one.patterns]
+    plain = PLAIN if adapters is ADAPTERS else ()
+    room = ROWS
+    for path in written(folder, [*patterns, *plain], before, ledger.notes):
+        if room < 0:
+            ledger.notes.add("many", f"{printable(folder)} holds too many results; the first {len(results)} were read")
+            break
+        source = None
+        try:
+            with opened_fresh(path, before) as file:
+                head = _head(file)
+                adapter = next((one for one in adapters if is_called(path, one.patterns) and one.fits(head)), None)
+                source = Source(path, file, before, ledger.notes)
+                if adapter:
+                    with _readable(adapter):
+                        lines = _with_metrics(islice(adapter.read(source), room + 1))
+                elif is_called(path, plain):
+                    lines = _with_metrics(_plain(file, path, ledger))
+                else:
+                    continue
+        except (OSError, Unusable) as why:
+            wanted = why.wanted if isinstance(why, Unusable) else None
+            problems.append(Unusable(f"{printable(os.path.relpath(path, folder))}: {words_of(why)}", wanted))
+            continue
+        room -= len(lines)
+        results.append(Result(path, adapter.name if adapter else "json-object", source.about, lines))
+    if not results:
+        raise problems[0] if problems else Unusable("no file of this run in it is of a known format")
+    for problem in problems:
+        ledger.notes.add("unusable", f"of the metrics files in {ledger.called}, one was not used: {problem}")
+    results = latest(results, ledger.notes)
+    ledger.rule = ", ".join(dict.fromkeys(one.rule for one in results))
+    names = [printable(os.path.basename(one.path)) for one in results]
+    ledger.channel = names[0] if len(names) == 1 else f"{ledger.channel}/ ({len(names)} results)"
+    for line in together(results):
+        ledger.take(line, None)
+
+
+def _plain(file: IO[bytes], path: str, ledger: Ledger) -> Iterator[dict[str, Any]]:
+    """Give what a program wrote by itself as report lines."""
+    own = Ledger(ledger.channel, printable(path), ledger.budget)
+    _read(file, own, facts_alone=False)
+    for scenario, metrics in own.scenarios.items():
+        yield {"metrics": metrics, "scenario": scenario}
+    for text in own.notes.texts():
+        ledger.notes.add((path, text), text)
+    yield {"metrics": {}, "metric_summary": own.summary or None, **own.facts.said}
+
+
+def _with_metrics(lines: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    kept = list(lines)
+    if not any(line.get("metrics") or line.get("metric_summary") for line in kept):
+        raise Unusable("it holds no metric")
+    return kept
+
+
+def _head(file: IO[bytes]) -> bytes:
+    head = file.read(HEAD)
+    file.seek(0)
+    return head
+
+
+@contextmanager
+def _readable(adapter: Adapter) -> Iterator[None]:
+    """Whatever is odd about one file, the other channels still count."""
     try:
-        for line in adapter.read(source):
-            ledger.take(line, None)
+        yield
     except Unusable as why:
         raise Unusable(str(why), why.wanted or adapter.wanted) from None
+    except OSError:
+        raise
     except Exception as error:
-        if isinstance(error, OSError):
-            raise
-        # Whatever is odd about one file, the other channels still count.
         raise Unusable(f"it could not be read: {type(error).__name__}: {error}", adapter.wanted) from error
-    if not ledger.has_metrics:
-        raise Unusable("it holds no metric", adapter.wanted)
 
 
 def _read(file: IO[bytes], ledger: Ledger, *, facts_alone: bool) -> None:

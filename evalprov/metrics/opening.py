@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from fnmatch import fnmatch
+from contextlib import suppress
+from fnmatch import fnmatchcase
 from typing import IO, TYPE_CHECKING
 
 from evalprov.metrics.text import printable
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 FILE_LIMIT = 1 << 30  # of a file's bytes, more are not read
 _CLOCK_STEP = 0.05  # a file's time stamp may be that much behind the clock
-_LOOKED_AT = 20_000  # names in a folder
+LOOKED_AT = 20_000  # names in a folder
 
 
 class Unusable(Exception):  # noqa: N818 - what a file is, not a failure of ours
@@ -37,39 +38,72 @@ def opened(path: str, flags: int = 0) -> IO[bytes]:
     return open(fd, "rb")
 
 
-def opened_fresh(path: str, started: float | None) -> IO[bytes]:
-    """Open a file of this run; one that is older was written by another."""
+def opened_fresh(path: str, before: Before | None) -> IO[bytes]:
+    """Open a file of this run; one that stood there before was written by another."""
     file = opened(path)
-    if not _is_fresh(os.fstat(file.fileno()), started):
+    if before and not before.is_new(path, os.fstat(file.fileno())):
         file.close()
         raise Unusable("it was not written by this run")
     return file
 
 
-def newest(folder: str, patterns: Iterable[str], started: float | None, notes: Notes) -> str:
-    """Return the newest file of this run in a folder or below whose name fits; note what else would do."""
+def written(folder: str, patterns: Iterable[str], before: Before | None, notes: Notes) -> list[str]:
+    """Return the files of this run in a folder or below whose names fit, in the order of their names."""
     wanted = tuple(patterns)
-    found: list[tuple[float, str]] = []
+    found = []
     for count, path in enumerate(_names(folder)):
-        if count == _LOOKED_AT:
+        if count == LOOKED_AT:
             notes.add("many", f"{printable(folder)} holds too many files to look at them all")
             break
-        if any(fnmatch(os.path.basename(path), pattern) for pattern in wanted):
+        if is_called(path, wanted):
             try:
                 state = os.stat(path)
             except OSError:
                 continue
-            if stat.S_ISREG(state.st_mode) and _is_fresh(state, started):
-                found.append((state.st_mtime, path))
-    if not wanted:
-        raise Unusable("it is a folder")
+            if stat.S_ISREG(state.st_mode) and (before is None or before.is_new(path, state)):
+                found.append(path)
     if not found:
         raise Unusable(f"the folder holds no file of this run that is called {' or '.join(wanted)}")
-    _, last = max(found)
-    if len(found) > 1:
-        text = f"{printable(folder)} holds {len(found)} results of this run; the newest was read, {printable(last)}"
-        notes.add("several", text)
-    return last
+    return sorted(found)
+
+
+def is_called(path: str, patterns: Iterable[str]) -> bool:
+    """Say whether a file's name fits one of the patterns."""
+    return any(fnmatchcase(os.path.basename(path), pattern) for pattern in patterns)
+
+
+class Before:
+    """What stood in a place before the command started, by which its own files are known.
+
+    No clock decides where a file was seen before: one that was copied with its old time stamp is this run's, and one
+    that another run wrote a moment ago is not.
+    """
+
+    def __init__(self, started: float, *places: str) -> None:
+        """Look at the places; of files elsewhere the time counts, in seconds since the epoch."""
+        self._started = started - _CLOCK_STEP
+        self._seen: dict[str, tuple[int, ...]] = {}
+        self._whole = tuple(place for place in places if self._look(place))
+
+    def is_new(self, path: str, state: os.stat_result) -> bool:
+        """Say whether a file was written since."""
+        seen = self._seen.get(path)
+        if seen is not None:
+            return seen != _stamp(state)
+        return state.st_mtime >= self._started or any(f"{path}/".startswith(f"{one}/") for one in self._whole)
+
+    def _look(self, place: str) -> bool:
+        """Take in a file, or all in a folder; say whether that was all there is."""
+        for count, path in enumerate((place, *_names(place))):
+            if count == LOOKED_AT:
+                return False
+            with suppress(OSError):
+                self._seen[path] = _stamp(os.stat(path))
+        return True
+
+
+def _stamp(state: os.stat_result) -> tuple[int, ...]:
+    return state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns
 
 
 def words_of(why: Exception) -> str:
@@ -78,10 +112,6 @@ def words_of(why: Exception) -> str:
         # O_NOFOLLOW answers a link with "Too many levels of symbolic links".
         return "it is a link" if why.errno == errno.ELOOP else (why.strerror or str(why))
     return str(why)
-
-
-def _is_fresh(state: os.stat_result, started: float | None) -> bool:
-    return started is None or state.st_mtime >= started - _CLOCK_STEP
 
 
 def _names(folder: str) -> Iterator[str]:

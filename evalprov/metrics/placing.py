@@ -87,7 +87,9 @@ def _place_data(record: dict[str, Any], said: dict[str, Any]) -> None:
             record["warnings"].append(f"data {name}: the eval reports another content than was found before launch")
         fresh = {key: str(value[key]) for key in ("version", "path") if value.get(key) is not None}
         fresh |= {"sha256": sha256} if sha256 else {}
-        sets[name] = {**known, **fresh, "kind": known.get("kind", REPORTED), "source": REPORTED}
+        fresh |= {key: value[key] for key in ("files", "bytes") if type(value.get(key)) is int}
+        kind = value["kind"] if value.get("kind") in ("file", "folder") else known.get("kind", REPORTED)
+        sets[name] = {**known, **fresh, "kind": kind, "source": REPORTED}
     record["data"] = {**data, "sets": sets, "reported": rest}
 
 
@@ -99,7 +101,7 @@ def _place_prompts(record: dict[str, Any], said: dict[str, Any]) -> None:
         sha256 = _digest(told.get("sha256"))
         if sha256 is not None and known["sha256"] not in (None, sha256):
             record["warnings"].append(f"prompt {name}: the eval reports another text than was found before launch")
-        fresh = {"version": str(told["version"])} if told.get("version") is not None else {}
+        fresh = {key: str(told[key]) for key in ("version", "path") if told.get(key) is not None}
         fresh |= {"sha256": sha256} if sha256 else {}
         prompts[name] = {**known, **fresh, "source": REPORTED}
     record["prompts"] = prompts

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from evalprov.capture.hydra import HydraFound, Look, hydra_outputs
+from evalprov.capture.hydra import HydraFound, Look, composed_from, hydra_outputs
 from evalprov.capture.interpolation import resolve
 from evalprov.capture.parsing import flatten
 from evalprov.record.identity import canonical
@@ -220,3 +220,20 @@ def test_a_configuration_that_is_no_json_is_taken_by_its_bytes(tmp_path: Path, t
     assert entry["sha256"] == f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
     assert "not read as YAML, hashed by its bytes" in found.warnings[0]
     assert found.warnings[1] == "Hydra's overrides.yaml is not recorded: No such file or directory"
+
+
+def test_the_files_that_a_configuration_was_composed_from(tmp_path: Path) -> None:
+    """The primary one, the chosen ones and what they name are told, and none that was merely there."""
+    conf = shutil.copytree(FIXTURES / "conf", tmp_path / "conf")
+    (conf / "config.yaml").write_text("defaults: [base, /shared/top, model: small, _self_]\nseed: 1\n")
+    (conf / "base.yaml").write_text("defaults: [deeper@here]\n")
+    (conf / "shared").mkdir()
+    for name in ("deeper", "other", "shared/top"):
+        (conf / f"{name}.yaml").write_text("a: 1\n")
+    job = left(tmp_path / "out", "sweep/1")
+    hydra = job / ".hydra" / "hydra.yaml"
+    hydra.write_text(hydra.read_text().replace("/srv/eval/conf", str(conf)))
+    names = ("base", "config", "deeper", "model/large", "shared/top")
+    assert composed_from(str(job), str(tmp_path)) == {f"conf/{name}.yaml" for name in names}
+    assert composed_from(str(job), str(tmp_path / "elsewhere")) == set()
+    assert composed_from(str(tmp_path), str(tmp_path)) == set()

@@ -490,7 +490,9 @@ def test_without_scipy_the_moves_are_shown_and_it_is_said_what_adds_the_verdicts
     )
     found = json.loads(done.stdout)
     assert [diff["verdict"] for diff in found] == ["cannot_tell", "same", "one_sided"]
-    assert found[0]["reason"] == "evalprov[stats] is not installed: pip install 'evalprov[stats]' adds the verdict"
+    assert (
+        found[0]["reason"] == "scipy is not installed: pip install '.[stats]' in evalprov's checkout adds the verdict"
+    )
     assert (found[0]["delta"], found[0]["down"], found[0]["n"], len(found[0]["moves"])) == (-0.5, 20, 40, 10)
     assert found[0]["p"] is None
 

@@ -14,6 +14,7 @@ from conftest import Project
 
 from evalprov.metrics import Reported, Scanner, gather
 from evalprov.metrics.adapters import ADAPTERS, HEAD
+from evalprov.metrics.opening import Before
 
 RESULTS = Path(__file__).parent.parent.parent / "fixtures" / "results"
 SAMPLES = {
@@ -29,7 +30,7 @@ ZSTD = ("inspect/first.eval", "inspect/second.eval")
 
 def read(path: str | Path, started: float | None = None) -> Reported:
     """Return what is made of a result file."""
-    return gather(Scanner(), None, str(RESULTS / path), started)
+    return gather(Scanner(), None, str(RESULTS / path), None if started is None else Before(started))
 
 
 def known(reported: Reported, metric: str) -> tuple[Any, ...]:
@@ -141,8 +142,8 @@ def test_the_model_that_lm_eval_names(tmp_path: Path, arguments: Any, model: dic
     assert known(told, "t.acc") == (0.5, None, None, None, None)
 
 
-def test_of_a_folder_the_newest_results_of_this_run_are_read(tmp_path: Path) -> None:
-    """What another run left there is not looked at; a second file of this run is told."""
+def test_of_a_folder_every_result_of_this_run_is_read(tmp_path: Path) -> None:
+    """What another run left there is not looked at; of several the metrics and scenarios have a name in front."""
     for number, name in enumerate(("first", "second")):
         shutil.copytree(RESULTS / "lm-eval" / name, tmp_path / name)
         for file in (tmp_path / name).rglob("*.json*"):
@@ -150,12 +151,24 @@ def test_of_a_folder_the_newest_results_of_this_run_are_read(tmp_path: Path) -> 
     assert read(tmp_path, started=2000.5).facts["metric_summary"]["tiny.acc"] == pytest.approx(1 / 3)
     assert read(tmp_path, started=2000.5).warnings == []
     both = read(f"{tmp_path}:lm-eval", started=1999.0)
-    assert both.facts["metric_summary"]["tiny.acc"] == pytest.approx(1 / 3)
-    assert "holds 2 results of this run; the newest was read, " in both.warnings[0]
+    assert both.warnings == []
+    assert both.source is not None
+    assert (both.source["channel"], both.source["rule"]) == (f"{tmp_path.name}/ (2 results)", "lm-eval")
+    one, other = read("lm-eval/first").facts, read("lm-eval/second").facts
+    # Both are of the model "dummy", so a number tells them apart.
+    expected = {f"dummy/{name}": value for name, value in one["metric_summary"].items()}
+    expected |= {f"dummy#2/{name}": value for name, value in other["metric_summary"].items()}
+    assert both.facts["metric_summary"] == expected
+    assert both.facts["metric_info"]["dummy#2/tiny_sums.acc"] == other["metric_info"]["tiny_sums.acc"]
+    assert len(both.facts["metrics"]) == 24
+    scenario = both.facts["metrics"]["dummy#2/tiny_sums/bf6c2702b9d6"]
+    assert scenario == {f"dummy#2/{name}": value for name, value in other["metrics"]["tiny_sums/bf6c2702b9d6"].items()}
+    assert both.facts["model_config"] == one["model_config"]
+    assert both.facts["config"]["reported"]["lm-eval.dummy#2.random_seed"] == 5
     (none,) = read(tmp_path, started=3000.0).warnings
     assert "the folder holds no file of this run that is called results_*.json or *.eval" in none
     (none,) = read(f"{tmp_path}:junit", started=1.0).warnings
-    assert "was not used: it is a folder; wanted is JUnit XML" in none
+    assert "was not used: the folder holds no file of this run that is called *.xml; wanted is JUnit XML" in none
 
 
 def test_samples_of_another_run_are_not_read(tmp_path: Path) -> None:
@@ -173,8 +186,6 @@ def test_samples_of_another_run_are_not_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", ["inspect/older.eval", *ZSTD[:1]])
 def test_inspect(path: str) -> None:
     """Each epoch is a scenario of the sample's group; errors are its own; the standard error goes with its mean."""
-    if path in ZSTD:
-        pytest.importorskip("zstandard")
     told = read(path)
     assert told.warnings == []
     assert known(told, "includes.accuracy") == (0.875, 0.125, 4, None, None)
@@ -205,24 +216,6 @@ def test_inspect(path: str) -> None:
     assert told.facts["data"] == {"arithmetic": {"version": 3}}
     assert told.facts["grader"]["inspect_ai"] in ("0.3.100", "0.3.285")
     assert told.facts["config"]["reported"]["inspect.epochs"] == 2
-
-
-def test_inspect_without_what_reads_its_compression(project: Project) -> None:
-    """The message says what is missing, and what would do instead."""
-    shutil.copy(RESULTS / ZSTD[0], project.path / "log.eval")
-    code = (
-        "import sys; sys.modules['zstandard'] = None\n"
-        "from evalprov.metrics import Scanner, gather\n"
-        "import zipfile\n"
-        "told = gather(Scanner(), None, 'log.eval')\n"
-        "print(told.warnings, told.reason)"
-    )
-    done = project.python(code, options=("--quiet",))
-    text = done.stdout.decode()
-    if "[]" in text:
-        pytest.skip("this Python reads zstd by itself")
-    assert "its parts are compressed with zstd; wanted is the package zstandard" in text
-    assert "--log-format json" in text
 
 
 def repacked(source: Path, target: Path, **changed: bytes | None) -> Path:
@@ -328,7 +321,7 @@ def test_openai_evals() -> None:
     }
     assert told.facts["model_config"] == {"model": "recite"}
     assert told.facts["observed"]["model"] == {"model": "recite-1"}
-    assert told.facts["data"] == {"sums": {"version": "dev.v1"}}
+    assert told.facts["data"] == {"sums": {"version": "dev.v1", "path": "samples.jsonl"}}
     assert told.facts["grader"] == {"class": "evals.elsuite.basic.match:Match"}
 
 

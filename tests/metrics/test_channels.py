@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from evalprov.metrics import Reported, Scanner, gather
+from evalprov.metrics.opening import Before
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,7 +20,7 @@ def told(*lines: Any, report: str | None = None, metrics: str | None = None, sta
     scanner = Scanner()
     for line in lines:
         scanner.feed((line if isinstance(line, str) else json.dumps(line)).encode() + b"\n")
-    return gather(scanner, report, metrics, started)
+    return gather(scanner, report, metrics, None if started is None else Before(started))
 
 
 def written(folder: Path, *lines: Any, name: str = "report.jsonl") -> str:

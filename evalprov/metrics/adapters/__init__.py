@@ -2,7 +2,8 @@
 
 A module has two functions. `fits(head)` says whether the first bytes of a file look like the tool's. `read(source)`
 yields report lines, as an eval would print them; what it cannot read it refuses with `Unusable`. The lines go through
-the ledger like any others, which checks and bounds them.
+the ledger like any others, which checks and bounds them. A module may call `source.is_of(...)` to say what tells its
+result from others that the same command wrote.
 """
 
 from __future__ import annotations
@@ -42,10 +43,10 @@ class Adapter(NamedTuple):
 ADAPTERS = (
     Adapter("lm-eval", "lm_eval", "lm-evaluation-harness's results_*.json or its folder", ("results_*.json",)),
     Adapter("inspect", "inspect_log", "an inspect_ai log, .eval or .json", ("*.eval", "20*T*_*_*.json")),
-    Adapter("promptfoo", "promptfoo", "what promptfoo wrote to --output FILE.json"),
-    Adapter("openai-evals", "openai_evals", "an oaieval log: lines of JSON, the first with the spec"),
+    Adapter("promptfoo", "promptfoo", "what promptfoo wrote to --output FILE.json", ("*.json",)),
+    Adapter("openai-evals", "openai_evals", "an oaieval log: lines of JSON, the first with the spec", ("*.jsonl",)),
     Adapter("deepeval", "deepeval", "a test run of deepeval: JSON with testCases", ("test_run_*.json",)),
-    Adapter("junit", "junit", "JUnit XML: testsuites or a testsuite with testcases"),
+    Adapter("junit", "junit", "JUnit XML: testsuites or a testsuite with testcases", ("*.xml",)),
 )
 
 

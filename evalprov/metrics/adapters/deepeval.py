@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from evalprov.metrics.adapters.pieces import pieces
-from evalprov.metrics.adapters.source import Names, failure, known, listed, number, sample_name, table
+from evalprov.metrics.adapters.source import Names, digest, failure, known, listed, number, parted, sample_name, table
 from evalprov.metrics.opening import Unusable
 from evalprov.metrics.text import printable
 
@@ -34,15 +34,18 @@ def read(source: Source) -> Iterator[dict[str, Any]]:
     """Yield a line a test case, and at last the facts."""
     said: dict[str, Any] = {}
     names, metrics = Names(), _Metrics()
+    rows: set[str] = set()
     cases = [(*before, key) for before in ((), (_WRAPPED,)) for key in _CASES]
     for path, value in pieces(source.file, ((_WRAPPED,), *cases)):
         if path not in cases:
             said[path[-1] if path else ""] = value
         elif isinstance(value, dict):
+            rows.add(digest(known(value, _SAMPLE)))
             yield metrics.taken(names.line(_name(value)), value)
+    source.is_of(said.get("testFile"))
     if not metrics.cases:
         raise Unusable("it has no test case")
-    yield {"metrics": {}, "metric_info": metrics.info(), **_facts(said, metrics)}
+    yield {"metrics": {}, "metric_info": metrics.info(), **_facts(said, metrics, rows)}
 
 
 def _name(case: dict[str, Any]) -> str:
@@ -105,13 +108,15 @@ def _direction(one: dict[str, Any]) -> str:
     return "higher" if (score > threshold) == bool(success) else "lower"
 
 
-def _facts(said: dict[str, Any], metrics: _Metrics) -> dict[str, Any]:
+def _facts(said: dict[str, Any], metrics: _Metrics, rows: set[str]) -> dict[str, Any]:
     """Return the model and the settings that were logged with the run."""
     logged = table(said.get("hyperparameters"))
     model = known(logged, ("model", *_MODEL))
-    rest = {key: value for key, value in logged.items() if key not in model}
+    rest, prompts = parted({key: value for key, value in logged.items() if key not in model}, "deepeval")
     return {
         "model_config": model,
+        "prompts": prompts,
         "config": {"deepeval": rest} if rest else {},
+        "data": {"deepeval test cases": {"sha256": digest(sorted(rows))}},
         "grader": {"deepeval": metrics.judges},
     }

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import struct
 import zlib
 from collections import Counter
 from importlib import import_module
 from typing import IO, TYPE_CHECKING, Any
+from zipfile import BadZipFile, ZipFile
 
 from evalprov.metrics.adapters.pieces import PIECE_LIMIT, pieces, whole
-from evalprov.metrics.adapters.source import ROWS, failure, known, listed, number, table
+from evalprov.metrics.adapters.source import ROWS, failure, known, listed, local, number, parted, table
 from evalprov.metrics.opening import Unusable
 from evalprov.metrics.text import brief
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from zipfile import ZipFile, ZipInfo
+    from zipfile import ZipInfo
 
     from evalprov.metrics.adapters.pieces import Readable
     from evalprov.metrics.adapters.source import Source
     from evalprov.record.manifest import MetricValue
 
+_DAMAGE = (Unusable, BadZipFile, EOFError, zlib.error, RuntimeError, NotImplementedError, struct.error)
 _ZIP = b"PK\x03\x04"
 _VERSION = 2  # of the log
 _ZSTD = 93  # how recent versions compress
@@ -30,9 +33,16 @@ _SAMPLES = ("samples",)
 _AVERAGES = ("accuracy", "mean")
 _GRADES = {"C": 1.0, "P": 0.5, "I": 0.0, "N": 0.0}  # correct, partial, incorrect, no answer
 _CONFIG = (
-    *("epochs", "epochs_reducer", "limit", "sample_id", "message_limit", "token_limit", "time_limit"),
+    *("epochs", "epochs_reducer", "message_limit", "token_limit", "time_limit"),
     *("working_limit", "cost_limit", "fail_on_error", "score_on_error"),
 )
+_SELECTION = ("limit", "sample_id", "sample_shuffle")  # which of the data were used
+_SAMPLING = (  # what a generating step may say of the model
+    *("temperature", "top_p", "top_k", "max_tokens", "seed", "stop_seqs", "frequency_penalty", "presence_penalty"),
+    *("num_choices", "best_of", "logit_bias", "reasoning_effort", "reasoning_tokens"),
+)
+_OWN = ("task_args", "plan")
+_WATCHED = 32 << 20  # bytes of samples that are looked through for what was served
 
 
 def fits(head: bytes) -> bool:
@@ -49,14 +59,16 @@ def read(source: Source) -> Iterator[dict[str, Any]]:
     source.file.seek(0)
     header: dict[str, Any] = {}
     samples: list[dict[str, Any]] = []
+    served = _Served()
     for path, value in pieces(source.file, (_SAMPLES,)):
         if path == _SAMPLES:
+            served.see(table(value))
             samples.append(_slim(table(value)))
             if len(samples) > ROWS:
                 raise Unusable(f"it has more than {ROWS:,} samples")
         else:
             header[path[0] if path else ""] = value
-    yield from _log(source, header, samples)
+    yield from _log(source, header, samples, served)
 
 
 def _slim(sample: dict[str, Any]) -> dict[str, Any]:
@@ -65,7 +77,9 @@ def _slim(sample: dict[str, Any]) -> dict[str, Any]:
     return {**known(sample, ("id", "epoch", "error")), "scores": scores}
 
 
-def _log(source: Source, header: dict[str, Any], samples: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def _log(
+    source: Source, header: dict[str, Any], samples: Iterable[dict[str, Any]], served: _Served
+) -> Iterator[dict[str, Any]]:
     """Yield a log's report lines."""
     if header.get("version") != _VERSION:
         header, samples = _through_inspect(source.path, header.get("version"))
@@ -73,6 +87,10 @@ def _log(source: Source, header: dict[str, Any], samples: Iterable[dict[str, Any
     if status != "success":
         source.notes.add("status", f"the log's status is {brief(status)}: the run did not end as it should")
     task = str(said.get("task") or "task")
+    model = said.get("model")
+    passed = ", ".join(f"{key}={brief(value)}" for key, value in sorted(table(said.get("task_args_passed")).items()))
+    attempt = f"{said['task_id']} {model}" if said.get("task_id") else None
+    source.is_of(task, model, passed, attempt=attempt)
     scores = _Scores(listed(table(header.get("results")).get("scores")))
     grouped = table(said.get("config")).get("epochs") not in (None, 1)
     for sample in samples:
@@ -85,6 +103,7 @@ def _log(source: Source, header: dict[str, Any], samples: Iterable[dict[str, Any
         "metric_info": scores.info(),
         "errors": failure(error) if isinstance(error, str) else None,
         **_facts(said, header, task),
+        "observed_model": served.by(model),
     }
 
 
@@ -162,43 +181,87 @@ def _graded(value: Any) -> MetricValue:
     return number(value)
 
 
+class _Served:
+    """The models that answered, by those that were asked for."""
+
+    def __init__(self) -> None:
+        self._models: dict[str, set[str]] = {}
+        self._fingerprints: dict[str, set[str]] = {}
+
+    def see(self, sample: dict[str, Any]) -> None:
+        """Take in what a sample's events tell."""
+        for event in map(table, listed(sample.get("events"))):
+            asked, served = event.get("model"), table(event.get("output")).get("model")
+            if event.get("event") != "model" or not isinstance(asked, str) or event.get("error"):
+                continue
+            if isinstance(served, str) and served:
+                self._models.setdefault(asked, set()).add(served)
+            response = table(table(event.get("call")).get("response"))
+            if isinstance(fingerprint := response.get("system_fingerprint"), str):
+                self._fingerprints.setdefault(asked, set()).add(fingerprint)
+
+    def by(self, model: object) -> dict[str, Any]:
+        """Return what was served: for the model that is evaluated as such, for others (that grade) by their name."""
+        told: dict[str, Any] = {}
+        for asked, served in sorted(self._models.items()):
+            told["model" if asked == model else asked] = ", ".join(sorted(served))
+        if isinstance(model, str) and model in self._fingerprints:
+            told["system_fingerprint"] = ", ".join(sorted(self._fingerprints[model]))
+        return told
+
+
 def _facts(said: dict[str, Any], header: dict[str, Any], task: str) -> dict[str, Any]:
-    """Return the model, the task and the settings that the log names."""
+    """Return the model, the task and the settings that the log names, each in one place."""
+    folder = os.path.dirname(str(said.get("task_file") or ""))
     plan = table(header.get("plan"))
-    steps = [known(table(step), ("solver", "params")) for step in listed(plan.get("steps"))]
-    model = {
-        **table(said.get("model_args")),
-        **table(said.get("model_generate_config")),
-        **table(plan.get("config")),
-        **known(said, ("model", "model_roles")),
-    }
-    settings = known(table(said.get("config")), _CONFIG) | known({**said, "plan": steps}, ("task_args", "plan"))
+    asked = {**table(said.get("model_generate_config")), **table(plan.get("config"))}
+    asked, prompts = parted(asked, task, folder)
+    arguments, found = parted(table(said.get("task_args")), task, folder)
+    prompts |= found
+    steps, sampling = [], []
+    for step in map(table, listed(plan.get("steps"))):
+        solver = str(step.get("solver"))
+        params, found = parted(table(step.get("params")), f"{task}.{solver}", folder)
+        prompts |= found
+        if solver == "generate":
+            sampling.append(known(params, _SAMPLING))
+            params = {key: value for key, value in params.items() if key not in _SAMPLING}
+        steps.append(known({"solver": solver, "params": params}, ("solver", "params")))
+    # Several steps may each have their own.
+    asked |= sampling[0] if len(sampling) == 1 else {"steps": sampling} if any(sampling) else {}
+    model = {**table(said.get("model_args")), **asked, **known(said, ("model", "model_roles"))}
+    settings = table(said.get("config"))
     dataset = table(said.get("dataset"))
-    data = known({"version": said.get("task_version"), "path": dataset.get("location")}, ("version", "path"))
+    data: dict[str, Any] = {task: {"version": said.get("task_version")}}
+    if isinstance(location := dataset.get("location"), str):
+        data[task]["path"] = local(location, folder) or location
+    if selection := known(settings, _SELECTION):
+        data["inspect"] = selection
     scorers = [known(table(one), ("name", "options")) for one in listed(said.get("scorers"))]
     judged = {**table(said.get("packages")), "scorers": scorers}
     return {
         "model_config": {key: value for key, value in model.items() if value is not None},
-        "config": {"inspect": settings},
-        "data": {task: data} if "version" in data else {},
+        "prompts": prompts,
+        "config": {"inspect": known(settings, _CONFIG) | known({"task_args": arguments, "plan": steps}, _OWN)},
+        "data": data,
         "grader": known(judged, ("inspect_ai", "scorers")),
     }
 
 
 def _archive(source: Source) -> Iterator[dict[str, Any]]:
-    import zipfile  # not needed for the other formats
-
     try:
-        with zipfile.ZipFile(source.file) as archive:
+        with ZipFile(source.file) as archive:
             parts = {part.filename: part for part in archive.infolist()}
             head = next((name for name in ("header.json", "_journal/start.json") if name in parts), None)
             if head is None:
                 raise Unusable("it is a zip archive without header.json")
             header = whole(_opened(source, archive, parts[head]))
-            yield from _log(source, header, _summaries(source, archive, parts))
-    except zipfile.BadZipFile as why:
+            yield from _log(source, header, _summaries(source, archive, parts), _seen(source, archive, parts))
+    except BadZipFile as why:
         raise Unusable(f"its archive is damaged or cut off: {why}") from None
-    except (EOFError, zlib.error, RuntimeError, NotImplementedError, struct.error) as why:
+    except _DAMAGE as why:
+        if isinstance(why, Unusable):
+            raise
         raise Unusable(f"a part of its archive cannot be read: {why}") from None
 
 
@@ -214,6 +277,24 @@ def _summaries(source: Source, archive: ZipFile, parts: dict[str, ZipInfo]) -> I
     for name, part in parts.items():
         if name.startswith("samples/") and name.endswith(".json"):
             yield whole(_opened(source, archive, part))
+
+
+def _seen(source: Source, archive: ZipFile, parts: dict[str, ZipInfo]) -> _Served:
+    """Look through the samples for the models that answered, as far as that is quick."""
+    served = _Served()
+    looked = 0
+    for name, part in parts.items():
+        if not (name.startswith("samples/") and name.endswith(".json")):
+            continue
+        looked += part.file_size
+        if looked > _WATCHED:
+            source.notes.add("served", "what the log says of the models served was read from its first samples alone")
+            break
+        try:
+            served.see(whole(_opened(source, archive, part)))
+        except _DAMAGE:
+            continue  # its scores stand elsewhere
+    return served
 
 
 class _Part:
@@ -244,14 +325,8 @@ def _opened(source: Source, archive: ZipFile, part: ZipInfo) -> Readable:
     except NotImplementedError:
         if part.compress_type != _ZSTD:
             raise
-    try:
-        zstandard: Any = import_module("zstandard")
-    except ImportError:
-        raise Unusable(
-            "its parts are compressed with zstd",
-            "the package zstandard beside evalprov (pip install 'evalprov[inspect]'), "
-            "or a log written with --log-format json",
-        ) from None
+    import zstandard  # not needed for the other formats
+
     if part.compress_size > PIECE_LIMIT:
         raise Unusable(f"a part of its archive is larger than {PIECE_LIMIT >> 20} MiB")
     source.file.seek(part.header_offset)

@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from evalprov.metrics.adapters.pieces import whole
-from evalprov.metrics.adapters.source import ROWS, Names, Samples, known, listed, number, numbers, table
+from evalprov.metrics.adapters.source import ROWS, Names, Samples, known, listed, local, number, numbers, table
 from evalprov.metrics.opening import Unusable, words_of
 from evalprov.metrics.text import brief, printable
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from evalprov.metrics.adapters.source import Source
 
 _MODEL = ("pretrained", "model", "path", "engine", "peft", "delta")  # which of the model's arguments names it
-_CONFIG = ("limit", "batch_size", "bootstrap_iters", "random_seed", "numpy_seed", "torch_seed", "fewshot_seed")
-_PROMPTING = ("system_instruction_sha", "chat_template_sha", "fewshot_as_multiturn")
+_CONFIG = ("batch_size", "bootstrap_iters", "random_seed", "numpy_seed", "torch_seed", "fewshot_seed")
+_PROMPTS = ("system_instruction", "chat_template")
 _UNFILTERED = "none"
 
 
@@ -54,7 +54,9 @@ def read(source: Source) -> Iterator[dict[str, Any]]:
     for task in results:
         if task not in table(said.get("group_subtasks")):
             yield from _samples(source, task, summary, hashes)
-    yield {"metrics": {}, "metric_summary": summary, "metric_info": info, **_facts(said, hashes)}
+    facts = _facts(said, hashes)
+    source.is_of(facts["model_config"].get("model"), "+".join(results))
+    yield {"metrics": {}, "metric_summary": summary, "metric_info": info, **facts}
 
 
 def _called(task: str, metric: str, chosen: str) -> str:
@@ -109,17 +111,34 @@ def _facts(said: dict[str, Any], hashes: dict[str, str]) -> dict[str, Any]:
     arguments = _arguments(config.get("model_args"))
     named = next((arguments[key] for key in _MODEL if key in arguments), config.get("model"))
     model = {**arguments, **_arguments(config.get("gen_kwargs")), "provider": config.get("model"), "model": named}
-    settings = known(config, _CONFIG) | known(said, (*_PROMPTING, "n-shot"))
+    settings = known(config, _CONFIG) | known(said, ("fewshot_as_multiturn", "n-shot"))
     versions = {task: str(version) for task, version in table(said.get("versions")).items()}
-    data = {task: {"version": versions[task]} for task in versions if task not in table(said.get("group_subtasks"))}
+    groups = table(said.get("group_subtasks"))
+    data: dict[str, Any] = {task: {"version": versions[task]} for task in versions if task not in groups}
     for task, sha256_of in hashes.items():
         data[task] = {**data.get(task, {}), "sha256": sha256_of}
+    for task, of in table(said.get("configs")).items():
+        files = _files(table(of))
+        for path in files:
+            name = task if len(files) == 1 else f"{task}/{os.path.basename(path)}"
+            data[name] = {"version": versions.get(task), "path": path}
+    if selection := known(config, ("limit", "samples")):
+        data["lm-eval"] = selection
     return {
         "model_config": {key: value for key, value in model.items() if value is not None},
+        "prompts": {name: {"sha256": said[f"{name}_sha"]} for name in _PROMPTS if said.get(f"{name}_sha")},
         "config": {"lm-eval": settings},
         "data": data,
         "grader": known({"lm-eval": said.get("lm_eval_version")}, ("lm-eval",)),
     }
+
+
+def _files(task: dict[str, Any]) -> list[str]:
+    """Return the local files, or the folder, that a task's data come from."""
+    files = table(task.get("dataset_kwargs")).get("data_files", task.get("dataset_path"))
+    named = files if isinstance(files, dict) else {"": files}
+    paths = {one for value in named.values() for one in (value if isinstance(value, list) else [value])}
+    return sorted(found for one in paths if isinstance(one, str) and (found := local(one)))
 
 
 def _arguments(given: Any) -> dict[str, Any]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import TYPE_CHECKING, Any
 
-from evalprov.metrics.adapters.source import ROWS, Names, Samples, failure, known, listed, numbers, table
+from evalprov.metrics.adapters.source import ROWS, Names, Samples, failure, known, listed, local, numbers, table
 from evalprov.metrics.opening import Unusable
 from evalprov.metrics.text import brief
 
@@ -48,6 +49,7 @@ def read(source: Source) -> Iterator[dict[str, Any]]:
         yield {**line, "errors": log.errors.pop(line["scenario"], None)}
     for scenario, errors in log.errors.items():
         yield {"metrics": {}, "scenario": scenario, "errors": errors}
+    source.is_of(spec.get("eval_name"), ", ".join(map(str, listed(spec.get("completion_fns")))))
     stderr = next((report[name] for name in _DEVIATIONS if name in report), None) if report else None
     info = {"accuracy": {"stderr": stderr, "n": log.matches, "direction": "higher"}} if "accuracy" in summary else {}
     yield {"metrics": {}, "metric_summary": summary or None, "metric_info": info, **_facts(spec, log.served)}
@@ -89,13 +91,19 @@ def _facts(spec: dict[str, Any], served: set[str]) -> dict[str, Any]:
     asked = table(run.get("eval_spec"))
     models = [one for one in listed(spec.get("completion_fns")) if isinstance(one, str)]
     base = spec.get("base_eval")
-    data = {}
+    arguments = dict(table(asked.get("args")))
+    data: dict[str, Any] = {}
     if isinstance(base, str) and isinstance(spec.get("eval_name"), str):
         data[base] = {"version": spec["eval_name"].removeprefix(f"{base}.")}
+        if isinstance(file := arguments.pop("samples_jsonl", None), str):
+            registry = str(asked.get("registry_path") or "registry")
+            data[base]["path"] = local(file, os.path.join(registry, "data")) or file
+    if selection := known(run, ("max_samples",)):
+        data["openai-evals"] = selection
     return {
         "model_config": {"model": ", ".join(models)} if models else {},
         "observed_model": {"model": ", ".join(sorted(served))} if served else {},
-        "config": {"openai-evals": known(run, ("seed", "max_samples")) | known(asked, ("args",))},
+        "config": {"openai-evals": known(run, ("seed",)) | known({"args": arguments}, ("args",))},
         "data": data,
         "grader": known({"class": asked.get("cls")}, ("class",)),
     }

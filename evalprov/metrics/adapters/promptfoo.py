@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from hashlib import sha256
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from evalprov.metrics.adapters.pieces import pieces
@@ -17,6 +18,7 @@ from evalprov.metrics.adapters.source import (
     number,
     sample_name,
     table,
+    text_hash,
 )
 from evalprov.metrics.opening import Unusable
 from evalprov.metrics.text import brief, printable
@@ -32,6 +34,8 @@ _EACH = ("results", "results")
 _VERSION = 3
 _ERROR = 2  # the failureReason of what could not be run, where 1 is an assertion that failed
 _LABEL = 40
+_RAW = 1 << 20
+_PLACE = re.compile(r"Row #\d+")
 _SETTINGS = ("repeat", "cache")
 _KINDS = {
     "success": {"direction": "higher"},
@@ -54,6 +58,7 @@ def read(source: Source) -> Iterator[dict[str, Any]]:
     names: dict[str, Names] = {}
     info: dict[str, Any] = {}
     tests: set[str] = set()
+    served = _Served()
     for path, value in pieces(source.file, (_RESULTS, _EACH)):
         if path == ("results", "prompts"):
             columns = _Columns(listed(value))
@@ -63,10 +68,11 @@ def read(source: Source) -> Iterator[dict[str, Any]]:
             _check(said)
             prefix = columns.prefix(value.get("promptIdx"))
             test = _test(value)
-            tests.add(test)
+            tests.add(digest(_open_part(_less_place(table(value.get("testCase"))) or {"vars": value.get("vars")})))
+            served.see(columns.label(value["promptIdx"]), table(value.get("response")))
             yield _taken(names.setdefault(prefix, Names()).line(test), value, prefix, info)
     _check(said)
-    yield {"metrics": {}, "metric_info": info, **_facts(said, columns, tests)}
+    yield {"metrics": {}, "metric_info": info, **_facts(said, columns, tests), "observed_model": served.told()}
 
 
 def _check(said: dict[str, Any]) -> None:
@@ -90,14 +96,62 @@ class _Columns:
             raise Unusable("one of its results belongs to no prompt")
         return self._prefixes[column]
 
+    def label(self, column: int) -> str:
+        """Return what a column's provider is called."""
+        return _text(self.prompts[column], "provider")
+
+
+class _Served:
+    """What the providers say of the models that answered."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, dict[str, set[str]]] = {}  # by provider
+
+    def see(self, provider: str, response: dict[str, Any]) -> None:
+        """Take in a response; some providers hand on what they got, as an object or as text."""
+        raw = response.get("raw")
+        if isinstance(raw, str) and raw.startswith("{") and len(raw) < _RAW:
+            with suppress(ValueError, RecursionError):
+                raw = json.loads(raw)
+        of = self._seen.setdefault(provider, {})
+        for said in (table(raw), table(response.get("metadata")), response):
+            for key in ("model", "system_fingerprint"):
+                if isinstance(said.get(key), str):
+                    of.setdefault(key, set()).add(said[key])
+
+    def told(self) -> dict[str, Any]:
+        """Return the models served; of several providers, each by its name."""
+        told = {
+            provider: {key: ", ".join(sorted(values)) for key, values in of.items()}
+            for provider, of in self._seen.items()
+            if of
+        }
+        return next(iter(told.values()), {}) if len(self._seen) == 1 else {"providers": told} if told else {}
+
 
 def _test(result: dict[str, Any]) -> str:
     """Return the test's name; its variables tell it from others."""
     case = table(result.get("testCase"))
     given = table(case.get("vars")) or table(result.get("vars"))
     variables = {key: value for key, value in given.items() if not is_secret_name(key)}
-    label = _text(case, "description") or ", ".join(f"{key}={value}" for key, value in sorted(variables.items()))
+    told = ", ".join(f"{key}={value}" for key, value in sorted(variables.items()))
+    label = _text(_less_place(case), "description") or told
     return sample_name(label or f"test {result.get('testIdx')}", variables)
+
+
+def _less_place(case: dict[str, Any]) -> dict[str, Any]:
+    """Return a test without a description that only tells its place in a table."""
+    rest = dict(case)
+    if _PLACE.fullmatch(_text(case, "description")):
+        del rest["description"]
+    return rest
+
+
+def _open_part(value: Any) -> Any:
+    """Return a test without what is called like a secret."""
+    if isinstance(value, dict):
+        return {key: _open_part(inner) for key, inner in value.items() if not is_secret_name(key)}
+    return [_open_part(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _taken(line: dict[str, Any], result: dict[str, Any], prefix: str, info: dict[str, Any]) -> dict[str, Any]:
@@ -135,7 +189,7 @@ def _facts(said: dict[str, Any], columns: _Columns, tests: set[str]) -> dict[str
         provider = table(declared.get(called))
         models[called] = {**table(provider.get("config")), "model": _text(provider, "id") or called}
     prompts = {
-        _label(prompt): {"sha256": sha256(prompt["raw"].encode("utf-8", "replace")).hexdigest()}
+        _label(prompt): {"sha256": text_hash(prompt["raw"])}
         for prompt in columns.prompts
         if isinstance(prompt.get("raw"), str)
     }
@@ -150,6 +204,8 @@ def _facts(said: dict[str, Any], columns: _Columns, tests: set[str]) -> dict[str
 
 def _label(prompt: dict[str, Any]) -> str:
     text = _text(prompt, "label") or _text(prompt, "id")
+    # A prompt from a file is called by that and its whole text.
+    text = text.removesuffix(f": {_text(prompt, 'raw')}") or text
     return text if len(text) <= _LABEL else sample_name(text, text)  # without a label it is the whole prompt
 
 

@@ -16,11 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from evalprov.metrics.notes import Notes
+    from evalprov.metrics.opening import Before
     from evalprov.record.manifest import MetricValue
 
 ROWS = 1_000_000  # samples held at most
 _LINE = 16 * LINE_LIMIT  # a sample's line may hold a long conversation
 _LABEL = 60
+_PATH = 1024
+_PROMPT = re.compile(r"prompt|template|instruction|system_message", re.IGNORECASE)
 _LARGEST = 1e300
 _DIGITS = 12
 # What goes wrong with a machine or a connection, whatever is evaluated.
@@ -32,17 +35,30 @@ _MACHINE = re.compile(
 )
 
 
-class Source(NamedTuple):
+class About(NamedTuple):
+    """What a result is of, by which it is told from others that the same command wrote."""
+
+    names: tuple[str, ...] = ()  # of the task, the model ...: what tells best comes first
+    attempt: str | None = None  # results of one are attempts at the same thing, of which the last counts
+
+
+class Source:
     """A file to read, opened, and what goes with it."""
 
-    path: str
-    file: IO[bytes]
-    started: float | None  # of the run: what is older is another's
-    notes: Notes
+    def __init__(self, path: str, file: IO[bytes], before: Before | None, notes: Notes) -> None:
+        self.path = path
+        self.file = file
+        self.notes = notes
+        self.about = About()
+        self._before = before  # what stood there before the run is another's
+
+    def is_of(self, *names: object, attempt: str | None = None) -> None:
+        """Say what the result is of."""
+        self.about = About(tuple(str(name) for name in names if name), attempt)
 
     def beside(self, name: str) -> IO[bytes]:
         """Open another file of this run in the same folder."""
-        return opened_fresh(os.path.join(os.path.dirname(self.path), name), self.started)
+        return opened_fresh(os.path.join(os.path.dirname(self.path), name), self._before)
 
     def lines(self, file: IO[bytes], called: str) -> Iterator[dict[str, Any]]:
         """Yield the JSON objects that a file's lines are; a line that is none is noted."""
@@ -104,6 +120,35 @@ class Samples:
             if renamed:
                 line["metrics"] = {renamed.get(called, called): value for called, value in line["metrics"].items()}
             yield line
+
+
+def local(path: str, *folders: str) -> str | None:
+    """Return a path that a log names as it can be opened from here: from the first folder where it is one."""
+    plain = path.removeprefix("file://")
+    if not plain or len(plain) > _PATH or "\n" in plain or "\0" in plain:
+        return None
+    return next((found for folder in (*folders, "") if os.path.exists(found := os.path.join(folder, plain))), None)
+
+
+def parted(values: dict[str, Any], owner: str, *folders: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Tell the prompts among a tool's parameters, texts or files, from the rest: what they are is hashed."""
+    rest: dict[str, Any] = {}
+    prompts: dict[str, Any] = {}
+    for key, value in values.items():
+        if not isinstance(value, str) or not _PROMPT.search(key):
+            rest[key] = value
+        elif path := local(value, *folders):
+            prompts[f"{owner}.{key}"] = {"path": path}
+        elif len(value.split()) > 1:
+            prompts[f"{owner}.{key}"] = {"sha256": text_hash(value)}
+        else:
+            rest[key] = value  # the name of one
+    return rest, prompts
+
+
+def text_hash(text: str) -> str:
+    """Return the hash of a text."""
+    return sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
 def is_mean(value: object, values: list[float]) -> bool:
