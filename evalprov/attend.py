@@ -16,6 +16,7 @@ from evalprov.metrics.reportfile import ReportFile
 from evalprov.record.ending import Ending, errors_of, status_of
 
 if TYPE_CHECKING:
+    from evalprov.capture.afterwards import Afterwards
     from evalprov.capture.collector import Scene
     from evalprov.record.manifest import Manifest, Stream
     from evalprov.run import Request
@@ -38,16 +39,17 @@ class _Child(NamedTuple):
     began: float  # Unix time
 
 
-def attend(request: Request, scene: Scene, store: Store, manifest: Manifest) -> list[str]:
+def attend(request: Request, scene: Scene, store: Store, manifest: Manifest, afterwards: Afterwards) -> list[str]:
     """Run the command to its end and complete the record; what went wrong with that comes back as messages.
 
     Only what happens before the command starts is raised: later, nothing of ours may stand in its way.
     """
     watch = Watch(scene.root, _read_before(manifest))
-    child = _launch(request, scene, store, manifest)
+    child = _launch(request, scene, store, manifest, afterwards)
     _conclude(manifest, child, request, scene)
     try:
         manifest["warnings"] += watch.changed()
+        afterwards.finish(manifest, scene.scrub)
         _interpret(manifest, child, request, scene)
     except Exception as error:  # noqa: BLE001 - see above
         problem = f"what the command reported is not all in the record: {type(error).__name__}: {error}"
@@ -66,7 +68,7 @@ def _read_before(manifest: Manifest) -> list[str]:
     return [path for path in named if path]
 
 
-def _launch(request: Request, scene: Scene, store: Store, manifest: Manifest) -> _Child:
+def _launch(request: Request, scene: Scene, store: Store, manifest: Manifest, afterwards: Afterwards) -> _Child:
     """Start the command and stay with it to its end."""
     run_id = manifest["run_id"]
     mode = request.log or scene.settings.log
@@ -88,7 +90,8 @@ def _launch(request: Request, scene: Scene, store: Store, manifest: Manifest) ->
     kills = oom_kills()
     began = time.time()
     try:
-        outcome = launch(Launch(request.argv, environ, request.timeout, (logs[0], scanner), (logs[1],)))
+        sinks: tuple[Any, ...] = (logs[0], scanner)
+        outcome = launch(Launch(request.argv, environ, request.timeout, sinks, (logs[1],)), afterwards.begin)
     except EvalprovError:
         report.remove()
         raise

@@ -64,6 +64,7 @@ def record_run(
     with _stoppable(), start(scene) as capturing:
         # Loaded while git and the interpreter answer.
         from evalprov.attend import attend
+        from evalprov.capture.afterwards import Afterwards
         from evalprov.record.form import blank
         from evalprov.recording import fill, give_up, opened, refuse_unclean
         from evalprov.store import Store
@@ -77,7 +78,7 @@ def record_run(
             for name, data in found.blobs.items():
                 store.put(name, data)
             store.begin(manifest)
-            problems = attend(request, scene, store, manifest)
+            problems = attend(request, scene, store, manifest, Afterwards(found.later))
         except EvalprovError as problem:
             give_up(store, manifest, problem, scene.scrub)
     return Done(manifest["exit_code"] or 0, manifest, store.path, problems + store.finish(manifest))

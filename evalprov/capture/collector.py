@@ -33,6 +33,13 @@ class Scene(NamedTuple):
     progress: Callable[[int, int], None] | None = None  # told bytes done and bytes in all while much is hashed
 
 
+class Later(NamedTuple):
+    """What a collector finds out once the command has started, so that nobody waits for it."""
+
+    find: Callable[[Callable[[], bool]], Found]  # told how to learn that nobody waits any more
+    after_end: bool = False  # of the command; else while it runs, in a thread: it may then start no process
+
+
 class Found(NamedTuple):
     """What a collector hands over."""
 
@@ -40,6 +47,7 @@ class Found(NamedTuple):
     warnings: tuple[str, ...] = ()
     blobs: Mapping[str, bytes] = {}  # bytes for the store, by their file there, already scrubbed
     reason: str | None = None  # what could not be known, where the rest could
+    later: Later | None = None  # adds facts; its reason takes the place of this one
 
 
 class Absent(Exception):  # noqa: N818 - it is a finding and no error
@@ -57,3 +65,4 @@ class Capture(NamedTuple):
     warnings: list[str]
     blobs: dict[str, bytes]
     fared: dict[str, Captured]
+    later: dict[str, Later]
