@@ -13,15 +13,16 @@ from binascii import a2b_hex, b2a_base64
 from typing import TYPE_CHECKING, NamedTuple
 
 from evalprov.capture.sums import Bounds, Unread, entry_of, sums, walk
+from evalprov.capture.text import normalised
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Container, Mapping
 
     from evalprov.capture.packages import Installed
 
 FILES, SIZE = 5_000, 128 << 20  # read for real in one run; the next one goes on from there
 # Neither run nor read by a program: their names count, and the hashes in RECORD.
-UNUSED = (".pyi", ".h", ".hpp", ".hh", ".pxd", ".md", ".rst", ".pyc")
+UNUSED = (".pyi", ".h", ".hpp", ".hh", ".pxd", ".pyc")
 ENTRY_POINTS = ".dist-info/entry_points.txt"
 OWN_PATHS = ("_virtualenv.py", "_virtualenv.pth")  # of the environment's maker, not of what is in it
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
@@ -51,9 +52,8 @@ def sites_of(installed: Installed, root: str) -> list[str]:
 def content_of(installed: Installed, root: str, environ: Mapping[str, str], bounds: Bounds) -> str:
     """Return one hash of all installed files; raises Unread where not all of them are known."""
     files: dict[bytes, bytes] = {}
-    editable = {os.path.realpath(os.path.join(*installed.entries[name])) for name in installed.folders}
     for site in sites_of(installed, root):
-        for name, digest in _site(site, editable, environ, bounds).items():
+        for name, digest in _site(site, installed.folders, environ, bounds).items():
             files.setdefault(name, digest)
     whole = hashlib.sha256()
     for name in sorted(files):
@@ -61,9 +61,9 @@ def content_of(installed: Installed, root: str, environ: Mapping[str, str], boun
     return f"sha256:{whole.hexdigest()}"
 
 
-def _site(site: str, editable: set[str], environ: Mapping[str, str], bounds: Bounds) -> dict[bytes, bytes]:
+def _site(site: str, elsewhere: Container[str], environ: Mapping[str, str], bounds: Bounds) -> dict[bytes, bytes]:
     """Return the hashes of one folder's files, as RECORD spells them, by their names."""
-    recorded, glue = _recorded(site, editable)
+    recorded, glue = _recorded(site, elsewhere)
     found = {os.fsencode(name): one.digest for name, one in recorded.items() if name.endswith(ENTRY_POINTS)}
     doubtful = []
     for name, entry in walk(site, _is_metadata):
@@ -81,7 +81,7 @@ def _site(site: str, editable: set[str], environ: Mapping[str, str], bounds: Bou
     return found | {name: _spelt(digest) for name, digest in read.items()}
 
 
-def _recorded(site: str, editable: set[str]) -> tuple[dict[str, Recorded], set[str]]:
+def _recorded(site: str, elsewhere: Container[str]) -> tuple[dict[str, Recorded], set[str]]:
     """Return what installers wrote down of a folder's files, and those that only lead to a package elsewhere."""
     recorded: dict[str, Recorded] = {}
     glue: set[str] = set()
@@ -90,7 +90,7 @@ def _recorded(site: str, editable: set[str]) -> tuple[dict[str, Recorded], set[s
             if entry.name.endswith(".dist-info"):
                 record = read_record(entry.path)
                 recorded.update(record)
-                if os.path.realpath(entry.path) in editable:
+                if normalised(entry.name.partition("-")[0]) in elsewhere:
                     glue.update(name for name in record if is_glue(name))
     return recorded, glue
 
@@ -138,8 +138,8 @@ def _is_metadata(inside: str, name: str) -> bool:
 def _as_recorded(entry: os.DirEntry[str], known: Recorded) -> bool:
     try:
         status = entry.stat()
-    except OSError as error:
-        raise Unread(f"{entry.path}: {error.strerror}") from None
+    except OSError:
+        return False
     # The time of the last change of any kind, too: a copy can bring an old time of writing with it.
     touched = max(status.st_mtime_ns, status.st_ctime_ns)
     return touched <= known.written and known.size == b"%d" % status.st_size

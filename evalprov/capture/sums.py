@@ -41,9 +41,12 @@ class Bounds:
 
 
 def entry_of(name: str, path: str) -> Entry | None:
-    """Return a file as it stands, what a link leads to for a link; null where it is no regular file."""
+    """Return a file as it stands, for a link what it leads to; null where there is no regular file."""
     place = os.path.realpath(path)
-    found = os.stat(place)
+    try:
+        found = os.stat(place)
+    except FileNotFoundError:
+        return None
     return Entry.of(os.fsencode(name), os.fsencode(place), found) if stat.S_ISREG(found.st_mode) else None
 
 

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 FILES, SIZE = 5_000, 64 << 20  # of one package's sources
 ASKED = 8  # folders that git is asked about
 TIMEOUT = 5.0
+# What a build leaves beside the sources does not make them dirty.
+_STATUS = (
+    *("status", "--porcelain=v2", "--branch", "-z", "--no-renames", "--ignore-submodules=none"),
+    *("--", ".", ":(exclude,glob)**/*.egg-info/**"),
+)
 
 
 class Tree(NamedTuple):
@@ -62,8 +67,7 @@ def trees_steps(
     for one in far:
         questions.append(ask(one, "rev-parse", "--show-toplevel"))
         questions.append(ask(one, "check-ignore", "-q", "--", "."))
-        status = ("status", "--porcelain=v2", "--branch", "-z", "--no-renames", "--ignore-submodules=none", "--", ".")
-        questions.append(ask(one, *status))
+        questions.append(ask(one, *_STATUS))
     answers = iter((yield questions) if questions else [])
     ignored = next(answers) if near else None
     ours = _line(next(answers)) if far else None
