@@ -288,5 +288,5 @@ def _assignments(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
         name, equals, value = line.strip().removeprefix("export ").partition("=")
         if equals and not name.startswith("#"):
             value = value.strip()
-            quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
-            yield name.strip(), value[1:-1] if quoted else value.partition(" #")[0].rstrip()
+            end = value.find(value[0], 1) if value[:1] in {"'", '"'} else -1
+            yield name.strip(), value[1:end] if end > 0 else value.partition(" #")[0].rstrip()

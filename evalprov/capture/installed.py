@@ -12,7 +12,7 @@ import os
 from binascii import a2b_hex, b2a_base64
 from typing import TYPE_CHECKING, NamedTuple
 
-from evalprov.capture.sums import Bounds, Unread, entry_of, sums, walk
+from evalprov.capture.sums import Bounds, entry_of, sums, walk
 from evalprov.capture.text import normalised
 
 if TYPE_CHECKING:

@@ -16,7 +16,11 @@ from evalprov.capture.sums import Bounds, Unread
 if TYPE_CHECKING:
     from pathlib import Path
 
-PLANNER = {"planner/__init__.py": "STEPS = 3\n", "planner/rules.json": '{"depth": 2}\n', "planner/x.pyi": "STEPS: int\n"}
+PLANNER = {
+    "planner/__init__.py": "STEPS = 3\n",
+    "planner/rules.json": '{"depth": 2}\n',
+    "planner/x.pyi": "STEPS: int\n",
+}
 JUDGE = {"judge.py": "def judge(): return 1\n"}
 
 
