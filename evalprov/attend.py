@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from evalprov.capture import Capturing
+from evalprov.capture.afterwards import Afterwards
 from evalprov.capture.hardware import oom_kills
 from evalprov.capture.outputs import Look
 from evalprov.errors import EvalprovError
@@ -19,7 +20,6 @@ from evalprov.store.outputs import add_outputs, read_outputs
 
 if TYPE_CHECKING:
     from evalprov.capture.collector import Capture, Scene
-    from evalprov.capture.gitfacts import Before as TreeBefore
     from evalprov.metrics.opening import Before
     from evalprov.record.manifest import Manifest, Stream
     from evalprov.run import Request
@@ -43,21 +43,21 @@ class _Child(NamedTuple):
     before: Before | None  # what stood where the metrics are expected
 
 
-def attend(
-    request: Request, scene: Scene, store: Store, manifest: Manifest, before: TreeBefore | None = None
-) -> list[str]:
+def attend(request: Request, scene: Scene, store: Store, manifest: Manifest, found: Capture) -> list[str]:
     """Run the command to its end and complete the record; what went wrong with that comes back as messages.
 
     Only what happens before the command starts is raised: later, nothing of ours may stand in its way.
     """
-    look = Look(scene, manifest, before)
-    child = _launch(request, scene, store, manifest)
+    look = Look(scene, manifest, found.before)
+    afterwards = Afterwards(found.later)
+    child = _launch(request, scene, store, manifest, afterwards)
     _conclude(manifest, child, request, scene)
     problems: list[str] = []
     with Capturing() as again:
         try:
             # While git answers, what the command said is read.
             again.add("outputs", look.steps(_launched(store, child), child.outcome.seconds, read_outputs(store.path)))
+            afterwards.finish(manifest, scene.scrub)
             _interpret(manifest, child, request, scene)
         except Exception as error:  # noqa: BLE001 - see above
             problems.append(f"what the command reported is not all in the record: {_named(error)}")
@@ -102,7 +102,7 @@ def _settle(manifest: Manifest, look: Look, found: Capture, scene: Scene) -> Non
         del manifest["config"]["files"][path]
 
 
-def _launch(request: Request, scene: Scene, store: Store, manifest: Manifest) -> _Child:
+def _launch(request: Request, scene: Scene, store: Store, manifest: Manifest, afterwards: Afterwards) -> _Child:
     """Start the command and stay with it to its end."""
     run_id = manifest["run_id"]
     mode = request.log or scene.settings.log
@@ -125,7 +125,8 @@ def _launch(request: Request, scene: Scene, store: Store, manifest: Manifest) ->
     kills = oom_kills()
     began = time.time()
     try:
-        outcome = launch(Launch(request.argv, environ, request.timeout, (logs[0], scanner), (logs[1],)))
+        sinks: tuple[Any, ...] = (logs[0], scanner)
+        outcome = launch(Launch(request.argv, environ, request.timeout, sinks, (logs[1],)), afterwards.begin)
     except EvalprovError:
         report.remove()
         raise

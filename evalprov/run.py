@@ -82,7 +82,7 @@ def record_run(
             for name, data in found.blobs.items():
                 store.put(name, data)
             store.begin(manifest)
-            problems = attend(request, scene, store, manifest, found.before)
+            problems = attend(request, scene, store, manifest, found)
         except EvalprovError as problem:
             give_up(store, manifest, problem, scene.scrub)
     return Done(manifest["exit_code"] or 0, manifest, store.path, problems + _finish(store, manifest, scene, request))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # Each is a file here with a function `collect`. Those that ask other programs come first: each is loaded when its
 # turn comes, so that git and the interpreter are at work while the rest is loaded and read.
-COLLECTORS = ("git", "software", "locks", "config", "declared", "environment", "hardware", "gpu", "place")
+COLLECTORS = ("git", "software", "beside", "locks", "config", "declared", "environment", "hardware", "gpu", "place")
 
 
 class Capturing:
@@ -57,7 +57,7 @@ class Capturing:
         return self._together()
 
     def _together(self) -> Capture:
-        whole = Capture({}, [], {}, {})
+        whole = Capture({}, [], {}, {}, {})
         before = None
         for one in self._going:
             assert one.fared is not None
@@ -71,6 +71,8 @@ class Capturing:
                     whole.facts[name] = value
             whole.warnings.extend(one.found.warnings)
             whole.blobs.update(one.found.blobs)
+            if one.found.later:
+                whole.later[one.name] = one.found.later
             before = before or one.found.before
         return whole._replace(before=before)
 

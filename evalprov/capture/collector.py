@@ -39,6 +39,13 @@ class Scene(NamedTuple):
     since: float | None = None  # Unix time at which other trials of this command began, if they run beside this one
 
 
+class Later(NamedTuple):
+    """What a collector finds out once the command has started, so that nobody waits for it."""
+
+    find: Callable[[Callable[[], bool]], Found]  # told how to learn that nobody waits any more
+    after_end: bool = False  # of the command; else while it runs, in a thread: it may then start no process
+
+
 class Found(NamedTuple):
     """What a collector hands over."""
 
@@ -47,6 +54,7 @@ class Found(NamedTuple):
     blobs: Mapping[str, bytes] = {}  # bytes for the store, by their file there, already scrubbed
     reason: str | None = None  # what could not be known, where the rest could
     before: Before | None = None  # what git knows of the tree, for a second look at it when the command has ended
+    later: Later | None = None  # adds facts; its reason takes the place of this one
 
 
 class Absent(Exception):  # noqa: N818 - it is a finding and no error
@@ -64,4 +72,5 @@ class Capture(NamedTuple):
     warnings: list[str]
     blobs: dict[str, bytes]
     fared: dict[str, Captured]
+    later: dict[str, Later]
     before: Before | None = None

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
-from evalprov.capture.collector import Found, Scene, Steps
+from evalprov.capture.collector import Found, Later, Scene, Steps
 from evalprov.capture.text import readable
 from evalprov.secrets import is_secret_variable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 # What moves a score or explains a run, and is meant to be seen.
 ALLOWED = frozenset(
@@ -146,6 +147,48 @@ RELEVANT_STARTS = (
     "WANDB_",
     "XAI_",
 )
+# Of the session, the desktop, the person or the CI job: another value in every run, and no program scores by it. Or
+# of what chooses the environment: what that came to is looked at itself.
+OF_SESSION = frozenset(
+    (
+        *("_", "PWD", "OLDPWD", "SHLVL", "PATH", "HOME", "USER", "LOGNAME", "USERNAME", "HOSTNAME", "HOST", "SHELL"),
+        *("TERM", "COLORTERM", "COLUMNS", "LINES", "LS_COLORS", "LSCOLORS", "CLICOLOR", "NO_COLOR", "FORCE_COLOR"),
+        *("MAIL", "EDITOR", "VISUAL", "PAGER", "LESS", "LESSOPEN", "LESSCLOSE", "MANPATH", "INFOPATH", "BROWSER"),
+        *("DISPLAY", "XAUTHORITY", "WAYLAND_DISPLAY", "WINDOWID", "DESKTOP_SESSION", "SESSION_MANAGER"),
+        *("PS1", "PS2", "PS4", "PROMPT", "PROMPT_COMMAND", "RPROMPT", "HISTFILE", "HISTSIZE", "HISTFILESIZE"),
+        *("HISTCONTROL", "HISTTIMEFORMAT", "SAVEHIST", "STARSHIP_SHELL", "STARSHIP_SESSION_KEY"),
+        *("TMPDIR", "TMP", "TEMP", "INVOCATION_ID", "JOURNAL_STREAM", "SYSTEMD_EXEC_PID", "MANAGERPID", "PPID"),
+        *(
+            "TMUX",
+            "TMUX_PANE",
+            "STY",
+            "WINDOW",
+            "ZELLIJ",
+            "SECURITYSESSIONID",
+            "COMMAND_MODE",
+            "MACHTYPE",
+            "WSL_INTEROP",
+        ),
+        *("CI", "CONTINUOUS_INTEGRATION", "JOB_NAME", "JOB_URL", "NODE_NAME", "NODE_LABELS", "EXECUTOR_NUMBER"),
+        *("WORKSPACE", "WORKSPACE_TMP", "HUDSON_URL", "HUDSON_HOME", "HUDSON_COOKIE", "RUN_DISPLAY_URL", "STAGE_NAME"),
+        *("PYTEST_CURRENT_TEST", "MAKELEVEL", "MAKEFLAGS", "MFLAGS", "MAKE_TERMOUT", "MAKE_TERMERR", "SUDO_COMMAND"),
+        *("VIRTUAL_ENV", "VIRTUAL_ENV_PROMPT", "PIPENV_ACTIVE", "POETRY_ACTIVE", "UV", "_CE_CONDA", "_CE_M"),
+        *("SUDO_USER", "SUDO_UID", "SUDO_GID", "container_uuid", "DIRENV_DIFF", "DIRENV_DIR", "DIRENV_FILE"),
+    )
+)
+OF_SESSION_STARTS = (
+    *("TERM_", "SSH_", "XDG_SESSION", "XDG_RUNTIME", "XDG_SEAT", "XDG_VTNR", "XDG_CURRENT", "XDG_MENU", "DBUS_"),
+    *("GPG_", "GNOME_", "GTK_", "QT_", "KDE_", "KONSOLE_", "ITERM", "LC_TERMINAL", "VTE_", "ALACRITTY_", "KITTY_"),
+    *("WEZTERM_", "GHOSTTY_", "WT_", "VSCODE_", "CURSOR_", "JETBRAINS_", "TERMINAL_", "__CF", "XPC_", "Apple_"),
+    *("GITHUB_", "RUNNER_", "ACTIONS_", "GITLAB_", "CI_", "FF_", "BUILDKITE", "CIRCLE", "JENKINS_", "BUILD_", "RUN_"),
+    *("TRAVIS", "DRONE_", "BITBUCKET_", "SYSTEM_", "AGENT_", "TEAMCITY_", "CODEBUILD_", "APPVEYOR", "SEMAPHORE_"),
+    *("SLURM_", "SLURMD_", "PBS_", "LSB_", "SGE_", "FLUX_", "OMPI_", "PMI", "PMIX_", "KUBERNETES_", "ECS_"),
+    *("CONDA_", "_OLD_VIRTUAL_", "PYENV_", "NVM_", "ASDF_", "MISE_", "VOLTA_", "SDKMAN_"),
+    *("EVALPROV_", "npm_", "BASH_FUNC_", "DIRENV_"),
+)
+# What Kubernetes and Docker set for every service that happens to run beside.
+OF_SERVICES = ("_SERVICE_HOST", "_SERVICE_PORT", "_PORT", "_ADDR", "_PROTO")
+COST = 1 << 10  # of scrypt: to try out values of a short digest is to cost something
 
 
 def collect(scene: Scene) -> Steps:
@@ -153,6 +196,7 @@ def collect(scene: Scene) -> Steps:
     yield from ()
     values: dict[str, str] = {}
     names: list[str] = []
+    rest: dict[str, str] = {}
     asked = _Names(scene.settings.env_allow)
     hidden = _Names(scene.settings.env_secret)
     for name in sorted(scene.environ):
@@ -161,9 +205,33 @@ def collect(scene: Scene) -> Steps:
             names.append(shown)
         elif name in asked or _allowed(name):
             values[shown] = readable(scene.scrub.text(scene.environ[name]))
-        elif name.startswith(RELEVANT_STARTS):
-            names.append(shown)
-    return Found({"software": {"env": values, "env_names": names}})
+        else:
+            if name.startswith(RELEVANT_STARTS):
+                names.append(shown)
+            if not _of_session(name):
+                rest[name] = scene.environ[name]
+    facts = {"software": {"env": values, "env_names": names}}
+    return Found(facts, later=Later(lambda _: Found({"software": {"env_rest": rest_digest(scene, rest)}})))
+
+
+def rest_digest(scene: Scene, rest: Mapping[str, str]) -> str:
+    """Return a digest of variables too short to tell their values; the project's and the user's place do not count."""
+    import hashlib
+
+    lines = []
+    places = [(scene.root, "."), (scene.environ.get("HOME", ""), "~")]
+    for name, value in sorted(rest.items()):
+        plain = scene.scrub.text(value)
+        for place, sign in places:
+            if len(place) > 1:
+                plain = plain.replace(place, sign)
+        lines.append(os.fsencode(f"{name}={plain}"))
+    digest = hashlib.scrypt(b"\0".join(lines), salt=b"evalprov", n=COST, r=8, p=1, dklen=3)
+    return f"scrypt:{digest.hex()}"
+
+
+def _of_session(name: str) -> bool:
+    return name in OF_SESSION or name.startswith(OF_SESSION_STARTS) or (name.isupper() and name.endswith(OF_SERVICES))
 
 
 def _allowed(name: str) -> bool:

@@ -20,11 +20,11 @@ _STATUS = (
     *("--no-ahead-behind", "--ignore-submodules=none"),
 )
 # Nothing of the user's may be started or written: no watcher, no hook, no shared index.
-_OPTIONS = (
+OPTIONS = (
     *("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "core.splitIndex=false"),
     *("-c", "core.safecrlf=false", "-c", "status.showUntrackedFiles=all"),
 )
-_ENVIRON = {
+ENVIRON = {
     "LC_ALL": "C",
     "GIT_OPTIONAL_LOCKS": "0",
     "GIT_TERMINAL_PROMPT": "0",
@@ -45,9 +45,9 @@ def collect(scene: Scene) -> Steps:
 
 def _ask(scene: Scene, scratch: str | None) -> Steps:
     # A filter for large files would keep what it hashes in the repository.
-    options = (*_OPTIONS, "-c", f"lfs.storage={scratch}/lfs") if scratch else _OPTIONS
+    options = (*OPTIONS, "-c", f"lfs.storage={scratch}/lfs") if scratch else OPTIONS
     environ = {name: value for name, value in scene.environ.items() if not name.startswith("GIT_TRACE")}
-    environ |= _ENVIRON
+    environ |= ENVIRON
     here = ("git", *options, "-C", scene.cwd)
     status, where, described, remotes = yield [
         Command((*here, *_STATUS), env=environ),

@@ -32,6 +32,13 @@ ELSEWHERE = frozenset(
 SHELLS = frozenset(("sh", "bash", "dash", "ash", "zsh", "ksh", "fish", "busybox"))
 RUNNERS = frozenset(("make", "gmake", "just", "task", "ninja", "tox", "nox"))
 OTHERS = frozenset(("node", "npm", "npx", "pnpm", "yarn", "bun", "deno", "ruby", "perl", "Rscript"))
+# Written in Python, and what they run has an environment, a shell or a kernel of its own.
+DIRECTORS = frozenset(
+    (
+        *("tox", "nox", "invoke", "inv", "fab", "doit", "dvc", "snakemake", "pre-commit", "honcho", "mlflow"),
+        *("jupyter", "jupyter-execute", "jupyter-nbconvert", "nbconvert", "papermill", "ploomber", "sky", "modal"),
+    )
+)
 
 
 class Choice(NamedTuple):
@@ -44,12 +51,13 @@ class Choice(NamedTuple):
     first: str  # what the program has in front of its module path; empty for nothing
     environ: Mapping[str, str]
     cwd: str
+    program: str | None = None  # the file that is started where that is no Python
 
 
 class Way:
     """How far a command line has been followed: what is left of it and what it runs in."""
 
-    __slots__ = ("certain", "cwd", "environ", "found_by", "prefix", "reasons", "root", "words")
+    __slots__ = ("certain", "cwd", "environ", "found_by", "prefix", "program", "reasons", "root", "words")
 
     def __init__(self, words: Sequence[str], cwd: str, environ: Mapping[str, str], root: str) -> None:
         self.words = list(words)
@@ -60,10 +68,11 @@ class Way:
         self.certain = True
         self.reasons: list[str] = []
         self.prefix: str | None = None  # the environment that a manager put in front
+        self.program: str | None = None
 
     def unknown(self, reason: str) -> Choice:
         """End here: the Python cannot be told."""
-        return Choice((), self.found_by, certain=False, reason=reason, first="", environ={}, cwd=self.cwd)
+        return Choice((), self.found_by, False, reason, "", {}, self.cwd, self.program)  # noqa: FBT003
 
     def home(self) -> str:
         """Return the user's folder, as programs find it."""
@@ -78,7 +87,7 @@ class Way:
     def found(self, argv: Sequence[str], first: str = "") -> Choice:
         """End here: this is the Python."""
         reason = "; ".join(self.reasons) or None
-        return Choice(tuple(argv), self.found_by, self.certain, reason, first, self.environ, self.cwd)
+        return Choice(tuple(argv), self.found_by, self.certain, reason, first, self.environ, self.cwd, self.program)
 
 
 def choose(argv: Sequence[str], cwd: str, environ: Mapping[str, str], root: str) -> Choice:
@@ -129,6 +138,7 @@ def _at_program(way: Way, name: str, path: str) -> Choice | None:
     head = read_head(path)
     if head.startswith(b"#!"):
         return _through_shebang(way, path, head)
+    way.program = path
     if name in ELSEWHERE:
         return way.unknown(f"{name} runs the command elsewhere")
     return _uncertain(way, name, may_start=name in SHELLS or name in RUNNERS or name in OTHERS)
@@ -250,6 +260,7 @@ def _through_wrapper(way: Way, name: str) -> Choice | None:
 
 
 def _through_shebang(way: Way, path: str, head: bytes) -> Choice | None:
+    _doubt_director(way, os.path.basename(path))
     line, _, after = head[2:].partition(b"\n")
     interpreter, _, argument = os.fsdecode(line.strip()).partition(" ")
     trampoline = _behind_trampoline(path, after) if after.startswith(b"'''exec'") else None
@@ -258,12 +269,19 @@ def _through_shebang(way: Way, path: str, head: bytes) -> Choice | None:
     if not interpreter:
         return way.unknown(f"{os.path.basename(path)}: its first line names no interpreter")
     if after.startswith(b"PK\x03\x04"):
+        way.certain = False
         way.reasons.append(f"{os.path.basename(path)} is an archive and may carry packages of its own")
     given = [argument.strip()] if argument.strip() else []
     way.words = [interpreter, *given, path, *way.words[1:]]
     if way.found_by == "command":
         way.found_by = "shebang"
     return None
+
+
+def _doubt_director(way: Way, name: str) -> None:
+    if name in DIRECTORS:
+        way.certain = False
+        way.reasons.append(f"{name} starts programs that may run on another Python")
 
 
 def _behind_trampoline(path: str, after: bytes) -> str | None:
@@ -326,6 +344,9 @@ def _python(way: Way, path: str) -> Choice:
                 kept.append(f"-{letter}")
             elif letter in "cmWX":
                 ended = letter in "cm"
+                value = word[place:] or (words[0] if words else "")
+                if letter == "m":
+                    _doubt_director(way, value.partition(".")[0])
                 if place == len(word):
                     words[:1] = []  # its value
                 break

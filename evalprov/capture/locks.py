@@ -5,9 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+from typing import TYPE_CHECKING
 
 from evalprov.capture.collector import Absent, Found, Scene, Steps
 from evalprov.capture.text import readable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 LIMIT = 64 << 20
 NAMES = frozenset(
@@ -28,6 +32,14 @@ NAMES = frozenset(
         "Gemfile.lock",
         "flake.lock",
         "renv.lock",
+        "npm-shrinkwrap.json",
+        "bun.lock",
+        "bun.lockb",
+        "deno.lock",
+        "composer.lock",
+        "packages.lock.json",
+        "gradle.lockfile",
+        "Manifest.toml",
     )
 )
 FAMILIES = (("requirements", ".txt"), ("pylock", ".toml"))
@@ -38,34 +50,40 @@ def collect(scene: Scene) -> Steps:
     yield from ()
     locks: dict[str, str] = {}
     warnings: list[str] = []
+    for path in _found(scene, warnings):
+        name = scene.scrub.text(readable(os.path.relpath(path, scene.root)))
+        try:
+            digest = file_hash(path)
+        except OSError as error:
+            warnings.append(f"lock file {name}: {error.strerror}")
+            continue
+        if digest:
+            locks[name] = digest
+    if not locks and not warnings:
+        raise Absent("no lock or requirement file")
+    return Found({"software": {"locks": locks}}, tuple(scene.scrub.text(readable(one)) for one in warnings))
+
+
+def claimed(scene: Scene) -> set[str]:
+    """Return the lock files by their path from the project root: what the code layer leaves out."""
+    return {os.path.relpath(path, scene.root) for path in _found(scene, [])}
+
+
+def _found(scene: Scene, warnings: list[str]) -> Iterator[str]:
     for folder in dict.fromkeys((scene.root, scene.cwd)):
         try:
             entries = sorted(os.listdir(folder))
         except OSError as error:
             warnings.append(f"lock files in {folder}: {error.strerror}")
             continue
-        for entry in entries:
-            if not _is_lock(entry):
-                continue
-            path = os.path.join(folder, entry)
-            name = scene.scrub.text(readable(os.path.relpath(path, scene.root)))
-            try:
-                digest = _digest(path)
-            except OSError as error:
-                warnings.append(f"lock file {name}: {error.strerror}")
-                continue
-            if digest:
-                locks[name] = digest
-    if not locks and not warnings:
-        raise Absent("no lock or requirement file")
-    return Found({"software": {"locks": locks}}, tuple(scene.scrub.text(readable(one)) for one in warnings))
+        yield from (os.path.join(folder, entry) for entry in entries if _is_lock(entry))
 
 
 def _is_lock(entry: str) -> bool:
     return entry in NAMES or any(entry.startswith(stem) and entry.endswith(end) for stem, end in FAMILIES)
 
 
-def _digest(path: str) -> str | None:
+def file_hash(path: str) -> str | None:
     """Return the file's SHA-256; null where it is no regular file."""
     if not stat.S_ISREG(os.stat(path).st_mode):
         return None

@@ -67,6 +67,7 @@ UV_APART = {
     "isolated": "uv --isolated makes an environment for this run alone",
     "no-project": "uv --no-project leaves the project's environment aside",
 }
+MAY_SYNC = "uv may bring the packages up to date as it starts, these are the ones from before"
 WORKSPACE = b"[tool.uv.workspace]"
 FALSE = ("", "0", "false", "no", "off")
 
@@ -173,7 +174,7 @@ def _uv_environment(way: Way, given: dict[str, str]) -> Choice | None:
     if wanted and python_in(prefix) and not _is_version(prefix, wanted.lstrip("=")):
         return way.unknown(f"uv is asked for Python {wanted}, which {prefix} is not known to be")
     if project is not None and "no-sync" not in given and not _set(way, "UV_NO_SYNC"):
-        way.reasons.append("uv may bring the packages up to date as it starts; these are the ones from before")
+        way.reasons.append(MAY_SYNC)
     return _chosen(way, prefix, "uv")
 
 

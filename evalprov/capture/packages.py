@@ -2,11 +2,13 @@
 
 import hashlib
 import json
+import os
 from typing import Any, NamedTuple
 
 from evalprov.capture.text import normalised, readable
 
 BEGIN, END = b"\0evalprov:begin\0", b"\0evalprov:end\0"
+EDITABLE = " (editable)"
 FIELDS = 5  # of each package: folder, entry, head of its metadata, direct_url.json, INSTALLER
 
 # Runs on Python 2.7, 3.x and PyPy; imports sys and os alone, and those not from the folder it is started in.
@@ -41,11 +43,11 @@ def head(path):
 kind = sys.implementation.name if hasattr(sys, "implementation") else "cpython"
 if hasattr(sys, "pypy_version_info"):
     kind = "pypy"
-said = [sys.version.split()[0], kind, sys.prefix, sys.executable or ""]
 first = sys.argv[1:2] if sys.argv[1:2] != [""] else []
-for folder in first + sys.path:
-    if not isinstance(folder, str):
-        continue
+folders = [folder for folder in first + sys.path if isinstance(folder, str)]
+said = [sys.version.split()[0], kind, sys.prefix, sys.executable or "", os.path.dirname(os.__file__)]
+said += ["%d" % len(folders)] + folders
+for folder in folders:
     try:
         entries = sorted(os.listdir(folder or "."))
     except OSError:
@@ -80,6 +82,10 @@ class Installed(NamedTuple):
     packages: dict[str, str]  # normalised name to version
     sources: dict[str, str]  # of those not from a package index
     warnings: list[str]
+    stdlib: str
+    path: list[str]  # the module path; raw names, as are those below
+    entries: dict[str, tuple[str, str]]  # package to the folder it is in and its entry there
+    folders: dict[str, str]  # packages that are used from a folder, and which one
 
 
 def parse(out: bytes) -> Installed | None:
@@ -88,10 +94,14 @@ def parse(out: bytes) -> Installed | None:
     body, end, _ = rest.partition(END)
     if not (begin and end):
         return None
-    version, implementation, prefix, executable, *fields = body.split(b"\0")
-    whole = Installed(version.decode(), implementation.decode(), _name(prefix), _name(executable), {}, {}, [])
+    version, implementation, prefix, executable, stdlib, count, *fields = body.split(b"\0")
+    path = [os.fsdecode(folder) for folder in fields[: int(count)]]
+    whole = Installed(
+        *(version.decode(), implementation.decode(), _name(prefix), _name(executable), {}, {}, []),
+        *(os.fsdecode(stdlib), path, {}, {}),
+    )
     folders: dict[str, bytes] = {}
-    for at in range(0, len(fields), FIELDS):
+    for at in range(int(count), len(fields), FIELDS):
         folder, entry, head, url, installer = fields[at : at + FIELDS]
         name, number = _identity(head)
         if not name or not number:
@@ -105,9 +115,12 @@ def parse(out: bytes) -> Installed | None:
             continue
         folders[name] = folder
         whole.packages[name] = number
+        whole.entries[name] = os.fsdecode(folder), os.fsdecode(entry)
         source = _source(url, installer) if url else _development(folder, entry)
         if source:
             whole.sources[name] = source
+            if source.startswith("file:") and source.endswith(EDITABLE):
+                whole.folders[name] = _local(url) if url else os.fsdecode(folder)
     return whole
 
 
@@ -132,7 +145,7 @@ def _development(folder: bytes, entry: bytes) -> str | None:
     """Say where a package lies that is used from its own source folder: its entry then has no version."""
     installed = folder.endswith((b"/site-packages", b"/dist-packages"))
     if entry.endswith(b".egg-info") and entry.count(b"-") == 1 and not installed:
-        return f"file://{_name(folder)} (editable)"
+        return f"file://{_name(folder)}{EDITABLE}"
     return None
 
 
@@ -152,15 +165,22 @@ def _told(said: Any) -> str:
     if vcs:
         where = f"{vcs['vcs']}+{where}@{vcs['commit_id']}"
     elif folder.get("editable"):
-        where = f"{where} (editable)"
+        where = f"{where}{EDITABLE}"
     elif archive:
         digest = archive.get("hash") or "".join(f"{k}={v}" for k, v in (archive.get("hashes") or {}).items())
         where = f"{where}#{digest}" if digest else where
     return f"{where}#subdirectory={said['subdirectory']}" if said.get("subdirectory") else where
 
 
+def _local(url: bytes) -> str:
+    """Return the folder that a direct_url.json names."""
+    from urllib.parse import unquote, urlsplit
+
+    return unquote(urlsplit(str(json.loads(url)["url"])).path)
+
+
 def packages_hash(packages: dict[str, str], sources: dict[str, str], root: str) -> str:
-    """Return one hash for all packages; a source inside the project counts by its place there."""
+    """Return one hash for all packages; a source on this machine counts by its place in the project, or by no place."""
     here = f"file://{root}"
     if not set(root) <= _PLAIN:
         from urllib.parse import quote
@@ -171,6 +191,9 @@ def packages_hash(packages: dict[str, str], sources: dict[str, str], root: str) 
         source = sources.get(name, "")
         if source.startswith(here) and source[len(here) : len(here) + 1] in {"", "/", " ", "#"}:
             source = f"file:.{source[len(here) :]}"
+        elif source.startswith("file:"):
+            # Another machine has it elsewhere; its content is held beside.
+            source = f"file:{source[source.index('#') :]}" if "#" in source else "file:"
         lines.append(f"{name}=={packages[name]}{' @ ' if source else ''}{source}\n")
     return f"sha256:{hashlib.sha256(''.join(lines).encode()).hexdigest()}"
 

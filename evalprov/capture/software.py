@@ -1,20 +1,41 @@
-"""The child's Python, its packages, and the versions of the tools that the project names."""
+"""What the command runs on: its Python with the packages, or another program, and the tools the project names."""
 
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from evalprov import __version__
-from evalprov.capture.collector import Found, Scene, Steps
+from evalprov.capture.collector import Found, Later, Scene, Steps
 from evalprov.capture.commands import Answer, Command
-from evalprov.capture.interpreter import Choice, choose
+from evalprov.capture.interpreter import MANAGERS, Choice, choose
 from evalprov.capture.text import first_line, readable
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Sequence
+
+    from evalprov.capture.packages import Installed
+    from evalprov.capture.trees import Tree
+
 TIMEOUT = 20.0
+AGAIN = 5.0  # seconds for what is asked after the command's end
+SHOWN = 5  # packages that a sentence names
+
+
+class _Look(NamedTuple):
+    """What was found of the Python and its packages."""
+
+    choice: Choice
+    facts: dict[str, Any]
+    version: str | None = None
+    installed: Installed | None = None
+    trees: dict[str, Tree] = {}  # noqa: RUF012 - never changed
+    warnings: tuple[str, ...] = ()
+    reason: str | None = None
 
 
 def collect(scene: Scene) -> Steps:
-    """Ask the Python that the command will run on, and the declared tools, all at once."""
+    """Ask the Python that the command will run on, or its other program, and the declared tools, all at once."""
     choice = choose(scene.argv, scene.cwd, scene.environ, scene.root)
     tools = scene.settings.versions
     questions = [_probe(choice)] if choice.argv else []
@@ -22,28 +43,35 @@ def collect(scene: Scene) -> Steps:
         Command(("/bin/sh", "-c", line), _elsewhere(scene.root), dict(scene.environ), timeout=TIMEOUT)
         for line in tools.values()
     ]
-    answers = (yield questions) if questions else []
+    version = None
+    if choice.program:
+        from evalprov.capture.executable import question
+
+        version = question(choice.program, scene.environ)
+    asked = [version] if version else []
+    answers = (yield questions + asked) if questions or asked else []
     uname = os.uname()
     system: dict[str, str | None] = {
         "platform": f"{uname.sysname} {uname.release} {uname.machine}",
         "evalprov_version": __version__,
     }
-    found = Found({"system": system}, reason=choice.reason)
-    if choice.argv:
-        found = _installed(scene, choice, answers[0], system)
-    warnings = list(found.warnings)
-    for (name, line), answer in zip(tools.items(), answers[len(answers) - len(tools) :], strict=True):
-        key = f"{name}_version"
-        if system.get(key) is not None:
-            warnings.append(f"version of {name}: the measured {system[key]} is kept, `{line}` is not recorded")
-            continue
-        said = first_line(answer.out) or first_line(answer.err)
-        fault = answer.problem or (f"exit {answer.code}: {said}" if answer.code else "")
-        system[key] = None if fault or not said else scene.scrub.text(said)
-        if system[key] is None:
-            fault = fault or "it printed nothing"
-            warnings.append(scene.scrub.text(f"version of {name} is not known: `{line}`: {fault}"))
-    return found._replace(warnings=tuple(warnings))
+    look = yield from _looked(scene, choice, answers[0] if choice.argv else None)
+    if look.version:
+        system["python_version"] = look.version
+    reasons = [look.reason]
+    software = look.facts
+    if choice.program:
+        from evalprov.capture.executable import executable_steps
+
+        said = answers[-1] if version else None
+        entry, problem = yield from executable_steps(choice.program, said, scene.environ, scene.store)
+        software = software | {"executable": entry | {"path": scene.scrub.text(readable(entry["path"]))}}
+        reasons.append(problem and scene.scrub.text(readable(problem)))
+    of_tools = answers[len(questions) - len(tools) : len(questions)]
+    warnings = [*look.warnings, *_add_tools(scene, system, of_tools)]
+    reason = "; ".join(filter(None, reasons)) or None
+    facts = {"system": system} | ({"software": software} if software else {})
+    return Found(facts, tuple(warnings), reason=reason, later=_later(scene, look, reason))
 
 
 def _elsewhere(folder: str) -> str | None:
@@ -54,25 +82,53 @@ def _elsewhere(folder: str) -> str | None:
         return folder
 
 
-def _probe(choice: Choice) -> Command:
+def _probe(choice: Choice, timeout: float | None = None) -> Command:
     from evalprov.capture.packages import PROBE
 
     # -B: the probe must not leave a .pyc file behind.
     argv = (*choice.argv, "-B", "-c", PROBE, choice.first)
-    return Command(argv, _elsewhere(choice.cwd), dict(choice.environ), timeout=TIMEOUT)
+    return Command(argv, _elsewhere(choice.cwd), dict(choice.environ), timeout=timeout or TIMEOUT)
 
 
-def _installed(scene: Scene, choice: Choice, answer: Answer, system: dict[str, str | None]) -> Found:
+def _add_tools(scene: Scene, system: dict[str, str | None], answers: Sequence[Answer]) -> list[str]:
+    """Put in the versions of the declared tools; return what is not known of them."""
+    warnings = []
+    for (name, line), answer in zip(scene.settings.versions.items(), answers, strict=True):
+        key = f"{name}_version"
+        if system.get(key) is not None:
+            warnings.append(f"version of {name}: the measured {system[key]} is kept, `{line}` is not recorded")
+            continue
+        said = first_line(answer.out) or first_line(answer.err)
+        fault = answer.problem or (f"exit {answer.code}: {said}" if answer.code else "")
+        system[key] = None if fault or not said else scene.scrub.text(said)
+        if system[key] is None:
+            fault = fault or "it printed nothing"
+            warnings.append(scene.scrub.text(f"version of {name} is not known: `{line}`: {fault}"))
+    return warnings
+
+
+def _looked(scene: Scene, choice: Choice, answer: Answer | None) -> Generator[list[Command], list[Answer], _Look]:
+    """Read what a Python said of itself, and ask about the folders that it uses packages from."""
+
+    def clean(text: str) -> str:
+        return scene.scrub.text(readable(text))
+
+    if answer is None:
+        return _Look(choice, {}, reason=choice.reason)
     from evalprov.capture.packages import packages_hash, parse
 
     installed = parse(answer.out) if answer.problem is None else None
     if installed is None:
         words = answer.problem or f"exit {answer.code}: {first_line(answer.err) or 'no answer'}"
         reason = f"{choice.argv[0]} (found by {choice.found_by}) did not tell its packages: {words}"
-        return Found({"system": system}, reason=scene.scrub.text(readable(reason)))
-    system["python_version"] = installed.version
+        return _Look(choice, {}, reason=clean(reason))
+    trees: dict[str, Tree] = {}
+    if installed.folders:
+        from evalprov.capture.trees import trees_steps
+
+        trees = yield from trees_steps(installed, scene.root, scene.environ)
     sources = {name: scene.scrub.text(source) for name, source in installed.sources.items()}
-    software = {
+    facts = {
         "interpreter": {
             "path": scene.scrub.text(installed.executable or readable(choice.argv[0])),
             "prefix": scene.scrub.text(installed.prefix),
@@ -83,7 +139,119 @@ def _installed(scene: Scene, choice: Choice, answer: Answer, system: dict[str, s
         "packages": installed.packages,
         "packages_hash": packages_hash(installed.packages, sources, scene.root),
         "package_sources": sources,
+        "package_trees": {name: tree.told(None, scene.scrub.text) for name, tree in trees.items()},
     }
     warnings = tuple(scene.scrub.text(one) for one in installed.warnings)
-    doubt = scene.scrub.text(readable(choice.reason)) if choice.reason else None
-    return Found({"system": system, "software": software}, warnings, reason=doubt)
+    doubt = clean(choice.reason) if choice.reason else None
+    return _Look(choice, facts, installed.version, installed, trees, warnings, doubt)
+
+
+# --- once the command has started ---------------------------------------------------------------------------
+
+
+def _later(scene: Scene, look: _Look, reason: str | None) -> Later | None:
+    """Return what is left to look at: the packages' content, after the end where they can have moved."""
+    if _may_move(scene, look.choice):
+        return Later(lambda nobody_waits: _again(scene, look, nobody_waits), after_end=True)
+    installed = look.installed
+    if installed is None:
+        return None
+    return Later(lambda nobody_waits: _with_content(scene, look, reason, nobody_waits))
+
+
+def _may_move(scene: Scene, choice: Choice) -> bool:
+    """Say whether what the command starts may be another Python, or have other packages by then."""
+    manages = any(os.path.basename(word) in MANAGERS for word in scene.argv[:4])
+    return choice.found_by in MANAGERS or manages or (not choice.certain and bool(choice.argv))
+
+
+def _with_content(scene: Scene, look: _Look, reason: str | None, nobody_waits: Callable[[], bool]) -> Found:
+    """Add the hashes of what is installed and of the folders that packages are used from."""
+    from evalprov.capture.beside import added_folders
+    from evalprov.capture.installed import FILES, SIZE, content_of
+    from evalprov.capture.sums import Bounds, Unread
+    from evalprov.capture.trees import sum_of
+
+    installed = look.installed
+    assert installed is not None
+    reasons = [reason]
+    software: dict[str, Any] = {"packages_content": None}
+    try:
+        bounds = Bounds(FILES, SIZE, nobody_waits)
+        software["packages_content"] = content_of(installed, scene.root, scene.environ, bounds)
+    except (Unread, OSError) as error:
+        reasons.append(f"packages are known by their versions alone: not read: {error}")
+    trees = {}
+    for name, tree in look.trees.items():
+        sha256 = None
+        if not tree.covered:
+            try:
+                sha256 = sum_of(tree, installed.entries[name], scene.environ, Bounds(FILES, SIZE, nobody_waits))
+            except (Unread, OSError) as error:
+                reasons.append(f"the sources of {name} are not known: {error}")
+        trees[name] = tree.told(sha256, scene.scrub.text)
+    software["package_trees"] = trees
+    facts: dict[str, Any] = {"software": software}
+    beside, problem = added_folders(scene, installed, nobody_waits)
+    if beside:
+        facts["code"] = {"beside": beside}
+    reasons.append(problem)
+    return Found(facts, reason=scene.scrub.text(readable("; ".join(filter(None, reasons)))) or None)
+
+
+def _again(scene: Scene, before: _Look, nobody_waits: Callable[[], bool]) -> Found:
+    """Look at the packages again: a manager, or what the command started, can have changed them."""
+    choice = choose(scene.argv, scene.cwd, scene.environ, scene.root)
+    if not choice.argv:
+        return Found({}, reason=choice.reason and scene.scrub.text(readable(choice.reason)))
+    look = _asked(_again_steps(scene, choice))
+    if look.installed is None:
+        return Found({"software": {"packages_content": None}}, reason=f"after the run: {look.reason}")
+    reason = "; ".join(filter(None, (_settled(look.reason), "looked at again after the run")))
+    found = _with_content(scene, look, reason, nobody_waits)
+    found.facts["software"] = look.facts | found.facts["software"]
+    found.facts["system"] = {"python_version": look.version}
+    moved = _moved(before.facts.get("packages"), look.facts["packages"])
+    return found._replace(warnings=(*(one for one in look.warnings if one not in before.warnings), *moved))
+
+
+def _again_steps(scene: Scene, choice: Choice) -> Generator[list[Command], list[Answer], _Look]:
+    [answer] = yield [_probe(choice, AGAIN)]
+    return (yield from _looked(scene, choice, answer))
+
+
+def _asked(steps: Generator[list[Command], list[Answer], _Look]) -> _Look:
+    """Run the steps to their end, here and now."""
+    from evalprov.capture.commands import Running, wait_any
+
+    answers: list[Answer] | None = None
+    try:
+        while True:
+            # A generator not yet begun takes null.
+            running = [Running(command) for command in steps.send(answers)]  # type: ignore[arg-type]
+            while waiting := [one for one in running if one.answer is None]:
+                wait_any(waiting)
+            answers = [one.answer for one in running if one.answer]
+    except StopIteration as stop:
+        look: _Look = stop.value
+        return look
+
+
+def _settled(reason: str | None) -> str | None:
+    """Leave out a doubt that the second look has settled."""
+    from evalprov.capture.managers import MAY_SYNC
+
+    return "; ".join(one for one in (reason or "").split("; ") if one != MAY_SYNC) or None
+
+
+def _moved(before: dict[str, str] | None, after: dict[str, str]) -> list[str]:
+    """Say which packages are no longer as they were when the command was started."""
+    if before is None or before == after:
+        return []
+    changed = [
+        f"{name} {before.get(name, 'absent')} -> {after.get(name, 'absent')}"
+        for name in sorted(before.keys() | after.keys())
+        if before.get(name) != after.get(name)
+    ]
+    more = f" and {len(changed) - SHOWN} more" if len(changed) > SHOWN else ""
+    return [f"packages changed while the command ran, recorded as after it: {', '.join(changed[:SHOWN])}{more}"]

@@ -52,3 +52,15 @@ def collected(collect: Collector, scene: Scene) -> Found:
         found = stop.value
         assert isinstance(found, Found)
         return found
+
+
+def settled(collect: Collector, scene: Scene) -> Found:
+    """Run a collector, and what it left for later; return all it found."""
+    found = collected(collect, scene)
+    if found.later is None:
+        return found
+    later = found.later.find(lambda: False)
+    facts = {name: dict(section) for name, section in found.facts.items()}
+    for name, section in later.facts.items():
+        facts.setdefault(name, {}).update(section)
+    return found._replace(facts=facts, warnings=(*found.warnings, *later.warnings), reason=later.reason)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import os
 import subprocess
@@ -58,6 +60,21 @@ def install(site: Path, name: str, version: str, *, direct_url: object = None, i
     (info / "INSTALLER").write_text(f"{installer}\n")
     if direct_url is not None:
         (info / "direct_url.json").write_text(json.dumps(direct_url))
+    return info
+
+
+def install_files(site: Path, name: str, version: str, files: dict[str, str], **how: object) -> Path:
+    """Install a package with files and their RECORD, which is written last."""
+    info = install(site, name, version, **how)  # type: ignore[arg-type]
+    lines = []
+    for inside, text in files.items():
+        path = site / inside
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
+        lines.append(f"{inside},sha256={digest},{len(text.encode())}")
+    lines += [f"../../../bin/{name},sha256=of-another-shebang,100", f"{info.name}/RECORD,,"]
+    (info / "RECORD").write_text("\n".join(lines) + "\n")
     return info
 
 

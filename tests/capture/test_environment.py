@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from collecting import collected, scene_of
+from collecting import collected, scene_of, settled
 
 from evalprov.capture import environment
 
@@ -83,3 +84,42 @@ def test_bytes_that_are_no_text(tmp_path: Path) -> None:
     values, _ = recorded(tmp_path, {"LANG": "caf\udce9-é"})
     assert values == {"LANG": "caf\\xe9-é"}
     json.dumps(values, ensure_ascii=False).encode()
+
+
+def rest(root: Path, environ: dict[str, str], **settings: Any) -> str:
+    """Return the digest of what is not recorded."""
+    digest = settled(environment.collect, scene_of(root, environ=environ, **settings)).facts["software"]["env_rest"]
+    assert isinstance(digest, str)
+    return digest
+
+
+def test_what_is_not_recorded_has_a_short_digest(tmp_path: Path) -> None:
+    """Any other variable that comes, goes or changes is seen, by a digest too short to tell its value."""
+    plain = {"MY_SETTING": "x", "OPENAI_ORG_ID": "org-1", "LANG": "C"}
+    digest = rest(tmp_path, plain)
+    assert re.fullmatch(r"scrypt:[0-9a-f]{6}", digest)
+    others = ({"MY_SETTING": "y"}, {"OPENAI_ORG_ID": "org-2"}, {"RETRIES": "3"}, {"MY_SETTING": ""})
+    assert len({digest, *(rest(tmp_path, plain | other) for other in others)}) == 5
+    assert rest(tmp_path, dict(reversed(plain.items()))) == digest
+
+
+def test_what_does_not_count_in_the_digest(tmp_path: Path) -> None:
+    """Session facts, secrets, what is recorded by value, and the places of project and home do not count."""
+    plain = {"HOME": "/home/a", "CACHE": "/home/a/cache", "DATA": f"{tmp_path}/data"}
+    digest = rest(tmp_path, plain)
+    for name, value in (
+        *(("SSH_CLIENT", "10.0.0.1"), ("GITHUB_RUN_ID", "77"), ("SHLVL", "4"), ("TERM", "xterm"), ("PATH", "/bin")),
+        *(("OPENAI_API_KEY", "sk-1"), ("MY_PIN", "1234"), ("LANG", "C"), ("REDIS_PORT_6379_TCP_ADDR", "10.1.1.1")),
+        *(("VIRTUAL_ENV", "/v"), ("SLURM_JOB_ID", "9"), ("EVALPROV_TRIAL", "2"), ("_", "/usr/bin/env")),
+    ):
+        assert rest(tmp_path, plain | {name: value}, env_secret=("MY_PIN",)) == digest, name
+    elsewhere = tmp_path / "elsewhere"
+    assert rest(elsewhere, {"HOME": "/root", "CACHE": "/root/cache", "DATA": f"{elsewhere}/data"}) == digest
+
+
+def test_a_key_that_was_rotated_is_no_change(tmp_path: Path) -> None:
+    """A secret within another variable's value does not count."""
+    one, two = (
+        {"DB_PASSWORD": secret, "DSN_SEEN": f"http://me:{secret}@db/x"} for secret in ("hunter2hunter2", "correcthorse")
+    )
+    assert rest(tmp_path, one) == rest(tmp_path, two)

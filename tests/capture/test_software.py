@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,8 +17,6 @@ import evalprov
 from evalprov.capture import software
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from evalprov.capture.collector import Found
 
 
@@ -28,6 +28,11 @@ def venv(tmp_path_factory: pytest.TempPathFactory) -> Path:
     install(site_of(venv), "by-path", "1", direct_url={"url": "file:///src", "dir_info": {"editable": True}})
     program(venv / "bin/evaluate", f"#!{venv}/bin/python\nprint(1)\n")
     return venv
+
+
+def hash_of(path: Path | str) -> str:
+    """Return a file's hash as the record has it."""
+    return f"sha256:{hashlib.sha256(Path(path).read_bytes()).hexdigest()}"
 
 
 def look(root: Path, *argv: str, **how: Any) -> Found:
@@ -76,7 +81,7 @@ def test_the_environment_of_the_command_counts(tmp_path: Path, venv: Path) -> No
 
 
 def test_a_command_that_is_no_python(tmp_path: Path) -> None:
-    """For a program that is no Python nothing is asked, and the reason is recorded."""
+    """For a program that is no Python nothing is asked; its file is hashed, and the reason is recorded."""
     steps = software.collect(scene_of(tmp_path, ("/bin/true",)))
     with pytest.raises(StopIteration) as stop:
         next(steps)
@@ -86,7 +91,10 @@ def test_a_command_that_is_no_python(tmp_path: Path) -> None:
         "system": {
             "platform": f"{uname.sysname} {uname.release} {uname.machine}",
             "evalprov_version": evalprov.__version__,
-        }
+        },
+        "software": {
+            "executable": {"path": os.path.realpath("/bin/true"), "sha256": hash_of("/bin/true"), "version": None}
+        },
     }
     assert found.reason == "true is not a Python program, and whether it starts one is not known"
 

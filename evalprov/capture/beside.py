@@ -1,0 +1,292 @@
+"""Sources that git does not show: what it ignores beside the program, and modules from outside the repository.
+
+What is there is listed before the command starts, and read while it runs.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from evalprov.capture.collector import Absent, Found, Later, Scene, Steps
+from evalprov.capture.commands import Command
+from evalprov.capture.git import ENVIRON, OPTIONS
+from evalprov.capture.text import readable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from evalprov.capture.commands import Answer
+    from evalprov.capture.hashing import Entry
+    from evalprov.capture.packages import Installed
+
+FILES, SIZE = 2_000, 32 << 20
+SCANNED = 20_000  # names looked at in folders that git ignores
+DOTENV_LIMIT = 1 << 20
+SOURCES = (
+    *(".py", ".pyx", ".ipynb", ".js", ".mjs", ".cjs", ".ts", ".mts", ".cts", ".jsx", ".tsx", ".sh", ".bash", ".zsh"),
+    *(".pl", ".pm", ".rb", ".r", ".jl", ".lua", ".go", ".rs", ".java", ".kt", ".scala", ".cs", ".php", ".sql"),
+    *(".c", ".cc", ".cpp", ".cu", ".h", ".hpp", ".jinja", ".jinja2", ".j2", ".tmpl", ".mustache", ".hbs"),
+    *(".prompt", ".prompty"),
+)
+# In a folder that is ignored as a whole these are a program's output as a rule.
+SETTINGS = (".yaml", ".yml", ".toml", ".ini", ".cfg", ".conf")
+SETTINGS_NAMED = re.compile(
+    r"(?i)(^|[^a-z])(config|conf|settings?|options?|params?|prompts?|local|overrides?)([^a-z]|$)"
+)
+MODULES = {
+    "PYTHONPATH": (".py", ".pyx", ".so"),
+    "NODE_PATH": (".js", ".mjs", ".cjs", ".json"),
+    "PERL5LIB": (".pl", ".pm"),
+    "RUBYLIB": (".rb",),
+}
+# Made anew by tools, or known by lock files and versions; an environment is known by what is in it, too.
+MADE = frozenset(("build", "dist", "_build", "target", "site-packages", "dist-packages", "venv", ".venv", "env"))
+ENVIRONMENTS = ("pyvenv.cfg", "conda-meta")
+NO_DOTENV = (".example", ".sample", ".template", ".dist")
+
+
+class _Listed(NamedTuple):
+    """What lies beside the program, not read yet."""
+
+    files: dict[str, Entry]  # by their names in the record
+    dotenv: dict[str, Entry]
+    reasons: list[str]
+
+
+def collect(scene: Scene) -> Steps:
+    """Ask git what it ignores, list the sources in it and on the module paths, and leave the reading for later."""
+    environ = {name: value for name, value in scene.environ.items() if not name.startswith("GIT_TRACE")} | ENVIRON
+    words = ("ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "--no-empty-directory", "-z")
+    [answer] = yield [Command(("git", *OPTIONS, "-C", scene.root, *words), env=environ)]
+    listed = _Listed({}, {}, [])
+    listing = _Listing(listed)
+    _ignored(scene, answer, listing)
+    for variable, kinds in MODULES.items():
+        _modules(scene, variable, kinds, listing)
+    _dotenv(scene, listed)
+    if not (listed.files or listed.dotenv or listed.reasons):
+        raise Absent("git hides no sources here")
+    waiting = "; ".join([*listed.reasons, "sources that git does not show were not read to the end"])
+    return Found({}, reason=_clean(scene, waiting), later=Later(lambda stop: _read(scene, listed, stop)))
+
+
+def added_folders(
+    scene: Scene, installed: Installed, nobody_waits: Callable[[], bool]
+) -> tuple[dict[str, str], str | None]:
+    """Read the modules in folders that a .pth file added to a Python's path, and say what is not known of them."""
+    from evalprov.capture.installed import sites_of
+
+    given = scene.environ.get("PYTHONPATH", "").split(os.pathsep)
+    used = [os.path.realpath(path) for path in installed.folders.values()]
+    known = {*map(os.path.realpath, given), *sites_of(installed, scene.root)}
+    listing = _Listing(_Listed({}, {}, []))
+    folders = (os.path.realpath(one) for one in installed.path[1:])
+    stdlib = os.path.realpath(installed.stdlib)
+    inside = os.path.realpath(scene.root)
+    for folder in dict.fromkeys(folders):
+        of_python = _within(folder, stdlib) or folder.endswith(".zip") or os.path.basename(folder) == "lib_pypy"
+        of_package = any(_within(folder, one) for one in used)
+        if of_python or of_package or folder in known or _within(folder, inside) or not os.path.isdir(folder):
+            continue
+        number = sum(1 for one in listing.tops if one.startswith(".pth"))
+        listing.add_folder(folder, f".pth[{number}]/", MODULES["PYTHONPATH"])
+    found = _read(scene, listing.listed, nobody_waits)
+    return found.facts["code"]["beside"], found.reason
+
+
+def _within(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(os.path.join(folder, ""))
+
+
+def _clean(scene: Scene, text: str) -> str:
+    return scene.scrub.text(readable(text))
+
+
+# --- listing ------------------------------------------------------------------------------------------------
+
+
+class _Listing:
+    """Takes files up within bounds."""
+
+    def __init__(self, listed: _Listed) -> None:
+        self.listed = listed
+        self.tops: list[str] = []
+        self._size = 0
+        self._scanned = 0
+
+    def full(self, reason: str) -> bool:
+        """Say whether the bounds are reached, and note it."""
+        over = len(self.listed.files) > FILES or self._size > SIZE or self._scanned > SCANNED
+        if over and reason not in self.listed.reasons:
+            self.listed.reasons.append(reason)
+        return over
+
+    def add(self, name: str, path: str) -> None:
+        """Take one file."""
+        from evalprov.capture.sums import entry_of
+
+        try:
+            entry = entry_of(name, path)
+        except OSError as error:
+            self.listed.reasons.append(f"{name}: {error.strerror}")
+            return
+        if entry:
+            self.listed.files[name] = entry
+            self._size += entry.size
+
+    def add_folder(self, folder: str, name: str, kinds: tuple[str, ...]) -> None:
+        """Take the files of these kinds in a folder and below."""
+        from evalprov.capture.sums import CACHES
+
+        self.tops.append(name)
+        pending = [(folder, name)]
+        while pending:
+            here, inside = pending.pop()
+            try:
+                entries = sorted(os.scandir(here), key=lambda entry: entry.name)
+            except OSError as error:
+                self.listed.reasons.append(f"{inside}: {error.strerror}")
+                continue
+            if any(entry.name in ENVIRONMENTS for entry in entries):
+                continue
+            self._scanned += len(entries)
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    if entry.name not in CACHES and entry.name not in MADE:
+                        pending.append((entry.path, f"{inside}{entry.name}/"))
+                elif entry.name.lower().endswith(kinds):
+                    self.add(inside + entry.name, entry.path)
+            if self.full(f"{name}: more than is read: {FILES:,} files, {SIZE >> 20} MiB, {SCANNED:,} names"):
+                return
+
+
+def _ignored(scene: Scene, answer: Answer, listing: _Listing) -> None:
+    if answer.problem or answer.code:
+        listing.listed.reasons.append(f"git did not say what it ignores: {answer.complaint}")
+        return
+    from evalprov.capture import config, declared
+    from evalprov.capture.sums import CACHES
+
+    names = [os.fsdecode(name) for name in answer.out.split(b"\0") if name]
+    taken: set[str] | None = None
+    for name in names:
+        parts = name.rstrip("/").split("/")
+        path = os.path.join(scene.root, name.rstrip("/"))
+        if not CACHES.isdisjoint(parts) or not MADE.isdisjoint(parts) or path == scene.store:
+            continue
+        if not name.endswith("/") and not _may_count(parts[-1]):
+            continue
+        if taken is None:  # asked for where it can matter
+            taken = config.claimed(scene) | declared.claimed(scene)
+        if name.rstrip("/") in taken:
+            continue
+        if name.endswith("/"):
+            listing.add_folder(path, name, SOURCES)
+        else:
+            listing.add(name, path)
+    for name in taken or ():
+        listing.listed.files.pop(name, None)
+
+
+def _may_count(name: str) -> bool:
+    low = name.lower()
+    return low.endswith((*SOURCES, *SETTINGS)) or (low.endswith(".json") and bool(SETTINGS_NAMED.search(name[:-5])))
+
+
+def _modules(scene: Scene, variable: str, kinds: tuple[str, ...], listing: _Listing) -> None:
+    """List the modules in the folders of a search path, but for those that the repository or the packages have."""
+    for number, folder in enumerate(scene.environ.get(variable, "").split(os.pathsep)):
+        place = os.path.realpath(os.path.join(scene.cwd, folder))
+        if not folder or _within(place, os.path.realpath(scene.root)) or not os.path.isdir(place):
+            continue
+        if variable == "PYTHONPATH" and _holds_packages(place):
+            continue
+        listing.add_folder(place, f"{variable}[{number}]/", kinds)
+
+
+def _holds_packages(folder: str) -> bool:
+    try:
+        return any(name.endswith(".dist-info") for name in os.listdir(folder))
+    except OSError:
+        return False
+
+
+def _dotenv(scene: Scene, listed: _Listed) -> None:
+    """List the .env files where the command runs and above it, up to the root: libraries load them by themselves."""
+    from evalprov.capture.sums import entry_of
+
+    for folder in _up_to_root(scene):
+        try:
+            names = [name for name in os.listdir(folder) if name == ".env" or name.startswith(".env.")]
+        except OSError:
+            continue
+        for one in sorted(names):
+            name = os.path.relpath(os.path.join(folder, one), scene.root)
+            listed.files.pop(name, None)
+            if one.endswith(NO_DOTENV):
+                continue
+            try:
+                entry = entry_of(name, os.path.join(folder, one))
+            except OSError as error:
+                listed.reasons.append(f"{name}: {error.strerror}")
+                continue
+            if entry is None and not os.path.isdir(os.path.join(folder, one)):
+                listed.reasons.append(f"{name}: not a regular file, not read")
+            elif entry and entry.size > DOTENV_LIMIT:
+                listed.reasons.append(f"{name}: larger than {DOTENV_LIMIT >> 20} MiB, not read")
+            elif entry:
+                listed.dotenv[name] = entry
+
+
+def _up_to_root(scene: Scene) -> Iterator[str]:
+    folder = os.path.normpath(scene.cwd)
+    while _within(folder, scene.root):
+        yield folder
+        if folder == scene.root:
+            return
+        folder = os.path.dirname(folder)
+
+
+# --- reading ------------------------------------------------------------------------------------------------
+
+
+def _read(scene: Scene, listed: _Listed, nobody_waits: Callable[[], bool]) -> Found:
+    from evalprov.capture.sums import Bounds, Unread, sums
+
+    beside: dict[str, str] = {}
+    reasons = list(listed.reasons)
+    try:
+        found = sums(f"{scene.root}\0beside", listed.files.values(), scene.environ, Bounds(FILES, SIZE, nobody_waits))
+        beside.update((os.fsdecode(name), f"sha256:{digest.decode()}") for name, digest in found.items())
+    except (Unread, OSError) as error:
+        reasons.append(f"not read: {error}")
+    for name, entry in listed.dotenv.items():
+        try:
+            beside[name] = _variables_hash(scene, entry)
+        except (OSError, ValueError) as error:
+            reasons.append(f"{name}: {error}")
+    facts = {"code": {"beside": {_clean(scene, name): digest for name, digest in sorted(beside.items())}}}
+    return Found(facts, reason=_clean(scene, "; ".join(reasons)) or None)
+
+
+def _variables_hash(scene: Scene, entry: Entry) -> str:
+    """Return the hash of a .env file's variables: a comment, their order and a secret's value do not count."""
+    from evalprov.record.identity import hash_of
+
+    file = os.open(entry.path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    try:
+        text = os.read(file, DOTENV_LIMIT).decode("utf-8", "backslashreplace")
+    finally:
+        os.close(file)
+    return hash_of(scene.scrub.value(dict(_assignments(text.splitlines()))))
+
+
+def _assignments(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
+    for line in lines:
+        name, equals, value = line.strip().removeprefix("export ").partition("=")
+        if equals and not name.startswith("#"):
+            value = value.strip()
+            end = value.find(value[0], 1) if value[:1] in {"'", '"'} else -1
+            yield name.strip(), value[1:end] if end > 0 else value.partition(" #")[0].rstrip()
