@@ -12,6 +12,7 @@ from evalprov import render
 from evalprov.cli.common import StoreOption, counted, open_store
 from evalprov.compare.audit import ADVICE, Audit, Group, Metric
 from evalprov.compare.audit import audit as compared
+from evalprov.compare.elide import apart
 from evalprov.compare.outside import Fact, Split
 from evalprov.errors import EvalprovError
 from evalprov.record.manifest import Manifest
@@ -21,6 +22,7 @@ COLUMNS = ("fingerprint", "scenario", "runs", "metric", "low", "high", "verdict"
 SHOWN = 3  # suspects, facts of one, values of one
 GROUPS_SHOWN = 20  # of those that agree
 NAMES_SHOWN = 8
+LETTERS = 40  # of a value
 DISAGREE = 1
 
 
@@ -106,7 +108,8 @@ def _print(found: Audit) -> None:
         more = [("", f"and {len(alike) - GROUPS_SHOWN} more")] if len(alike) > GROUPS_SHOWN else []
         render.facts("agree with themselves", [*rows, *more])
     none = [(_title(group), "no metric was reported twice") for group in found.groups if group.verdict == "no_metrics"]
-    render.facts("without metrics", none[:GROUPS_SHOWN])
+    unsaid = [("", f"and {len(none) - GROUPS_SHOWN} more")] if len(none) > GROUPS_SHOWN else []
+    render.facts("without metrics", [*none[:GROUPS_SHOWN], *unsaid])
     out = [(counted(count), reason) for reason, count in found.left_out.items()]
     if found.single:
         out.insert(0, (counted(found.single), "no other completed run with that fingerprint"))
@@ -126,7 +129,8 @@ def _short(hashed: str) -> str:
 
 
 def _metrics(group: Group) -> str:
-    return "  ".join(f"{metric.name} {_range(metric)}" for metric in group.metrics[:SHOWN])
+    more = [f"and {len(group.metrics) - SHOWN} more"] if len(group.metrics) > SHOWN else []
+    return "  ".join([*(f"{metric.name} {_range(metric)}" for metric in group.metrics[:SHOWN]), *more])
 
 
 def _of_group(group: Group) -> list[tuple[str, str]]:
@@ -151,8 +155,8 @@ def _of_split(number: int, split: Split) -> list[tuple[str, str]]:
     share = "" if split.explained is None else f"  explains {split.explained:.0%} of how {metric} varies"
     first, *others = split.facts
     parts = [
-        f"{_value(value)}: {metric} {render.number(part.means[metric])} in {counted(part.runs)}"
-        for value, part in zip(first.values, split.parts, strict=True)
+        f"{value}: {metric} {render.number(part.means[metric])} in {counted(part.runs)}"
+        for value, part in zip(_values(first), split.parts, strict=True)
     ]
     pairs = [(f"  {number}", f"{first.name}{share}"), ("", f"  {_cut(parts, '; ')}")]
     pairs += [("", f"together with {_changed(fact)}") for fact in others[:SHOWN]]
@@ -162,14 +166,18 @@ def _of_split(number: int, split: Split) -> list[tuple[str, str]]:
 
 
 def _changed(fact: Fact) -> str:
-    return f"{fact.name}: {_cut([_value(value) for value in fact.values], ', ')}"
+    return f"{fact.name}: {_cut(_values(fact), ', ')}"
+
+
+def _values(fact: Fact) -> list[str]:
+    """Return a fact's values in a few letters each, with what tells them apart."""
+    return apart(list(map(_value, fact.values)), LETTERS)
 
 
 def _value(value: Any) -> str:
     if value is None:
         return "(not recorded)"
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 40 else f"{text[:37]}..."
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _cut(parts: list[str], between: str) -> str:
@@ -216,7 +224,7 @@ def _rows(group: Group) -> list[tuple[str, ...]]:
     head = (_short(group.fingerprint), group.scenario or "-", str(group.runs))
     if not group.metrics:
         return [(*head, "-", "-", "-", group.verdict, "-", "-")]
-    names = ",".join(split.facts[0].name for split in group.suspects[:SHOWN]) or "-"
+    names = ",".join(split.facts[0].name for split in group.suspects) or "-"
     return [
         (
             *head,

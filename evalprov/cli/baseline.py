@@ -12,7 +12,7 @@ import typer
 
 from evalprov import render
 from evalprov.cli.columns import metrics
-from evalprov.cli.common import StoreOption, open_store
+from evalprov.cli.common import Command, Group, StoreOption, open_store
 from evalprov.errors import UsageError
 from evalprov.record.baseline import Account, account_of
 from evalprov.record.manifest import Manifest
@@ -23,6 +23,7 @@ from evalprov.store import baselines, lookup, read
 COLUMNS = ("name", "run", "set", "by", "reason", "metrics")
 
 app = typer.Typer(
+    cls=Group,
     help="Keep runs that later ones are held against: whole records under metrics/baselines, meant to be committed.",
     no_args_is_help=True,
 )
@@ -30,7 +31,7 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="The baseline's name: 
 AsJson = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
 
 
-@app.command("set")
+@app.command("set", cls=Command)
 def set_(  # noqa: PLR0913, PLR0917 - one argument an option
     name: Name,
     run: Annotated[str, typer.Argument(metavar="RUN", help="A run id, its beginning, latest, or a manifest's path.")],
@@ -66,7 +67,7 @@ def set_(  # noqa: PLR0913, PLR0917 - one argument an option
     render.note(f"commit it: {folder}/{baselines.FOLDER}/{name}.json")
 
 
-@app.command("list")
+@app.command("list", cls=Command)
 def list_(as_json: AsJson = False, store: StoreOption = None) -> None:
     """List the baselines, with who set each, when and why.
 
@@ -90,7 +91,7 @@ def list_(as_json: AsJson = False, store: StoreOption = None) -> None:
         render.error(problem)
 
 
-@app.command("show")
+@app.command("show", cls=Command)
 def show(name: Name, as_json: AsJson = False, store: StoreOption = None) -> None:
     """Show one baseline: its account, and what the run was.
 
@@ -115,7 +116,7 @@ def show(name: Name, as_json: AsJson = False, store: StoreOption = None) -> None
     render.out(f"\nall of it: evalprov show baseline:{name}")
 
 
-@app.command("rm")
+@app.command("rm", cls=Command)
 def rm(name: Name, store: StoreOption = None) -> None:
     """Take a baseline away; what git has of it stays there.
 

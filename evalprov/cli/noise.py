@@ -8,10 +8,9 @@ import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperCommand
 
 from evalprov import render
-from evalprov.cli.common import StoreOption, open_store
+from evalprov.cli.common import Command, StoreOption, open_store
 from evalprov.cli.sides import side
 from evalprov.compare.rules import rules_of
 from evalprov.compare.verdicts import Side, can_judge
@@ -50,7 +49,7 @@ _EXAMPLE = "for example: evalprov noise latest, or: evalprov noise --repeat 10 -
 _COLOURS = {"holds": "1;32", "fires_more": "1;31", "trials_differ": "1;31", "cannot_tell": "1;33"}
 
 
-class WithCommand(TyperCommand):
+class WithCommand(Command):
     """A command line that may end in another one, behind --."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
