@@ -55,7 +55,7 @@ def shown_metrics(found: Found) -> tuple[list[MetricDiff], list[str]]:
 
 def with_moves(metrics: Sequence[MetricDiff], *, everything: bool = False) -> tuple[list[MetricDiff], list[str]]:
     """Return the metrics whose scenarios are worth a list, those that moved or may have, and what is left out."""
-    worth = [metric for metric in metrics if metric.moves and metric.verdict not in ("same", "within_noise")]
+    worth = [m for m in metrics if m.moves and m.verdict not in ("same", "within_noise") and m.same_as is None]
     if everything or len(worth) <= LISTS:
         return worth, []
     return worth[:LISTS], [f"and {_metrics(len(worth) - LISTS)} more by scenario (--all)"]

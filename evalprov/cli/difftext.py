@@ -56,7 +56,12 @@ def interval(metric: MetricDiff) -> str:
 
 def verdict(metric: MetricDiff) -> str:
     """Return the verdict in words."""
-    return metric.verdict.replace("_", " ")
+    if metric.same_as is not None:
+        return f"same as {cut(metric.same_as, NAME)}"
+    words = metric.verdict.replace("_", " ")
+    if metric.corrected_for and metric.verdict == "within_noise":
+        return f"{words} after correction for {metric.corrected_for} metrics"
+    return words
 
 
 def wanted(metric: MetricDiff) -> str:
@@ -73,7 +78,7 @@ def remarks(metrics: Sequence[MetricDiff]) -> list[tuple[str, str]]:
             needed = metric.needed
             ways = [f"{count} {what}" for what, count in needed._asdict().items() if count is not None]
             parts += [f"{' or '.join(ways)} would tell"] if ways else []
-        if parts:
+        if parts and metric.same_as is None:
             said.setdefault("; ".join(parts), []).append(metric.name)
     return [(listed(names, 3), words) for words, names in said.items()]
 

@@ -274,11 +274,14 @@ def _why(verdict: GateVerdict, problems: Sequence[str], metrics: Sequence[Judged
         blocking = [one for one in metrics if one.blocks]
         told = [one for one in blocking if one.why]
         more = f"; {told[0].diff.name}: {told[0].why}" if len(told) == 1 else ""
+        blocking = [one for one in blocking if one.diff.same_as is None] or blocking
         which = blocking[0].diff.name if len(blocking) == 1 else f"none of {len(blocking)} metrics"
         return f"{which} {'did not regress' if len(blocking) == 1 else 'regressed'}{more}"
     if verdict == "regression":
         proven_first = sorted(metrics, key=lambda one: one.diff.verdict != "worse")
-        return _joined([_step(one.diff) for one in proven_first if one.outcome == "regression"])
+        fallen = [one.diff for one in proven_first if one.outcome == "regression"]
+        names = {one.name for one in fallen}
+        return _joined([_step(one) for one in fallen if one.same_as not in names])
     unsure = [f"{one.diff.name}: {one.why}" for one in metrics if one.outcome == "not_evaluated"]
     return _joined([*problems, *unsure])
 

@@ -64,9 +64,7 @@ def is_ours(text: bytes) -> bool:
     """Say whether a line is JSON with an id and a version of ours, whatever else it is."""
     try:
         found = json.loads(text)
-        return (
-            found["schema"] in range(1, SCHEMA + 1) and type(found["schema"]) is int and ids.is_run_id(found["run_id"])
-        )
+        return found["schema"] in range(1, SCHEMA + 1) and type(found["schema"]) is int and ids.is_run_id(found["run_id"])
     except (ValueError, TypeError, KeyError, RecursionError):
         return False
 
