@@ -83,7 +83,8 @@ def history(  # noqa: PLR0913, PLR0917 - one argument an option
     begins with no key of the record is a metric: accuracy means
     metric_summary.accuracy. Where a key has dots itself the longest that is
     there is meant; quotes make it one key:
-    config.files["eval.yaml"].values.temperature.
+    config.files["eval.yaml"].values.temperature. A hash equals its beginning
+    of 7 digits or more: identity.builder=3f2a91c0ffee.
 
     Columns with names: run, status, took, scenario, git, metrics, command,
     program. A terminal shows the command where there are several, and fewer

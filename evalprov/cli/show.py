@@ -140,6 +140,8 @@ def _identity(m: Manifest) -> Pairs:
     for name in ("fingerprint", "program", "scenario"):
         short = identity[name]
         pairs.append((name, short[7:19] if short else f"unknown: {identity['unknown'].get(name, '')}"))
+    if identity["builder"]:
+        pairs.append(("builder", f"{identity['builder'][7:19]}  the config layer's own hash"))
     words = {"full": "held by content", "partial": "held in part", "none": "nobody declared it"}
     for name, layer in layers(m).items():
         known = identity["layers"].get(name)
