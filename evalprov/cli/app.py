@@ -9,10 +9,12 @@ import typer
 
 from evalprov import __version__, render
 from evalprov.cli import audit, baseline, diff, doctor, gate, history, init, noise, show
+from evalprov.cli.common import Command, Group
 from evalprov.cli.options import OPTIONS, Option
 
 app = typer.Typer(
     name="evalprov",
+    cls=Group,
     help="Know for good what exactly was running when an experiment scored 0.74.\n\n"
     "Prefix an eval: [bold]evalprov run -- python my_eval.py[/bold], then [bold]evalprov history[/bold].",
     rich_markup_mode="rich",
@@ -72,13 +74,13 @@ _parameters = [
 _help_only.__signature__ = inspect.Signature(_parameters)  # type: ignore[attr-defined]
 _help_only.__annotations__ = {p.name: p.annotation for p in _parameters}
 
-app.command("run")(_help_only)
-app.command("show")(show.show)
-app.command("history")(history.history)
-app.command("diff")(diff.diff)
-app.command("audit")(audit.audit)
-app.command("gate")(gate.gate)
+app.command("run", cls=Command)(_help_only)
+app.command("show", cls=Command)(show.show)
+app.command("history", cls=Command)(history.history)
+app.command("diff", cls=Command)(diff.diff)
+app.command("audit", cls=Command)(audit.audit)
+app.command("gate", cls=Command)(gate.gate)
 app.command("noise", cls=noise.WithCommand)(noise.noise)
 app.add_typer(baseline.app, name="baseline")
-app.command("init")(init.init)
-app.command("doctor")(doctor.doctor)
+app.command("init", cls=Command)(init.init)
+app.command("doctor", cls=Command)(doctor.doctor)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from typing import Annotated, Any
 
@@ -10,17 +11,21 @@ import typer
 
 from evalprov import render
 from evalprov.cli.common import StoreOption, counted, open_store
-from evalprov.compare.audit import ADVICE, Audit, Group, Metric
+from evalprov.compare.audit import ADVICE, OF_BUILDER, Audit, Group, Metric
 from evalprov.compare.audit import audit as compared
+from evalprov.compare.elide import apart
 from evalprov.compare.outside import Fact, Split
+from evalprov.compare.rules import rules_of
 from evalprov.errors import EvalprovError
 from evalprov.record.manifest import Manifest
+from evalprov.settings import load as settings
 from evalprov.store import read
 
 COLUMNS = ("fingerprint", "scenario", "runs", "metric", "low", "high", "verdict", "p", "suspects")
 SHOWN = 3  # suspects, facts of one, values of one
 GROUPS_SHOWN = 20  # of those that agree
 NAMES_SHOWN = 8
+LETTERS = 40  # of a value
 DISAGREE = 1
 
 
@@ -31,9 +36,11 @@ def audit(
 ) -> None:
     """Find programs that disagree with themselves.
 
-    Completed runs that share a fingerprint are compared. Where a metric differs more than its own noise allows, the
-    recorded facts that are not in the fingerprint and differ among the runs are named, most suspicious first.
-    The noise is that of the per-scenario values; without them it is unknown, and nothing is called a disagreement.
+    Runs that share a fingerprint are compared, and so are those that share the hash which the eval's own config layer
+    gave. Where a metric differs more than its own noise allows, the recorded facts that are not in the fingerprint and
+    differ among the runs are named, most suspicious first. The noise is that of the per-scenario values; without them
+    it is unknown, and nothing is called a disagreement. A run whose command failed counts if its metrics were read;
+    [gate] allow_failed = true takes every one of them, false none.
 
     In a pipe the columns are separated by tabs. Example: evalprov audit --exit-code
     """
@@ -52,7 +59,8 @@ def audit(
         notes[f"the record of run {run_id} is gone"] = None
         return None
 
-    found = compared(read.iterate(folder, odd), load)
+    allow_failed = rules_of(settings(os.getcwd()).declared).gate.allow_failed
+    found = compared(read.iterate(folder, odd), load, allow_failed=allow_failed)
     remarks = [*odd, *notes]
     if as_json:
         render.document({**_document(found), "store": folder, "notes": remarks})
@@ -76,7 +84,7 @@ def _counts(found: Audit) -> tuple[int, int, int]:
 def _answer(found: Audit) -> str:
     total, disagree, unknown = _counts(found)
     if not found.groups:
-        return "nothing to compare: no two completed runs share a fingerprint"
+        return "nothing to compare: no two runs share a fingerprint"
     if not total:
         return f"nothing to compare: {_programs(len(found.groups))} with repeated runs reported no metrics twice"
     if disagree:
@@ -106,27 +114,32 @@ def _print(found: Audit) -> None:
         more = [("", f"and {len(alike) - GROUPS_SHOWN} more")] if len(alike) > GROUPS_SHOWN else []
         render.facts("agree with themselves", [*rows, *more])
     none = [(_title(group), "no metric was reported twice") for group in found.groups if group.verdict == "no_metrics"]
-    render.facts("without metrics", none[:GROUPS_SHOWN])
+    unsaid = [("", f"and {len(none) - GROUPS_SHOWN} more")] if len(none) > GROUPS_SHOWN else []
+    render.facts("without metrics", [*none[:GROUPS_SHOWN], *unsaid])
     out = [(counted(count), reason) for reason, count in found.left_out.items()]
     if found.single:
-        out.insert(0, (counted(found.single), "no other completed run with that fingerprint"))
+        out.insert(0, (counted(found.single), "no other run with that fingerprint"))
     render.facts("not compared", out)
-    if at_issue:
-        render.out(f"\n{ADVICE}")
+    advice = [ADVICE] if any(group.fingerprint for group in at_issue) else []
+    advice += [OF_BUILDER] if any(group.builder for group in at_issue) else []
+    for one in advice:
+        render.out(f"\n{one}")
 
 
 def _title(group: Group) -> str:
     kept = f", the last {len(group.run_ids)} compared" if group.runs > len(group.run_ids) else ""
     scenario = group.scenario if group.scenario is not None else "(no scenario named)"
-    return f"{_short(group.fingerprint)}  {scenario}  {counted(group.runs)}{kept}"
+    return f"{_short(group)}  {scenario}  {counted(group.runs)}{kept}"
 
 
-def _short(hashed: str) -> str:
-    return hashed.removeprefix("sha256:")[:12]
+def _short(group: Group) -> str:
+    hashed = (group.fingerprint or group.builder or "").removeprefix("sha256:")[:12]
+    return hashed if group.fingerprint else f"builder:{hashed}"
 
 
 def _metrics(group: Group) -> str:
-    return "  ".join(f"{metric.name} {_range(metric)}" for metric in group.metrics[:SHOWN])
+    more = [f"and {len(group.metrics) - SHOWN} more"] if len(group.metrics) > SHOWN else []
+    return "  ".join([*(f"{metric.name} {_range(metric)}" for metric in group.metrics[:SHOWN]), *more])
 
 
 def _of_group(group: Group) -> list[tuple[str, str]]:
@@ -134,7 +147,7 @@ def _of_group(group: Group) -> list[tuple[str, str]]:
     if group.pinned:
         pairs.append(("model", f"{group.pinned} pinned, and the runs differ all the same"))
     if not group.suspects:
-        pairs.append(("suspects", "none: no recorded fact outside the fingerprint divides these runs"))
+        pairs.append(("suspects", f"none: no recorded fact outside the {_what(group)} divides these runs"))
     else:
         pairs.append(("suspects", "most suspicious first; what changes together with a score need not be its cause"))
     for number, split in enumerate(group.suspects[:SHOWN], 1):
@@ -146,13 +159,17 @@ def _of_group(group: Group) -> list[tuple[str, str]]:
     return pairs
 
 
+def _what(group: Group) -> str:
+    return "fingerprint" if group.fingerprint else "config layer"
+
+
 def _of_split(number: int, split: Split) -> list[tuple[str, str]]:
     metric = split.metric or next(iter(split.parts[0].means))
     share = "" if split.explained is None else f"  explains {split.explained:.0%} of how {metric} varies"
     first, *others = split.facts
     parts = [
-        f"{_value(value)}: {metric} {render.number(part.means[metric])} in {counted(part.runs)}"
-        for value, part in zip(first.values, split.parts, strict=True)
+        f"{value}: {metric} {render.number(part.means[metric])} in {counted(part.runs)}"
+        for value, part in zip(_values(first), split.parts, strict=True)
     ]
     pairs = [(f"  {number}", f"{first.name}{share}"), ("", f"  {_cut(parts, '; ')}")]
     pairs += [("", f"together with {_changed(fact)}") for fact in others[:SHOWN]]
@@ -162,14 +179,18 @@ def _of_split(number: int, split: Split) -> list[tuple[str, str]]:
 
 
 def _changed(fact: Fact) -> str:
-    return f"{fact.name}: {_cut([_value(value) for value in fact.values], ', ')}"
+    return f"{fact.name}: {_cut(_values(fact), ', ')}"
+
+
+def _values(fact: Fact) -> list[str]:
+    """Return a fact's values in a few letters each, with what tells them apart."""
+    return apart(list(map(_value, fact.values)), LETTERS)
 
 
 def _value(value: Any) -> str:
     if value is None:
         return "(not recorded)"
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 40 else f"{text[:37]}..."
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _cut(parts: list[str], between: str) -> str:
@@ -213,10 +234,10 @@ def _judged(metric: Metric) -> str:
 
 
 def _rows(group: Group) -> list[tuple[str, ...]]:
-    head = (_short(group.fingerprint), group.scenario or "-", str(group.runs))
+    head = (_short(group), group.scenario or "-", str(group.runs))
     if not group.metrics:
         return [(*head, "-", "-", "-", group.verdict, "-", "-")]
-    names = ",".join(split.facts[0].name for split in group.suspects[:SHOWN]) or "-"
+    names = ",".join(split.facts[0].name for split in group.suspects) or "-"
     return [
         (
             *head,

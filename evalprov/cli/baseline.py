@@ -12,17 +12,22 @@ import typer
 
 from evalprov import render
 from evalprov.cli.columns import metrics
-from evalprov.cli.common import StoreOption, open_store
+from evalprov.cli.common import Command, Group, StoreOption, open_store
+from evalprov.cli.sides import side
+from evalprov.compare.rules import rules_of
 from evalprov.errors import UsageError
-from evalprov.record.baseline import Account, account_of
+from evalprov.record.baseline import Accepted, Account, account_of, trials_of, who_and_why
 from evalprov.record.manifest import Manifest
+from evalprov.record.result import why_none
 from evalprov.secrets import Scrubber
 from evalprov.settings import load
 from evalprov.store import baselines, lookup, read
 
 COLUMNS = ("name", "run", "set", "by", "reason", "metrics")
+SHORT = 12  # digits of a hash
 
 app = typer.Typer(
+    cls=Group,
     help="Keep runs that later ones are held against: whole records under metrics/baselines, meant to be committed.",
     no_args_is_help=True,
 )
@@ -30,7 +35,7 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="The baseline's name: 
 AsJson = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
 
 
-@app.command("set")
+@app.command("set", cls=Command)
 def set_(  # noqa: PLR0913, PLR0917 - one argument an option
     name: Name,
     run: Annotated[str, typer.Argument(metavar="RUN", help="A run id, its beginning, latest, or a manifest's path.")],
@@ -44,7 +49,8 @@ def set_(  # noqa: PLR0913, PLR0917 - one argument an option
     """Make a run the baseline of a name.
 
     The whole record is copied, with who set it, when and why, and sealed: if anything in it is changed later,
-    it is refused. Commit the file, and every clone has it.
+    it is refused. Of a trial of a repeat the others' results are kept as well, for gate --trials. Commit the file,
+    and every clone has it.
 
     Example: evalprov baseline set main latest --reason "release 1.2"
     """
@@ -53,20 +59,44 @@ def set_(  # noqa: PLR0913, PLR0917 - one argument an option
             "a baseline needs a reason", f'for example: evalprov baseline set {name} {run} --reason "release 1.2"'
         )
     folder = open_store(store)
-    scrub = Scrubber(os.environ, load(os.getcwd()).env_secret)
-    who = _who()
-    wanted = baselines.Wanted(
-        lookup.checked_name(name), _clean(scrub, reason or ""), who and _clean(scrub, who), replace, force
-    )
-    stored = baselines.keep(folder, read.load(folder, run), wanted)
+    allow_failed = rules_of(load(os.getcwd()).declared).gate.allow_failed
+    wanted = baselines.Wanted(lookup.checked_name(name), **said(reason), replace=replace, force=force)
+    named, trials = _with_trials(folder, run, allow_failed)
+    stored = baselines.keep(folder, named, wanted._replace(allow_failed=allow_failed), trials)
     account = account_of(stored)
     before = account and account["replaces"]
     instead = f", in place of {before['run_id'] or 'one that could not be read'}" if before else ""
-    render.out(f"baseline {name} is run {stored['run_id']}{instead}")
+    beside = f", with {len(trials)} further trials of its repeat" if trials else ""
+    render.out(f"baseline {name} is run {stored['run_id']}{beside}{instead}")
+    if stored["status"] == "failed":
+        render.note(f"the command exited with {stored['exit_code']}; its metrics were read, and the run counts")
     render.note(f"commit it: {folder}/{baselines.FOLDER}/{name}.json")
 
 
-@app.command("list")
+def said(reason: str | None) -> baselines.Said:
+    """Return who says something of a baseline, and why, without secrets."""
+    scrub = Scrubber(os.environ, load(os.getcwd()).env_secret)
+    who = _who()
+    return {"by": who and _clean(scrub, who), "reason": _clean(scrub, reason or "")}
+
+
+def _with_trials(folder: str, run: str, allow_failed: bool | None) -> tuple[Manifest, list[Manifest]]:
+    """Return the run that is meant, and the further trials of its repeat: of the same program, with results."""
+    named = read.load(folder, run)
+    fingerprint, trials = named["identity"]["fingerprint"], []
+    others = [one for one in side(folder, run, trials=True).runs if one["run_id"] != named["run_id"]]
+    for one in others:
+        why = why_none(one, allow_failed=allow_failed)
+        if one["identity"]["fingerprint"] != fingerprint:
+            why = "is of another program"
+        if why is None:
+            trials.append(one)
+        else:
+            render.note(f"left out: trial {one['run_id']} {why}")
+    return named, trials
+
+
+@app.command("list", cls=Command)
 def list_(as_json: AsJson = False, store: StoreOption = None) -> None:
     """List the baselines, with who set each, when and why.
 
@@ -90,7 +120,7 @@ def list_(as_json: AsJson = False, store: StoreOption = None) -> None:
         render.error(problem)
 
 
-@app.command("show")
+@app.command("show", cls=Command)
 def show(name: Name, as_json: AsJson = False, store: StoreOption = None) -> None:
     """Show one baseline: its account, and what the run was.
 
@@ -115,7 +145,7 @@ def show(name: Name, as_json: AsJson = False, store: StoreOption = None) -> None
     render.out(f"\nall of it: evalprov show baseline:{name}")
 
 
-@app.command("rm")
+@app.command("rm", cls=Command)
 def rm(name: Name, store: StoreOption = None) -> None:
     """Take a baseline away; what git has of it stays there.
 
@@ -151,7 +181,8 @@ def _summary(manifest: Manifest) -> dict[str, Any]:
         "scenario": manifest["scenario"],
         "fingerprint": manifest["identity"]["fingerprint"],
         "metric_summary": manifest["metric_summary"],
-        **(account_of(manifest) or {}),
+        **{name: value for name, value in (account_of(manifest) or {}).items() if name != "trials"},
+        "trials": [run["run_id"] for run in trials_of(manifest)[1:]],
     }
 
 
@@ -165,11 +196,18 @@ def _row(manifest: Manifest) -> tuple[str, ...]:
     return told[0], manifest["run_id"], *told[1:], metrics(manifest)
 
 
+def _accepted(one: Accepted) -> str:
+    sides = ["none" if side is None else side.removeprefix("sha256:")[:SHORT] for side in (one["before"], one["after"])]
+    return f"{one['what'].replace('_', ' ')} {' -> '.join(sides)}, {who_and_why(one)}"
+
+
 def _told(account: Account) -> list[tuple[str, str]]:
     before = account["replaces"]
     return [
         ("reason", account["reason"]),
         ("set", f"{account['set_at']} by {account['set_by'] or 'nobody knows whom'}"),
         ("in spite of", "; ".join(account["forced"])),
+        ("trials", ", ".join(trial["run_id"] for trial in account.get("trials", ()))),
+        *(("accepted", _accepted(one)) for one in account.get("accepted", ())),
         ("in place of", (before["run_id"] or "one that could not be read") if before else ""),
     ]

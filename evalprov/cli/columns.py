@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
+import shlex
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,10 +16,11 @@ from typing import Any, NamedTuple
 from msgspec import UNSET
 
 from evalprov import render
+from evalprov.compare.elide import apart
 from evalprov.errors import UsageError
 from evalprov.store.where import Path, last_name, path, value_at
 
-COLUMNS = ("run", "status", "took", "scenario", "git", "metrics")
+COLUMNS = ("run", "status", "took", "scenario", "git", "metrics", "command")
 METRICS_SHOWN = 4
 _ENOUGH = 24  # of a wide column, before another one has to go
 _BETWEEN = 3
@@ -81,6 +84,8 @@ def table(columns: Sequence[Column], lines: Iterable[dict[str, Any]], *, spare: 
         render.table([one.name for one in columns], ([one.cell(line) for one in columns] for line in lines))
         return []
     held = list(lines)
+    if spare and len({_command(line) for line in held}) < 2:  # it would say the same in every row
+        columns = [one for one in columns if one.name != "command"]
     names = _short(columns)
     cells = [[one.cell(line) for line in held] for one in columns]
     widths = [max(map(len, [name, *column])) for name, column in zip(names, cells, strict=True)]
@@ -91,9 +96,11 @@ def table(columns: Sequence[Column], lines: Iterable[dict[str, Any]], *, spare: 
     while order and sum(min(widths[number], _ENOUGH) + _BETWEEN for number in kept) - _BETWEEN > room:
         kept.remove(order.pop(0))
     for number in kept:
+        left = room - sum(min(widths[other], _ENOUGH) + _BETWEEN for other in kept if other != number)
         if columns[number].name == "metrics":
-            left = room - sum(min(widths[other], _ENOUGH) + _BETWEEN for other in kept if other != number)
-            cells[number] = [metrics(line, left) for line in held]
+            cells[number] = [metrics(line, max(left, _ENOUGH)) for line in held]
+        elif columns[number].name == "command":
+            cells[number] = apart(cells[number], max(left, _ENOUGH))
     right = [names[number] for number in kept if _is_number(columns[number], held)]
     render.table([names[number] for number in kept], zip(*(cells[number] for number in kept), strict=True), right=right)
     return [one.name for number, one in enumerate(columns) if number not in kept]
@@ -120,11 +127,12 @@ def row_of_csv(cells: Sequence[str]) -> str:
 
 
 def metrics(line: Mapping[str, Any], room: int | None = None) -> str:
-    """Return a run's headline metrics in one cell, as many as there is room for."""
+    """Return a run's metrics in one cell: a terminal gets the first, as many as there is room for, a pipe all."""
     summed = line.get("metric_summary")
     if not summed:
         return "-"
-    named = [f"{name}={render.number(value)}" for name, value in list(summed.items())[:METRICS_SHOWN]]
+    shown = METRICS_SHOWN if sys.stdout.isatty() else len(summed)
+    named = [f"{name}={render.number(value)}" for name, value in list(summed.items())[:shown]]
     while True:
         more = [f"+{len(summed) - len(named)}"] if len(summed) > len(named) else []
         cell = " ".join([*named, *more])
@@ -139,6 +147,11 @@ def _git(line: dict[str, Any]) -> str:
     return f"{sha[:7]}{dirt}" or "-"
 
 
+def _command(line: dict[str, Any]) -> str:
+    argv = line["command"]["argv"]
+    return shlex.join([os.path.basename(argv[0]) or argv[0], *argv[1:]]) if argv else "-"
+
+
 def _program(line: dict[str, Any]) -> str:
     hashed = line["identity"]["program"]
     return hashed.removeprefix("sha256:")[:12] if hashed else "-"
@@ -151,6 +164,7 @@ _CELLS: dict[str, Callable[[dict[str, Any]], str]] = {
     "scenario": lambda line: line["scenario"] or "-",
     "git": _git,
     "metrics": metrics,
+    "command": _command,
     "program": _program,
 }
 _PLAIN: dict[str, Callable[[dict[str, Any]], str]] = {
@@ -158,5 +172,6 @@ _PLAIN: dict[str, Callable[[dict[str, Any]], str]] = {
     "scenario": lambda line: line["scenario"] or "",
     "git": lambda line: "" if _git(line) == "-" else _git(line),
     "metrics": lambda line: exactly(line["metric_summary"], ""),
+    "command": lambda line: shlex.join(line["command"]["argv"]),
     "program": lambda line: line["identity"]["program"] or "",
 }

@@ -49,9 +49,10 @@ def _link(side: Side) -> str:
     """Link what a reader will want to open: the CI system's run, and what the eval says it left."""
     run = side.runs[0]
     links = [("run", run["observed"]["ci"].get("run_url"))]
-    artifacts = [one for one in run["output"]["artifacts"] if isinstance(one, dict)][:ARTIFACTS]
-    links += [(text(one.get("name") or "artifact"), one.get("url")) for one in artifacts]
+    artifacts = [one for one in run["output"]["artifacts"] if isinstance(one, dict)]
+    links += [(text(one.get("name") or "artifact"), one.get("url")) for one in artifacts[:ARTIFACTS]]
     plain = [f"[{name}](<{url}>)" for name, url in links if isinstance(url, str) and _PLAIN_LINK.fullmatch(url)]
+    plain += [f"and {len(artifacts) - ARTIFACTS} more"] if len(artifacts) > ARTIFACTS else []
     return f" ({', '.join(plain)})" if plain else ""
 
 
@@ -66,10 +67,13 @@ def _metrics(found: Found) -> Iterator[str]:
         yield f"- {code(names)}: {text(words)}"
     for name, words in difftext.scenarios(found.diff.scenarios):
         yield f"- scenarios {name}: {code(words)}"
-    for metric in with_moves(metrics):
+    listed, left_out = with_moves(metrics, everything=found.everything)
+    for metric in listed:
         yield from details(
             difftext.moves_title(metric), map(_item, difftext.moves(metric, everything=found.everything))
         )
+    for words in left_out:
+        yield f"- {text(words)}"
 
 
 def _row(metric: MetricDiff) -> tuple[str, ...]:

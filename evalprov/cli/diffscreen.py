@@ -53,9 +53,16 @@ def shown_metrics(found: Found) -> tuple[list[MetricDiff], list[str]]:
     return other[:METRICS], notes
 
 
-def with_moves(metrics: Sequence[MetricDiff]) -> list[MetricDiff]:
-    """Return the metrics whose scenarios are worth a list: the first that moved, or may have."""
-    return [metric for metric in metrics if metric.moves and metric.verdict not in ("same", "within_noise")][:LISTS]
+def with_moves(metrics: Sequence[MetricDiff], *, everything: bool = False) -> tuple[list[MetricDiff], list[str]]:
+    """Return the metrics whose scenarios are worth a list, those that moved or may have, and what is left out."""
+    worth = [m for m in metrics if m.moves and m.verdict not in ("same", "within_noise") and m.same_as is None]
+    if everything or len(worth) <= LISTS:
+        return worth, []
+    return worth[:LISTS], [f"and {_metrics(len(worth) - LISTS)} more by scenario (--all)"]
+
+
+def _metrics(count: int) -> str:
+    return "1 metric" if count == 1 else f"{count} metrics"
 
 
 # --- a person
@@ -77,9 +84,10 @@ def show(found: Found) -> None:
 def _show_metrics(found: Found, width: int) -> None:
     metrics, notes = shown_metrics(found)
     if metrics:
+        names = difftext.short_names(map(difftext.metric_name, metrics))
         rows = [
             (
-                difftext.cut(difftext.metric_name(metric), difftext.NAME),
+                name,
                 render.number(metric.a),
                 render.number(metric.b),
                 difftext.delta(metric),
@@ -87,21 +95,25 @@ def _show_metrics(found: Found, width: int) -> None:
                 difftext.wanted(metric),
                 difftext.verdict(metric),
             )
-            for metric in metrics
+            for name, metric in zip(names, metrics, strict=True)
         ]
         columns = ("metric", "A", "B", "delta", "95 % interval", "want", "verdict")
         render.table(columns, rows, right=("A", "B", "delta"))
     for words in notes:
         render.out(render.paint(words, "2", sys.stdout))
     _facts("about the verdicts", difftext.remarks(metrics), width)
-    for metric in with_moves(metrics):
+    listed, left_out = with_moves(metrics, everything=found.everything)
+    for metric in listed:
         _facts(difftext.moves_title(metric), difftext.moves(metric, everything=found.everything), width)
+    for words in left_out:
+        render.out(render.paint(words, "2", sys.stdout))
     _facts("scenarios", difftext.scenarios(found.diff.scenarios), width)
 
 
 def _facts(title: str, pairs: Pairs, width: int) -> None:
     """Print a block that fits: names are cut, values go on in the next line."""
-    short = [(difftext.cut(name, difftext.NAME), render.neutral(value)) for name, value in pairs]
+    names = difftext.short_names(name for name, _ in pairs)
+    short = [(name, render.neutral(value)) for name, (_, value) in zip(names, pairs, strict=True)]
     room = max(width - MARGIN - max((len(name) for name, _ in short), default=0), 20)
     render.facts(
         difftext.cut(title, width),
@@ -147,10 +159,9 @@ def blocks(found: Found, width: int) -> Iterator[tuple[str, Pairs]]:
 
 def _changes(changes: Sequence[Change], width: int, *, everything: bool) -> Pairs:
     shown = changes if everything else changes[:CHANGES]
-    label = min(difftext.NAME, max((len(difftext.name(change)) for change in shown), default=0))
-    pairs = [
-        (difftext.cut(difftext.name(change), difftext.NAME), difftext.value(change, width - label)) for change in shown
-    ]
+    names = difftext.short_names(map(difftext.name, shown))
+    label = max(map(len, names), default=0)
+    pairs = [(name, difftext.value(change, width - label)) for name, change in zip(names, shown, strict=True)]
     if len(changes) > len(shown):
         pairs.append(("", f"and {len(changes) - len(shown)} more (--all)"))
     packages = [change for change in changes if change.item == PACKAGE and change.kind != "same"]
@@ -171,21 +182,30 @@ def rows(found: Found) -> Iterator[tuple[str, ...]]:
     result = found.diff
     yield _row("answer", name=result.answer.sentence, verdict=result.answer.kind)
     if "metrics" in found.parts:
-        metrics = in_order(result.metrics)
-        for metric in metrics:
-            if found.everything or metric.verdict != "same":
-                yield _metric_row(metric)
-        for metric in with_moves(metrics):
-            for move in metric.moves:
-                yield _row("scenario", of=metric.name, name=move.scenario, a=_number(move.a), b=_number(move.b))
+        yield from _metric_rows(in_order(result.metrics), everything=found.everything)
     if "layers" in found.parts:
         for name, layer in result.layers.items():
             yield _row("layer", name=name, verdict=layer.state)
         for change in (*result.changes, *result.beside):
             a, b = difftext.sides(change, 200)
             yield _row("change", of=change.layer, name=difftext.name(change), a=a, b=b, verdict=change.kind)
-        for commit in found.history.between.commits if found.history else ():
-            yield _row("commit", of=commit.sha, name=commit.subject)
+        if found.history:
+            between = found.history.between
+            for commit in between.commits:
+                yield _row("commit", of=commit.sha, name=commit.subject)
+            if (more := (between.ahead or between.behind or 0) - len(between.commits)) > 0:
+                yield _row("more", of="commits", name=f"and {more} commits more")
+
+
+def _metric_rows(metrics: Sequence[MetricDiff], *, everything: bool) -> Iterator[tuple[str, ...]]:
+    for metric in metrics:
+        if everything or metric.verdict != "same":
+            yield _metric_row(metric)
+    for metric in with_moves(metrics, everything=True)[0]:
+        for move in metric.moves:
+            yield _row("scenario", of=metric.name, name=move.scenario, a=_number(move.a), b=_number(move.b))
+        if (more := metric.up + metric.down - len(metric.moves)) > 0:
+            yield _row("more", of=metric.name, name=f"and {more} scenarios more")
 
 
 def _row(  # noqa: PLR0913 - one a column

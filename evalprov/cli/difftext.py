@@ -8,10 +8,11 @@ import shlex
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from evalprov import render
+from evalprov.compare import elide
 from evalprov.compare.changes import ARGUMENTS, PACKAGE, different_words
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from evalprov.cli.codefiles import FileEdit
     from evalprov.compare.changes import Change
@@ -55,7 +56,12 @@ def interval(metric: MetricDiff) -> str:
 
 def verdict(metric: MetricDiff) -> str:
     """Return the verdict in words."""
-    return metric.verdict.replace("_", " ")
+    if metric.same_as is not None:
+        return f"same as {cut(metric.same_as, NAME)}"
+    words = metric.verdict.replace("_", " ")
+    if metric.corrected_for and metric.verdict == "within_noise":
+        return f"{words} after correction for {metric.corrected_for} metrics"
+    return words
 
 
 def wanted(metric: MetricDiff) -> str:
@@ -72,7 +78,7 @@ def remarks(metrics: Sequence[MetricDiff]) -> list[tuple[str, str]]:
             needed = metric.needed
             ways = [f"{count} {what}" for what, count in needed._asdict().items() if count is not None]
             parts += [f"{' or '.join(ways)} would tell"] if ways else []
-        if parts:
+        if parts and metric.same_as is None:
             said.setdefault("; ".join(parts), []).append(metric.name)
     return [(listed(names, 3), words) for words, names in said.items()]
 
@@ -119,8 +125,7 @@ def _both(change: Change, width: int) -> tuple[str, str]:
     a, b = change.a, change.b
     if change.field == ARGUMENTS and isinstance(a, list) and isinstance(b, list):
         a, b = different_words(a, b)
-    ones, others = _form(change, a), _form(change, b)
-    ones, others = cut(ones, width), cut(others, width)
+    ones, others = elide.apart([render.neutral(_form(change, side)) for side in (a, b)], width)
     if change.field.endswith("_mb"):
         return (f"{ones} MB", others) if b is None else (ones, f"{others} MB")
     return ones, others
@@ -170,11 +175,12 @@ def _numbers(version: object) -> list[int] | None:
 
 def cut(text: str, width: int) -> str:
     """Return a text of so many letters at most, its middle left out."""
-    text = render.neutral(text)
-    if len(text) <= width:
-        return text
-    keep = max(width - 3, 2)
-    return f"{text[: keep - keep // 2]}...{text[len(text) - keep // 2 :]}"
+    return elide.cut(render.neutral(text), width)
+
+
+def short_names(texts: Iterable[str], width: int = NAME) -> list[str]:
+    """Return names of so many letters at most; different ones stay different."""
+    return elide.named([render.neutral(text) for text in texts], width)
 
 
 def listed(names: Sequence[str], shown: int) -> str:
@@ -204,8 +210,8 @@ def scenarios(found: Scenarios) -> list[tuple[str, str]]:
     return [("in both", str(found.both)), *pairs] if pairs else []
 
 
-def _first(names: Sequence[str], count: int) -> str:
-    shown = [cut(name, NAME) for name in names[:SCENARIOS]]
+def _first(said: Sequence[str], count: int) -> str:
+    shown = short_names(said[:SCENARIOS])
     more = f" and {count - len(shown)} more" if count > len(shown) else ""
     return ", ".join(shown) + more
 
@@ -218,7 +224,10 @@ def moves_title(metric: MetricDiff) -> str:
 def moves(metric: MetricDiff, *, everything: bool) -> list[tuple[str, str]]:
     """Return the scenarios that moved most."""
     shown = metric.moves if everything else metric.moves[:SCENARIOS]
-    return [(cut(one.scenario, NAME), f"{render.number(one.a)} -> {render.number(one.b)}") for one in shown]
+    steps = [f"{render.number(one.a)} -> {render.number(one.b)}" for one in shown]
+    pairs = list(zip(short_names(one.scenario for one in shown), steps, strict=True))
+    more = metric.up + metric.down - len(shown)
+    return [*pairs, *([("", f"and {more} more")] if more > 0 else [])]
 
 
 def commits(history: History) -> list[tuple[str, str]]:

@@ -7,19 +7,26 @@ import shutil
 import sys
 from collections.abc import Sequence
 from textwrap import wrap
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from evalprov import render
 from evalprov.cli import difftext, markdown
+from evalprov.cli.baseline import said
 from evalprov.cli.common import StoreOption, open_store
 from evalprov.cli.sides import side
 from evalprov.compare.falls import Falls
 from evalprov.compare.gate import WORDS, Gate, Judged, judge, unreadable
 from evalprov.compare.rules import rules_of
 from evalprov.errors import UnreadableError, UsageError
+from evalprov.record.baseline import WHATS
 from evalprov.settings import load
+from evalprov.store import baselines, lookup
+
+if TYPE_CHECKING:
+    from evalprov.compare.verdicts import Side
+    from evalprov.record.baseline import What
 
 COLUMNS = ("metric", "baseline", "run", "delta", "interval", "tolerance", "verdict", "gate")
 NUMBERS = COLUMNS[1:6]
@@ -28,6 +35,7 @@ WIDE = 120
 FALLEN_SHOWN = 10
 _RUN = "run:"
 _EXAMPLE = "for example: evalprov gate --baseline main"
+_ACCEPT = 'for example: evalprov gate --baseline main --accept grader --reason "upgraded, scores agree"'
 _COLOURS = {"pass": "1;32", "regression": "1;31", "not_evaluated": "1;33"}
 _HOLDING = ("same", "within_noise", "better")
 _FIRST = ("regression", "not_evaluated", "pass", "reported", "not_judged")
@@ -43,6 +51,11 @@ def gate(  # noqa: PLR0913, PLR0917 - one argument an option
         typer.Option("--baseline", metavar="NAME", help="What to hold it against: a baseline's name, or run:RUN."),
     ] = None,
     trials: Annotated[bool, typer.Option("--trials", help="Judge all trials of the run's repeat together.")] = False,
+    accept: Annotated[
+        list[str] | None,
+        typer.Option("--accept", metavar="WHAT", help=f"Take the run's own from now on: {', '.join(WHATS)}."),
+    ] = None,
+    reason: Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why; --accept needs it.")] = None,
     per_scenario: Annotated[bool, typer.Option("--per-scenario", help="List the scenarios that collapsed.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the verdict and all it is made from as JSON.")] = False,
     as_markdown: Annotated[bool, typer.Option("--markdown", help="Print it for a pull request.")] = False,
@@ -54,15 +67,23 @@ def gate(  # noqa: PLR0913, PLR0917 - one argument an option
     """Hold a run against a baseline, and say whether it may pass.
 
     Exit codes: 0 pass; 1 a metric regressed, for real and by more than it may; 2 wrong usage; 3 could not evaluate.
-    A metric blocks if it is known which way is better. What is tolerated is in the settings, [metrics.NAME] and [gate].
+    A metric blocks if it is known which way is better and it is no time or cost. What is tolerated, and what blocks
+    besides, is in the settings, [metrics.NAME] and [gate].
 
-    Example: evalprov gate --baseline main --junit gate.xml
+    A run with another grader, data set, scenario or golden version cannot be held against the baseline. With --accept
+    it is from now on: who said so, when and why is written into the baseline's file, which is meant to be committed.
+
+    Examples: evalprov gate --baseline main --junit gate.xml;
+    evalprov gate --baseline main --accept grader --reason "the harness was upgraded, scores agree"
     """
     if not baseline:
         raise UsageError("there is nothing to hold the run against: --baseline NAME", _EXAMPLE)
     if as_json and as_markdown:
         raise UsageError("--json and --markdown are two forms of one answer: give one of them")
-    found = _judged(open_store(store), baseline, run, trials=trials)
+    folder = open_store(store)
+    if accept or reason:
+        _accept(folder, baseline, side(folder, run, trials=trials), accept or [], reason)
+    found = _judged(folder, baseline, run, trials=trials)
     if junit_path:
         from evalprov.cli import junit
 
@@ -77,10 +98,28 @@ def gate(  # noqa: PLR0913, PLR0917 - one argument an option
         raise typer.Exit(found.exit_code)
 
 
+def _accept(folder: str, baseline: str, b: Side, accept: Sequence[str], reason: str | None) -> None:
+    """Write into a baseline that later runs may differ from it as this one does."""
+    if unknown := [one for one in accept if one not in WHATS]:
+        raise UsageError(f"--accept takes {', '.join(WHATS)}, not {unknown[0]}")
+    if not accept or not (reason or "").strip():
+        missing = "--accept WHAT" if not accept else "--reason TEXT"
+        raise UsageError(f"what is accepted is said together with why: {missing} is missing", _ACCEPT)
+    name = lookup.baseline_name(_spec(baseline))
+    if name is None:
+        raise UsageError(f"what is accepted is kept in a baseline, and {baseline} is none", _ACCEPT)
+    for what in cast("list[What]", accept):
+        new = baselines.accept(folder, name, b.runs, what, said(reason))
+        if not new:
+            render.note(f"the {what.replace('_', ' ')} is the baseline's, or was accepted before: nothing is written")
+        else:
+            render.note(f"accepted; commit it: {folder}/{baselines.FOLDER}/{name}.json")
+
+
 def _judged(folder: str, baseline: str, run: str, *, trials: bool) -> Gate:
     rules = rules_of(load(os.getcwd()).declared)
     try:
-        a = side(folder, _spec(baseline), trials=trials and baseline.startswith(_RUN))
+        a = side(folder, _spec(baseline), trials=trials)
         return judge(a, side(folder, run, trials=trials), rules)
     except UnreadableError as problem:
         return unreadable(problem.message, problem.hint)

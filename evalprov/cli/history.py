@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Annotated, Any, NamedTuple, get_args
 
 import typer
@@ -21,14 +22,16 @@ from evalprov.store.lines import Run, Search
 from evalprov.store.query import Query
 from evalprov.store.where import Condition, begins, condition, equals, path, tagged, value_at
 
-SHOWN = 20
-SPARED = ("took", "git", "scenario", "program")  # what a narrow terminal does without, one after the other
+SHOWN = 20  # on a terminal
+COUNTED = 1000  # of those that are not shown
+SPARED = ("took", "git", "scenario", "program", "command")  # what a narrow terminal does without, one after the other
 STATUSES = get_args(Status)
 
 
 def history(  # noqa: PLR0913, PLR0917 - one argument an option
     number: Annotated[
-        str | None, typer.Option("-n", "--number", metavar="N", help="How many runs to show, or all; else 20.")
+        str | None,
+        typer.Option("-n", "--number", metavar="N", help="How many runs to show, 0 for all; else a terminal gets 20."),
     ] = None,
     where: Annotated[
         list[str] | None,
@@ -80,11 +83,13 @@ def history(  # noqa: PLR0913, PLR0917 - one argument an option
     begins with no key of the record is a metric: accuracy means
     metric_summary.accuracy. Where a key has dots itself the longest that is
     there is meant; quotes make it one key:
-    config.files["eval.yaml"].values.temperature.
+    config.files["eval.yaml"].values.temperature. A hash equals its beginning
+    of 7 digits or more: identity.builder=3f2a91c0ffee.
 
-    Columns with names: run, status, took, scenario, git, metrics, program. A
-    narrow terminal shows fewer. In a pipe they are separated by tabs; asked
-    for a scenario or a program, the program's hash is the last one.
+    Columns with names: run, status, took, scenario, git, metrics, command,
+    program. A terminal shows the command where there are several, and fewer
+    columns if it is narrow. In a pipe they are separated by tabs; asked for a
+    scenario or a program, the program's hash is the last one.
 
     Examples: evalprov history -n 5 | cut -f1,6;
     evalprov history --where 'accuracy>=0.7' --where 'git_dirty=false' --since 7d;
@@ -93,7 +98,7 @@ def history(  # noqa: PLR0913, PLR0917 - one argument an option
     """
     form = _form(as_json=as_json, as_csv=as_csv, as_ids=as_ids)
     _must_fit(form, sort, columns, trend, by)
-    limit = _limit(number, None if trend else SHOWN)
+    limit = _limit(number, None if trend or not sys.stdout.isatty() else SHOWN)
     asked = _asked(where, scenario, program, tag, status, since)
     brought = [key_path(key) for key in (sort and sort.removeprefix("-"), trend, by) if key]
     names = None if scenario is None else path("scenario")
@@ -105,11 +110,14 @@ def history(  # noqa: PLR0913, PLR0917 - one argument an option
     held = sort or (form == "table" and sys.stdout.isatty())
     progress = render.progress("reading the history", _progress) if held else None
     with Search(folder, query, progress) as search:
-        runs = _sorted(search.runs(), limit, descending=sort.startswith("-")) if sort else search.runs(limit)
         if trend:
-            _trend(reading.each(runs), form, trend, by)
+            _trend(reading.each(search.runs(limit)), form, trend, by)
         else:
+            every = _Tally(search.runs())
+            runs = _sorted(every, limit, descending=sort.startswith("-")) if sort else islice(every, limit)
             _print(reading, runs, form, shown, () if columns else SPARED)
+            if limit and not number:
+                _tell_rest(every, limit, form)
     for note in search.notes():
         render.note(note)
     if not reading.count and asked.words:
@@ -185,11 +193,23 @@ def _must_fit(form: str, sort: str | None, columns: str | None, trend: str | Non
 def _limit(number: str | None, usual: int | None) -> int | None:
     if number is None:
         return usual
-    if number == "all":
+    if number in ("0", "all"):
         return None
     if not (number.isascii() and number.isdigit() and len(number) < 10 and int(number) > 0):
-        raise UsageError(f"not a number of runs: {number}", "give 1 or more, or all")
+        raise UsageError(f"not a number of runs: {number}", "give 1 or more, or 0 for all")
     return int(number)
+
+
+def _tell_rest(every: _Tally, shown: int, form: str) -> None:
+    """Say how many runs there are that were not shown; of very many no more than that."""
+    some = sum(1 for _ in islice(every, COUNTED))
+    if every.count > shown:
+        over = "over " if some == COUNTED else ""
+        words = f"and {over}{every.count - shown:,} more (-n 0 for all)"
+        if form == "table":
+            render.out(words)
+        else:
+            render.note(words)
 
 
 def _usual(scenario: str | None, program: str | None) -> tuple[str, ...]:
@@ -225,6 +245,22 @@ def _order(run: Run, *, descending: bool) -> tuple[Any, ...]:
         return (0, value)
     kind = {str: 1, bool: 2, list: 3, dict: 3}.get(type(value), 4)
     return (-kind if descending else kind, exactly(value, "") if kind > 2 else value)
+
+
+class _Tally:
+    """Runs as they are found, and how many that were so far."""
+
+    def __init__(self, runs: Iterator[Run]) -> None:
+        self.count = 0
+        self._runs = runs
+
+    def __iter__(self) -> Iterator[Run]:
+        return self
+
+    def __next__(self) -> Run:
+        run = next(self._runs)
+        self.count += 1
+        return run
 
 
 class _Reading:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections import Counter
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperCommand
 
 from evalprov import render
-from evalprov.cli.common import StoreOption, open_store
+from evalprov.cli.common import Command, StoreOption, open_store
 from evalprov.cli.sides import side
 from evalprov.compare.rules import rules_of
 from evalprov.compare.verdicts import Side, can_judge
 from evalprov.errors import EvalprovError, UsageError
 from evalprov.record.manifest import Manifest
+from evalprov.record.result import has_result, why_none
 from evalprov.settings import load
 from evalprov.store import read
 from evalprov.store.lines import Search
@@ -50,7 +51,7 @@ _EXAMPLE = "for example: evalprov noise latest, or: evalprov noise --repeat 10 -
 _COLOURS = {"holds": "1;32", "fires_more": "1;31", "trials_differ": "1;31", "cannot_tell": "1;33"}
 
 
-class WithCommand(TyperCommand):
+class WithCommand(Command):
     """A command line that may end in another one, behind --."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -81,7 +82,8 @@ def noise(  # noqa: PLR0913, PLR0917 - one argument an option
     """Say how often the gate would fire where nothing is wrong.
 
     The trials of a run's repeat are compared with each other, as the gate compares a run with its baseline; without
-    a repeat, the completed runs that share its fingerprint. Nothing changed between them, so whatever fires is noise.
+    a repeat, the runs that share its fingerprint. Nothing changed between them, so whatever fires is noise. A run whose
+    command failed counts if its metrics were read; [gate] allow_failed = true takes every one of them, false none.
     With a command, it is run several times first; to declare more about it: evalprov run --repeat 10 ... -- CMD
 
     In a pipe the columns are separated by tabs. Example: evalprov noise --repeat 10 -- python my_eval.py
@@ -101,9 +103,10 @@ def noise(  # noqa: PLR0913, PLR0917 - one argument an option
         raise UsageError("there is nothing to measure: give a run, or a command behind --", _EXAMPLE)
     if not can_judge():
         raise EvalprovError("the gate's verdicts need scipy", "pip install '.[stats]' in evalprov's checkout")
-    one = _runs(folder, run, notes)
+    rules = rules_of(load(os.getcwd()).declared)
+    one = _runs(folder, run, notes, rules.gate.allow_failed)
     bar = render.progress("comparing", lambda done, total: f"{done} of {total}")
-    found = measure(one, rules_of(load(os.getcwd()).declared), bar)
+    found = measure(one, rules, bar)
     if bar:
         bar(1, 1)
     if as_json:
@@ -136,33 +139,38 @@ def _run(command: tuple[str, ...], times: int, jobs: int, store: str | None) -> 
     return runs[-1]
 
 
-def _runs(folder: str, spec: str, notes: list[str]) -> Side:
-    """Return the completed runs of one program."""
+def _runs(folder: str, spec: str, notes: list[str], allow_failed: bool | None) -> Side:
+    """Return the runs of one program that have results."""
     named = read.load(folder, spec)
+    left_out: Counter[str] = Counter()
     if named["repeat"] is not None:
-        runs = side(folder, spec, trials=True).runs
-        what = f"{len(runs)} of the {named['repeat']['of']} trials of this repeat have a record"
+        every = side(folder, spec, trials=True).runs
+        what = f"{len(every)} of the {named['repeat']['of']} trials of this repeat have a record"
+        same = [run for run in every if run["identity"]["fingerprint"] == named["identity"]["fingerprint"]]
+        if len(same) < len(every):
+            notes.append(f"left out: {len(every) - len(same)} with another fingerprint, so of another program")
+        if named["identity"]["fingerprint"] is None:
+            notes.append("their fingerprint is not known; trials of one repeat are taken to be of one program")
+        left_out.update(filter(None, (why_none(run, allow_failed=allow_failed) for run in same)))
+        runs = [run for run in same if has_result(run, allow_failed=allow_failed)]
     else:
-        runs = _alike(folder, named, notes)
-        what = "no other run shares its fingerprint" if len(runs) < 2 else f"{len(runs)} runs share its fingerprint"
-    same = [run for run in runs if run["identity"]["fingerprint"] == named["identity"]["fingerprint"]]
-    if len(same) < len(runs):
-        notes.append(f"left out: {len(runs) - len(same)} with another fingerprint, so of another program")
-    if named["identity"]["fingerprint"] is None:
-        notes.append("their fingerprint is not known; trials of one repeat are taken to be of one program")
-    completed = [run for run in same if run["status"] == "completed"]
-    if len(completed) < len(same):
-        notes.append(f"left out: {len(same) - len(completed)} that did not complete")
-    if len(completed) < 2:
+        found = _alike(folder, named, notes, left_out, allow_failed)
+        what = "no other run shares its fingerprint" if len(found) < 2 else f"{len(found)} runs share its fingerprint"
+        runs = [read.load(folder, run_id) for run_id in found]
+    notes += [f"left out: {count} that {why}" for why, count in left_out.items()]
+    if len(runs) < 2:
+        others = "".join(f"; {count} {why}" for why, count in left_out.items())
         raise EvalprovError(
-            f"two completed runs of one program are needed, and there {_are(len(completed))}: {what}",
+            f"two runs of one program with results are needed, and there {_are(len(runs))}: {what}{others}",
             "record some: evalprov run --repeat 10 -- CMD",
         )
-    return Side(tuple(completed))
+    return Side(tuple(runs))
 
 
-def _alike(folder: str, named: Manifest, notes: list[str]) -> tuple[Manifest, ...]:
-    """Return the completed runs with a run's fingerprint, oldest first."""
+def _alike(
+    folder: str, named: Manifest, notes: list[str], left_out: Counter[str], allow_failed: bool | None
+) -> list[str]:
+    """Return the runs with a run's fingerprint that have results, oldest first."""
     fingerprint = named["identity"]["fingerprint"]
     if fingerprint is None:
         why = named["identity"]["unknown"].get("fingerprint", "none was recorded")
@@ -170,12 +178,19 @@ def _alike(folder: str, named: Manifest, notes: list[str]) -> tuple[Manifest, ..
             f"run {named['run_id']} is no trial, and its fingerprint is not known: {why}",
             "which runs are of the same program cannot be told; record some: evalprov run --repeat 10 -- CMD",
         )
-    with Search(folder, Query([equals("identity.fingerprint", fingerprint), equals("status", "completed")])) as search:
-        found = [one.run_id for one in search.runs(RUNS_KEPT)]
+    found: list[str] = []
+    with Search(folder, Query([equals("identity.fingerprint", fingerprint)])) as search:
+        for one in search.runs():
+            if no_result := why_none(one.read(), allow_failed=allow_failed):
+                left_out[no_result] += 1
+            else:
+                found.append(one.run_id)
+            if len(found) == RUNS_KEPT:
+                break
     notes += search.notes()
     if len(found) == RUNS_KEPT:
         notes.append(f"the last {RUNS_KEPT} runs of this program were compared")
-    return tuple(read.load(folder, run_id) for run_id in reversed(found))
+    return found[::-1]
 
 
 def _are(count: int) -> str:

@@ -11,6 +11,7 @@ import typer
 
 from evalprov import render
 from evalprov.cli.common import StoreOption, open_store
+from evalprov.compare.elide import cut
 from evalprov.errors import EvalprovError
 from evalprov.record.decision_spec import decision_spec
 from evalprov.record.layers import layers
@@ -88,7 +89,10 @@ def _print(m: Manifest) -> None:
         where = f" in {entry['scenario']}" if entry["scenario"] else ""
         render.facts(f"error ({entry['kind']}){where}", [("", entry["message"])])
         if entry["stderr_tail"]:
-            for line in entry["stderr_tail"].rstrip("\n").split("\n")[-STDERR_LINES:]:
+            lines = entry["stderr_tail"].rstrip("\n").split("\n")
+            if (more := len(lines) - STDERR_LINES) > 0:
+                render.out(f"  | and {more} more before; evalprov show {m['run_id']} --json has them")
+            for line in lines[-STDERR_LINES:]:
                 # What a terminal was left with, where a progress bar wrote over itself.
                 render.out(f"  | {render.neutral(line.rstrip(chr(13)).rsplit(chr(13), 1)[-1])}")
     render.facts("warnings", [("", warning) for warning in m["warnings"]])
@@ -136,6 +140,8 @@ def _identity(m: Manifest) -> Pairs:
     for name in ("fingerprint", "program", "scenario"):
         short = identity[name]
         pairs.append((name, short[7:19] if short else f"unknown: {identity['unknown'].get(name, '')}"))
+    if identity["builder"]:
+        pairs.append(("builder", f"{identity['builder'][7:19]}  the config layer's own hash"))
     words = {"full": "held by content", "partial": "held in part", "none": "nobody declared it"}
     for name, layer in layers(m).items():
         known = identity["layers"].get(name)
@@ -209,7 +215,8 @@ def _code(m: Manifest) -> Pairs:
     elif git["saved"]:
         pairs.append(("changes kept", f"{len(git['saved'])} untracked files"))
     pairs += [("withheld", f"{w['path']}: {w['reason']}") for w in git["withheld"][:NAMES_SHOWN]]
-    return pairs
+    more = len(git["withheld"]) - NAMES_SHOWN
+    return [*pairs, *([("", f"and {more} more withheld (--json has them)")] if more > 0 else [])]
 
 
 def _names(names: list[str], count: int | None) -> str:
@@ -241,14 +248,14 @@ def _config(m: Manifest) -> Pairs:
     pairs = []
     for path, file in m["config"]["files"].items():
         values = ", ".join(f"{name}={_short(value)}" for name, value in list(file["values"].items())[:NAMES_SHOWN])
-        more = f" +{len(file['values']) - NAMES_SHOWN}" if len(file["values"]) > NAMES_SHOWN else ""
+        more = f" and {len(file['values']) - NAMES_SHOWN} more" if len(file["values"]) > NAMES_SHOWN else ""
         pairs.append((path, f"{file['sha256'][:19]}  {values}{more}".rstrip()))
     return pairs
 
 
 def _short(value: Any) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 40 else text[:37] + "..."
+    return cut(text, 40)
 
 
 def _machine(m: Manifest) -> Pairs:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from evalprov.compare.verdicts import Side
+from evalprov.record.baseline import account_of, trials_of
 from evalprov.store import ids, read
 
 if TYPE_CHECKING:
@@ -12,15 +13,21 @@ if TYPE_CHECKING:
 
 
 def side(folder: str, spec: str, *, trials: bool = False) -> Side:
-    """Return the run that is meant; with trials, every run of its repeat that is in the store, oldest first."""
+    """Return the run that is meant; with trials, every run of its repeat, oldest first.
+
+    Of a baseline those that it keeps, of any other run those that are in the store.
+    """
     manifest = read.load(folder, spec)
     repeat = manifest["repeat"]
     if not trials or repeat is None:
         return Side((manifest,))
-    runs = {manifest["run_id"]: manifest}
-    for run_id in _trials(folder, repeat):
-        if run_id not in runs:
-            runs[run_id] = read.load(folder, run_id)
+    if account_of(manifest):
+        runs = {run["run_id"]: run for run in trials_of(manifest)}
+    else:
+        runs = {manifest["run_id"]: manifest}
+        for run_id in _trials(folder, repeat):
+            if run_id not in runs:
+                runs[run_id] = read.load(folder, run_id)
     return Side(tuple(runs[run_id] for run_id in sorted(runs, key=ids.order)))
 
 

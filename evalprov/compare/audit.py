@@ -1,11 +1,13 @@
 """Runs of one program that disagree with each other: found, weighed against their own noise, and explained.
 
 Runs that share a fingerprint should give the same results, up to noise. Where they do not, the program is not
-deterministic in a way its scenarios do not show, or something that moves scores is not in the fingerprint.
+deterministic in a way its scenarios do not show, or something that moves scores is not in the fingerprint. So it is
+with the hash that the eval's own config layer gave: runs that share it and differ lack a field in that layer.
 """
 
 from __future__ import annotations
 
+import json
 from array import array
 from collections import Counter
 from math import isclose, isnan, nan
@@ -15,6 +17,7 @@ from evalprov.compare.noise import LEVEL, Judgement, holm, judge
 from evalprov.compare.outside import PACKAGES_HASH, Facts, Split, facts_of, packages_of, suspects
 from evalprov.compare.samples import belongs, number, own_names, says_no_more
 from evalprov.record.layers import JUDGED, PROGRAM
+from evalprov.record.result import why_none
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -29,6 +32,10 @@ GroupVerdict = Literal["agrees", "disagrees", "noise_unknown", "no_metrics"]
 
 KEPT = 200  # of a fingerprint's runs, the last so many are compared
 SUSPECTS = 20
+OF_BUILDER = (
+    "same hash of the config layer, other results: nondeterminism, or a field that the layer lacks; "
+    "add it with add_field"
+)
 ADVICE = (
     "same fingerprint, other results: nondeterminism, or a fact that is not in the fingerprint; "
     "declare it with --set, --prompt or --data, or in evalprov.toml"
@@ -43,15 +50,29 @@ class Run(NamedTuple):
     facts: tuple[tuple[tuple[str, str], ...], ...]  # by section; like sections are one object
 
 
-class Shared:
-    """The runs of one fingerprint."""
+class Id(NamedTuple):
+    """What runs have in common that are compared: their fingerprint, or the config layer's own hash and a scenario."""
 
-    __slots__ = ("count", "first", "kept")
+    fingerprint: str | None
+    builder: str | None = None
+    scenario: str | None = None
+
+
+class Shared:
+    """The runs of one id."""
+
+    __slots__ = ("count", "fingerprints", "first", "kept")
 
     def __init__(self, line: Mapping[str, Any]) -> None:
         self.first = (line["scenario"], line["identity"]["program"], _pinned(line["model_config"]))
         self.count = 0
+        self.fingerprints: set[str | None] = set()
         self.kept: list[Run] = []  # newest first
+
+    @property
+    def tells_more(self) -> bool:
+        """Whether there is something to compare that the groups by fingerprint have not."""
+        return self.count > 1 and (len(self.fingerprints) > 1 or None in self.fingerprints)
 
 
 class Metric(NamedTuple):
@@ -66,10 +87,11 @@ class Metric(NamedTuple):
 
 
 class Group(NamedTuple):
-    """The runs of one fingerprint, compared."""
+    """The runs of one id, compared."""
 
-    fingerprint: str
-    program: str
+    fingerprint: str | None  # null where they share the config layer's hash and not all of them a fingerprint
+    builder: str | None  # that hash
+    program: str | None  # of one of them at least
     scenario: str | None
     runs: int
     run_ids: list[str]  # those compared, oldest first
@@ -89,49 +111,66 @@ class Audit(NamedTuple):
     left_out: dict[str, int]  # why runs could not be compared, and how many
 
 
-def audit(lines: Iterable[Mapping[str, Any]], load: Load) -> Audit:
-    """Compare the runs that share a fingerprint; `load` gives a run's record, or null where it cannot be read."""
-    shared, left_out, count = gather(lines)
-    repeated = {name: runs for name, runs in shared.items() if runs.count > 1}
-    groups = _with_verdicts([_compared(name, runs, load) for name, runs in repeated.items()])
-    explained = [_explained(group, repeated[group.fingerprint].kept[::-1], load) for group in groups]
-    return Audit(explained, count, len(shared) - len(repeated), left_out)
+def audit(lines: Iterable[Mapping[str, Any]], load: Load, *, allow_failed: bool | None = None) -> Audit:
+    """Compare the runs that share an id; `load` gives a run's record, or null where it cannot be read."""
+    shared, left_out, count = gather(lines, allow_failed=allow_failed)
+    fingerprints = {id_: runs for id_, runs in shared.items() if id_.fingerprint}
+    repeated = {id_: runs for id_, runs in fingerprints.items() if runs.count > 1}
+    compared = repeated | {id_: runs for id_, runs in shared.items() if id_.builder and runs.tells_more}
+    groups = _with_verdicts([_compared(id_, runs, load) for id_, runs in compared.items()])
+    explained = [_explained(group, shared[_id(group)].kept[::-1], load) for group in groups]
+    return Audit(explained, count, len(fingerprints) - len(repeated), left_out)
 
 
-def gather(lines: Iterable[Mapping[str, Any]]) -> tuple[dict[str, Shared], dict[str, int], int]:
-    """Sort history lines, newest first, by fingerprint; count those that cannot be compared, with the reason."""
-    shared: dict[str, Shared] = {}
+def _id(group: Group) -> Id:
+    return Id(group.fingerprint) if group.fingerprint else Id(None, group.builder, group.scenario)
+
+
+def gather(
+    lines: Iterable[Mapping[str, Any]], *, allow_failed: bool | None = None
+) -> tuple[dict[Id, Shared], dict[str, int], int]:
+    """Sort history lines, newest first, by what they share; count those that cannot be compared, with the reason."""
+    shared: dict[Id, Shared] = {}
     left_out: Counter[str] = Counter()
     sections: dict[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]] = {}
     count = 0
     for line in lines:
         count += 1
-        if (why := _why_not(line)) is not None:
+        identity = line["identity"]
+        fingerprint, builder = identity["fingerprint"], identity["builder"]
+        if (why := why_none(line, allow_failed=allow_failed)) is not None:
             left_out[why] += 1
             continue
-        fingerprint = line["identity"]["fingerprint"]
-        runs = shared.get(fingerprint)
-        if runs is None:
-            runs = shared[fingerprint] = Shared(line)
-        runs.count += 1
-        if len(runs.kept) < KEPT:
-            facts = tuple(sections.setdefault(one, one) for one in (tuple(s.items()) for s in facts_of(line)))
-            runs.kept.append(Run(line["run_id"], _numbers(line["metric_summary"] or {}), facts))
+        if fingerprint is None:
+            left_out[_unknown(identity)] += 1
+        ids = [Id(fingerprint)] if fingerprint else []
+        ids += [Id(None, builder, line["scenario"])] if builder else []
+        groups = [shared.get(id_) or shared.setdefault(id_, Shared(line)) for id_ in ids]
+        for group in groups:
+            group.count += 1
+            group.fingerprints.add(fingerprint)
+        if wanting := [group for group in groups if len(group.kept) < KEPT]:
+            facts = [*facts_of(line), *([_layers(identity)] if builder else [])]
+            like = tuple(sections.setdefault(one, one) for one in (tuple(s.items()) for s in facts))
+            run = Run(line["run_id"], _numbers(line["metric_summary"] or {}), like)
+            for group in wanting:
+                group.kept.append(run)
     return shared, dict(left_out.most_common()), count
 
 
-def _why_not(line: Mapping[str, Any]) -> str | None:
-    if line["status"] != "completed":
-        return f"not completed: {line['status']}"
-    identity = line["identity"]
-    if identity["fingerprint"] is not None:
-        return None
+def _unknown(identity: Mapping[str, Any]) -> str:
     reasons = [
         f"{name}: {identity['unknown'].get(name, 'not known')}"
         for name in (*PROGRAM, *JUDGED)
         if name in identity["layers"] and identity["layers"][name] is None
     ]
     return f"no fingerprint: {'; '.join(reasons) or identity['unknown'].get('fingerprint', 'none was recorded')}"
+
+
+def _layers(identity: Mapping[str, Any]) -> Facts:
+    """Return the layers' hashes as facts: all of one fingerprint have the same."""
+    known = {name: identity["layers"].get(name) for name in (*PROGRAM, *JUDGED)}
+    return {f"the {name} layer": json.dumps(hashed) for name, hashed in known.items() if hashed}
 
 
 def _numbers(metrics: Row) -> dict[str, float]:
@@ -145,7 +184,7 @@ def _pinned(model: Mapping[str, Any]) -> str | None:
     return " and ".join(said) or None
 
 
-def _compared(fingerprint: str, shared: Shared, load: Load) -> Group:
+def _compared(id_: Id, shared: Shared, load: Load) -> Group:
     runs = shared.kept[::-1]
     columns = {name: [run.summary.get(name) for run in runs] for name in _names(runs)}
     unequal = [name for name, values in columns.items() if not _equal(values)]
@@ -154,11 +193,11 @@ def _compared(fingerprint: str, shared: Shared, load: Load) -> Group:
     scenario, program, pinned = shared.first
     ids = [run.run_id for run in runs]
     verdict: GroupVerdict = "agrees" if metrics else "no_metrics"
-    return Group(fingerprint, program, scenario, shared.count, ids, verdict, pinned, metrics, [], [])
+    return Group(id_.fingerprint, id_.builder, program, scenario, shared.count, ids, verdict, pinned, metrics, [], [])
 
 
 def _explained(group: Group, runs: Sequence[Run], load: Load) -> Group:
-    """Name the facts outside the fingerprint that differ, where results do so by more than noise."""
+    """Name the facts outside the id that differ, where results do so by more than noise."""
     if group.verdict not in ("disagrees", "noise_unknown"):
         return group
     facts: list[Facts] = [{name: text for section in run.facts for name, text in section} for run in runs]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from evalprov.compare.answer import brief, facts
 from evalprov.compare.attribution import layer_states
 from evalprov.compare.changes import RETRIEVAL, Change, changes
-from evalprov.record.baseline import account_of
+from evalprov.record.baseline import WHATS, acceptance, account_of, who_and_why
 from evalprov.record.layers import JUDGED
+from evalprov.record.result import why_none
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from evalprov.compare.attribution import LayerState
     from evalprov.compare.rules import GateRule
     from evalprov.compare.verdicts import Side
+    from evalprov.record.baseline import What
     from evalprov.record.manifest import Manifest
 
 _WORST_FIRST: tuple[LayerState, ...] = ("unknown", "changed", "undeclared", "named", "equal")
@@ -63,16 +65,17 @@ def lacks(a: Side, b: Side) -> list[Lack]:
 
 def notes(a: Side, b: Side) -> list[str]:
     """Say what to know about a comparison that can be made."""
-    said = []
-    for run in a.runs:
-        account = account_of(run)
-        if account and account["forced"]:
-            said.append(f"the baseline was set although {'; '.join(account['forced'])}")
-    undeclared = [layer for layer in JUDGED if _state(a, b, layer) == "undeclared"]
-    if undeclared:
-        said.append(f"nobody declared the {' or the '.join(undeclared)}: that both runs had the same is not known")
-    if _data_changes(a, b, retrieval=True):
-        said.append(f"what is retrieved from differs: {facts(_data_changes(a, b, retrieval=True))}")
+    account = account_of(a.runs[0])
+    said = [f"the baseline was set although {'; '.join(account['forced'])}"] if account and account["forced"] else []
+    accepted = [one for what in WHATS for run in b.runs if (one := acceptance(a.runs, run, what))]
+    said += dict.fromkeys(
+        f"another {one['what'].replace('_', ' ')} than the baseline's, accepted {who_and_why(one)}" for one in accepted
+    )
+    said += [
+        f"{run['run_id']} exited with {run['exit_code']}, and is judged by what it reported"
+        for run in (*a.runs, *b.runs)
+        if run["status"] == "failed"
+    ]
     for lack in lacks(a, b):
         if lack.elsewhere:
             said.append(f"{lack.run_id} reported {_counted(lack.elsewhere, 'error')} that name no scenario")
@@ -87,39 +90,33 @@ def _is_same(one: Manifest, other: Manifest) -> bool:
 
 
 def _unfinished(a: Side, b: Side, rule: GateRule) -> list[str]:
-    fine = {"completed", "failed"} if rule.allow_failed else {"completed"}
-    found = [f"run {run['run_id']} {_ended(run)}" for run in b.runs if run["status"] not in fine]
+    def refused(run: Manifest) -> str | None:
+        return why_none(run, allow_failed=rule.allow_failed)
+
+    found = [f"run {run['run_id']} {why}" for run in b.runs if (why := refused(run))]
     # Somebody who sets a baseline has seen how it ended.
-    unset = [run for run in a.runs if run["status"] not in fine and account_of(run) is None]
-    return [*found, *(f"the baseline, run {run['run_id']}, {_ended(run)}" for run in unset)]
-
-
-def _ended(run: Manifest) -> str:
-    status = run["status"]
-    code = f" (exit {run['exit_code']})" if status == "failed" else ""
-    return {
-        "running": "is still running",
-        "not_started": "was never started",
-        "lost": "was lost: how it ended is not known",
-        "interrupted": "was interrupted",
-        "killed": "was killed",
-    }.get(status, f"{status.replace('_', ' ')}{code}")
+    unset = [(run, why) for run in a.runs if account_of(run) is None and (why := refused(run))]
+    return [*found, *(f"the baseline, run {run['run_id']}, {why}" for run, why in unset)]
 
 
 def _other_experiment(a: Side, b: Side) -> list[str]:
     found = []
-    for what, key in (("scenario", "scenario"), ("golden version", "golden_version")):
+    keys: tuple[tuple[str, What], ...] = (("scenario", "scenario"), ("golden version", "golden_version"))
+    for what, key in keys:
         for one, other in _pairs(a, b):
-            if one[key] != other[key]:  # type: ignore[literal-required]
-                said = [brief(run[key]) if run[key] is not None else "none" for run in (one, other)]  # type: ignore[literal-required]
-                found.append(f"another {what}: {said[0]} in the baseline, {said[1]} in the run")
+            if one[key] != other[key] and not acceptance(a.runs, other, key):
+                said = [brief(run[key]) if run[key] is not None else "none" for run in (one, other)]
+                step = f"{said[0]} in the baseline, {said[1]} in the run"
+                found.append(f"another {what}: {step}; --accept {key} --reason TEXT takes it from now on")
                 break
     for layer in JUDGED:
-        state = _state(a, b, layer)
+        what = cast("What", layer)
+        rest = b._replace(runs=tuple(run for run in b.runs if not acceptance(a.runs, run, what)))
+        state = _state(a, rest, layer) if rest.runs else "equal"
         if state == "unknown":
             found.append(f"the {layer} is not known on both sides: it may be another")
-        elif state == "changed" and (differing := _judged_changes(a, b, layer)):
-            found.append(f"another {layer}: {facts(differing)}")
+        elif state == "changed" and (differing := _judged_changes(a, rest, layer)):
+            found.append(f"another {layer}: {facts(differing)}; --accept {layer} --reason TEXT takes it from now on")
     return found
 
 

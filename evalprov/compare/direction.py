@@ -59,6 +59,13 @@ _UNITS = {
     "percent": "percent",
     "pct": "percent",
 }
+# What an eval spends, and a machine or a provider's day can change as much as the program: time, money, tokens, memory.
+_SPENT_UNITS = frozenset(("s", "ms", "usd", "eur", "tokens", "mb", "bytes"))
+_SPENT = frozenset((
+    "bytes", "cost", "costs", "duration", "durations", "elapsed", "latencies", "latency", "mb", "memory", "millis",
+    "milliseconds", "minutes", "ms", "price", "rss", "runtime", "sec", "seconds", "secs", "spend", "spent", "time",
+    "tokens", "tpot", "ttft", "usd", "eur",
+))  # fmt: skip
 _COUNTS = ("_mean", "_total")
 _STATISTIC = re.compile(r"mean|total|avg|average|median|max|min|sum|p\d+")
 _CAMEL = re.compile(r"[A-Z]+(?![a-z])\d*|[A-Z]?[a-z]+\d*")
@@ -107,6 +114,11 @@ def direction_of(name: str) -> Direction | None:
     if lower == (not _HIGHER.isdisjoint(words)) or not _UNSURE.isdisjoint(words):
         return None
     return "lower" if lower else "higher"
+
+
+def is_spent(name: str, unit: str | None) -> bool:
+    """Say whether a metric is what the eval spends, and no quality of its answers."""
+    return unit in _SPENT_UNITS or not _SPENT.isdisjoint(words_of(name))
 
 
 def unit_of(name: str) -> str | None:

@@ -6,15 +6,16 @@ from math import ceil, inf, isfinite, log2, sqrt
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from evalprov.compare.distributions import t_quantile
-from evalprov.compare.samples import finite
+from evalprov.compare.samples import ROUNDING, finite
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 Pairing = Literal["scenarios", "groups", "none"]
+Interval = tuple[float, float]
 
 POWER = 0.8  # four times in five
-_CONFIDENCE = 0.95
+_SUREST = 1e-12  # no test of ours tells a smaller p-value from none
 _ROUNDS = 20
 _MOST_NEEDED = 10**9  # beyond this nobody will gather it
 
@@ -38,7 +39,7 @@ class Evidence(NamedTuple):
     pairing: Pairing
     n: int  # how many units were compared; unpaired, on the smaller side
     noise: Noise
-    interval: tuple[float, float] | None
+    interval: Callable[[float], Interval | None]  # at a level: what is left when so much doubt is allowed
     detectable: Callable[[float], float | None]  # at a level: the move that would have been seen four times in five
     fewest: Callable[[float], int]  # at a level: how many units could tell anything at all
 
@@ -52,20 +53,41 @@ def times(evidence: Evidence, scale: float) -> Evidence:
         move = evidence.detectable(level)
         return None if move is None else finite(move * scale)
 
-    ends = evidence.interval and (finite(evidence.interval[0] * scale), finite(evidence.interval[1] * scale))
-    return evidence._replace(effect=finite(evidence.effect * scale), interval=ends, detectable=detectable)
+    def interval(level: float) -> Interval | None:
+        ends = evidence.interval(level)
+        return ends and (finite(ends[0] * scale), finite(ends[1] * scale))
+
+    return evidence._replace(effect=finite(evidence.effect * scale), interval=interval, detectable=detectable)
 
 
-def t_interval(effect: float, noise: Noise) -> tuple[float, float]:
+def t_interval(effect: float, noise: Noise, level: float) -> Interval:
     """Return the interval of an effect."""
-    reach = t_quantile((1 + _CONFIDENCE) / 2, noise.df) * noise.error if noise.error else 0.0
+    reach = t_quantile(1 - level / 2, noise.df) * noise.error if noise.error else 0.0
     return finite(effect - reach), finite(effect + reach)
 
 
-def no_surer(noise: Noise, effect: float, p: float) -> Noise:
-    """Return noise that is no less than a p-value allows, so that the interval does not contradict it."""
-    reach = t_quantile(1 - p / 2, noise.df) if 0 < p < 1 else 0.0
-    return noise._replace(error=finite(max(noise.error, abs(effect) / reach))) if reach > 0 else noise
+def agreed(evidence: Evidence, level: float) -> Interval | None:
+    """Return the interval, with 0 in it just where the test says that the effect may be nothing but noise.
+
+    A test and an interval that is as good as any for its kind of value can differ by a hair about 0. Then the end that
+    is next to 0 is put where the p-value has it: an effect that so often arises by chance lies so many errors away.
+    """
+    ends, effect = evidence.interval(level), evidence.effect
+    if ends is None:
+        return None
+    low, high = min(ends[0], effect), max(ends[1], effect)
+    if (low > 0 or high < 0) == (evidence.p < level):
+        return low, high
+    if effect == 0:
+        return min(low, 0.0), max(high, 0.0)
+    seen, wanted = (t_quantile(1 - max(p, _SUREST) / 2, inf) if p < 1 else 0.0 for p in (evidence.p, level))
+    if evidence.p < level:
+        end = effect * (1 - min(wanted / seen, 1 - ROUNDING))
+        return (end, high) if effect > 0 else (low, end)
+    beyond = max(0.0, wanted / seen - 1) if seen > 0 else inf
+    if effect > 0:
+        return max(-high, -effect * beyond) + 0.0, high
+    return low, min(-low, -effect * beyond) + 0.0
 
 
 def t_detectable(noise: Noise, level: float) -> float | None:

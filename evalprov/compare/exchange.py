@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from evalprov.compare.evidence import Noise, no_surer, t_detectable, t_interval
+from evalprov.compare.evidence import Noise, t_detectable, t_interval
 from evalprov.compare.paired import doubt_of
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ class Exchange(NamedTuple):
 
     p: float
     least: float  # the smallest p that so many trials could have given
-    noise: Noise  # of the mean of the scenarios' differences
+    noise: Noise  # of the mean of the scenarios' differences, if the sides are alike
+    within: Noise  # the same, whether they are or not
     equal: bool  # every scenario has as many trials on both sides
     exact: bool
 
@@ -46,7 +47,7 @@ class Exchange(NamedTuple):
             least=self.least,
             method="trials exchanged, exact" if self.exact else "trials exchanged",
             noise=noise,
-            interval=t_interval(found.effect, no_surer(noise, found.effect, self.p)),
+            interval=lambda level: t_interval(found.effect, self.within, level),
             detectable=lambda level: t_detectable(noise, level) if self.least <= level else None,
         )
 
@@ -56,7 +57,6 @@ class Exchange(NamedTuple):
             p=max(found.p, self.p),
             least=max(found.least, self.least),
             method=f"{found.method}, and trials exchanged",
-            interval=found.interval and t_interval(found.effect, no_surer(found.noise, found.effect, self.p)),
         )
 
 
@@ -78,7 +78,21 @@ def exchanged(a: Sequence[Sequence[float]], b: Sequence[Sequence[float]]) -> Exc
         moved = sum(sum(ys) / len(ys) - sum(xs) / len(xs) for xs, ys in zip(a, b, strict=True))
         p = max(least, erfc(abs(moved) / sqrt(2 * variance)) if variance else 1.0)
     equal = bool((sizes_a == sizes_b).all())
-    return Exchange(p, least, Noise(sqrt(variance) / len(a), inf, doubt_of(residuals)), equal, exact)
+    noise = Noise(sqrt(variance) / len(a), inf, doubt_of(residuals))
+    return Exchange(p, least, noise, _within(a, b, values) or noise, equal, exact)
+
+
+def _within(a: Sequence[Sequence[float]], b: Sequence[Sequence[float]], values: Floats) -> Noise | None:
+    """Return the noise by how the trials of either side differ among themselves; null where that tells too little.
+
+    Of 0/1 values it does: all alike they seem to have none.
+    """
+    df = sum(len(one) - 1 for side in (a, b) for one in side)
+    if not df or bool(np.isin(values, (0, 1)).all()):
+        return None
+    squares = sum(float(np.var(one)) * len(one) for side in (a, b) for one in side)
+    shares = sum(1 / len(one) for side in (a, b) for one in side)
+    return Noise(sqrt(squares / df * shares) / len(a), df)
 
 
 def _ways(sizes: Iterable[tuple[int, int]]) -> float:

@@ -10,7 +10,8 @@ from is part of the program under test: a change there is told, and judged.
 
 **Regression** (exit 1). A metric that blocks is worse: by more than noise may (the p-value is adjusted for all metrics
 judged together), and by more than its tolerance, where it has one. With a tolerance and no way to tell the noise, the
-number alone decides, which is said. A metric blocks unless its rule says otherwise, if it is known which way is better.
+number alone decides, which is said. A metric blocks unless its rule says otherwise, if it is known which way is better
+and if it is no time or cost: those are told, and block where the rule says so or has a tolerance.
 
 **Pass** (exit 0). Otherwise. So a fall that is real but within the tolerance passes, and so does one beyond it that may
 be noise; both are told. Improvements, and metrics that the baseline does not have, are told as well.
@@ -28,7 +29,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from evalprov.compare import comparable
 from evalprov.compare.answer import brief, facts
-from evalprov.compare.direction import rule_of
+from evalprov.compare.direction import is_spent, rule_of
 from evalprov.compare.falls import Falls, falls_of
 from evalprov.compare.rules import MetricRule
 from evalprov.compare.samples import NO_SAMPLE, number, samples
@@ -142,13 +143,22 @@ def _verdict(problems: Sequence[str], absent: Sequence[str], metrics: Sequence[J
 
 def _judged(diff: MetricDiff, rule: MetricRule, band: float | None, machine: Machine) -> Judged:
     tolerance = _tolerance(diff, rule)
-    blocks = diff.direction is not None if rule.blocking is None else rule.blocking
+    blocks = _blocks(diff, rule)
     outcome, why = _outcome(diff, rule, tolerance)
     if outcome == "regression" and band is not None and _beyond(band, _fall(diff), diff):
         outcome, why = _within_band(band, machine, why)
     if diff.a is None and rule.blocking is None:
         return Judged(diff, "reported", blocks=False, tolerance=tolerance, why="the baseline does not have it")
+    if outcome == "regression" and not blocks and rule.blocking is None:
+        why = "worse for real; time and cost block where blocking = true or a tolerance is set for them"
     return Judged(diff, outcome if blocks else "reported", blocks, tolerance, why)
+
+
+def _blocks(diff: MetricDiff, rule: MetricRule) -> bool:
+    if rule.blocking is not None:
+        return rule.blocking
+    asked = rule.tolerance is not None or rule.tolerance_relative is not None
+    return diff.direction is not None and (asked or not is_spent(diff.name, diff.unit))
 
 
 def _outcome(diff: MetricDiff, rule: MetricRule, tolerance: float | None) -> tuple[Outcome, str | None]:
@@ -238,10 +248,13 @@ def _is_rate(diff: MetricDiff, pair: Iterable[Sample]) -> bool:
 
 def _nothing_blocks(metrics: Sequence[Judged]) -> str:
     unknown = [one.diff.name for one in metrics if one.diff.direction is None and one.diff.a is not None]
+    spent = [one.diff.name for one in metrics if one.diff.a is not None and is_spent(one.diff.name, one.diff.unit)]
     if unknown:
         return (
             f"nothing to judge: which way is better is not known of {_some(unknown)}; set direction in [metrics.NAME]"
         )
+    if spent:
+        return f"nothing to judge: {_some(spent)} is time or cost; set blocking = true in [metrics.NAME]"
     return "nothing to judge: no metric blocks"
 
 
@@ -274,11 +287,14 @@ def _why(verdict: GateVerdict, problems: Sequence[str], metrics: Sequence[Judged
         blocking = [one for one in metrics if one.blocks]
         told = [one for one in blocking if one.why]
         more = f"; {told[0].diff.name}: {told[0].why}" if len(told) == 1 else ""
+        blocking = [one for one in blocking if one.diff.same_as is None] or blocking
         which = blocking[0].diff.name if len(blocking) == 1 else f"none of {len(blocking)} metrics"
         return f"{which} {'did not regress' if len(blocking) == 1 else 'regressed'}{more}"
     if verdict == "regression":
         proven_first = sorted(metrics, key=lambda one: one.diff.verdict != "worse")
-        return _joined([_step(one.diff) for one in proven_first if one.outcome == "regression"])
+        fallen = [one.diff for one in proven_first if one.outcome == "regression"]
+        names = {one.name for one in fallen}
+        return _joined([_step(one) for one in fallen if one.same_as not in names])
     unsure = [f"{one.diff.name}: {one.why}" for one in metrics if one.outcome == "not_evaluated"]
     return _joined([*problems, *unsure])
 

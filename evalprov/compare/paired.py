@@ -17,9 +17,9 @@ from evalprov.compare.distributions import t_quantile, t_two_sided
 from evalprov.compare.evidence import (
     POWER,
     Evidence,
+    Interval,
     Noise,
     flips_needed,
-    no_surer,
     t_detectable,
     t_interval,
 )
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 COUNTED = 17  # so many signs are flipped in every way: 2^16 of them, as all flipped is none flipped
 _EXACT_INTERVAL = 16
-_TAIL = 0.025  # beyond each end of an interval
 _SLACK = 1e-9
 
 
@@ -52,17 +51,17 @@ def of_rates(d: Floats) -> Evidence:
         pairing="scenarios",
         n=n,
         noise=noise_of(d),
-        interval=bonett_price(up, down, n),
+        interval=lambda level: bonett_price(up, down, n, level),
         detectable=lambda level: mcnemar_detectable(up, down, n, level),
         fewest=flips_needed,
     )
 
 
-def bonett_price(up: int, down: int, n: int) -> tuple[float, float]:
+def bonett_price(up: int, down: int, n: int, level: float) -> Interval:
     """Return the interval of a difference of paired rates: Wald's, with one change each way added."""
     more, less = (up + 1) / (n + 2), (down + 1) / (n + 2)
     middle = more - less
-    reach = t_quantile(1 - _TAIL, np.inf) * sqrt((more + less - middle**2) / (n + 2))
+    reach = t_quantile(1 - level / 2, np.inf) * sqrt((more + less - middle**2) / (n + 2))
     return max(-1.0, middle - reach), min(1.0, middle + reach)
 
 
@@ -133,7 +132,7 @@ def _compared(sums: Floats, sizes: Floats, noise: Noise, *, grouped: bool) -> Ev
         pairing="groups" if grouped else "scenarios",
         n=units,
         noise=noise,
-        interval=flips_interval(sums, sizes) if few else t_interval(effect, no_surer(noise, effect, p)),
+        interval=lambda level: flips_interval(sums, sizes, level) if few else t_interval(effect, noise, level),
         detectable=lambda level: _detectable(units, noise, level),
         fewest=flips_needed,
     )
@@ -150,7 +149,7 @@ def flips_p(d: Floats) -> float:
     return float(np.count_nonzero(np.abs(sums) >= seen)) / len(sums)
 
 
-def flips_interval(sums: Floats, sizes: Floats) -> tuple[float, float] | None:
+def flips_interval(sums: Floats, sizes: Floats, level: float) -> Interval | None:
     """Return the means that flipping signs does not rule out: between those of all subsets (Hartigan 1969).
 
     Null where so few units rule out nothing.
@@ -159,7 +158,7 @@ def flips_interval(sums: Floats, sizes: Floats) -> tuple[float, float] | None:
     for total, count in zip(sums, sizes, strict=True):
         totals, counts = np.concatenate([totals, totals + total]), np.concatenate([counts, counts + count])
     means = np.sort(totals[1:] / counts[1:])
-    beyond = int(_TAIL * (len(means) + 1) + _SLACK)
+    beyond = int(level / 2 * (len(means) + 1) + _SLACK)
     return (float(means[beyond - 1]), float(means[-beyond])) if beyond else None
 
 

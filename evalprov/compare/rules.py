@@ -19,7 +19,7 @@ class MetricRule(NamedTuple):
     tolerance_relative: float | None = None  # likewise, as a share of the baseline's value
     noise_band: float | None = None  # what another machine alone may do to it
     min_n: int | None = None  # of fewer scenarios (or trials) no verdict is given
-    blocking: bool | None = None  # whether a regression fails the gate; null: where the direction is known
+    blocking: bool | None = None  # whether a regression fails the gate; null: see there
 
 
 class GateRule(NamedTuple):
@@ -29,7 +29,7 @@ class GateRule(NamedTuple):
     noise_band: float = 0.03  # of a rate, where its own rule names none
     max_errors: float = 0.0  # share of scenarios that may end in an error of the task
     max_infra_errors: float = 0.05  # likewise of the machine: memory, time, disk
-    allow_failed: bool = False  # judge a run whose command failed, all the same
+    allow_failed: bool | None = None  # judge runs whose command failed, or none; null: those whose metrics were read
 
 
 class Rules(NamedTuple):

@@ -59,11 +59,13 @@ def belongs(name: str, own: str, value: float, column: Sequence[float]) -> bool:
     """
     if own != name:
         return True
-    if not column:
-        return False
-    mean = mean_of(column)
+    return bool(column) and is_rounded(value, mean_of(column))
+
+
+def is_rounded(value: float, exactly: float) -> bool:
+    """Say whether a value is a number as somebody may have written it."""
     digits = len(repr(value).partition(".")[2])
-    return isclose(mean, value, rel_tol=1e-6) or round(mean, digits) == value
+    return isclose(exactly, value, rel_tol=1e-6) or round(exactly, digits) == value
 
 
 def mean_of(values: Sequence[float]) -> float:

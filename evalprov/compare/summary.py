@@ -6,7 +6,7 @@ from array import array
 from math import fsum, hypot, isfinite, sqrt
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from evalprov.compare.direction import unit_of, words_of
+from evalprov.compare.direction import is_spent, unit_of
 from evalprov.compare.samples import Column, mean_of, samples
 
 if TYPE_CHECKING:
@@ -15,12 +15,6 @@ if TYPE_CHECKING:
     from evalprov.record.manifest import Manifest
 
 PERCENTS = (50, 90, 95, 99)
-# What an eval spends, where the slow and dear cases say more than the mean does.
-_SPENT_UNITS = frozenset(("s", "ms", "usd", "eur", "tokens"))
-_SPENT = frozenset((
-    "latency", "latencies", "duration", "durations", "elapsed", "runtime", "time", "seconds", "secs", "ms", "millis",
-    "milliseconds", "minutes", "cost", "costs", "price", "spend", "tokens", "ttft", "tpot",
-))  # fmt: skip
 
 
 class Quantiles(NamedTuple):
@@ -106,7 +100,7 @@ def _summary(name: str, trials: Trials, groups: Mapping[str, str]) -> MetricSumm
     means = {scenario: mean_of(own) for scenario, own in trials.by_scenario().items()}
     unit = next(iter(trials.units), None) or unit_of(name)
     quantiles = None
-    if unit in _SPENT_UNITS or _SPENT.intersection(words_of(name)):
+    if is_spent(name, unit):  # where the slow and dear cases say more than the mean does
         pooled = [value for column in trials.columns for value in column.values]
         quantiles = _quantiles(pooled, "scenarios") if pooled else _quantiles(values, "trials")
     return MetricSummary(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from evalprov.compare.distributions import t_quantile, t_two_sided
-from evalprov.compare.evidence import Evidence, Noise, rate_growth, t_detectable, t_interval
+from evalprov.compare.evidence import Evidence, Interval, Noise, rate_growth, t_detectable, t_interval
 from evalprov.compare.paired import clustered_noise, noise_of
 from evalprov.compare.samples import ROUNDING
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 _BOSCHLOO = 2000  # values on both sides together; of more its test is slow, and Fisher's hardly differs
 _FISHER = 300_000  # tables that are gone through; of more the normal limit is as good
-_TAIL = 0.025
 _GRID = 128
 _SLACK = 1e-9
 
@@ -65,7 +64,7 @@ def of_means(a: Mean, b: Mean, method: str = "Welch's t") -> Evidence:
         pairing="none",
         n=min(a.n, b.n),
         noise=noise,
-        interval=t_interval(effect, noise),
+        interval=lambda level: t_interval(effect, noise, level),
         detectable=lambda level: t_detectable(noise, level) if least <= level else None,
         fewest=lambda level: next(n for n in range(2, 10**6) if _least_of_orders(n, n) <= level),
     )
@@ -95,7 +94,7 @@ def of_counts(hits_a: int, a: int, hits_b: int, b: int) -> Evidence:
         pairing="none",
         n=min(a, b),
         noise=noise,
-        interval=agresti_caffo(hits_a, a, hits_b, b),
+        interval=lambda level: agresti_caffo(hits_a, a, hits_b, b, level),
         detectable=detectable,
         fewest=lambda level: next(n for n in range(2, 10**6) if _least_of_rates(n, n) <= level),
     )
@@ -122,10 +121,10 @@ def _least_of_rates(a: int, b: int) -> float:
     return min(1.0, 2 * (a / (a + b)) ** a * (b / (a + b)) ** b)
 
 
-def agresti_caffo(hits_a: int, a: int, hits_b: int, b: int) -> tuple[float, float]:
+def agresti_caffo(hits_a: int, a: int, hits_b: int, b: int, level: float) -> Interval:
     """Return the interval of a difference of rates: Wald's, with one success and one failure added on each side."""
     middle = (hits_b + 1) / (b + 2) - (hits_a + 1) / (a + 2)
-    reach = t_quantile(1 - _TAIL, inf) * _rate_error(hits_a, a, hits_b, b)
+    reach = t_quantile(1 - level / 2, inf) * _rate_error(hits_a, a, hits_b, b)
     return max(-1.0, middle - reach), min(1.0, middle + reach)
 
 

@@ -9,11 +9,23 @@ from math import ceil
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from evalprov.compare.direction import rule_of, way_of
-from evalprov.compare.evidence import more
+from evalprov.compare.evidence import agreed, more
 from evalprov.compare.noise import LEVEL, holm
 from evalprov.compare.rules import NO_RULES, Direction
 from evalprov.compare.samples import NO_COLUMN, NO_SAMPLE, Pairing, finite, number, samples
-from evalprov.compare.weigh import FEW, NOT_INSTALLED, Groups, alike, how_many, joined, moved, weigh
+from evalprov.compare.twins import Twins
+from evalprov.compare.weigh import (
+    FEW,
+    NOT_INSTALLED,
+    Groups,
+    alike,
+    compared,
+    how_many,
+    joined,
+    moved,
+    summed,
+    weigh,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,7 +33,7 @@ if TYPE_CHECKING:
     from evalprov.compare.evidence import Evidence
     from evalprov.compare.rules import MetricRule, Rules
     from evalprov.compare.samples import Sample
-    from evalprov.compare.weigh import Moved, Weighed
+    from evalprov.compare.weigh import Compared, Moved, Weighed
     from evalprov.record.manifest import Manifest, MetricValue
 
 _LEAST_LEVEL = 1e-12  # nobody has the data for less
@@ -62,18 +74,19 @@ class MetricDiff(NamedTuple):
     """How one metric fared from A to B."""
 
     name: str  # in the summary
-    a: MetricValue  # the summary's value; over trials their mean
+    a: MetricValue  # the summary's value, over trials their mean; where that is of other scenarios, of those compared
     b: MetricValue
-    delta: float | None  # b - a
+    delta: float | None  # from a to b
     unit: str | None
     direction: Direction | None
     direction_from: Literal["settings", "reported", "name"] | None
     verdict: Verdict
     reason: str | None  # why it cannot be told, or what to know about the verdict
-    effect: float | None  # what was judged: the mean move over what was compared
-    interval: tuple[float, float] | None  # of the effect, 95 %
+    effect: float | None  # what was judged: the delta, as far as there is evidence
+    interval: tuple[float, float] | None  # of the effect, at the level of the verdict: 95 %, unless another was asked
     p: float | None  # two-sided
     p_adjusted: float | None  # for all metrics judged together (Holm)
+    corrected_for: int | None  # how many those are, where that decides: alone it would have moved
     method: str | None
     pairing: Literal["scenarios", "groups", "none"] | None  # what was held against what
     n: int | None  # how many pairs; unpaired, the smaller side
@@ -84,6 +97,7 @@ class MetricDiff(NamedTuple):
     moves: list[ScenarioMove]  # the scenarios that moved most, first
     only_a: int  # scenarios that only one side has a value for
     only_b: int
+    same_as: str | None  # the metric with the same numbers on both sides, with which it was judged
 
 
 def can_judge() -> bool:
@@ -100,32 +114,41 @@ def compare_samples(
     ours: Mapping[str, Sample], theirs: Mapping[str, Sample], groups: Groups, rules: Rules, level: float
 ) -> list[MetricDiff]:
     """Compare every metric of two sides by their values."""
-    pairing, installed = Pairing(), can_judge()
-    drafts = []
+    pairing, twins, installed = Pairing(), Twins(), can_judge()
+    drafts: list[tuple[MetricDiff, Weighed | None]] = []
+    known: dict[str, Weighed] = {}
     for name in dict.fromkeys([*ours, *theirs]):
         one, other = ours.get(name, NO_SAMPLE), theirs.get(name, NO_SAMPLE)
         scenarios = moved(one.column or NO_COLUMN, other.column or NO_COLUMN, pairing)
+        numbers = compared(name, one, other, scenarios)
         rule = rule_of(rules.metrics, name)
-        draft = _draft(name, one, other, scenarios, rule)
+        draft = _draft(name, one, other, scenarios, numbers, rule)
         unjudged = _unjudged(draft, one, other, scenarios, rule)
         if unjudged is None and not installed:
-            unjudged = draft._replace(reason=NOT_INSTALLED)
-        drafts.append((unjudged, None) if unjudged else (draft, weigh(one, other, scenarios, groups)))
+            unjudged = draft._replace(reason=joined(NOT_INSTALLED, draft.reason))
+        if unjudged:
+            drafts.append((unjudged, None))
+            continue
+        twin = twins.of(name, one, other)
+        known[name] = known[twin] if twin else weigh(one, other, scenarios, groups)
+        drafts.append((draft._replace(same_as=twin), summed(known[name], numbers.of)))
     return _settled(drafts, level)
 
 
-def _draft(name: str, a: Sample, b: Sample, scenarios: Moved, rule: MetricRule | None) -> MetricDiff:
+def _draft(  # noqa: PLR0913, PLR0917 - all that is known of a metric
+    name: str, a: Sample, b: Sample, scenarios: Moved, numbers: Compared, rule: MetricRule | None
+) -> MetricDiff:
     """Return all of a metric that needs no test."""
     way = way_of(name, rule, [*a.info, *b.info])
     lacking = [side for side, value in (("A", a.value), ("B", b.value)) if value is None]
-    reason = "what the runs say of which way is better differs" if way.conflict else None
+    reason = joined("what the runs say of which way is better differs" if way.conflict else None, numbers.remark)
     if lacking:
         reason = f"{' and '.join(lacking)} {'have' if len(lacking) > 1 else 'has'} no value"
     return MetricDiff(
         name=name,
-        a=a.value,
-        b=b.value,
-        delta=_delta(a.value, b.value),
+        a=numbers.a,
+        b=numbers.b,
+        delta=_delta(numbers.a, numbers.b),
         unit=way.unit,
         direction=way.direction,
         direction_from=way.source,
@@ -135,6 +158,7 @@ def _draft(name: str, a: Sample, b: Sample, scenarios: Moved, rule: MetricRule |
         interval=None,
         p=None,
         p_adjusted=None,
+        corrected_for=None,
         method=None,
         pairing=None,
         n=None if lacking else how_many(a, b, scenarios),
@@ -145,6 +169,7 @@ def _draft(name: str, a: Sample, b: Sample, scenarios: Moved, rule: MetricRule |
         moves=[ScenarioMove(*move) for move in scenarios.most],
         only_a=scenarios.only_a,
         only_b=scenarios.only_b,
+        same_as=None,
     )
 
 
@@ -176,10 +201,15 @@ def _delta(a: MetricValue, b: MetricValue) -> float | None:
 
 
 def _settled(drafts: Sequence[tuple[MetricDiff, Weighed | None]], level: float) -> list[MetricDiff]:
-    """Adjust every p-value for all that were judged, and say of each metric what follows."""
-    found = [weighed.evidence for _, weighed in drafts if weighed and weighed.evidence]
+    """Adjust every p-value for all that were judged, each number once, and say of each metric what follows."""
+    found = {
+        draft.name: weighed.evidence
+        for draft, weighed in drafts
+        if weighed and weighed.evidence and draft.same_as is None
+    }
     share = max(level, _LEAST_LEVEL) / max(1, len(found))
-    adjusted = iter(zip(holm([evidence.p for evidence in found]), _best_adjusted(found), strict=True))
+    ps = holm([evidence.p for evidence in found.values()])
+    adjusted = dict(zip(found, zip(ps, _best_adjusted(list(found.values())), strict=True), strict=True))
     settled = []
     for draft, weighed in drafts:
         if weighed is None:
@@ -189,11 +219,12 @@ def _settled(drafts: Sequence[tuple[MetricDiff, Weighed | None]], level: float) 
         if weighed.evidence is None:
             settled.append(said)
         else:
-            p, best = next(adjusted)
-            judged = _with_evidence(said, weighed.evidence, p)
+            p, best = adjusted[draft.same_as or draft.name]
+            judged = _with_evidence(said, weighed.evidence, p, level)
             if p < level:
                 settled.append(_moved(judged))
             else:
+                judged = judged._replace(corrected_for=len(found) if weighed.evidence.p < level else None)
                 settled.append(_unmoved(judged, weighed, share, len(found), could_tell=best < level))
     return settled
 
@@ -206,10 +237,11 @@ def _best_adjusted(found: Sequence[Evidence]) -> list[float]:
     return [max(before[rank], (len(ps) - rank) * one.least) for rank, one in zip(ranks, found, strict=True)]
 
 
-def _with_evidence(draft: MetricDiff, evidence: Evidence, p: float) -> MetricDiff:
+def _with_evidence(draft: MetricDiff, evidence: Evidence, p: float, level: float) -> MetricDiff:
     return draft._replace(
+        delta=evidence.effect,
         effect=evidence.effect,
-        interval=evidence.interval,
+        interval=agreed(evidence, level),
         p=evidence.p,
         p_adjusted=p,
         method=evidence.method,
@@ -220,12 +252,10 @@ def _with_evidence(draft: MetricDiff, evidence: Evidence, p: float) -> MetricDif
 
 def _moved(judged: MetricDiff) -> MetricDiff:
     """Say which way a metric moved that did so for certain."""
-    effect, delta = judged.effect or 0.0, judged.delta or 0.0
     verdict: Verdict = "moved"
     if judged.direction is not None:
-        verdict = "better" if (effect > 0) == (judged.direction == "higher") else "worse"
-    other_way = "the summary's value, which is of other scenarios or weights, moved the other way"
-    return judged._replace(verdict=verdict, reason=joined(judged.reason, other_way if effect * delta < 0 else None))
+        verdict = "better" if ((judged.effect or 0.0) > 0) == (judged.direction == "higher") else "worse"
+    return judged._replace(verdict=verdict)
 
 
 def _unmoved(judged: MetricDiff, weighed: Weighed, share: float, metrics: int, *, could_tell: bool) -> MetricDiff:

@@ -8,14 +8,24 @@ from operator import countOf, sub
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from evalprov.compare.evidence import Noise, rate_growth, times
-from evalprov.compare.samples import NO_COLUMN, ROUNDING, Column, Pairing, Pairs, Sample
+from evalprov.compare.samples import (
+    NO_COLUMN,
+    ROUNDING,
+    Column,
+    Pairing,
+    Pairs,
+    Sample,
+    is_rounded,
+    mean_of,
+    number,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from evalprov.compare.evidence import Evidence
     from evalprov.compare.unpaired import Mean
-    from evalprov.record.manifest import Manifest
+    from evalprov.record.manifest import Manifest, MetricValue
 
 SHOWN = 10  # scenarios that moved most
 NOT_INSTALLED = "scipy is not installed: pip install '.[stats]' in evalprov's checkout adds the verdict"
@@ -142,11 +152,53 @@ def alike(a: Sample, b: Sample, scenarios: Moved) -> bool:
     return all(isclose(value, values[0], rel_tol=ROUNDING) for value in values)
 
 
+class Compared(NamedTuple):
+    """The two numbers of a metric that are held against each other."""
+
+    a: MetricValue
+    b: MetricValue
+    of: int  # scenarios that each is the sum of; 1 where it is a mean
+    remark: str | None  # where they are not the runs' own
+
+
+def compared(name: str, a: Sample, b: Sample, scenarios: Moved) -> Compared:
+    """Return a metric's numbers over what is judged: the scenarios that both sides have, where those are compared."""
+    own = Compared(a.value, b.value, 1, None)
+    if a.value is None or b.value is None:
+        return own
+    columns = [side.column and side.column.values for side in (a, b)]
+    if a.column and b.column and are_paired(a.column, b.column, scenarios):
+        columns = [scenarios.pairs.a, scenarios.pairs.b]
+    sums = name.endswith("_total") and _is_total(a) and _is_total(b)
+    of = min(len(values) for values in columns if values) if sums else 1
+    told = [number(a.value), number(b.value)]
+    exactly = [mean_of(values) * of if values else value for values, value in zip(columns, told, strict=True)]
+    if all(isclose(one, other, rel_tol=1e-9) for one, other in zip(exactly, told, strict=True)):
+        return own._replace(of=of)
+    rounded = all(map(is_rounded, told, exactly))
+    remark = f"the runs' own numbers, {told[0]:.4g} and {told[1]:.4g}, are of other scenarios or weights"
+    return Compared(exactly[0], exactly[1], of, None if rounded else remark)
+
+
+def _is_total(side: Sample) -> bool:
+    """Say whether a side's number is the sum of its scenarios."""
+    return side.column is not None and isclose(number(side.value or 0), sum(side.column.values), rel_tol=1e-6)
+
+
+def summed(weighed: Weighed, of: int) -> Weighed:
+    """Return what was found of means, said of sums over so many scenarios."""
+    return weighed._replace(evidence=weighed.evidence and times(weighed.evidence, of))
+
+
+def are_paired(a: Column, b: Column, scenarios: Moved) -> bool:
+    """Say whether both sides have enough scenarios in common to be compared by them."""
+    return 2 * len(scenarios.differences) >= min(len(a.values), len(b.values))
+
+
 def weigh(a: Sample, b: Sample, scenarios: Moved, groups: Groups) -> Weighed:
     """Judge a metric by what is known of it on both sides."""
     if a.column and b.column:
-        smaller = min(len(a.column.values), len(b.column.values))
-        if 2 * len(scenarios.differences) >= smaller:
+        if are_paired(a.column, b.column, scenarios):
             return _with_pairs(a, b, scenarios, groups)
         weighed = _without_pairs(a.column, b.column, groups)
         shared = len(scenarios.differences)

@@ -4,31 +4,36 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypedDict, cast
 
 from evalprov.errors import EvalprovError, UnreadableError
-from evalprov.record.baseline import Account, Replaced, contradicted, plain, sealed
+from evalprov.record.baseline import (
+    KEY,
+    Accepted,
+    Account,
+    Replaced,
+    What,
+    acceptance,
+    account_of,
+    contradicted,
+    fact,
+    plain,
+    sealed,
+    trial_of,
+)
 from evalprov.record.form import encode
+from evalprov.record.result import why_none
 from evalprov.store import Store, ids
-from evalprov.store.folder import Folder
+from evalprov.store.folder import LARGEST, Folder
 from evalprov.store.index import Lock
 from evalprov.store.lookup import checked_name, no_baseline, read_baseline
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from evalprov.record.manifest import Manifest
 
 FOLDER = "baselines"
-_ENDED = {
-    "failed": "it failed",
-    "timed_out": "it timed out",
-    "interrupted": "it was interrupted",
-    "killed": "it was killed",
-    "not_started": "it was never started",
-    "lost": "nobody knows how it ended",
-    "running": "it is still running",
-}
 
 
 class Wanted(NamedTuple):
@@ -39,6 +44,14 @@ class Wanted(NamedTuple):
     by: str | None  # null where nobody knows who it is
     replace: bool = False
     force: bool = False
+    allow_failed: bool | None = None  # as in the settings
+
+
+class Said(TypedDict):
+    """Who says something of a baseline, and why."""
+
+    by: str | None
+    reason: str
 
 
 class Found(NamedTuple):
@@ -49,13 +62,12 @@ class Found(NamedTuple):
     problem: EvalprovError | None
 
 
-def objections(manifest: Manifest) -> list[str]:
+def objections(manifest: Manifest, *, allow_failed: bool | None = None) -> list[str]:
     """Say what speaks against holding later runs against this one, in words."""
-    status, code = manifest["status"], manifest["exit_code"]
     found = []
-    if status != "completed":
-        found.append(f"{_ENDED[status]} (exit {code})" if status == "failed" else _ENDED[status])
-    if not manifest["metric_summary"] and not manifest["metrics"]:
+    if (why := why_none(manifest, allow_failed=allow_failed)) is not None:
+        found.append(f"it {why}")
+    elif not manifest["metric_summary"] and not manifest["metrics"]:
         found.append("it reported no metrics")
     if manifest["git_dirty"] is None:
         found.append("it is not known whether all of its code was committed")
@@ -64,10 +76,10 @@ def objections(manifest: Manifest) -> list[str]:
     return found
 
 
-def keep(store: str, manifest: Manifest, wanted: Wanted) -> Manifest:
-    """Make a run the baseline of a name, and return it as it was stored."""
+def keep(store: str, manifest: Manifest, wanted: Wanted, trials: Sequence[Manifest] = ()) -> Manifest:
+    """Make a run the baseline of a name, with further trials of its repeat, and return it as it was stored."""
     name = checked_name(wanted.name)
-    against = objections(manifest)
+    against = objections(manifest, allow_failed=wanted.allow_failed)
     if against and not wanted.force:
         what = f"run {manifest['run_id']} is no good baseline: {'; '.join(against)}"
         raise EvalprovError(what, "--force takes it all the same, and the baseline says so")
@@ -88,8 +100,44 @@ def keep(store: str, manifest: Manifest, wanted: Wanted) -> Manifest:
             "replaces": before,
             "sha256": "",
         }
-        stored = _sealed(manifest, account)
-        folder.write(f"{name}.json", encode(stored))
+        if trials:
+            account["trials"] = [trial_of(run) for run in trials]
+        return _write(folder, manifest, account)
+
+
+def accept(store: str, name: str, runs: Sequence[Manifest], what: What, said: Said) -> list[Accepted]:
+    """Let later runs differ from a baseline as these do, and seal it anew; return what is newly accepted."""
+    with _changing(store) as folder:
+        known = read_baseline(store, checked_name(name))
+        account = account_of(known)
+        assert account is not None
+        new: list[Accepted] = []
+        for run in runs:
+            before, after = fact(known, what), fact(run, what)
+            if before == after or acceptance([known], run, what):
+                continue
+            if what in ("grader", "data") and None in (before, after):
+                side = "baseline" if before is None else "run"
+                raise EvalprovError(
+                    f"the {what} of the {side} is not known: there is nothing to accept", "evalprov show RUN says why"
+                )
+            at = ids.timestamp(ids.stamp(time.time()))
+            new.append({"what": what, "before": before, "after": after, "run_id": run["run_id"], "at": at, **said})
+            account = {**account, "accepted": [*account.get("accepted", []), new[-1]]}
+            known = cast("Manifest", {**known, KEY: account})
+        if new:
+            _write(folder, known, account)
+    return new
+
+
+def _write(folder: Folder, manifest: Manifest, account: Account) -> Manifest:
+    stored = _sealed(manifest, account)
+    data = encode(stored)
+    if len(data) > LARGEST:
+        trials = len(account.get("trials", ())) + 1
+        hint = f"it is {len(data) >> 20} MB with {trials} trials; evalprov run without --repeat leaves one"
+        raise EvalprovError(f"run {manifest['run_id']} is too large for a baseline", hint)
+    folder.write(f"{account['name']}.json", data)
     return stored
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -11,15 +12,22 @@ from evalprov.record.baseline import account_of
 from evalprov.store import ids
 from evalprov.store.decode import Altered, Newer, Unreadable, decode
 from evalprov.store.folder import LARGEST, Folder, read_all
-from evalprov.store.lines import iterate, open_store
+from evalprov.store.lines import Search, iterate, open_store
+from evalprov.store.query import Query
+from evalprov.store.where import PREFIX, SHORT, hash_digits, hashed
+from evalprov.store.where import path as key_path
 
 if TYPE_CHECKING:
     from evalprov.record.manifest import Manifest
 
-_FORMS = "give a run id, its beginning, latest, latest~2, baseline:NAME, or the path of a manifest (.json)"
+_FORMS = (
+    "give a run id, its beginning, latest, latest~2, baseline:NAME, the path of a manifest (.json), or 7 digits or more "
+    "of a fingerprint, or of a program's, a config's or a builder's hash, for its newest run"
+)
 _LISTS = "evalprov history lists them"
 _CANDIDATES_SHOWN = 5
 _LONGEST = 4096
+IDS = ("fingerprint", "program", "builder", "config_hash")  # of the identity, by which a run may be meant
 _BASELINE = "baseline:"
 _RESTORE = "bring it back from git, or set it anew: evalprov baseline set NAME RUN --replace --reason TEXT"
 _SET = "set it with: evalprov baseline set NAME RUN --reason TEXT"
@@ -29,17 +37,23 @@ def find(store: str, spec: str) -> str:
     """Return the id of the run that is meant."""
     if (name := baseline_name(spec)) is not None:
         return read_baseline(store, name)["run_id"]
-    if (path := as_path(store, spec)) is not None:
-        return read_file(path)["run_id"]
+    if (file := as_path(store, spec)) is not None:
+        return read_file(file)["run_id"]
     if spec == "latest" or spec.startswith("latest~"):
         return _latest(store, spec)
-    return _by_beginning(store, spec)
+    digits = hash_digits(spec)
+    if digits is None:
+        return _by_beginning(store, spec)
+    if not spec.startswith(PREFIX) and digits.isdigit():  # an id's beginning as well
+        with suppress(_NoSuchRunError):
+            return _by_beginning(store, spec)
+    return _by_hash(store, digits)
 
 
 def manifest_path(store: str, spec: str) -> str:
     """Return the path of the manifest that is meant."""
-    path = as_path(store, spec)
-    return f"{store}/runs/{find(store, spec)}.json" if path is None else path
+    file = as_path(store, spec)
+    return f"{store}/runs/{find(store, spec)}.json" if file is None else file
 
 
 def as_path(store: str, spec: str) -> str | None:
@@ -140,16 +154,40 @@ def _by_beginning(store: str, spec: str) -> str:
             # A whole id is that run or none: not a later one that begins alike.
             if _plain(runs, f"{prefix}.json"):
                 return prefix
-            raise EvalprovError(f"no run {prefix}", _LISTS)
+            raise _NoSuchRunError(f"no run {prefix}", _LISTS)
         names = (name.removesuffix(".json") for name in runs.names() if name.startswith(prefix))
         found = sorted(filter(ids.is_run_id, names), key=ids.order, reverse=True)
     if not found:
-        raise EvalprovError(f"no run {prefix}", _LISTS)
+        raise _NoSuchRunError(f"no run {prefix}", _LISTS)
     if len(found) > 1:
         some = ", ".join(found[:_CANDIDATES_SHOWN])
         more = f" and {len(found) - _CANDIDATES_SHOWN} more" if len(found) > _CANDIDATES_SHOWN else ""
         raise EvalprovError(f"{prefix} is the beginning of {len(found)} runs: {some}{more}", "write more of it")
     return found[0]
+
+
+class _NoSuchRunError(EvalprovError):
+    """No run's id begins so."""
+
+
+def _by_hash(store: str, digits: str) -> str:
+    """Return the newest run that one of its ids by content names; two different ids that begin so are refused."""
+    newest, seen = "", dict[str, str]()
+    with Search(store, Query([hashed("identity", IDS, digits)], [key_path("identity")])) as search:
+        for run in search.runs():
+            newest = newest or run.run_id
+            identity = run.values[0]
+            seen |= {identity[name]: name for name in IDS if (identity.get(name) or "").startswith(PREFIX + digits)}
+            if len(digits) >= SHORT:
+                break
+    if len(seen) > 1:
+        some = ", ".join(
+            f"{name} {value[len(PREFIX) :][:16]}" for value, name in sorted(seen.items())[:_CANDIDATES_SHOWN]
+        )
+        raise EvalprovError(f"{digits} is the beginning of {len(seen)} different hashes: {some}", "write more of it")
+    if not newest:
+        raise EvalprovError(f"no run, and no hash of one, begins with {digits}", _LISTS)
+    return newest
 
 
 def _basic(spec: str) -> str:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     Test = Callable[[Any], bool]
 
 METRICS = "metric_summary"
+PREFIX = "sha256:"
+FEWEST, SHORT = 7, 12  # digits of a hash that name it, and of its short form
 EXAMPLES = "for example 'accuracy>=0.7', 'status=failed', 'note=null', 'model_config.model~mini'"
 _PATHS = """for example accuracy, model_config.temperature, config.files["eval.yaml"].values.temperature"""
 _OPERATORS = ("==", "!=", ">=", "<=", "=", ">", "<", "~")
@@ -132,14 +134,36 @@ def condition(text: str) -> Condition:
     if sign == "~":
         return Condition(text, found, _matches(text, value), (KINDS[str], KINDS[list]))
     literal = _literal(text, value)
+    digits = hash_digits(value)
     if sign in _ORDERS:
         if literal is None or isinstance(literal, bool):
             raise UsageError(f"not a condition: {text}: only numbers and strings have an order", EXAMPLES)
         return Condition(text, found, _ordered(_ORDERS[sign], literal), (KINDS[type(literal)],))
     equal = _equals(literal)
+    if digits is not None:
+        exactly, short = equal, f"{PREFIX}{digits}"
+        equal = lambda value: exactly(value) or (type(value) is str and value.startswith(short))  # noqa: E731
     if sign == "!=":
         return Condition(text, found, lambda value: not equal(value))
-    return Condition(text, found, equal, () if literal is None else (KINDS[type(literal)],))
+    kinds = () if literal is None else (KINDS[type(literal)],)
+    return Condition(text, found, equal, tuple(dict.fromkeys((*kinds, *((KINDS[str],) if digits else ())))))
+
+
+def hash_digits(text: str) -> str | None:
+    """Return the digits of a hash, or of its beginning, in any spelling; null for what is none."""
+    digits = text.strip().lower().removeprefix(PREFIX)
+    return digits if FEWEST <= len(digits) <= 64 and set(digits) <= set("0123456789abcdef") else None
+
+
+def hashed(section: str, names: Sequence[str], digits: str) -> Condition:
+    """Return the condition that one of a section's hashes begins so."""
+    begin = f"{PREFIX}{digits}"
+
+    def test(value: Any) -> bool:
+        found = [value.get(name) for name in names] if isinstance(value, dict) else []
+        return any(isinstance(one, str) and one.startswith(begin) for one in found)
+
+    return Condition(f"{section} {digits}", path(section), test)
 
 
 def equals(name: str, text: str) -> Condition:

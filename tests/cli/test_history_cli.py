@@ -71,5 +71,5 @@ def test_what_is_no_hash_is_refused(past: Project) -> None:
 
 
 def test_without_either_the_columns_are_the_old_ones(past: Project) -> None:
-    """Scripts that read the plain history see no new column."""
-    assert list(rows(past)[0]) == ["run", "status", "took", "scenario", "git", "metrics"]
+    """Scripts that read the plain history find each where it was; the command comes after."""
+    assert list(rows(past)[0]) == ["run", "status", "took", "scenario", "git", "metrics", "command"]

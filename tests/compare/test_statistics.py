@@ -15,7 +15,7 @@ from tracelens.baselines.comparison import holm_adjusted, two_sample_p_value
 from tracelens.statistics.run_comparison import min_tasks_for, paired_task_effect
 
 from evalprov.compare import paired, unpaired
-from evalprov.compare.evidence import Noise, flips_needed
+from evalprov.compare.evidence import Noise, agreed, flips_needed
 from evalprov.compare.exchange import exchanged
 from evalprov.compare.noise import holm, mcnemar
 
@@ -41,11 +41,11 @@ def test_paired_rates_are_judged_by_mcnemars_exact_test(up: int, down: int) -> N
 
 def test_the_interval_of_paired_rates_is_bonett_and_prices() -> None:
     """It is Wald's with one change each way added, and has width where nothing changed."""
-    low, high = paired.bonett_price(9, 3, 50)
+    low, high = paired.bonett_price(9, 3, 50, 0.05)
     middle, spread = (10 - 4) / 52, (10 + 4) / 52
     reach = stats.norm.ppf(0.975) * math.sqrt((spread - middle**2) / 52)
     assert (low, high) == pytest.approx((middle - reach, middle + reach))
-    low, high = paired.bonett_price(0, 0, 50)
+    low, high = paired.bonett_price(0, 0, 50, 0.05)
     assert -0.06 < low < 0 < high < 0.06
 
 
@@ -76,7 +76,7 @@ def test_many_paired_numbers_are_judged_by_the_t_test() -> None:
     expected = stats.ttest_rel(b, a)
     found = paired.of_numbers(b - a)
     assert (found.p, found.method) == (pytest.approx(expected.pvalue), "paired t")
-    assert found.interval == pytest.approx(tuple(expected.confidence_interval(0.95)))
+    assert found.interval(0.05) == pytest.approx(tuple(expected.confidence_interval(0.95)))
 
 
 def test_no_p_value_is_below_what_chance_can_do() -> None:
@@ -89,8 +89,12 @@ def test_few_changed_among_many_are_judged_by_those_that_changed() -> None:
     """Five scenarios that all rose among 500 could be chance, and the interval says so too."""
     found = paired.of_numbers(np.array([1.0] * 5 + [0.0] * 495))
     assert found.p == pytest.approx(0.0625)
-    assert found.interval is not None
-    assert found.interval[0] < 0 < found.interval[1]
+    interval = agreed(found, 0.05)
+    assert interval is not None
+    assert interval[0] < 0 < interval[1]
+    looser = agreed(found, 0.1)
+    assert looser is not None
+    assert looser[0] > 0
 
 
 @pytest.mark.parametrize("n", [6, 9, 14])
@@ -98,8 +102,9 @@ def test_the_interval_of_few_numbers_is_what_sign_flips_do_not_rule_out(n: int) 
     """A shift inside has a p-value of more than 5 % of the shifted differences, a shift outside has not."""
     d = np.random.default_rng(n).lognormal(size=n)
     found = paired.of_numbers(d)
-    assert found.interval is not None
-    low, high = found.interval
+    interval = found.interval(0.05)
+    assert interval is not None
+    low, high = interval
     width = high - low
     for inside in (low + 1e-6 * width, high - 1e-6 * width):
         assert paired.flips_p(d - inside) > 0.05
@@ -109,7 +114,7 @@ def test_the_interval_of_few_numbers_is_what_sign_flips_do_not_rule_out(n: int) 
 
 def test_where_no_shift_can_be_ruled_out_there_is_no_interval() -> None:
     """Of fewer than six scenarios nothing follows."""
-    assert paired.of_numbers(np.array([1.0, 2.0, 3.0, 4.0, 5.0])).interval is None
+    assert paired.of_numbers(np.array([1.0, 2.0, 3.0, 4.0, 5.0])).interval(0.05) is None
 
 
 def test_the_fewest_scenarios_are_those_of_tracelens() -> None:
@@ -135,7 +140,7 @@ def test_grouped_scenarios_have_the_clustered_standard_error(count: int) -> None
     assert paired.clustered_noise(d, groups)[:2] == pytest.approx((fitted.bse[0], count - 1))
     assert (found.n, found.pairing, found.method) == (count, "groups", "paired t, clustered by group")
     assert found.p == pytest.approx(fitted.pvalues[0])
-    assert found.interval == pytest.approx(tuple(fitted.conf_int()[0]))
+    assert found.interval(0.05) == pytest.approx(tuple(fitted.conf_int()[0]))
 
 
 def test_groups_of_unequal_size_have_the_jackknifes_standard_error() -> None:
@@ -223,7 +228,7 @@ def test_numbers_without_pairs_are_judged_by_welchs_test() -> None:
     expected = stats.ttest_ind(b, a, equal_var=False)
     found = unpaired.of_means(unpaired.mean_of(a), unpaired.mean_of(b))
     assert found.p == pytest.approx(expected.pvalue)
-    assert found.interval == pytest.approx(tuple(expected.confidence_interval(0.95)))
+    assert found.interval(0.05) == pytest.approx(tuple(expected.confidence_interval(0.95)))
     known = [unpaired.Mean(float(x.mean()), len(x), Noise(float(stats.sem(x)), len(x) - 1)) for x in (a, b)]
     assert unpaired.of_means(known[0], known[1]).p == pytest.approx(expected.pvalue)
 
@@ -282,6 +287,18 @@ def test_p_values_are_adjusted_as_tracelens_does(ps: list[float]) -> None:
     assert holm(ps) == pytest.approx(holm_adjusted(ps))
 
 
+def test_a_p_value_that_can_be_no_smaller_makes_no_interval_wide() -> None:
+    """Of forty scenarios, and of few with several trials, that all rose by about one, the interval is about one."""
+    draw = np.random.default_rng(1)
+    rose = paired.of_numbers(1 + draw.normal(0, 0.01, size=40))
+    low, high = agreed(rose, 0.05) or (0.0, 0.0)
+    assert 0.99 < low < 1 < high < 1.01
+    sides = [[list(side + draw.normal(0, 0.01, size=4)) for _ in range(3)] for side in (0, 1)]
+    moves = np.array([np.mean(ys) - np.mean(xs) for xs, ys in zip(*sides, strict=True)])
+    low, high = agreed(exchanged(*sides).evidence(paired.of_numbers(moves)), 0.05) or (0.0, 0.0)
+    assert 0.97 < low < 1 < high < 1.03
+
+
 def covered(intervals: list[tuple[float, float] | None], truth: float) -> float:
     """Return the share of intervals that hold the truth."""
     return float(np.mean([one is not None and one[0] - 1e-9 <= truth <= one[1] + 1e-9 for one in intervals]))
@@ -294,15 +311,15 @@ def test_intervals_hold_the_truth_nineteen_times_in_twenty() -> None:
     paired_rates, flipped, clustered, two_rates, welch = [], [], [], [], []
     for _ in range(rounds):
         kind = draw.choice([1.0, -1.0, 0.0], p=[0.16, 0.06, 0.78], size=60)
-        paired_rates.append(paired.of_rates(kind).interval)
-        flipped.append(paired.of_numbers(draw.laplace(0.5, 1, size=10)).interval)
+        paired_rates.append(paired.of_rates(kind).interval(0.05))
+        flipped.append(paired.of_numbers(draw.laplace(0.5, 1, size=10)).interval(0.05))
         shared = np.repeat(draw.normal(0, 1, size=20), 5)
         values = 0.5 + shared + draw.normal(0, 1, size=100)
-        clustered.append(paired.of_groups(values, [i // 5 for i in range(100)]).interval)
+        clustered.append(paired.of_groups(values, [i // 5 for i in range(100)]).interval(0.05))
         hits = draw.binomial(30, 0.9), draw.binomial(40, 0.7)
-        two_rates.append(unpaired.agresti_caffo(hits[0], 30, hits[1], 40))
+        two_rates.append(unpaired.agresti_caffo(hits[0], 30, hits[1], 40, 0.05))
         sides = draw.normal(0, 1, size=9), draw.normal(0.5, 4, size=25)
-        welch.append(unpaired.of_means(*(unpaired.mean_of(side) for side in sides)).interval)
+        welch.append(unpaired.of_means(*(unpaired.mean_of(side) for side in sides)).interval(0.05))
     low = 0.95 - 3 * math.sqrt(0.95 * 0.05 / rounds)
     assert covered(paired_rates, 0.1) > low
     assert covered(flipped, 0.5) > low

@@ -14,6 +14,7 @@ import pytest
 from generated import KINDS, Table, known, manifest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from evalprov.compare.rules import NO_RULES, GateRule, MetricRule, Rules
 from evalprov.compare.verdicts import MetricDiff, Needed, ScenarioMove, Side, can_judge, compare_metrics
@@ -128,25 +129,19 @@ def test_six_scenarios_that_all_fell_are_worse() -> None:
 
 def test_more_metrics_need_more_scenarios() -> None:
     """Six scenarios can tell of one metric; of three judged together they cannot, and it is said how many can."""
-    sides = [
-        one(manifest({f"t{i}": dict.fromkeys(("ok", "passed", "correct"), right) for i in range(6)}))
-        for right in (True, False)
-    ]
-    found = compare_metrics(*sides)
+    names = {"ok": 1, "passed": 2, "correct": 3}  # other numbers each, or they would be judged once
+
+    def sides(scenarios: int) -> list[Side]:
+        rows = [{name: right * times for name, times in names.items()} for right in (1, 0)]
+        return [one(manifest({f"t{i}": row for i in range(scenarios)})) for row in rows]
+
+    found = compare_metrics(*sides(6))
     assert {diff.verdict for diff in found} == {"cannot_tell"}
     assert [diff.p_adjusted for diff in found] == pytest.approx([3 * 2**-5] * 3)
     assert found[0].reason == "6 scenarios are too few to tell a move from chance, with 3 metrics judged together"
     assert found[0].needed is not None
     assert found[0].needed.scenarios is not None
-    more = [
-        one(
-            manifest(
-                {f"t{i}": dict.fromkeys(("ok", "passed", "correct"), right) for i in range(found[0].needed.scenarios)}
-            )
-        )
-        for right in (True, False)
-    ]
-    assert {diff.verdict for diff in compare_metrics(*more)} == {"worse"}
+    assert {diff.verdict for diff in compare_metrics(*sides(found[0].needed.scenarios))} == {"worse"}
 
 
 def test_what_is_the_same_does_not_count_against_the_others() -> None:
@@ -177,19 +172,21 @@ def test_scenarios_of_one_side_are_counted_and_the_shared_ones_judged() -> None:
     b = dict(list(ok(15).items())[:30]) | {f"new{i}": {"ok": True} for i in range(5)}
     found = only(one(manifest(ok(30))), one(manifest(b)))
     assert (found.n, found.only_a, found.only_b, found.down, found.effect) == (30, 10, 5, 15, -0.5)
-    assert found.reason == "judged on the 30 scenarios that both have; 15 on one side only"
+    assert (found.a, found.b, found.delta) == (1.0, 0.5, -0.5)
+    assert found.reason is not None
+    assert found.reason.startswith("judged on the 30 scenarios that both have; 15 on one side only")
+    assert "the runs' own numbers, 0.75 and 0.5714, are of other scenarios or weights" in found.reason
 
 
 def test_a_summary_that_moved_the_other_way_is_told() -> None:
-    """What is judged are the scenarios that both sides have."""
+    """What is judged, and shown, are the scenarios that both sides have."""
     a, b = ok(30, 30), ok(15, 30)
     for i in range(25):
         a[f"a{i}"], b[f"b{i}"] = {"ok": False}, {"ok": True}
     found = only(one(manifest(a)), one(manifest(b)))
-    assert (found.verdict, found.effect) == ("worse", -0.5)
-    assert found.delta is not None
-    assert found.delta > 0
-    assert str(found.reason).endswith("moved the other way")
+    assert (found.verdict, found.effect, found.delta) == ("worse", -0.5, -0.5)
+    assert (found.a, found.b) == (1.0, 0.5)
+    assert "the runs' own numbers, 0.5455 and 0.7273" in str(found.reason)
 
 
 def test_shared_scenarios_that_are_alike_are_not_the_same_as_all() -> None:
@@ -510,3 +507,43 @@ def test_nothing_heavy_is_loaded_until_something_is_judged() -> None:
         [sys.executable, "-c", probe], cwd=Path(__file__).parent, capture_output=True, text=True, check=True
     )
     assert done.stdout.split() == ["False", "False"]
+
+
+def test_the_same_numbers_under_two_names_are_judged_once() -> None:
+    """They take one share of the correction, and the second says which it is the same as."""
+    tables = [{f"t{i}": {"acc": i < right, "ms": draw} for i, draw in enumerate(times)} for right, times in _TWO]
+    alone = {diff.name: diff for diff in compare_metrics(*(one(manifest(table)) for table in tables))}
+    again = [{name: {**row, "score": row["acc"]} for name, row in table.items()} for table in tables]
+    found = {diff.name: diff for diff in compare_metrics(*(one(manifest(table)) for table in again))}
+    assert found["score_mean"].same_as == "acc_mean"
+    assert found["acc_mean"] == alone["acc_mean"]
+    assert found["score_mean"].p_adjusted == alone["acc_mean"].p_adjusted
+    assert {name for name, diff in found.items() if diff.same_as} == {"score_mean"}
+    other = [dict(table) for table in again]
+    other[1]["t0"] = {**other[1]["t0"], "score": 0.5}
+    assert not any(diff.same_as for diff in compare_metrics(*(one(manifest(table)) for table in other)))
+
+
+_TWO = ((20, range(100, 130)), (12, range(101, 131)))
+
+
+def test_a_total_is_compared_as_a_total() -> None:
+    """Its move and the interval are in its own unit, not a scenario's."""
+    rows = [{f"t{i}": {"calls": calls + i % 3} for i in range(30)} for calls in (3, 5)]
+    sums = [sum(row["calls"] for row in table.values()) for table in rows]
+    found = only(*(one(manifest(table, {"calls_total": total})) for table, total in zip(rows, sums, strict=True)))
+    assert (found.a, found.b, found.delta) == (sums[0], sums[1], sums[1] - sums[0])
+    assert found.interval is not None
+    assert found.interval[0] <= found.delta <= found.interval[1]
+    assert found.interval[0] > 50
+
+
+@pytest.mark.parametrize("level", [0.05, 0.001])
+def test_the_interval_is_of_the_level_of_the_verdict(level: float) -> None:
+    """A stricter gate shows a wider interval."""
+    a, b = ({f"t{i}": {"x": i % 7 + side * (1 + i % 5)} for i in range(40)} for side in (0, 1))
+    found = compare_metrics(one(manifest(a)), one(manifest(b)), level=level)[0]
+    assert found.interval is not None
+    d = [1 + i % 5 for i in range(40)]
+    expected = stats.ttest_1samp(d, 0).confidence_interval(1 - level)
+    assert found.interval == pytest.approx(tuple(expected))
