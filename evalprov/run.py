@@ -65,7 +65,7 @@ def record_run(
         # Loaded while git and the interpreter answer.
         from evalprov.attend import attend
         from evalprov.record.form import blank
-        from evalprov.recording import fill, give_up, opened, refuse_unclean
+        from evalprov.recording import fill, give_up, keep, opened, refuse_unclean
         from evalprov.store import Store
 
         store = Store.open(scene.store)
@@ -74,8 +74,7 @@ def record_run(
             found = capturing.finish()
             fill(manifest, found, scene.scrub)
             refuse_unclean(request, manifest)
-            for name, data in found.blobs.items():
-                store.put(name, data)
+            keep(store, manifest, found.blobs)
             store.begin(manifest)
             problems = attend(request, scene, store, manifest)
         except EvalprovError as problem:
