@@ -65,14 +65,15 @@ def _read_status(out: bytes, own: list[bytes]) -> Work:
     commit = branch = None
     changes: list[Change] = []
     untracked: list[bytes] = []
+    below = tuple(folder + b"/" for folder in own)
     for record in out.split(b"\0"):
         kind, _, rest = record.partition(b" ")
         if kind == b"?":
-            if not _within(rest.rstrip(b"/"), own):
+            if rest not in own and not rest.startswith(below):
                 untracked.append(rest)
         elif kind in (b"1", b"u"):
             change = _read_change(kind, rest)
-            if not _within(change.path, own):
+            if change.path not in own and not change.path.startswith(below):
                 changes.append(change)
         elif rest.startswith(b"branch.oid "):
             commit = readable(rest[11:]) if rest[11:] != b"(initial)" else None
@@ -104,10 +105,6 @@ def _own_folder(store: str, top: str) -> list[bytes]:
     inside = os.path.join(os.path.realpath(top), "")
     paths = {unlinked_above(store), os.path.realpath(store)}
     return [os.fsencode(path[len(inside) :]) for path in paths if path.startswith(inside) and path != inside]
-
-
-def _within(path: bytes, folders: list[bytes]) -> bool:
-    return any(path == folder or path.startswith(folder + b"/") for folder in folders)
 
 
 # --- the second look ----------------------------------------------------------------------------------------

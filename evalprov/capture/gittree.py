@@ -21,7 +21,9 @@ Asking = Generator[list[Command], list[Answer], T]
 FOLDER = 0o040000
 GITLINK = 0o160000
 # Hashing more than this would hold up the start for seconds.
-HASH_LIMIT = 1 << 30
+HASH_LIMIT = 512 << 20
+HASH_COUNT = 20_000
+PATIENCE = 10.0  # seconds; a filter of the user's may hang
 
 
 class GitError(Exception):
@@ -141,7 +143,7 @@ def edits_steps(
     # With their old entries beside them git treats line ends and modes as it would in its own index.
     write_index(index, seeds, repo.algorithm)
     words = ("update-index", "--add", "--remove", "--replace", "--info-only", "-z", "--stdin")
-    [answer] = yield [repo.ask(*words, stdin=b"\0".join(unhashed), index=index, timeout=60.0)]
+    [answer] = yield [repo.ask(*words, stdin=b"\0".join(unhashed), index=index, timeout=PATIENCE)]
     told(answer)
     hashed = read_index(index, repo.algorithm)
     return {**edits, **{path: hashed.get(path) for path in unhashed}}
@@ -154,6 +156,10 @@ def _differs_on_disk(change: Change) -> bool:
 
 
 def _check_hashable(repo: Repository, paths: list[bytes]) -> None:
+    if len(paths) > HASH_COUNT:
+        raise GitError(
+            f"{len(paths):,} changed and untracked files; more than {HASH_COUNT:,} are not hashed before a start"
+        )
     total = 0
     top = os.fsencode(repo.top)
     for path in paths:
@@ -186,9 +192,7 @@ def tree_steps(
     `known` are folders of the commit that have been asked for already.
     """
     gone = {path.strip(b"/") for path in without} - {b""}
-    apply: dict[bytes, Entry | None] = {
-        path: entry for path, entry in edits.items() if gone.isdisjoint((path, *_above(path)))
-    }
+    apply = _outside(gone, edits)
     apply |= dict.fromkeys(gone)
     if repo.tree and not apply:
         return repo.tree
@@ -245,12 +249,23 @@ def folders_steps(repo: Repository, folders: Iterable[bytes]) -> Asking[dict[byt
 
 def above(paths: Iterable[bytes]) -> set[bytes]:
     """Return the folders above these paths, the top among them."""
-    return {folder for path in paths for folder in _above(path)} | {b""}
+    found = {b""}
+    for folder in {path.rpartition(b"/")[0] for path in paths}:
+        while folder not in found:
+            found.add(folder)
+            folder = folder.rpartition(b"/")[0]  # noqa: PLW2901 - one by one up to the top
+    return found
 
 
-def _above(path: bytes) -> list[bytes]:
-    parts = path.split(b"/")[:-1]
-    return [b"/".join(parts[:count]) for count in range(len(parts) + 1)]
+def _outside(gone: set[bytes], edits: Mapping[bytes, Entry | None]) -> dict[bytes, Entry | None]:
+    """Return the edits that are not among the paths that are left out, nor below one of them."""
+    if not gone:
+        return dict(edits)
+    below: set[bytes] = set()
+    for folder in sorted(above(edits)):  # each after the one above it
+        if folder and (folder in gone or folder.rpartition(b"/")[0] in below):
+            below.add(folder)
+    return {path: entry for path, entry in edits.items() if path not in gone and path.rpartition(b"/")[0] not in below}
 
 
 def _entries(body: bytes, width: int) -> dict[bytes, Entry]:
