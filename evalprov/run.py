@@ -35,6 +35,7 @@ class Request(NamedTuple):
     timeout: float | None = None
     store: str | None = None
     require_clean: bool = False
+    strict: bool = False
     log: str | None = None
     repeat: Repeat | None = None  # which trial of several this is
 
@@ -96,6 +97,7 @@ def scene_of(request: Request, cwd: str, environ: dict[str, str]) -> Scene:
         settings=settings,
         scrub=Scrubber(environ, settings.env_secret),
         config_paths=request.config,
+        strict=request.strict,
     )
 
 

@@ -38,5 +38,5 @@ def layer_states(a: Manifest, b: Manifest) -> dict[str, LayerState]:
     return states
 
 
-def _algorithms(m: Manifest) -> dict[str, str]:
+def _algorithms(m: Manifest) -> dict[str, str | None]:
     return {name: one["sha256"] for name, one in m["code"]["algorithms"].items()}
