@@ -8,8 +8,8 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from evalprov.capture import start
-from evalprov.capture.collector import Scene
+from evalprov.capture import Capturing, start
+from evalprov.capture.collector import Capture, Scene
 from evalprov.errors import EvalprovError
 from evalprov.secrets import Scrubber
 from evalprov.settings import load, overlay
@@ -72,7 +72,7 @@ def record_run(
         store = Store.open(scene.store)
         manifest = store.reserve(time.time(), lambda run_id, at: opened(blank(run_id, at), request, scene))
         try:
-            found = capturing.finish()
+            found = _found(capturing)
             fill(manifest, found, scene.scrub)
             refuse_unclean(request, manifest)
             keep(store, manifest, found.blobs)
@@ -81,6 +81,17 @@ def record_run(
         except EvalprovError as problem:
             give_up(store, manifest, problem, scene.scrub)
     return Done(manifest["exit_code"] or 0, manifest, store.path, problems + store.finish(manifest))
+
+
+def _found(capturing: Capturing) -> Capture:
+    """Wait for what is captured; a fault in that is a warning and no reason not to run."""
+    try:
+        return capturing.finish()
+    except EvalprovError:
+        raise
+    except Exception as error:  # noqa: BLE001 - see above
+        warning = f"what was there before the command started is not known: {type(error).__name__}: {error}"
+        return Capture({}, [warning], {}, {})
 
 
 def scene_of(request: Request, cwd: str, environ: dict[str, str]) -> Scene:
@@ -108,6 +119,8 @@ def _stoppable() -> Iterator[None]:
     def stop(signum: int, _frame: object) -> None:
         raise Stopped(signum)
 
+    # Ignored, as some daemons have it, nobody could learn how git ended.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
     before = {one: signal.getsignal(one) for one in signals}
     for one, handler in before.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING, Any
 
 from evalprov.capture.codetree import code_tree_steps
@@ -46,9 +47,23 @@ def look(
     work = _read_status(status.out, own)
     if work.commit != place.commit:
         raise GitError(f"the commit changed while git was asked, from {work.commit} to {place.commit}")
+    unseen = None
+    if _may_have_flags(repo):
+        from evalprov.capture.gitflags import hidden_steps  # hardly any repository has them
+
+        [hidden] = yield from together(hidden_steps(repo, work.changes, scratch))
+        if isinstance(hidden, GitError):
+            unseen = GitError(f"files that git was told not to look at could not be looked at: {hidden}")
+        elif hidden:
+            paths = {change.path for change in hidden}
+            rest = [change for change in work.changes if change.path not in paths]
+            changes = sorted([*rest, *hidden], key=lambda change: change.path)
+            work = work._replace(changes=changes)
     # Where the store is a link only one of its two paths was asked for.
     tracked = own if place.store_tracked or len(own) > 1 else []
     dirt = yield from _look_closer(repo, work, tracked, scratch, scene)
+    if unseen:
+        dirt = dirt._replace(tree=unseen, code=unseen)
     return Report(scene.scrub, place, work, dirt).found(described, remotes, status)
 
 
@@ -105,6 +120,23 @@ def _own_folder(store: str, top: str) -> list[bytes]:
     inside = os.path.join(os.path.realpath(top), "")
     paths = {unlinked_above(store), os.path.realpath(store)}
     return [os.fsencode(path[len(inside) :]) for path in paths if path.startswith(inside) and path != inside]
+
+
+def _may_have_flags(repo: Repository) -> bool:
+    """Say whether an entry of the index may be flagged as not to be looked at, without asking git.
+
+    An entry's mode stands so many bytes before its flags in every version; a hit by chance costs a question more.
+    """
+    try:
+        with open(os.path.join(repo.top, repo.environ.get("GIT_INDEX_FILE") or f"{repo.folder}/index"), "rb") as file:
+            data = file.read()
+    except OSError:
+        return False
+    between = 12 + (32 if repo.algorithm == "sha256" else 20)
+    # Modes of files and links; the upper two bits: assume-unchanged, and that there are more flags.
+    files = rb"(?s)\x81(?<=\0\0\x81)[\xa4\xed].{%d}[\x40-\xff]" % between
+    links = rb"(?s)\xa0(?<=\0\0\xa0)\0.{%d}[\x40-\xff]" % between
+    return bool(re.search(files, data) or re.search(links, data)) or b"\0link\0\0" in data
 
 
 # --- the second look ----------------------------------------------------------------------------------------

@@ -14,7 +14,6 @@ from evalprov.capture.gittree import (
     GITLINK,
     HASH_COUNT,
     HASH_LIMIT,
-    PATIENCE,
     Asking,
     Change,
     Entry,
@@ -109,7 +108,7 @@ def patch_steps(
         return kept
     index = os.path.join(scratch, "commit")
     write_index(index, seeds, repo.algorithm)
-    [answer] = yield [repo.ask(*_DIFF, index=index, timeout=PATIENCE)]
+    [answer] = yield [repo.ask(*_DIFF, index=index)]
     if answer.problem is None:
         raw = told(answer)
         why = f"the patch is larger than {PATCH_LIMIT >> 20} MiB" if len(raw) > PATCH_LIMIT else None

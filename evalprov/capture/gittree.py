@@ -14,6 +14,7 @@ from collections.abc import Generator, Iterable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 from evalprov.capture.commands import Answer, Command
+from evalprov.capture.git import PATIENCE
 
 T = TypeVar("T")
 Asking = Generator[list[Command], list[Answer], T]
@@ -23,7 +24,6 @@ GITLINK = 0o160000
 # Hashing more than this would hold up the start for seconds.
 HASH_LIMIT = 512 << 20
 HASH_COUNT = 20_000
-PATIENCE = 10.0  # seconds; a filter of the user's may hang
 
 
 class GitError(Exception):
@@ -64,13 +64,13 @@ class Repository(NamedTuple):
     options: tuple[str, ...]
     environ: Mapping[str, str]
 
-    def ask(self, *words: str, stdin: bytes = b"", index: str | None = None, timeout: float = 30.0) -> Command:
+    def ask(self, *words: str, stdin: bytes = b"", index: str | None = None) -> Command:
         """Put a question to git at the top of the work tree, by another index if one is named."""
         place = ("-C", self.top, f"--git-dir={self.folder}", f"--work-tree={self.top}")
         env = dict(self.environ)
         if index is not None:
             env["GIT_INDEX_FILE"] = index
-        return Command(("git", *self.options, *place, *words), env=env, stdin=stdin, timeout=timeout)
+        return Command(("git", *self.options, *place, *words), env=env, stdin=stdin, timeout=PATIENCE)
 
 
 def told(answer: Answer) -> bytes:
@@ -121,9 +121,12 @@ def together(*running: Asking[Any]) -> Asking[list[Any]]:
 
 
 def edits_steps(
-    repo: Repository, changes: Iterable[Change], untracked: Iterable[bytes], scratch: str
+    repo: Repository, changes: Iterable[Change], untracked: Iterable[bytes], scratch: str, *, index: str = "changed"
 ) -> Asking[dict[bytes, Entry | None]]:
-    """Return what `git add -A` would put under every changed path; null is a path that is gone."""
+    """Return what `git add -A` would put under every changed path; null is a path that is gone.
+
+    `index` is a name for a file in the scratch folder that no other question of the same round has.
+    """
     edits: dict[bytes, Entry | None] = {}
     seeds: dict[bytes, Entry | None] = {}
     unhashed: list[bytes] = []
@@ -139,11 +142,11 @@ def edits_steps(
     if not unhashed:
         return edits
     _check_hashable(repo, unhashed)
-    index = os.path.join(scratch, "changed")
+    index = os.path.join(scratch, index)
     # With their old entries beside them git treats line ends and modes as it would in its own index.
     write_index(index, seeds, repo.algorithm)
     words = ("update-index", "--add", "--remove", "--replace", "--info-only", "-z", "--stdin")
-    [answer] = yield [repo.ask(*words, stdin=b"\0".join(unhashed), index=index, timeout=PATIENCE)]
+    [answer] = yield [repo.ask(*words, stdin=b"\0".join(unhashed), index=index)]
     told(answer)
     hashed = read_index(index, repo.algorithm)
     return {**edits, **{path: hashed.get(path) for path in unhashed}}
