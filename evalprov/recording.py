@@ -11,8 +11,10 @@ from evalprov.capture.text import readable
 from evalprov.errors import CANNOT_START, EvalprovError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from evalprov.capture.collector import Capture, Scene
-    from evalprov.record.manifest import Manifest
+    from evalprov.record.manifest import Manifest, Withheld
     from evalprov.run import Request
     from evalprov.secrets import Scrubber
     from evalprov.store import Store
@@ -57,6 +59,26 @@ def fill(manifest: Manifest, found: Capture, scrub: Scrubber) -> None:
     for fared in found.fared.values():
         fared["reason"] = fared["reason"] and scrub.text(fared["reason"])
     manifest["capture"] = found.fared
+
+
+def keep(store: Store, manifest: Manifest, blobs: Mapping[str, bytes]) -> None:
+    """Keep what a dirty run needs to be brought back; what the store does not take is withheld, with the reason."""
+    lost = store.keep(blobs)
+    if not lost:
+        return
+    git = manifest["git"]
+    withheld: list[Withheld] = []
+    for path, saved in list(git["saved"].items()):
+        if why := lost.get(saved["file"]):
+            withheld.append({"path": path, "reason": f"it could not be kept: {why}"})
+            del git["saved"][path]
+    if git["patch"] and (why := lost.get(git["patch"]["file"])):
+        paths = dict.fromkeys([*git["staged"], *git["changed"]])
+        withheld += [{"path": path, "reason": f"the patch could not be kept: {why}"} for path in paths]
+        git["patch"] = None
+    git["withheld"] += withheld
+    git["counts"]["withheld"] += len(withheld)
+    manifest["warnings"].append(f"not all that differs from the commit could be kept: {next(iter(lost.values()))}")
 
 
 def refuse_unclean(request: Request, manifest: Manifest) -> None:

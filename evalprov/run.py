@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from evalprov.capture import start
-from evalprov.capture.collector import Scene
+from evalprov.capture import Capturing, start
+from evalprov.capture.collector import Capture, Scene
 from evalprov.errors import EvalprovError
 from evalprov.secrets import Scrubber
 from evalprov.settings import load, overlay
@@ -38,6 +38,7 @@ class Request(NamedTuple):
     timeout: float | None = None
     store: str | None = None
     require_clean: bool = False
+    strict: bool = False
     log: str | None = None
     repeat: Repeat | None = None  # which trial of several this is
     since: float | None = None  # Unix time at which they began, where some run side by side
@@ -70,17 +71,16 @@ def record_run(
         # Loaded while git and the interpreter answer.
         from evalprov.attend import attend
         from evalprov.record.form import blank
-        from evalprov.recording import fill, give_up, opened, refuse_unclean
+        from evalprov.recording import fill, give_up, keep, opened, refuse_unclean
         from evalprov.store import Store
 
         store = Store.open(scene.store)
         manifest = store.reserve(time.time(), lambda run_id, at: opened(blank(run_id, at), request, scene))
         try:
-            found = capturing.finish()
+            found = _found(capturing)
             fill(manifest, found, scene.scrub)
             refuse_unclean(request, manifest)
-            for name, data in found.blobs.items():
-                store.put(name, data)
+            keep(store, manifest, found.blobs)
             store.begin(manifest)
             problems = attend(request, scene, store, manifest, found)
         except EvalprovError as problem:
@@ -96,6 +96,17 @@ def _finish(store: Store, manifest: Manifest, scene: Scene, request: Request) ->
 
     before = begun(store, manifest["run_id"])
     return store.finish(manifest) or record_jobs(store, before, manifest, scene, request.metrics_file)
+
+
+def _found(capturing: Capturing) -> Capture:
+    """Wait for what is captured; a fault in that is a warning and no reason not to run."""
+    try:
+        return capturing.finish()
+    except EvalprovError:
+        raise
+    except Exception as error:  # noqa: BLE001 - see above
+        warning = f"what was there before the command started is not known: {type(error).__name__}: {error}"
+        return Capture({}, [warning], {}, {}, {})
 
 
 def scene_of(request: Request, cwd: str, environ: dict[str, str]) -> Scene:
@@ -116,6 +127,7 @@ def scene_of(request: Request, cwd: str, environ: dict[str, str]) -> Scene:
         outputs=(request.metrics_file,) if request.metrics_file else (),
         known=_known(os.path.normpath(os.path.join(base, store))),
         since=request.since,
+        strict=request.strict,
     )
 
 
@@ -138,6 +150,8 @@ def _stoppable() -> Iterator[None]:
     def stop(signum: int, _frame: object) -> None:
         raise Stopped(signum)
 
+    # Ignored, as some daemons have it, nobody could learn how git ended.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
     before = {one: signal.getsignal(one) for one in signals}
     for one, handler in before.items():

@@ -7,7 +7,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
-from evalprov.capture.naming import Said, missing, open_regular, refuse
+from evalprov.capture.naming import Said, Unread, is_there, missing, open_regular, refuse
 
 if TYPE_CHECKING:
     import ast
@@ -21,7 +21,7 @@ LIMIT = 16 << 20
 CODING = rb"\A(?:[ \t\f]*(?:#[^\r\n]*)?(?:\r\n?|\n))?[ \t\f]*#[^\r\n]*?coding[:=][ \t]*[-\w.]+"
 
 
-def algorithm(scene: Scene, name: str, where: str) -> Algorithm:
+def algorithm(scene: Scene, name: str, where: str, unread: Unread) -> Algorithm:
     """Hash the source of `file.py:function`, `file.py:Class.method`, `file.py:outer.inner`, or of a whole file.
 
     The hash is the SHA-256 of the UTF-8 text of the definition: from its first decorator to its last line as they
@@ -34,11 +34,23 @@ def algorithm(scene: Scene, name: str, where: str) -> Algorithm:
     file, colon, dotted = where.rpartition(":")
     if not colon or os.path.exists(os.path.join(scene.root, where)):
         file, dotted = where, ""
-    data = _read(scene, keys, where, file)
-    if not dotted:
-        return _entry(os.path.basename(file), scene.scrub.data(data), where)
-    source = _Source(scene, keys, where, data)
-    return _entry(source.name(dotted), scene.scrub.data(source.text(dotted).encode()), where)
+    called = _Source.name(dotted) if dotted else os.path.basename(file)
+    path = os.path.join(scene.root, file)
+    if not is_there(path):
+        raise missing(scene, Said(keys, file))
+    try:
+        data = _read(path)
+        if dotted:
+            data = _Source(scene, keys, where, data).text(dotted).encode()
+    except (OSError, _NotPython) as error:
+        problem = error.strerror if isinstance(error, OSError) else None
+        unread.note(keys, where, problem or str(error))
+        return {"name": called, "sha256": None, "short": None, "source": where}
+    return _entry(called, scene.scrub.data(data), where)
+
+
+class _NotPython(Exception):  # noqa: N818
+    """A definition is named in a file that cannot be read as Python; the words say why."""
 
 
 def _entry(name: str, data: bytes, where: str) -> Algorithm:
@@ -46,17 +58,11 @@ def _entry(name: str, data: bytes, where: str) -> Algorithm:
     return {"name": name, "sha256": f"sha256:{digest}", "short": digest[:12], "source": where}
 
 
-def _read(scene: Scene, keys: tuple[str, ...], where: str, file: str) -> bytes:
-    path = os.path.join(scene.root, file)
-    if not os.path.exists(path):
-        raise missing(scene, Said(keys, file))
-    try:
-        with open(open_regular(path), "rb") as opened:
-            data = opened.read(LIMIT + 1)
-    except OSError as error:
-        raise refuse(scene, keys, where, error.strerror or str(error)) from None
+def _read(path: str) -> bytes:
+    with open(open_regular(path), "rb") as opened:
+        data = opened.read(LIMIT + 1)
     if len(data) > LIMIT:
-        raise refuse(scene, keys, where, f"larger than {LIMIT >> 20} MiB")
+        raise OSError(0, f"larger than {LIMIT >> 20} MiB")
     return data
 
 
@@ -70,8 +76,8 @@ class _Source:
             self._tree = _parsed(text)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             line = f"line {error.lineno}: {error.msg}" if isinstance(error, SyntaxError) else str(error)
-            hint = "only a Python definition can be named; without what follows the colon the whole file is hashed"
-            raise refuse(scene, keys, where, f"not read as Python: {line}", hint) from None
+            hint = "without what follows the colon the whole file is hashed"
+            raise _NotPython(f"not read as Python: {line}; {hint}") from None
         # Python's own idea of a line; str.splitlines has more ends of one.
         self._lines = re.split(r"\r\n|\r|\n", text)
 

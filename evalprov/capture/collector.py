@@ -3,7 +3,8 @@
 A collector is a generator function in a file of its own: it takes the scene, yields the commands it wants to
 ask (several at once, in one list), is sent their answers in the same order, and returns what it found. One that
 asks nothing yields nothing. To say that a thing is not there it raises `Absent`; any other exception is
-recorded as a failure with its words, except an `EvalprovError`, which stops the run before launch.
+recorded as a failure with its words, except an `EvalprovError`, which stops the run before launch: only for what the
+settings or the command line name and nothing has that name, and under --strict for what cannot be read.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ class Scene(NamedTuple):
     scrub: Scrubber
     config_paths: tuple[str, ...] = ()  # --config, as given
     written: tuple[str, ...] = ()  # the command as the user wrote it: of all trials the same; empty where that is argv
+    strict: bool = False  # a declared file that cannot be read stops the run
     progress: Callable[[int, int], None] | None = None  # told bytes done and bytes in all while much is hashed
     outputs: tuple[str, ...] = ()  # files that the command is known to write: --metrics-file, as given
     known: Callable[[], Mapping[str, Row]] = dict  # asks for what earlier runs wrote, by path from the project root

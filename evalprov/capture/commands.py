@@ -136,8 +136,11 @@ class Running:
         if self._in >= 0:
             os.close(self._in)
             self._in = -1
-        _, status = os.waitpid(self._pid, 0)
-        code = os.waitstatus_to_exitcode(status)
+        try:
+            _, status = os.waitpid(self._pid, 0)
+            code = os.waitstatus_to_exitcode(status)
+        except ChildProcessError:  # somebody else has waited for it
+            code, problem = 127, problem or f"{self.command.argv[0]}: how it ended is not known"
         self.answer = Answer(code, b"".join(self._said[self._out]), b"".join(self._said[self._err]), problem)
 
 

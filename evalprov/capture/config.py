@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from evalprov.capture.collector import Found, Scene, Steps
 from evalprov.capture.interpreter import is_python
+from evalprov.capture.naming import is_there
 from evalprov.capture.text import readable
 from evalprov.capture.written import named_outputs, wrote_before
 from evalprov.errors import EvalprovError
@@ -32,10 +33,14 @@ class _Named(NamedTuple):
 
 
 def collect(scene: Scene) -> Steps:
-    """Read and hash every configuration file; one that was asked for and is not there stops the run."""
+    """Read and hash every configuration file; one that was asked for and is not there stops the run.
+
+    One that is there and cannot be read is recorded without a hash.
+    """
     yield from ()
     files: dict[str, Any] = {}
     warnings: list[str] = []
+    unread: list[str] = []
     for named in _named(scene, warnings):
         key = scene.scrub.text(readable(_key(named.path, named.said, scene.root)))
         if key in files:
@@ -44,17 +49,18 @@ def collect(scene: Scene) -> Steps:
             entry = _file(scene, named, key, warnings)
         except (OSError, ValueError) as error:
             problem = getattr(error, "strerror", None) or str(error)
-            if named.must_exist:
+            if named.must_exist and (scene.strict or not is_there(named.path)):
                 raise _missing(named, problem) from None
-            warnings.append(f"{key}, named in the {named.source}, is not recorded: {problem}")
-            continue
-        if entry is not None:
-            files[key] = entry
+            by = "the command" if named.source == "command" else named.source
+            unread.append(f"{key}, named by {by}, is there, but its content is not known: {problem}")
+            entry = {"sha256": None, "format": "bytes", "bytes": None, "source": named.source, "values": {}}
+        files[key] = entry
     arguments = [readable(_from_root(word, scene.root)) for word in scene.scrub.argv((scene.written or scene.argv)[1:])]
     program = _program(scene)
     shown = None if program is None else scene.scrub.text(readable(program))
     facts = {"config": {"files": files, "program": shown, "arguments": arguments}}
-    return Found(facts, tuple(scene.scrub.text(readable(one)) for one in warnings))
+    clean = [scene.scrub.text(readable(one)) for one in (*unread, *warnings)]
+    return Found(facts, tuple(clean), reason="; ".join(clean[: len(unread)]) or None)
 
 
 def _from_root(word: str, root: str) -> str:
@@ -107,10 +113,18 @@ def _named(scene: Scene, warnings: list[str]) -> Iterator[_Named]:
     outputs = named_outputs(scene)
     for word, asked in _words(scene.argv):
         path = _join(scene.cwd, word)
-        if path in outputs or not os.path.lexists(path) or os.path.isdir(path):
+        if path in outputs or not os.path.lexists(path) or os.path.isdir(path) or _is_data(path):
             continue
         if asked or not wrote_before(scene, path):
             yield _Named(path, "command", word, must_exist=False)
+
+
+def _is_data(path: str) -> bool:
+    """Say whether a file that merely stands in the command is too large for a configuration."""
+    try:
+        return os.stat(path).st_size > GUESSED_LIMIT
+    except OSError:
+        return False
 
 
 def _join(folder: str, path: str) -> str:
@@ -122,7 +136,7 @@ def _matches(scene: Scene, pattern: str) -> Iterator[str]:
 
     for match in sorted(glob(pattern, root_dir=scene.root, recursive=True, include_hidden=True)):
         path = _join(scene.root, match)
-        if os.path.isfile(path) and not f"{path}/".startswith(f"{scene.store}/"):
+        if not os.path.isdir(path) and not f"{path}/".startswith(f"{scene.store}/"):
             yield match
 
 
@@ -161,7 +175,7 @@ def _missing(named: _Named, problem: str) -> EvalprovError:
     return EvalprovError(f"{origin} {readable(named.said)}: {problem}", hint, exit_code=125)
 
 
-def _file(scene: Scene, named: _Named, key: str, warnings: list[str]) -> dict[str, Any] | None:
+def _file(scene: Scene, named: _Named, key: str, warnings: list[str]) -> dict[str, Any]:
     """Return one file's entry."""
     # A pipe must not even be opened: its writer would take us for the reader it waits for.
     if not stat.S_ISREG(os.stat(named.path).st_mode):
@@ -172,17 +186,23 @@ def _file(scene: Scene, named: _Named, key: str, warnings: list[str]) -> dict[st
         if not stat.S_ISREG(status.st_mode):
             raise OSError(0, "not a regular file")
         size = status.st_size
-        if named.source == "command" and size > GUESSED_LIMIT:
-            raise OSError(0, f"larger than {GUESSED_LIMIT >> 20} MiB; `--config` would take it in")
         limit = GUESSED_PARSED_LIMIT if named.source == "command" else PARSED_LIMIT
         if size > limit:
             warnings.append(f"{key}: larger than {limit >> 20} MiB, hashed by its bytes")
             size, digest = _hash_pieces(scene, file)
+            _refuse_unsettled(status, file)
             return _entry(digest, "bytes", size, named.source, {})
         data = b"".join(iter(lambda: os.read(file, PIECE), b""))
+        _refuse_unsettled(status, file)
     finally:
         os.close(file)
     return _content(scene, data, named, key, warnings)
+
+
+def _refuse_unsettled(before: os.stat_result, file: int) -> None:
+    after = os.fstat(file)
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        raise OSError(0, "written to while it was read")
 
 
 def _hash_pieces(scene: Scene, file: int) -> tuple[int, str]:

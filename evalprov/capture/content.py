@@ -34,6 +34,7 @@ class Content(NamedTuple):
     files: int
     bytes: int
     oddities: tuple[str, ...]  # what the hash does not cover
+    settled: bool = True  # false if some of it was written to meanwhile: then the hash is of nothing that ever was
 
 
 class Contents:
@@ -179,11 +180,13 @@ class _Tally:
         self._list = hashlib.md5(b"[", usedforsecurity=False) if md5 else None
         self._one: Digest | None = None
         self._files = self._bytes = 0
+        self._settled = True
         self._odd: dict[str, list[Any]] = {}  # what is odd, to how many and the first
 
     def add(self, entry: Entry, digest: Digest) -> None:
         """Take the next file."""
         if not digest.settled:
+            self._settled = False
             self._note("written to while it was hashed", entry)
         if entry.oddity:
             self._note(entry.oddity, entry)
@@ -219,4 +222,5 @@ class _Tally:
         elif self._list:
             self._list.update(b"]")
             md5 = f"{self._list.hexdigest()}.dir"
-        return Content(f"sha256:{sha256}", md5, self._folder, self._files, self._bytes, tuple(self.oddities))
+        oddities = tuple(self.oddities)
+        return Content(f"sha256:{sha256}", md5, self._folder, self._files, self._bytes, oddities, self._settled)

@@ -7,7 +7,7 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 from evalprov.capture.content import Content, Contents
-from evalprov.capture.naming import File, Said, files_of, key_of, missing, refuse, source_of, versioned
+from evalprov.capture.naming import File, Said, Unread, files_of, key_of, missing, source_of, versioned
 from evalprov.capture.text import readable
 
 if TYPE_CHECKING:
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
 Working = Generator["list[Command]", "list[Answer]", Any]
 
 
-def collect_data(scene: Scene, warnings: list[str]) -> Working:
+def collect_data(scene: Scene, warnings: list[str], unread: Unread) -> Working:
     """Return the data section: every set by content, and what is retrieved from."""
     contents = Contents(scene.environ, scene.store, scene.progress)
     sets: dict[str, DataSet] = {}
     for said in versioned(scene, "data"):
         for file in _present(scene, said):
-            sets[scene.scrub.text(readable(file.name))] = yield from _set(scene, file, contents, warnings)
+            sets[scene.scrub.text(readable(file.name))] = yield from _set(scene, file, contents, warnings, unread)
     retrieval = dict(scene.settings.declared.get("retrieval", {}))
     retrieval = {**retrieval.pop("extra", {}), **retrieval}
     if said_index := retrieval.get("index"):
         index = Said(("retrieval", "index"), said_index)
         # A name that is no path here is one in a service: it stands as it is.
         for file in files_of(scene, index, folders=True) or _by_pointer(scene, index):
-            found = yield from _set(scene, file, contents, warnings)
+            found = yield from _set(scene, file, contents, warnings, unread)
             retrieval["index_hash"] = found["sha256"] or found["pointer"]
     return {"sets": sets, "retrieval": scene.scrub.value(retrieval)}
 
@@ -49,15 +49,16 @@ def _by_pointer(scene: Scene, said: Said) -> list[File]:
     return [File(said.name, path, said)] if _pointer(scene, path, []) else []
 
 
-def _set(scene: Scene, file: File, contents: Contents, warnings: list[str]) -> Working:
+def _set(scene: Scene, file: File, contents: Contents, warnings: list[str], unread: Unread) -> Working:
     said = file.said
     name = ".".join((*said.keys[:-1], file.name))
-    pointer = _pointer(scene, file.path, warnings)
+    malformed: list[str] = []
+    pointer = _pointer(scene, file.path, malformed)
     path = pointer.path if pointer else file.path
     shown = key_of(scene, file.path, said.path)
     found: DataSet = {
         "path": shown,
-        "kind": "dvc",
+        "kind": "dvc" if pointer or malformed else "folder" if os.path.isdir(path) else "file",
         "sha256": None,
         "version": None if said.version is None else scene.scrub.text(said.version),
         "files": pointer.files if pointer else None,
@@ -66,6 +67,10 @@ def _set(scene: Scene, file: File, contents: Contents, warnings: list[str]) -> W
         "stale": None,
         "source": source_of(scene, *said.keys),
     }
+    if malformed and file.path.endswith(".dvc"):
+        unread.note(said.keys, shown, malformed[0])
+        return found
+    warnings += [f"DVC pointer not read: {problem}" for problem in malformed]
     if pointer and not os.path.exists(path):
         warnings.append(f"{name}: the data is not there, only its DVC pointer; `dvc pull` brings it")
         return found
@@ -73,8 +78,11 @@ def _set(scene: Scene, file: File, contents: Contents, warnings: list[str]) -> W
         content = yield from contents.of(path, _md5(pointer, path))
     except OSError as error:
         place = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else path
-        where = key_of(scene, place, said.path)
-        raise refuse(scene, said.keys, where, error.strerror or str(error)) from None
+        unread.note(said.keys, key_of(scene, place, said.path), error.strerror or str(error))
+        return found
+    if not content.settled:
+        unread.note(said.keys, shown, "written to while it was hashed")
+        return found
     warnings += [f"{name}: {oddity}" for oddity in content.oddities]
     found |= {"sha256": content.sha256, "files": content.files, "bytes": content.bytes}
     if path == file.path:
@@ -84,7 +92,7 @@ def _set(scene: Scene, file: File, contents: Contents, warnings: list[str]) -> W
     return found
 
 
-def _pointer(scene: Scene, path: str, warnings: list[str]) -> Pointer | None:
+def _pointer(scene: Scene, path: str, malformed: list[str]) -> Pointer | None:
     if not _may_have_one(scene, path):
         return None
     from evalprov.capture.dvc import Malformed, pointer_to
@@ -92,9 +100,7 @@ def _pointer(scene: Scene, path: str, warnings: list[str]) -> Pointer | None:
     try:
         return pointer_to(path, scene.root)
     except Malformed as problem:
-        if path.endswith(".dvc"):
-            raise refuse(scene, ("data",), path, str(problem)) from None
-        warnings.append(f"DVC pointer not read: {problem}")
+        malformed.append(str(problem))
         return None
 
 

@@ -9,7 +9,18 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from evalprov.capture.collector import Absent, Found, Scene, Steps
-from evalprov.capture.naming import File, Said, files_of, key_of, missing, open_regular, refuse, source_of, versioned
+from evalprov.capture.naming import (
+    File,
+    Said,
+    Unread,
+    files_of,
+    is_there,
+    key_of,
+    missing,
+    open_regular,
+    source_of,
+    versioned,
+)
 from evalprov.capture.text import readable
 
 if TYPE_CHECKING:
@@ -25,21 +36,22 @@ FILE_LIKE = r"[^\s{}\[\]\"'<>]+\.(json|ya?ml|toml|txt|md|py|js|ts|j2|jinja2?|gra
 
 
 def collect(scene: Scene) -> Steps:
-    """Hash every file that is declared; one that is not there stops the run."""
+    """Hash every file that is declared; one that is not there stops the run, one that cannot be read is recorded so."""
     declared = scene.settings.declared
     algorithms = declared.get("code", {}).get("algorithms", {})
     if not algorithms and not any(declared.get(name) for name in LAYERS):
         raise Absent("nothing is declared in the settings")
     warnings: list[str] = []
-    prompts = _prompts(scene)
+    unread = Unread(scene)
+    prompts = _prompts(scene, unread)
     facts: dict[str, Any] = {
         "prompts": prompts,
         "prompt_versions": {name: one["version"] for name, one in prompts.items() if one["version"] is not None},
         "model_config": _model(scene, warnings),
-        "tools": _tools(scene),
-        "agent": _agent(scene),
-        "grader": _grader(scene),
-        "code": {"algorithms": _algorithms(scene, algorithms)},
+        "tools": _tools(scene, unread),
+        "agent": _agent(scene, unread),
+        "grader": _grader(scene, unread),
+        "code": {"algorithms": _algorithms(scene, algorithms, unread)},
         "infra": {"declared": scene.scrub.value(dict(declared.get("infra", {})))},
     }
     if "golden_version" in declared:
@@ -48,8 +60,9 @@ def collect(scene: Scene) -> Steps:
     if declared.get("data") or declared.get("retrieval"):
         from evalprov.capture.datasets import collect_data
 
-        facts["data"] = yield from collect_data(scene, warnings)
-    return Found(facts, tuple(scene.scrub.text(readable(one)) for one in warnings))
+        facts["data"] = yield from collect_data(scene, warnings, unread)
+    clean = [scene.scrub.text(readable(one)) for one in (*unread.noted, *warnings)]
+    return Found(facts, tuple(clean), reason="; ".join(clean[: len(unread.noted)]) or None)
 
 
 def claimed(scene: Scene) -> set[str]:
@@ -75,18 +88,18 @@ def index_of(scene: Scene) -> Iterator[Said]:
     if said is None:
         return
     path = os.path.join(scene.root, said)
-    if os.path.exists(path) or os.path.exists(f"{path}.dvc"):
+    if is_there(path) or os.path.exists(f"{path}.dvc"):
         yield Said(("retrieval", "index"), said)
 
 
-def _prompts(scene: Scene) -> dict[str, Prompt]:
+def _prompts(scene: Scene, unread: Unread) -> dict[str, Prompt]:
     prompts: dict[str, Prompt] = {}
     for said in versioned(scene, "prompts"):
         for file in _present(scene, said):
             version = None if said.version is None else scene.scrub.text(said.version)
             prompts[scene.scrub.text(readable(file.name))] = {
                 "path": key_of(scene, file.path, said.path),
-                "sha256": _sha256(scene, file),
+                "sha256": _sha256(scene, file, unread),
                 "version": version,
                 "source": source_of(scene, *said.keys),
             }
@@ -113,26 +126,29 @@ def _model(scene: Scene, warnings: list[str]) -> dict[str, Any]:
     return config
 
 
-def _tools(scene: Scene) -> list[Tool]:
+def _tools(scene: Scene, unread: Unread) -> list[Tool]:
+    def hashed(tool: Mapping[str, Any], what: str) -> str | None:
+        return _text_hash(scene, ("tools", tool["name"], what), tool.get(what), unread)
+
     return [
         {
             "name": scene.scrub.text(tool["name"]),
             "version": scene.scrub.text(tool["version"]) if "version" in tool else None,
-            "description_hash": _text_hash(scene, ("tools", tool["name"], "description"), tool.get("description")),
-            "schema_hash": _text_hash(scene, ("tools", tool["name"], "schema"), tool.get("schema")),
+            "description_hash": hashed(tool, "description"),
+            "schema_hash": hashed(tool, "schema"),
             "source": source_of(scene, "tools"),
         }
         for tool in scene.settings.declared.get("tools", ())
     ]
 
 
-def _agent(scene: Scene) -> dict[str, Any]:
+def _agent(scene: Scene, unread: Unread) -> dict[str, Any]:
     agent: Mapping[str, Any] = scene.settings.declared.get("agent", {})
     return {
         "name": scene.scrub.text(agent["name"]) if "name" in agent else None,
         "version": scene.scrub.text(agent["version"]) if "version" in agent else None,
-        "graph_hash": _text_hash(scene, ("agent", "graph"), agent.get("graph")),
-        "config_hash": _text_hash(scene, ("agent", "config"), agent.get("config")),
+        "graph_hash": _text_hash(scene, ("agent", "graph"), agent.get("graph"), unread),
+        "config_hash": _text_hash(scene, ("agent", "config"), agent.get("config"), unread),
     }
 
 
@@ -141,10 +157,10 @@ def _grader_files(scene: Scene) -> list[Said]:
     return [Said(("grader", "files"), path) for path in files]
 
 
-def _grader(scene: Scene) -> dict[str, Any]:
+def _grader(scene: Scene, unread: Unread) -> dict[str, Any]:
     grader = scene.settings.declared.get("grader", {})
     files = {
-        key_of(scene, file.path, said.path): _sha256(scene, file)
+        key_of(scene, file.path, said.path): _sha256(scene, file, unread)
         for said in _grader_files(scene)
         for file in _present(scene, said)
     }
@@ -152,53 +168,63 @@ def _grader(scene: Scene) -> dict[str, Any]:
     return {"files": files, "version": version, "metrics": scene.scrub.value(dict(grader.get("metrics", {})))}
 
 
-def _algorithms(scene: Scene, table: Mapping[str, str]) -> dict[str, Algorithm]:
+def _algorithms(scene: Scene, table: Mapping[str, str], unread: Unread) -> dict[str, Algorithm]:
     if not table:
         return {}
     from evalprov.capture.algorithms import algorithm
 
-    return {name: algorithm(scene, name, where) for name, where in table.items()}
+    return {name: algorithm(scene, name, where, unread) for name, where in table.items()}
 
 
-def _sha256(scene: Scene, file: File) -> str:
-    """Hash a file's bytes as they would be stored: a secret counts as its placeholder."""
+def _sha256(scene: Scene, file: File, unread: Unread) -> str | None:
+    """Hash a file's bytes as they would be stored: a secret counts as its placeholder; null where nobody can."""
     digest = hashlib.sha256()
-    for piece in _scrubbed(scene, file):
-        digest.update(piece)
+    problem = file.problem
+    try:
+        for piece in () if problem else _scrubbed(scene, file.path):
+            digest.update(piece)
+    except OSError as error:
+        problem = error.strerror or str(error)
+    if problem:
+        unread.note(file.said.keys, key_of(scene, file.path, file.said.path), problem)
+        return None
     return f"sha256:{digest.hexdigest()}"
 
 
-def _scrubbed(scene: Scene, file: File) -> Iterator[bytes]:
+def _scrubbed(scene: Scene, path: str) -> Iterator[bytes]:
     """Give a declared file's bytes without their secrets, in pieces where they are many."""
+    opened = open_regular(path)
     try:
-        opened = open_regular(file.path)
-        try:
-            if os.fstat(opened).st_size <= WHOLE:
-                yield scene.scrub.data(b"".join(iter(lambda: os.read(opened, PIECE), b"")))
-                return
+        before = os.fstat(opened)
+        if before.st_size <= WHOLE:
+            yield scene.scrub.data(b"".join(iter(lambda: os.read(opened, PIECE), b"")))
+        else:
             stream = scene.scrub.stream()
             while piece := os.read(opened, PIECE):
                 yield stream.feed(piece)
             yield stream.close()
-        finally:
-            os.close(opened)
-    except OSError as error:
-        said = file.said
-        problem = error.strerror or str(error)
-        raise refuse(scene, said.keys, key_of(scene, file.path, said.path), problem) from None
+        after = os.fstat(opened)
+        if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+            raise OSError(0, "written to while it was read")
+    finally:
+        os.close(opened)
 
 
-def _text_hash(scene: Scene, keys: tuple[str, ...], said: str | None) -> str | None:
+def _text_hash(scene: Scene, keys: tuple[str, ...], said: str | None, unread: Unread) -> str | None:
     """Hash what is a text or names a file that holds it; JSON, TOML and YAML by what they say, not by their layout."""
     if said is None:
         return None
     path = os.path.join(scene.root, said)
-    if "\n" in said or len(said) > 4096 or not os.path.isfile(path):
+    if "\n" in said or len(said) > 4096 or os.path.isdir(path) or not is_there(path):
         if re.fullmatch(FILE_LIKE, said):
             raise missing(scene, Said(keys, said))
         ending = ".json" if said.lstrip()[:1] in {"{", "["} else ""
         return _content_hash(scene, scene.scrub.text(said).encode(), ending)
-    data = b"".join(_scrubbed(scene, File(keys[-1], path, Said(keys, said))))
+    try:
+        data = b"".join(_scrubbed(scene, path))
+    except OSError as error:
+        unread.note(keys, key_of(scene, path, said), error.strerror or str(error))
+        return None
     return _content_hash(scene, data, os.path.splitext(said)[1].lower())
 
 

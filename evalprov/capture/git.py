@@ -14,6 +14,7 @@ from evalprov.capture.commands import Command
 if TYPE_CHECKING:
     from evalprov.capture.collector import Scene, Steps
 
+PATIENCE = 10.0  # seconds; what takes longer is a hanging filter or file system
 MARK = "--evalprov-mark"  # rev-parse repeats an option that it does not know
 _STATUS = (
     *("status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all", "--no-renames"),
@@ -50,10 +51,10 @@ def _ask(scene: Scene, scratch: str | None) -> Steps:
     environ |= ENVIRON
     here = ("git", *options, "-C", scene.cwd)
     status, where, described, remotes = yield [
-        Command((*here, *_STATUS), env=environ),
-        Command((*here, *_where(scene)), env=environ),
+        Command((*here, *_STATUS), env=environ, timeout=PATIENCE),
+        Command((*here, *_where(scene)), env=environ, timeout=5.0),
         Command((*here, "describe", "--tags", "--always"), env=environ, timeout=5.0),
-        Command((*here, "config", "-z", "--get-regexp", r"^remote\..*\.url$"), env=environ),
+        Command((*here, "config", "-z", "--get-regexp", r"^remote\..*\.url$"), env=environ, timeout=5.0),
     ]
     # Loaded while git answers.
     from evalprov.capture.gitlook import look
@@ -96,9 +97,10 @@ def _make_scratch(scene: Scene) -> str | None:
 def _remove(scratch: str | None) -> None:
     if scratch is None:
         return
-    for folder, folders, files in os.walk(scratch, topdown=False):
-        for name in files:
-            os.unlink(os.path.join(folder, name))
-        for name in folders:
-            os.rmdir(os.path.join(folder, name))
-    os.rmdir(scratch)
+    with suppress(OSError):  # a filter of the user's may still be writing there
+        for folder, folders, files in os.walk(scratch, topdown=False):
+            for name in files:
+                os.unlink(os.path.join(folder, name))
+            for name in folders:
+                os.rmdir(os.path.join(folder, name))
+        os.rmdir(scratch)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING, Any
 
 from evalprov.capture.codetree import Edited, code_tree_steps
@@ -47,12 +48,26 @@ def look(
     work = _read_status(status.out, own)
     if work.commit != place.commit:
         raise GitError(f"the commit changed while git was asked, from {work.commit} to {place.commit}")
+    unseen = None
+    if _may_have_flags(repo):
+        from evalprov.capture.gitflags import hidden_steps  # hardly any repository has them
+
+        [hidden] = yield from together(hidden_steps(repo, work.changes, scratch))
+        if isinstance(hidden, GitError):
+            unseen = GitError(f"files that git was told not to look at could not be looked at: {hidden}")
+        elif hidden:
+            paths = {change.path for change in hidden}
+            rest = [change for change in work.changes if change.path not in paths]
+            changes = sorted([*rest, *hidden], key=lambda change: change.path)
+            work = work._replace(changes=changes)
     # Where the store is a link only one of its two paths was asked for.
     tracked = own if place.store_tracked or len(own) > 1 else []
     # Before they are hashed: what is written to after this is seen to be.
     top = os.fsencode(repo.top)
     stamps = {path: stamp(os.path.join(top, path)) for path in _paths(work)}
     dirt = yield from _look_closer(repo, work, tracked, scratch, scene)
+    if unseen:
+        dirt = dirt._replace(tree=unseen, code=unseen)
     found = Report(scene.scrub, place, work, dirt).found(described, remotes, status)
     code = None if isinstance(dirt.code, GitError) else dirt.code
     return found._replace(before=Before(repo, own, stamps, frozenset(work.untracked), dirt.edits, code))
@@ -71,14 +86,15 @@ def _read_status(out: bytes, own: list[bytes]) -> Work:
     commit = branch = None
     changes: list[Change] = []
     untracked: list[bytes] = []
+    below = tuple(folder + b"/" for folder in own)
     for record in out.split(b"\0"):
         kind, _, rest = record.partition(b" ")
         if kind == b"?":
-            if not _within(rest.rstrip(b"/"), own):
+            if rest not in own and not rest.startswith(below):
                 untracked.append(rest)
         elif kind in (b"1", b"u"):
             change = _read_change(kind, rest)
-            if not _within(change.path, own):
+            if change.path not in own and not change.path.startswith(below):
                 changes.append(change)
         elif rest.startswith(b"branch.oid "):
             commit = readable(rest[11:]) if rest[11:] != b"(initial)" else None
@@ -112,8 +128,21 @@ def _own_folder(store: str, top: str) -> list[bytes]:
     return [os.fsencode(path[len(inside) :]) for path in paths if path.startswith(inside) and path != inside]
 
 
-def _within(path: bytes, folders: list[bytes]) -> bool:
-    return any(path == folder or path.startswith(folder + b"/") for folder in folders)
+def _may_have_flags(repo: Repository) -> bool:
+    """Say whether an entry of the index may be flagged as not to be looked at, without asking git.
+
+    An entry's mode stands so many bytes before its flags in every version; a hit by chance costs a question more.
+    """
+    try:
+        with open(os.path.join(repo.top, repo.environ.get("GIT_INDEX_FILE") or f"{repo.folder}/index"), "rb") as file:
+            data = file.read()
+    except OSError:
+        return False
+    between = 12 + (32 if repo.algorithm == "sha256" else 20)
+    # Modes of files and links; the upper two bits: assume-unchanged, and that there are more flags.
+    files = rb"(?s)\x81(?<=\0\0\x81)[\xa4\xed].{%d}[\x40-\xff]" % between
+    links = rb"(?s)\xa0(?<=\0\0\xa0)\0.{%d}[\x40-\xff]" % between
+    return bool(re.search(files, data) or re.search(links, data)) or b"\0link\0\0" in data
 
 
 # --- the second look ----------------------------------------------------------------------------------------

@@ -6,10 +6,14 @@ import hashlib
 import os
 import re
 import stat
+from contextlib import suppress
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from evalprov.capture.gittree import (
     GITLINK,
+    HASH_COUNT,
+    HASH_LIMIT,
     Asking,
     Change,
     Entry,
@@ -33,6 +37,7 @@ PATCH_LIMIT = 10 << 20
 FILE_LIMIT = 1 << 20
 FILES_LIMIT = 10 << 20
 FILES_COUNT = 1000
+LOOKED_AT = 4 * FILES_COUNT  # untracked files; of more, not even the size is asked
 
 # Every choice that a user's configuration could change is made here. Binary files are given as text, where a
 # secret can be seen and taken out; git applies that just as well.
@@ -93,6 +98,9 @@ def patch_steps(
             kept.withheld.append({"path": readable(change.path), "reason": why})
         elif GITLINK not in (change.mode, change.head_entry and change.head_entry.mode):
             chosen.append(change)
+    if why := _too_much(repo, chosen):
+        kept.withheld.extend({"path": readable(change.path), "reason": why} for change in chosen)
+        return kept
     before = yield from _heads_steps(repo, chosen)
     # A file that was added and deleted again was in no commit and is not there now.
     seeds = {one.path: before[one.path] for one in chosen if before[one.path] or one.mode}
@@ -138,6 +146,18 @@ def _why_not_patched(repo: Repository, change: Change) -> str | None:
     return None if known else "not a regular file"
 
 
+def _too_much(repo: Repository, changes: list[Change]) -> str | None:
+    """Say why so much is not put into a patch before a start; null where it is little enough."""
+    if len(changes) > HASH_COUNT:
+        return f"more than {HASH_COUNT:,} files have changed"
+    top = os.fsencode(repo.top)
+    total = 0
+    for change in changes:
+        with suppress(OSError):  # gone since git looked
+            total += os.lstat(os.path.join(top, change.path)).st_size if change.mode else 0
+    return f"the changed files come to more than {HASH_LIMIT >> 20} MiB" if total > HASH_LIMIT else None
+
+
 def _heads_steps(repo: Repository, changes: list[Change]) -> Asking[dict[bytes, Entry | None]]:
     """Return what the commit has under each path; the status mostly told that."""
     heads = {change.path: change.head_entry for change in changes}
@@ -163,20 +183,21 @@ def keep_untracked(
     """Return the content of the untracked files that are small enough to keep."""
     kept = Kept(None, {}, [], {})
     room = FILES_LIMIT
-    for path in untracked:
+    rest = iter(untracked)
+    for path in islice(rest, LOOKED_AT):
         name = readable(path)
         try:
-            content, mode = _content(repo, path)
+            content, mode = _content(repo, path, room)
         except GitError as why:
             kept.withheld.append({"path": name, "reason": str(why)})
-            continue
-        if len(kept.saved) >= FILES_COUNT or len(content) > room:
-            which = f"larger than {FILES_LIMIT >> 20} MiB" if len(content) > room else f"over {FILES_COUNT}"
-            kept.withheld.append({"path": name, "reason": f"the untracked files together are {which}"})
             continue
         room -= len(content)
         entry = entries.get(path)
         kept.saved[name] = _keep(content, entry.mode if entry else mode, "objects/%s", scrub, kept.blobs)
+        if len(kept.saved) == FILES_COUNT:
+            break
+    too_many = f"the untracked files together are over {FILES_COUNT:,}"
+    kept.withheld.extend({"path": readable(path), "reason": too_many} for path in rest)
     return kept
 
 
@@ -190,8 +211,9 @@ def joined(patched: Kept, untracked: Kept) -> Kept:
     )
 
 
-def _content(repo: Repository, path: bytes) -> tuple[bytes, int]:
+def _content(repo: Repository, path: bytes, room: int) -> tuple[bytes, int]:
     """Return a file's bytes, or where a link leads, with git's mode; never through a link, never a device."""
+    too_large = f"larger than {FILE_LIMIT >> 20} MiB"
     if path.endswith(b"/"):
         raise GitError("a repository of its own")
     if is_secret_file(path):
@@ -204,7 +226,9 @@ def _content(repo: Repository, path: bytes) -> tuple[bytes, int]:
         if not stat.S_ISREG(status.st_mode):
             raise GitError("not a regular file")
         if status.st_size > FILE_LIMIT:
-            raise GitError(f"larger than {FILE_LIMIT >> 20} MiB")
+            raise GitError(too_large)
+        if status.st_size > room:
+            raise GitError(f"the untracked files together are larger than {FILES_LIMIT >> 20} MiB")
         # It may have been replaced since: no link is followed, and a pipe does not make us wait.
         descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
         with open(descriptor, "rb") as source:
@@ -214,7 +238,7 @@ def _content(repo: Repository, path: bytes) -> tuple[bytes, int]:
     except OSError as error:
         raise GitError(f"could not be read: {error.strerror}") from error
     if len(content) > FILE_LIMIT:
-        raise GitError(f"larger than {FILE_LIMIT >> 20} MiB")
+        raise GitError(too_large)
     return content, 0o100755 if status.st_mode & stat.S_IXUSR else 0o100644
 
 

@@ -14,6 +14,7 @@ from collections.abc import Generator, Iterable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 from evalprov.capture.commands import Answer, Command
+from evalprov.capture.git import PATIENCE
 
 T = TypeVar("T")
 Asking = Generator[list[Command], list[Answer], T]
@@ -21,7 +22,8 @@ Asking = Generator[list[Command], list[Answer], T]
 FOLDER = 0o040000
 GITLINK = 0o160000
 # Hashing more than this would hold up the start for seconds.
-HASH_LIMIT = 1 << 30
+HASH_LIMIT = 512 << 20
+HASH_COUNT = 20_000
 
 
 class GitError(Exception):
@@ -62,7 +64,7 @@ class Repository(NamedTuple):
     options: tuple[str, ...]
     environ: Mapping[str, str]
 
-    def ask(self, *words: str, stdin: bytes = b"", index: str | None = None, timeout: float = 30.0) -> Command:
+    def ask(self, *words: str, stdin: bytes = b"", index: str | None = None, timeout: float = PATIENCE) -> Command:
         """Put a question to git at the top of the work tree, by another index if one is named."""
         place = ("-C", self.top, f"--git-dir={self.folder}", f"--work-tree={self.top}")
         env = dict(self.environ)
@@ -119,9 +121,12 @@ def together(*running: Asking[Any]) -> Asking[list[Any]]:
 
 
 def edits_steps(
-    repo: Repository, changes: Iterable[Change], untracked: Iterable[bytes], scratch: str
+    repo: Repository, changes: Iterable[Change], untracked: Iterable[bytes], scratch: str, *, index: str = "changed"
 ) -> Asking[dict[bytes, Entry | None]]:
-    """Return what `git add -A` would put under every changed path; null is a path that is gone."""
+    """Return what `git add -A` would put under every changed path; null is a path that is gone.
+
+    `index` is a name for a file in the scratch folder that no other question of the same round has.
+    """
     edits: dict[bytes, Entry | None] = {}
     seeds: dict[bytes, Entry | None] = {}
     unhashed: list[bytes] = []
@@ -137,11 +142,11 @@ def edits_steps(
     if not unhashed:
         return edits
     _check_hashable(repo, unhashed)
-    index = os.path.join(scratch, "changed")
+    index = os.path.join(scratch, index)
     # With their old entries beside them git treats line ends and modes as it would in its own index.
     write_index(index, seeds, repo.algorithm)
     words = ("update-index", "--add", "--remove", "--replace", "--info-only", "-z", "--stdin")
-    [answer] = yield [repo.ask(*words, stdin=b"\0".join(unhashed), index=index, timeout=60.0)]
+    [answer] = yield [repo.ask(*words, stdin=b"\0".join(unhashed), index=index)]
     told(answer)
     hashed = read_index(index, repo.algorithm)
     return {**edits, **{path: hashed.get(path) for path in unhashed}}
@@ -154,6 +159,10 @@ def _differs_on_disk(change: Change) -> bool:
 
 
 def _check_hashable(repo: Repository, paths: list[bytes]) -> None:
+    if len(paths) > HASH_COUNT:
+        raise GitError(
+            f"{len(paths):,} changed and untracked files; more than {HASH_COUNT:,} are not hashed before a start"
+        )
     total = 0
     top = os.fsencode(repo.top)
     for path in paths:
@@ -186,9 +195,7 @@ def tree_steps(
     `known` are folders of the commit that have been asked for already.
     """
     gone = {path.strip(b"/") for path in without} - {b""}
-    apply: dict[bytes, Entry | None] = {
-        path: entry for path, entry in edits.items() if gone.isdisjoint((path, *_above(path)))
-    }
+    apply = _outside(gone, edits)
     apply |= dict.fromkeys(gone)
     if repo.tree and not apply:
         return repo.tree
@@ -245,12 +252,23 @@ def folders_steps(repo: Repository, folders: Iterable[bytes]) -> Asking[dict[byt
 
 def above(paths: Iterable[bytes]) -> set[bytes]:
     """Return the folders above these paths, the top among them."""
-    return {folder for path in paths for folder in _above(path)} | {b""}
+    found = {b""}
+    for folder in {path.rpartition(b"/")[0] for path in paths}:
+        while folder not in found:
+            found.add(folder)
+            folder = folder.rpartition(b"/")[0]  # noqa: PLW2901 - one by one up to the top
+    return found
 
 
-def _above(path: bytes) -> list[bytes]:
-    parts = path.split(b"/")[:-1]
-    return [b"/".join(parts[:count]) for count in range(len(parts) + 1)]
+def _outside(gone: set[bytes], edits: Mapping[bytes, Entry | None]) -> dict[bytes, Entry | None]:
+    """Return the edits that are not among the paths that are left out, nor below one of them."""
+    if not gone:
+        return dict(edits)
+    below: set[bytes] = set()
+    for folder in sorted(above(edits)):  # each after the one above it
+        if folder and (folder in gone or folder.rpartition(b"/")[0] in below):
+            below.add(folder)
+    return {path: entry for path, entry in edits.items() if path not in gone and path.rpartition(b"/")[0] not in below}
 
 
 def _entries(body: bytes, width: int) -> dict[bytes, Entry]:

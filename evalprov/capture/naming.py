@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from typing import TYPE_CHECKING, NamedTuple
@@ -38,6 +39,7 @@ class File(NamedTuple):
     name: str
     path: str  # absolute
     said: Said
+    problem: str | None = None  # why a folder's files are not known, or not all
 
 
 def versioned(scene: Scene, table: str) -> Iterator[Said]:
@@ -67,8 +69,10 @@ def files_of(scene: Scene, said: Said, *, folders: bool = False) -> list[File]:
     if os.path.isdir(path):
         if folders:
             return [File(said.name, path, said)]
-        return _several(said, path, _below(scene, said, path))
-    if os.path.exists(path):
+        paths, problem = _below(scene, path)
+        rest = [File(said.name, path, said, problem)] if problem else []
+        return [*_several(said, path, paths), *rest]
+    if is_there(path):
         return [File(said.name, path, said)]
     if not set(said.path) & WILD:
         return []
@@ -76,26 +80,33 @@ def files_of(scene: Scene, said: Said, *, folders: bool = False) -> list[File]:
 
     found = sorted(glob(said.path, root_dir=scene.root, recursive=True, include_hidden=True))
     paths = [os.path.normpath(os.path.join(scene.root, one)) for one in found]
-    paths = [one for one in paths if os.path.isfile(one) or (folders and os.path.isdir(one))]
+    paths = [one for one in paths if folders or not os.path.isdir(one)]
     return _several(said, _fixed_part(path), [one for one in paths if not _within(one, scene.store)])
 
 
-def _below(scene: Scene, said: Said, top: str) -> list[str]:
+def is_there(path: str) -> bool:
+    """Say whether something has this name, be it out of our reach or a link that leads nowhere."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return False
+    except OSError as error:
+        return error.errno != errno.ENAMETOOLONG
+    return True
+
+
+def _below(scene: Scene, top: str) -> tuple[list[str], str | None]:
+    """Return the files in a folder, and why they are not all."""
     paths: list[str] = []
-    for folder, folders, files in os.walk(top):
+    closed: list[OSError] = []
+    for folder, folders, files in os.walk(top, onerror=closed.append):
         folders[:] = sorted(
             one for one in folders if one not in NOT_CONTENT and not _within(os.path.join(folder, one), scene.store)
         )
-        paths += (path for one in sorted(files) if os.path.isfile(path := os.path.join(folder, one)))
+        paths += (os.path.join(folder, one) for one in sorted(files))
         if len(paths) > MANY:
-            raise refuse(
-                scene,
-                said.keys,
-                said.path,
-                f"it holds more than {MANY:,} files",
-                "so many are better declared as data",
-            )
-    return paths
+            return [], f"it holds more than {MANY:,} files; so many are better declared as data"
+    return paths, f"{closed[0].filename}: {closed[0].strerror}" if closed else None
 
 
 def _several(said: Said, base: str, paths: list[str]) -> list[File]:
@@ -137,6 +148,20 @@ def refuse(scene: Scene, keys: tuple[str, ...], said: str, problem: str, hint: s
     where = scene.settings.path or "the settings"
     message = f"{where}: {'.'.join(keys)}: {said}: {problem}"
     return EvalprovError(scene.scrub.text(readable(message)), hint, exit_code=125)
+
+
+class Unread:
+    """Takes note of what is declared and there, and whose content is not known."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.noted: list[str] = []
+        self._scene = scene
+
+    def note(self, keys: tuple[str, ...], where: str, problem: str) -> None:
+        """Take one more; under --strict it stops the run."""
+        if self._scene.strict:
+            raise refuse(self._scene, keys, where, problem, "without --strict it runs, and the record says so")
+        self.noted.append(f"{'.'.join(keys)}: {where} is there, but its content is not known: {problem}")
 
 
 def missing(scene: Scene, said: Said) -> EvalprovError:

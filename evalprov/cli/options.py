@@ -54,6 +54,7 @@ OPTIONS = (
     Option("--jobs", "J", "Run so many of them at a time; their output is kept, not shown.", whole=True),
     Option("--store", "DIR", "Where to keep the records; metrics/ at the project root otherwise."),
     Option("--require-clean", None, "Refuse to run unless everything is committed."),
+    Option("--strict", None, "Refuse to run where a declared file is there and cannot be read."),
     Option(
         "--log",
         "MODE",

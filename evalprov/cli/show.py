@@ -20,6 +20,7 @@ from evalprov.store import lookup, read
 
 Pairs = list[tuple[str, str]]
 NAMES_SHOWN = 5
+NOT_KNOWN = "content not known"
 STDERR_LINES = 12
 
 
@@ -176,10 +177,11 @@ def _declared(m: Manifest) -> Pairs:
     pairs += [(f"data {name}", _data_set(one)) for name, one in m["data"]["sets"].items()]
     pairs += [(f"retrieval {name}", _short(value)) for name, value in m["data"]["retrieval"].items()]
     pairs.append(("golden version", m["golden_version"] or ""))
-    pairs += [(f"grader {path}", sha[7:19]) for path, sha in m["grader"]["files"].items()]
+    pairs += [(f"grader {path}", sha[7:19] if sha else NOT_KNOWN) for path, sha in m["grader"]["files"].items()]
     pairs.append(("grader version", m["grader"]["version"] or ""))
     pairs += [
-        (f"algorithm {name}", f"{one['short']}  {one['source']}") for name, one in m["code"]["algorithms"].items()
+        (f"algorithm {name}", f"{one['short'] or NOT_KNOWN}  {one['source']}")
+        for name, one in m["code"]["algorithms"].items()
     ]
     pairs += [(f"served {name}", _short(value)) for name, value in m["observed"]["model"].items()]
     return pairs
@@ -249,7 +251,7 @@ def _config(m: Manifest) -> Pairs:
     for path, file in m["config"]["files"].items():
         values = ", ".join(f"{name}={_short(value)}" for name, value in list(file["values"].items())[:NAMES_SHOWN])
         more = f" and {len(file['values']) - NAMES_SHOWN} more" if len(file["values"]) > NAMES_SHOWN else ""
-        pairs.append((path, f"{file['sha256'][:19]}  {values}{more}".rstrip()))
+        pairs.append((path, f"{file['sha256'][:19] if file['sha256'] else NOT_KNOWN}  {values}{more}".rstrip()))
     return pairs
 
 

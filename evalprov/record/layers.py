@@ -101,6 +101,8 @@ def _code(m: Manifest) -> Layer:
     if m["code"]["tree"] is None:
         why = _reason(m, "git") or "the tree of what ran is not known"
         return Layer(facts, "partial" if algorithms else "none", unknown=why)
+    if unread := sorted(name for name, sha256 in algorithms.items() if sha256 is None):
+        return Layer(facts, "partial", unknown=_not_read(unread))
     if looked is None:
         note = "sources that git does not show were not looked at"
         return Layer(facts, "partial", note=note, maybe=frozenset(("beside",)))

@@ -68,9 +68,11 @@ class Git(TypedDict):
 class ConfigFile(TypedDict):
     """One configuration file."""
 
-    sha256: str  # of its canonical content where it parses, else of its bytes; a secret counts as its placeholder
+    # Of its canonical content where it parses, else of its bytes; a secret counts as its placeholder. Null where the
+    # file is there and could not be read.
+    sha256: str | None
     format: Literal["json", "toml", "yaml", "bytes"]
-    bytes: int
+    bytes: int | None
     source: str  # what named it: settings, --config, or command
     values: dict[str, Json]  # flattened, secrets replaced; empty for bytes
 
@@ -117,8 +119,8 @@ class Algorithm(TypedDict):
     """A named piece of custom logic, by its source."""
 
     name: str  # of the function, class or file
-    sha256: str
-    short: str  # its first 12 digits
+    sha256: str | None  # null where the file is there and could not be read
+    short: str | None  # its first 12 digits
     source: str  # where it stands: agents/dispatch.py:fanout_critic, or reported
 
 
@@ -155,7 +157,7 @@ class Data(TypedDict):
 class Grader(TypedDict):
     """What judges the answers."""
 
-    files: dict[str, str]  # path to SHA-256
+    files: dict[str, str | None]  # path to SHA-256; null where the file is there and could not be read
     version: str | None
     metrics: dict[str, str]  # metric to its definition
     reported: dict[str, Json]

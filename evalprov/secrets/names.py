@@ -88,7 +88,7 @@ def words(name: str) -> list[str]:
     return [word.lower() for word in re.findall(_WORD, name)]
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1 << 14)
 def judge(name: str) -> int:
     """Say whether what stands at this key is a secret: NO, PERHAPS (if it looks issued), SURE."""
     if not re.search(_INTERESTING, name, re.IGNORECASE) or len(name) > 200:
@@ -154,7 +154,7 @@ def is_secret_name(name: str) -> bool:
     return judge(name) == SURE
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=1 << 14)
 def is_secret_variable(name: str) -> bool:
     """Say whether an environment variable of this name holds a secret.
 

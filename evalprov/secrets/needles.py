@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 EVERYWHERE = 8  # characters from which on a value is replaced wherever it stands
 WHOLE_WORD = 4  # from which on it is replaced as a whole word
+FEW = 256  # so many are looked for one by one; the search for more goes by their first bytes
+START = 4  # bytes
+PIECE = 1 << 16
 
 _BASE64 = rb"[A-Za-z0-9+/_-]"
 _ESCAPED = {"\t": b"t", "\r": b"r", "\f": b"f", "\b": b"b", "\v": b"v", "\a": b"a"}
@@ -58,12 +61,24 @@ def _raw(value: str) -> bytes:
 class _Literal:
     """Bytes to look for; in base64 also whether a neighbour holds some bits of the secret."""
 
-    __slots__ = ("left", "right", "text")
+    __slots__ = ("anchor", "left", "right")
 
     def __init__(self, text: bytes, *, left: bool = False, right: bool = False) -> None:
-        self.text = text
+        self.anchor = text
         self.left = left
         self.right = right
+
+    def find(self, text: bytes, spans: Spans) -> None:
+        """Add where it stands."""
+        at = text.find(self.anchor)
+        while at >= 0:
+            start, end = at, at + len(self.anchor)
+            if self.left and re.match(_BASE64, text[start - 1 : start]):
+                start -= 1
+            if self.right and (more := re.compile(_BASE64 + b"(?:=|%3[Dd])*").match(text, end)):
+                end = more.end()
+            spans.append((start, end))
+            at = text.find(self.anchor, at + 1)
 
 
 class _Pattern:
@@ -71,29 +86,54 @@ class _Pattern:
 
     __slots__ = ("_compiled", "_source", "anchor")
 
-    def __init__(self, anchor: bytes, source: bytes) -> None:
+    def __init__(self, anchor: bytes, source: Callable[[], bytes]) -> None:
         self.anchor = anchor
         self._source = source
         self._compiled: re.Pattern[bytes] | None = None
 
     def find(self, text: bytes, spans: Spans) -> None:
         """Add where the value stands, however it is escaped."""
-        if self.anchor in text:
-            self._compiled = self._compiled or re.compile(self._source)
-            spans.extend(found.span() for found in self._compiled.finditer(text))
+        self._compiled = self._compiled or re.compile(self._source())
+        spans.extend(found.span() for found in self._compiled.finditer(text))
+
+
+class Anchors:
+    """Says which of some byte strings stand in a text; of many without a search for each."""
+
+    def __init__(self, anchors: Iterable[bytes]) -> None:
+        self._all = list(anchors)
+        self._by_start: dict[int, dict[bytes, list[int]]] = {}  # by length and first bytes, where they are many
+        if len(self._all) > FEW:
+            for number, anchor in enumerate(self._all):
+                start = anchor[:START]
+                self._by_start.setdefault(len(start), {}).setdefault(start, []).append(number)
+
+    def within(self, text: bytes) -> list[int]:
+        """Return the numbers of those that stand in the text."""
+        if not self._by_start:
+            return [number for number, anchor in enumerate(self._all) if anchor in text]
+        found: set[int] = set()
+        for length, starts in self._by_start.items():
+            for at in range(0, max(1, len(text)), PIECE):
+                piece = text[at : at + PIECE + length]
+                seen = {piece[i : i + length] for i in range(len(piece) - length + 1)}
+                found.update(number for start in starts.keys() & seen for number in starts[start])
+        return sorted(number for number in found if self._all[number] in text)
 
 
 class Needles:
     """All forms of the given values: plain, base64, URL-encoded, JSON- and shell-escaped; several lines as well."""
 
     def __init__(self, values: Iterable[str]) -> None:
-        self.literals: list[_Literal] = []
-        self.patterns: list[_Pattern] = []
+        self._needles: list[_Literal | _Pattern] = []
         self.blocks: list[list[bytes]] = []  # values of several lines
         self.longest = 0
         for value in sorted(values, key=len, reverse=True):
             if len(value) >= WHOLE_WORD:
                 self._add(value, _raw(value))
+        self._anchors = Anchors(needle.anchor for needle in self._needles)
+        self.first_lines = Anchors(lines[0] for lines in self.blocks)
+        self.longest_first = max((len(lines[0]) for lines in self.blocks), default=0)
 
     def _add(self, value: str, raw: bytes) -> None:
         self.longest = max(self.longest, len(raw))
@@ -102,17 +142,17 @@ class Needles:
         if len(value) < EVERYWHERE:
             self._add_word(value, raw)
         elif len(spellings) > 1:
-            self.literals += map(_Literal, spellings)
+            self._needles += map(_Literal, spellings)
         elif re.fullmatch(rb"[A-Za-z0-9_.~-]+", raw):
-            self.literals.append(_Literal(raw))
+            self._needles.append(_Literal(raw))
         else:
-            self.patterns.append(_Pattern(_anchor(raw), _flexible(value)))
+            self._needles.append(_Pattern(_anchor(raw), lambda: _flexible(value)))
         if len(value) >= EVERYWHERE:
-            self.literals += _in_base64(raw)
+            self._needles += _in_base64(raw)
         if b"\n" in raw:
             self.blocks.append([line.strip(b" \t\r") for line in raw.split(b"\n")])
+        encoded = binascii.b2a_base64(raw, newline=False)[: len(raw) // 3 * 4]
         for width in (64, 76):
-            encoded = binascii.b2a_base64(raw, newline=False)[: len(raw) // 3 * 4]
             if len(encoded) > width:
                 lines = [encoded[at : at + width] for at in range(0, len(encoded), width)]
                 self.blocks.append(lines)
@@ -120,28 +160,15 @@ class Needles:
     def _add_word(self, value: str, raw: bytes) -> None:
         encoded = binascii.b2a_base64(raw, newline=False).rstrip(b"=")
         start, end = rb"(?:(?<!\w)|(?<=\\[nrt]))", rb"(?!\w)"
-        self.patterns.append(_Pattern(_anchor(raw), start + b"(?:" + _flexible(value) + b")" + end))
-        self.patterns.append(_Pattern(encoded, rb"(?<![\w+/])" + re.escape(encoded) + rb"(?![\w+/])=*"))
+        self._needles += (
+            _Pattern(_anchor(raw), lambda: start + b"(?:" + _flexible(value) + b")" + end),
+            _Pattern(encoded, lambda: rb"(?<![\w+/])" + re.escape(encoded) + rb"(?![\w+/])=*"),
+        )
 
     def find(self, text: bytes, spans: Spans) -> None:
         """Add where a value stands in a text."""
-        for literal in self.literals:
-            if literal.text in text:
-                _find_all(literal, text, spans)
-        for pattern in self.patterns:
-            pattern.find(text, spans)
-
-
-def _find_all(literal: _Literal, text: bytes, spans: Spans) -> None:
-    at = text.find(literal.text)
-    while at >= 0:
-        start, end = at, at + len(literal.text)
-        if literal.left and re.match(_BASE64, text[start - 1 : start]):
-            start -= 1
-        if literal.right and (more := re.compile(_BASE64 + b"(?:=|%3[Dd])*").match(text, end)):
-            end = more.end()
-        spans.append((start, end))
-        at = text.find(literal.text, at + 1)
+        for number in self._anchors.within(text):
+            self._needles[number].find(text, spans)
 
 
 def _anchor(raw: bytes) -> bytes:
@@ -162,6 +189,8 @@ def _in_base64(raw: bytes) -> list[_Literal]:
 
 
 def _base64_spellings(core: bytes) -> set[bytes]:
+    if b"+" not in core and b"/" not in core:
+        return {core}
     upper = core.replace(b"+", b"%2B").replace(b"/", b"%2F")
     lower = core.replace(b"+", b"%2b").replace(b"/", b"%2f")
     return {core, core.translate(bytes.maketrans(b"+/", b"-_")), core.replace(b"/", rb"\/"), upper, lower}

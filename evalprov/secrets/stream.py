@@ -80,11 +80,13 @@ class StreamScrubber:
         """Replace secrets of several lines; keep what may be the beginning of one."""
         pieces: list[bytes] = []
         at = 0
-        firsts = [lines[0] for lines in self._scrubber.needles.blocks]
-        if b"-----BEGIN" in raw or any(first in raw for first in firsts):
+        needles = self._scrubber.needles
+        begun = [needles.blocks[number] for number in needles.first_lines.within(raw)]
+        if b"-----BEGIN" in raw or begun:
+            firsts = sorted({lines[0] for lines in begun}, key=len, reverse=True)
             starts = b"|".join([_KEY_BEGIN, *(re.escape(first) + rb"[ \t]{0,64}\r?\n" for first in firsts)])
             while found := _compiled(starts).search(raw, at):
-                end = self._block_end(raw, found.start(), final=final)
+                end = _block_end(raw, found.start(), begun, final=final)
                 if end == _UNKNOWN:
                     self._raw = raw[found.start() :]
                     return b"".join((*pieces, raw[at : found.start()]))
@@ -94,19 +96,10 @@ class StreamScrubber:
                 else:
                     pieces += (raw[at : found.start()], MARK)
                     at = end
-        reach = max([_MARKER_LENGTH, *(len(first) + 66 for first in firsts)])
+        reach = max(_MARKER_LENGTH, needles.longest_first + 66)
         keep = len(raw) if final else max(at, raw.rfind(b"\n") + 1, len(raw) - reach)
         self._raw = raw[keep:]
         return b"".join((*pieces, raw[at:keep]))
-
-    def _block_end(self, raw: bytes, at: int, *, final: bool) -> int:
-        """Return where the secret of several lines that may begin here ends."""
-        end = _key_end(raw, at, final=final)
-        for lines in self._scrubber.needles.blocks:
-            if end != _NONE:
-                break
-            end = _lines_end(raw, at, lines, final=final)
-        return end
 
     def _without_secrets(self, text: bytes, *, final: bool) -> bytes:
         """Scrub whole lines, and a longer line than a window by pieces; keep the last one while it is not whole."""
@@ -160,6 +153,16 @@ class StreamScrubber:
             quote = window[spans[-1][0] - 1 : spans[-1][0]]
             self._inside = b"[^" + quote + rb"\n]*" if quote in {b'"', b"'"} else rb"[^\s\"'<>,;&]*"
         return cut, [(start, end) for start, end in spans if end <= cut]
+
+
+def _block_end(raw: bytes, at: int, begun: list[list[bytes]], *, final: bool) -> int:
+    """Return where the secret of several lines that may begin here ends."""
+    end = _key_end(raw, at, final=final)
+    for lines in begun:
+        if end != _NONE:
+            break
+        end = _lines_end(raw, at, lines, final=final)
+    return end
 
 
 def _key_end(raw: bytes, at: int, *, final: bool) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -163,22 +164,28 @@ def _find(cwd: str) -> tuple[str, str] | None:
         if (text := _read(path)) is not None:
             return path, text
         path = os.path.join(folder, "pyproject.toml")
-        if (text := _read(path)) is not None and "[tool.evalprov" in text:
+        if (text := _read(path, ours="[tool.evalprov")) is not None:
             return path, text
         if os.path.lexists(os.path.join(folder, ".git")):
             return None
     return None
 
 
-def _read(path: str) -> str | None:
+def _read(path: str, ours: str = "") -> str | None:
+    """Return a file's text; null where there is none, and where it does not hold what makes it ours."""
     try:
-        with open(path, "rb") as file:
-            return file.read().decode()
+        # A pipe must not make us wait.
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            data = file.read()
+        return data.decode() if ours.encode() in data else None
     except (FileNotFoundError, NotADirectoryError):
         return None
     except UnicodeDecodeError as error:
         raise EvalprovError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from None
     except OSError as error:
+        # Somebody else's file, or a path too long to hold one of ours.
+        if ours or error.errno == errno.ENAMETOOLONG:
+            return None
         hint = "evalprov reads its settings from there; make the file readable, or move it away"
         raise EvalprovError(f"{path}: cannot be read: {error.strerror}", hint) from None
 

@@ -7,12 +7,18 @@ import os
 import stat
 import time
 from contextlib import suppress
-from typing import NoReturn, Self
+from typing import TYPE_CHECKING, NoReturn, Self
 
 from evalprov.store.process import from_tag, is_gone, is_near, tag
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 TEMP = ".tmp-"
 LARGEST = 64 << 20  # of a record that is read back
+# Of many files at once. The others are on their way to the disk by then; to wait for a thousand would take seconds,
+# and what a power cut takes from one is seen by its hash.
+WAITED_FOR = 32
 _OPEN = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # a fifo put in a file's place must not hold us up
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 _ABANDONED_SECONDS = 86400
@@ -68,11 +74,37 @@ class Folder:
             return None
         return read_all(fd, LARGEST, f"{self.path}/{name}")
 
-    def write(self, name: str, data: bytes, *, settle: bool = True) -> None:
-        """Put a file in place, whole; unsettled, its name may yet be lost with the machine's power."""
+    def write(self, name: str, data: bytes) -> None:
+        """Put a file in place, whole."""
         self.place(self._temp(data, durable=True), name)
-        if settle:
-            self.settle()
+        self.settle()
+
+    def write_many(self, files: Mapping[str, bytes]) -> dict[str, OSError]:
+        """Put files in place that are not there yet with that size; return those that could not be, and why."""
+        failed: dict[str, OSError] = {}
+        temps: dict[str, str] = {}
+        try:
+            for name, data in files.items():
+                try:
+                    if self.size(name) != len(data):
+                        temps[name] = self._temp(data, durable=False)
+                except OSError as error:
+                    failed[name] = error
+            written = list(temps)
+            for count, name in enumerate(written):
+                try:
+                    if count < WAITED_FOR:
+                        self._sync(temps[name])
+                    self.place(temps[name], name)
+                    del temps[name]
+                except OSError as error:
+                    failed[name] = error
+            if written:
+                self.settle()
+        finally:
+            for temp in temps.values():
+                self.drop(temp)
+        return failed
 
     def new(self) -> tuple[str, int]:
         """Begin a file that is not in place yet; the caller closes the descriptor."""
@@ -154,12 +186,21 @@ class Folder:
             write_all(fd, data)
             if durable:
                 os.fsync(fd)
+            else:
+                os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)  # the system begins to write, and nobody waits
         except BaseException:
             self.drop(name)
             raise
         finally:
             os.close(fd)
         return name
+
+    def _sync(self, name: str) -> None:
+        fd = self.open(name, os.O_RDONLY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
 
     def drop(self, name: str) -> None:
         """Take away what is not needed any more; where that fails the doctor does it."""
@@ -172,11 +213,11 @@ class Folder:
 
 def write_all(fd: int, data: bytes) -> None:
     """Write all of it, in one call where the system takes it so."""
-    while written := os.write(fd, data):
-        if written == len(data):
-            return
+    while data:
+        written = os.write(fd, data)
+        if not written:
+            raise OSError(errno.EIO, "nothing could be written")
         data = data[written:]
-    raise OSError(errno.EIO, "nothing could be written")
 
 
 def read_all(fd: int, largest: int, path: str) -> bytes:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from evalprov.record.manifest import Manifest
 
 _FORMS = (
-    "give a run id, its beginning, latest, latest~2, baseline:NAME, the path of a manifest (.json), or 7 digits or more "
-    "of a fingerprint, or of a program's, a config's or a builder's hash, for its newest run"
+    "give a run id, its beginning, latest, latest~2, baseline:NAME, the path of a manifest (.json), or 7 digits or "
+    "more of a fingerprint, or of a program's, a config's or a builder's hash, for its newest run"
 )
 _LISTS = "evalprov history lists them"
 _CANDIDATES_SHOWN = 5

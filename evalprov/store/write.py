@@ -17,7 +17,7 @@ from evalprov.store.index import HISTORY, LOCK, append
 from evalprov.store.process import this_process
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from evalprov.record.manifest import Manifest
 
@@ -43,11 +43,10 @@ _ELSEWHERE = "keep the records elsewhere: evalprov run --store DIR"
 class Store:
     """The metrics/ folder, open for recording."""
 
-    __slots__ = ("_unsettled", "path")
+    __slots__ = ("path",)
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self._unsettled: set[str] = set()  # folders with blobs whose names may be lost with the power
 
     @classmethod
     def open(cls, path: str) -> Store:
@@ -106,18 +105,23 @@ class Store:
             problems.append(f"a marker of run {run_id} could not be removed: {_words(error)}")
         return problems
 
-    def put(self, name: str, data: bytes) -> None:
-        """Keep a blob under patches/ or objects/, by a name that its content gives; once is enough."""
-        where, _, file = name.partition("/")
-        if where not in ("patches", "objects") or not ids.is_blob_name(file):
-            raise EvalprovError(f"not a name for a stored file: {ids.shown(name)}", exit_code=CANNOT_START)
-        try:
-            with self.enter(where) as folder:
-                if folder.size(file) != len(data):
-                    folder.write(file, data, settle=False)
-                    self._unsettled.add(where)
-        except OSError as error:
-            raise self._refusal(error) from None
+    def keep(self, blobs: Mapping[str, bytes]) -> dict[str, str]:
+        """Keep blobs under patches/ or objects/, by names that their content gives; return what was not, and why."""
+        folders: dict[str, dict[str, bytes]] = {}
+        for name, data in blobs.items():
+            where, _, file = name.partition("/")
+            if where not in ("patches", "objects") or not ids.is_blob_name(file):
+                raise EvalprovError(f"not a name for a stored file: {ids.shown(name)}", exit_code=CANNOT_START)
+            folders.setdefault(where, {})[file] = data
+        lost: dict[str, str] = {}
+        for where, files in folders.items():
+            try:
+                with self.enter(where) as folder:
+                    failed = folder.write_many(files)
+            except OSError as error:
+                failed = dict.fromkeys(files, error)
+            lost |= {f"{where}/{file}": _words(error) for file, error in failed.items()}
+        return lost
 
     def open_log(self, run_id: str, which: Literal["out", "err"]) -> int:
         """Open a new log of a run's output for writing; the caller closes the descriptor."""
@@ -130,10 +134,6 @@ class Store:
     def _replace(self, manifest: Manifest) -> list[str]:
         """Put the record in place of an unfinished one; return what is odd about that."""
         run_id = ids.checked(manifest["run_id"])
-        for name in sorted(self._unsettled):
-            with self.enter(name) as folder:
-                folder.settle()
-        self._unsettled.clear()
         with self.enter("runs") as runs:
             before = runs.read(f"{run_id}.json")
             status = None if before is None else _status(before)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -102,11 +103,11 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def found(root: Path, environ: dict[str, str] | None = None, **tables: Any) -> Found:
+def found(root: Path, environ: dict[str, str] | None = None, *, strict: bool = False, **tables: Any) -> Found:
     """Collect what a project declares: by its settings file, or by tables."""
     settings = {"declared": tables} if tables else load(str(root))._asdict()
     settings.pop("root", None)
-    return collected(declared.collect, scene_of(root, environ=environ or {}, **settings))
+    return collected(declared.collect, scene_of(root, environ=environ or {}, **settings)._replace(strict=strict))
 
 
 def test_everything_declared_is_recorded(root: Path) -> None:
@@ -223,19 +224,59 @@ def test_other_layers_files_are_claimed(root: Path) -> None:
         ({"grader": {"files": ["grade/exct.py"]}}, "grader.files", "exact.py"),
         ({"agent": {"graph": "agent/grap.json"}}, "agent.graph", "graph.json"),
         ({"tools": [{"name": "t", "schema": "tools/t.json"}]}, "tools.t.schema", "there is no tools"),
-        ({"prompts": {"system": "pipe"}}, "prompts.system: pipe: not a regular file", ""),
-        ({"data": {"golden": "pipe"}}, "data.golden: pipe: neither a file nor a folder", ""),
     ],
 )
 def test_what_is_not_there_stops_the_run(root: Path, tables: dict[str, Any], key: str, hint: str) -> None:
     """A declared file that does not exist is an error before launch: which file says so, which key, what is near."""
     (root / "empty").mkdir()
-    os.mkfifo(root / "pipe")
     with pytest.raises(EvalprovError) as stopped:
         found(root, **tables)
     assert stopped.value.exit_code == 125
     assert key in stopped.value.message
     assert hint in stopped.value.hint
+
+
+@pytest.mark.parametrize(
+    ("tables", "key", "problem"),
+    [
+        ({"prompts": {"system": "pipe"}}, "prompts.system: pipe", "not a regular file"),
+        ({"prompts": {"system": "socket"}}, "prompts.system: socket", "not a regular file"),
+        ({"prompts": {"system": "dangling"}}, "prompts.system: dangling", "No such file"),
+        ({"prompts": {"all": "many"}}, "prompts.all: many", "more than 5,000 files"),
+        ({"data": {"golden": "pipe"}}, "data.golden: pipe", "neither a file nor a folder"),
+        ({"data": {"golden": "loop"}}, "data.golden: loop", "Too many levels"),
+        ({"grader": {"files": ["pipe"]}}, "grader.files: pipe", "not a regular file"),
+        ({"agent": {"graph": "pipe"}}, "agent.graph: pipe", "not a regular file"),
+        ({"tools": [{"name": "t", "schema": "dangling"}]}, "tools.t.schema: dangling", "No such file"),
+        ({"code": {"algorithms": {"a": "bad.py:f"}}}, "code.algorithms.a: bad.py:f", "not read as Python: line 1"),
+        ({"code": {"algorithms": {"a": "pipe"}}}, "code.algorithms.a: pipe", "not a regular file"),
+    ],
+)
+def test_what_is_there_and_cannot_be_read_is_recorded_so(
+    root: Path, tables: dict[str, Any], key: str, problem: str
+) -> None:
+    """It has no hash, the record says why, the run goes on; only --strict stops it."""
+    os.mkfifo(root / "pipe")
+    os.mknod(root / "socket", stat.S_IFSOCK | 0o600)
+    (root / "dangling").symlink_to("nowhere")
+    (root / "loop").symlink_to("loop")
+    (root / "bad.py").write_text("def f(:\n")
+    if "many" in key:
+        (root / "many").mkdir()
+        for number in range(5001):
+            (root / f"many/{number}").touch()
+    known = found(root, **tables)
+    said = f"{key} is there, but its content is not known: "
+    assert known.reason is not None
+    assert known.reason.startswith(said)
+    assert problem in known.reason
+    assert known.reason in known.warnings
+    text = json.dumps(known.facts)
+    assert "sha256:" not in text
+    assert '"golden"' in text or "null" in text
+    with pytest.raises(EvalprovError, match=problem) as stopped:
+        found(root, strict=True, **tables)
+    assert stopped.value.exit_code == 125
 
 
 def test_the_error_names_the_settings_file(root: Path) -> None:

@@ -11,7 +11,6 @@ from collecting import collected, scene_of
 
 from evalprov.capture import declared
 from evalprov.capture.dvc import Malformed, Pointer, pointer_to
-from evalprov.errors import EvalprovError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -189,15 +188,16 @@ def test_a_working_folder_in_a_pointer_counts(root: Path) -> None:
     ],
 )
 def test_a_malformed_pointer_is_told(root: Path, text: str) -> None:
-    """Beside data it is a warning and the data is hashed; declared itself it stops the run."""
+    """Beside data it is a warning and the data is hashed; declared itself its data is not known."""
     (root / "three/golden.csv.dvc").write_text(text)
     entry, (warning,) = recorded(root, "three/golden.csv")
     assert entry["pointer"] is None
     assert entry["sha256"].startswith("sha256:")
     assert "golden.csv.dvc" in warning
-    with pytest.raises(EvalprovError) as stopped:
-        recorded(root, "three/golden.csv.dvc")
-    assert stopped.value.exit_code == 125
+    entry, (warning,) = recorded(root, "three/golden.csv.dvc")
+    assert entry["kind"] == "dvc"
+    assert entry["sha256"] is entry["pointer"] is None
+    assert "its content is not known" in warning
 
 
 def test_a_pointer_to_several_things_names_none_of_them(root: Path) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from gitrepos import Repo, answered, restored_tree, small_repo, snapshot
+from gitrepos import Repo, answered, gathered, restored_tree, small_repo, snapshot
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -374,3 +375,69 @@ def test_paths_can_be_left_out_of_the_tree(repo: Repo) -> None:
     repo.git("rm", "-r", "-q", "--cached", ".")
     repo.git("add", ".gitignore", "run.sh")
     assert everything == repo.git("write-tree").decode()
+
+
+@pytest.mark.parametrize("version", ["2", "4"])
+@pytest.mark.parametrize("flag", ["--assume-unchanged", "--skip-worktree"])
+@pytest.mark.parametrize("algorithm", ["sha1", "sha256"])
+def test_edits_that_git_was_told_not_to_look_at_are_seen(
+    tmp_path: Path, version: str, flag: str, algorithm: str
+) -> None:
+    """A flagged file that was edited counts as changed, in both trees and the patch; flagged alone it does not."""
+    repo = Repo(tmp_path / "repo", init=False)
+    subprocess.run(["git", "init", "-q", f"--object-format={algorithm}", repo.path], check=True)
+    repo.write("src/a.py", "a = 1\n")
+    repo.write("b.py", "b = 1\n")
+    os.symlink("b.py", repo.at("link"))
+    repo.commit()
+    repo.git("update-index", f"--index-version={version}")
+    repo.git("update-index", flag, "src/a.py", "link", "b.py")
+    assert repo.facts()["git_dirty"] is False
+    repo.write("src/a.py", "a = 2\n")
+    os.unlink(repo.at("link"))
+    os.symlink("src", repo.at("link"))
+    found = repo.found()
+    assert found.facts["git_dirty"] is True
+    assert found.facts["git"]["changed"] == ["link", "src/a.py"]
+    repo.git("update-index", flag.replace("--", "--no-"), "src/a.py", "link", "b.py")
+    tree = repo.tree_git_makes()
+    assert found.facts["git"]["tree"] == found.facts["code"]["tree"] == tree
+    assert found.reason is None
+    assert b"a = 2" in next(iter(found.blobs.values()))
+
+
+def test_what_a_sparse_checkout_leaves_out_is_not_deleted(tmp_path: Path) -> None:
+    """A file that is not there because it is skipped stands as the index has it; one assumed unchanged is gone."""
+    repo = small_repo(tmp_path / "repo")
+    before = repo.facts()
+    repo.git("sparse-checkout", "set", "--no-cone", "/eval.py", "/run.sh")
+    assert not os.path.exists(repo.at("src/a.py"))
+    assert repo.facts()["git"]["tree"] == before["git"]["tree"]
+    assert repo.facts()["git_dirty"] is False
+    repo.git("update-index", "--assume-unchanged", "eval.py")
+    os.unlink(repo.at("eval.py"))
+    repo.write("src/a.py", "brought back and edited\n")
+    found = repo.facts()
+    assert found["git"]["changed"] == ["eval.py", "src/a.py"]
+
+
+def test_a_staged_file_that_is_flagged_counts_as_both(tmp_path: Path) -> None:
+    """What was staged, flagged and then edited again is staged and changed."""
+    repo = small_repo(tmp_path / "repo")
+    repo.write("eval.py", "staged\n")
+    repo.git("add", "eval.py")
+    repo.git("update-index", "--assume-unchanged", "eval.py")
+    repo.write("eval.py", "edited\n")
+    found = repo.found()
+    assert found.facts["git"]["staged"] == found.facts["git"]["changed"] == ["eval.py"]
+    repo.git("update-index", "--no-assume-unchanged", "eval.py")
+    assert found.facts["git"]["tree"] == repo.tree_git_makes()
+
+
+def test_a_repository_without_flags_is_asked_nothing_more(tmp_path: Path) -> None:
+    """Without a flag git is not asked for any; with a shared index it is, for the flags may stand there."""
+    repo = small_repo(tmp_path / "repo")
+    assert not any("ls-files" in argv for one in gathered(repo.scene())[1] for argv in one)
+    repo.git("update-index", "--split-index")
+    repo.git("update-index", "--assume-unchanged", "eval.py")
+    assert any("ls-files" in argv for one in gathered(repo.scene())[1] for argv in one)

@@ -75,7 +75,7 @@ def lifecycle(path: str, faults: Faults, at: float = NOON) -> int:
     try:
         store = Store.open(path)
         manifest = store.reserve(at, blank)
-        store.put("objects/0a1b", b"what was not committed")
+        store.keep({"objects/0a1b": b"what was not committed"})
         os.close(store.open_log(manifest["run_id"], "out"))
         manifest["note"] = "n" * 9000
         store.begin(manifest)

@@ -21,7 +21,7 @@ def _record_at_the_signal(path: str, go: str) -> int:
     wait_until(go)
     store = Store.open(path)
     manifest = store.reserve(NOON, blank)
-    store.put("objects/ab12", b"the same for all")
+    store.keep({"objects/ab12": b"the same for all"})
     store.begin(manifest)
     manifest["status"] = "completed"
     manifest["duration_seconds"] = 0.5

@@ -105,7 +105,7 @@ def test_git_sees_nothing_of_the_store_but_its_baselines(path: str, tmp_path: Pa
     subprocess.run(["git", "init", "-q", tmp_path], check=True)
     manifest = record(path)
     store = Store.open(path)
-    store.put("patches/ab.patch", b"diff")
+    store.keep({"patches/ab.patch": b"diff"})
     os.close(store.open_log(manifest["run_id"], "out"))
     os.mkdir(f"{path}/baselines")
     Path(path, "baselines/main.json").touch()
@@ -328,12 +328,12 @@ def test_a_history_locked_for_too_long_is_a_message(path: str) -> None:
 def test_blobs_are_kept_once_under_their_name(path: str) -> None:
     """A blob is written once; one that is there is left alone, one of the wrong size is replaced."""
     store = Store.open(path)
-    store.put("objects/ab12", b"content")
+    store.keep({"objects/ab12": b"content"})
     inode = os.stat(f"{path}/objects/ab12").st_ino
-    store.put("objects/ab12", b"content")
+    store.keep({"objects/ab12": b"content"})
     assert os.stat(f"{path}/objects/ab12").st_ino == inode
     os.truncate(f"{path}/objects/ab12", 2)
-    store.put("objects/ab12", b"content")
+    store.keep({"objects/ab12": b"content"})
     assert Path(path, "objects/ab12").read_bytes() == b"content"
 
 
@@ -344,7 +344,7 @@ def test_blobs_are_kept_once_under_their_name(path: str) -> None:
 def test_a_blob_cannot_be_put_elsewhere(path: str, name: str) -> None:
     """Only plain names under patches/ and objects/ are taken."""
     with pytest.raises(EvalprovError, match="not a name for a stored file"):
-        Store.open(path).put(name, b"x")
+        Store.open(path).keep({name: b"x"})
 
 
 def test_a_log_is_new_and_no_link(path: str, tmp_path: Path) -> None:
