@@ -52,7 +52,7 @@ def audit(
         notes[f"the record of run {run_id} is gone"] = None
         return None
 
-    found = compared(read.iterate(folder, odd), load)
+    found = compared(read.iterate(folder, odd, whole=True), load)
     remarks = [*odd, *notes]
     if as_json:
         render.document({**_document(found), "store": folder, "notes": remarks})

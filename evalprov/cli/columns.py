@@ -15,7 +15,7 @@ from msgspec import UNSET
 
 from evalprov import render
 from evalprov.errors import UsageError
-from evalprov.store.where import Path, last_name, path, value_at
+from evalprov.store.where import METRICS, Path, last_name, path, value_at
 
 COLUMNS = ("run", "status", "took", "scenario", "git", "metrics")
 METRICS_SHOWN = 4
@@ -123,7 +123,7 @@ def metrics(line: Mapping[str, Any], room: int | None = None) -> str:
     """Return a run's headline metrics in one cell, as many as there is room for."""
     summed = line.get("metric_summary")
     if not summed:
-        return "-"
+        return f"{line['counts'][METRICS]} metrics" if METRICS in line["counts"] else "-"
     named = [f"{name}={render.number(value)}" for name, value in list(summed.items())[:METRICS_SHOWN]]
     while True:
         more = [f"+{len(summed) - len(named)}"] if len(summed) > len(named) else []
@@ -148,15 +148,15 @@ _CELLS: dict[str, Callable[[dict[str, Any]], str]] = {
     "run": lambda line: str(line["run_id"]),
     "status": lambda line: str(line["status"]),
     "took": lambda line: render.duration(line["duration_seconds"]),
-    "scenario": lambda line: line["scenario"] or "-",
+    "scenario": lambda line: line.get("scenario") or "-",
     "git": _git,
     "metrics": metrics,
     "program": _program,
 }
 _PLAIN: dict[str, Callable[[dict[str, Any]], str]] = {
     "took": lambda line: exactly(line["duration_seconds"], ""),
-    "scenario": lambda line: line["scenario"] or "",
+    "scenario": lambda line: line.get("scenario") or "",
     "git": lambda line: "" if _git(line) == "-" else _git(line),
-    "metrics": lambda line: exactly(line["metric_summary"], ""),
+    "metrics": lambda line: exactly(line.get("metric_summary"), ""),
     "program": lambda line: line["identity"]["program"] or "",
 }
