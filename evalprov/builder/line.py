@@ -11,7 +11,7 @@ from typing import Any, TypedDict, Unpack
 from evalprov.builder.values import plain, scalar_of, scrubbed
 
 REPORT_VARIABLE = "EVALPROV_REPORT"
-_LINE_LIMIT = 1 << 20  # a longer one is not read
+_LINE_LIMIT = 256 << 20  # a longer one is not read
 
 
 class Facts(TypedDict, total=False):
@@ -106,7 +106,7 @@ def _hand_over(said: dict[str, Any]) -> None:
     # ASCII alone: it passes through any terminal, pipe and locale.
     line = json.dumps(said, allow_nan=False) + "\n"
     if len(line) > _LINE_LIMIT:
-        raise ValueError(f"a report of {len(line):,} bytes is not read, the bound is 1 MiB; make several of it")
+        raise ValueError(f"a report of {len(line):,} bytes is not read, the bound is 256 MiB; make several of it")
     if path := os.environ.get(REPORT_VARIABLE):
         try:
             _append(path, line.encode())

@@ -60,7 +60,7 @@ def audit(
         return None
 
     allow_failed = rules_of(settings(os.getcwd()).declared).gate.allow_failed
-    found = compared(read.iterate(folder, odd), load, allow_failed=allow_failed)
+    found = compared(read.iterate(folder, odd, whole=True), load, allow_failed=allow_failed)
     remarks = [*odd, *notes]
     if as_json:
         render.document({**_document(found), "store": folder, "notes": remarks})

@@ -18,7 +18,7 @@ from msgspec import UNSET
 from evalprov import render
 from evalprov.compare.elide import apart
 from evalprov.errors import UsageError
-from evalprov.store.where import Path, last_name, path, value_at
+from evalprov.store.where import METRICS, Path, last_name, path, value_at
 
 COLUMNS = ("run", "status", "took", "scenario", "git", "metrics", "command")
 METRICS_SHOWN = 4
@@ -130,7 +130,7 @@ def metrics(line: Mapping[str, Any], room: int | None = None) -> str:
     """Return a run's metrics in one cell: a terminal gets the first, as many as there is room for, a pipe all."""
     summed = line.get("metric_summary")
     if not summed:
-        return "-"
+        return f"{line['counts'][METRICS]} metrics" if METRICS in line["counts"] else "-"
     shown = METRICS_SHOWN if sys.stdout.isatty() else len(summed)
     named = [f"{name}={render.number(value)}" for name, value in list(summed.items())[:shown]]
     while True:
@@ -148,7 +148,7 @@ def _git(line: dict[str, Any]) -> str:
 
 
 def _command(line: dict[str, Any]) -> str:
-    argv = line["command"]["argv"]
+    argv = line["command"].get("argv")
     return shlex.join([os.path.basename(argv[0]) or argv[0], *argv[1:]]) if argv else "-"
 
 
@@ -161,7 +161,7 @@ _CELLS: dict[str, Callable[[dict[str, Any]], str]] = {
     "run": lambda line: str(line["run_id"]),
     "status": lambda line: str(line["status"]),
     "took": lambda line: render.duration(line["duration_seconds"]),
-    "scenario": lambda line: line["scenario"] or "-",
+    "scenario": lambda line: line.get("scenario") or "-",
     "git": _git,
     "metrics": metrics,
     "command": _command,
@@ -169,9 +169,9 @@ _CELLS: dict[str, Callable[[dict[str, Any]], str]] = {
 }
 _PLAIN: dict[str, Callable[[dict[str, Any]], str]] = {
     "took": lambda line: exactly(line["duration_seconds"], ""),
-    "scenario": lambda line: line["scenario"] or "",
+    "scenario": lambda line: line.get("scenario") or "",
     "git": lambda line: "" if _git(line) == "-" else _git(line),
-    "metrics": lambda line: exactly(line["metric_summary"], ""),
-    "command": lambda line: shlex.join(line["command"]["argv"]),
+    "metrics": lambda line: exactly(line.get("metric_summary"), ""),
+    "command": lambda line: shlex.join(line["command"].get("argv", ())),
     "program": lambda line: line["identity"]["program"] or "",
 }

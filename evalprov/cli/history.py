@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Annotated, Any, NamedTuple, get_args
@@ -18,9 +19,9 @@ from evalprov.cli.common import StoreOption, counted, open_store
 from evalprov.cli.moment import second
 from evalprov.errors import EvalprovError, UsageError
 from evalprov.record.manifest import Status
-from evalprov.store.lines import Run, Search
+from evalprov.store.lines import Run, Search, left_out
 from evalprov.store.query import Query
-from evalprov.store.where import Condition, begins, condition, equals, path, tagged, value_at
+from evalprov.store.where import Condition, Path, begins, condition, equals, path, tagged, value_at, within
 
 SHOWN = 20  # on a terminal
 COUNTED = 1000  # of those that are not shown
@@ -125,12 +126,15 @@ def history(  # noqa: PLR0913, PLR0917 - one argument an option
         render.note(f"none of {counted(search.looked_at)} {asked.words}{others}")
         for note in remarks.mistaken(asked.conditions, query.kinds):
             render.note(note)
+    too_large = reading.left_out + query.too_large()
+    for note in remarks.too_large(too_large):
+        render.note(note)
     if search.looked_at:
         unseen = [one.path for one, kinds in zip(asked.conditions, query.kinds, strict=False) if not kinds]
         if reading.count:
             unseen += [one for one, kinds in zip(brought, query.value_kinds, strict=True) if not kinds]
             unseen += reading.missing if form in ("table", "csv") and not trend else ()
-        for note in remarks.unknown(folder, unseen):
+        for note in remarks.unknown(folder, (one for one in unseen if one not in too_large)):
             render.note(note)
 
 
@@ -268,7 +272,8 @@ class _Reading:
 
     def __init__(self, columns: Sequence[Column]) -> None:
         self.count = 0
-        self.missing = {column.path for column in columns if column.path}
+        self.missing = self.paths = {column.path for column in columns if column.path}
+        self.left_out: Counter[Path] = Counter()  # of the columns' paths, in how many lines it was too large
 
     def each(self, runs: Iterable[Run]) -> Iterator[Run]:
         for run in runs:
@@ -278,6 +283,8 @@ class _Reading:
     def lines(self, runs: Iterable[Run]) -> Iterator[dict[str, Any]]:
         for run in self.each(runs):
             line = run.read()
+            keys = left_out(line)
+            self.left_out.update(path for path in self.paths if keys and within(path, keys))
             self.missing = {path for path in self.missing if value_at(line, path) is UNSET}
             yield line
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -23,6 +23,16 @@ def mistaken(conditions: Sequence[Condition], kinds: Sequence[set[str]]) -> Iter
         if condition.wanted and there and not set(condition.wanted).intersection(there):
             hint = "; in double quotes it is a string" if "a string" in there else ""
             yield f"{condition.path.text} is {' or '.join(there)} here, never {' or '.join(condition.wanted)}{hint}"
+
+
+def too_large(found: Mapping[Path, int]) -> Iterator[str]:
+    """Say what the lines of some runs do not hold, and where it stands."""
+    for path, count in found.items():
+        there = "a run, its" if count == 1 else f"{count} runs, their"
+        yield (
+            f"{path.text} is not known here of {there} history line{'s' * (count > 1)} had no room for it: "
+            "evalprov show RUN --json has it"
+        )
 
 
 def unknown(folder: str, paths: Iterable[Path]) -> Iterator[str]:

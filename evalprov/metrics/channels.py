@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 from evalprov.metrics import Reported
 from evalprov.metrics.files import read_metrics, read_report
 from evalprov.metrics.ledger import Ledger, summed_up
+from evalprov.metrics.tail import BEHIND_TEXT
 from evalprov.metrics.text import brief
 
 if TYPE_CHECKING:
     from evalprov.metrics.opening import Before
     from evalprov.metrics.scan import Scanner
+    from evalprov.metrics.tail import Found
     from evalprov.record.manifest import MetricsSource, MetricValue
 
 # Where a report's key stands in the record; the others stand at the top under their own name.
@@ -36,7 +38,9 @@ def put_together(
     if metrics_file is not None:
         channels.insert(0, read_metrics(metrics_file, before))
     elif last and not any(channel.reports for channel in channels):
-        _take_last(scanner.ledger, *last)
+        _take_last(scanner.ledger, last)
+    elif last and not any(channel.reports for channel in channels[:-1]):
+        scanner.ledger.take_final(last.said, last.line)
     winner = next((channel for channel in channels if channel.has_metrics), None)
     facts = _placed(channels)
     facts |= _metrics(winner)
@@ -62,11 +66,17 @@ def put_together(
     return Reported(facts, source, warnings, reason, round((time.perf_counter() - began) * 1000, 1))
 
 
-def _take_last(ledger: Ledger, text: bytes, line: int) -> None:
-    said = ledger.parse(text, line)
+def _take_last(ledger: Ledger, last: Found) -> None:
+    said = ledger.parse(last.text, last.line)
+    if last.how == BEHIND_TEXT:
+        advice = "print them on a line of their own, or write them to the file $EVALPROV_REPORT"
+        text = f"the metrics come from {ledger.at(last.line)}, where other text stands before them; {advice}"
+        ledger.notes.add("behind", text)
     # A line whose metrics are no object says something else than a bare summary would.
     if "metrics" not in said:
-        ledger.take_bare(said, line, "last-json-object")
+        ledger.take_bare(said, last.line, last.how)
+    elif last.how == BEHIND_TEXT and ledger.take(said, last.line):
+        ledger.rule = last.how
 
 
 def _with_scenarios(channels: list[Ledger]) -> Ledger:

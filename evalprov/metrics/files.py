@@ -5,21 +5,21 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 from itertools import islice
-from typing import IO, TYPE_CHECKING, Any, NoReturn
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from evalprov.metrics.adapters import ADAPTERS, HEAD, Adapter, fitting, named
 from evalprov.metrics.adapters.source import ROWS, Source, described
 from evalprov.metrics.facts import KEYS
 from evalprov.metrics.ledger import Ledger
 from evalprov.metrics.opening import FILE_LIMIT, Unusable, is_called, opened, opened_fresh, words_of, written
-from evalprov.metrics.text import BOM, LINE_LIMIT, NotAnObject, Reader, printable, shown
+from evalprov.metrics.tail import begins, may_sum_up
+from evalprov.metrics.text import BOM, LINE_LIMIT, OBJECT_LIMIT, NotAnObject, Reader, may_be_object, printable, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from evalprov.metrics.opening import Before
 
-_DOCUMENT_LIMIT = 64 << 20  # of one JSON object over many lines
 PLAIN = (
     "metrics.json",
     "metrics.jsonl",
@@ -177,57 +177,71 @@ def _readable(adapter: Adapter) -> Iterator[None]:
 
 
 def _read(file: IO[bytes], ledger: Ledger, *, facts_alone: bool) -> None:
-    """Read one object that fills the file, or else lines."""
-    reader = Reader()
+    """Read objects that fill the file, each over many lines, or else lines."""
     first = shown(file.readline(LINE_LIMIT))
-    try:
-        reader.read(first)
-    except NotAnObject as why:
-        said = _document(file, ledger)
-        if said is not None:
-            ledger.rule = "json-object"
-            if not _take_report(ledger, said, None, facts_alone=facts_alone):
-                ledger.take_bare(said, None, ledger.rule)
-            return
-        problem = str(why) if first else "it is empty"
-    else:
-        problem = ""
     file.seek(0)
-    last, count = _read_lines(file, ledger, facts_alone=facts_alone)
+    document = None if len(first) == LINE_LIMIT or may_be_object(first) else _document(file, ledger)
+    if document:
+        ledger.rule = "json-object"
+    file.seek(0)
+    found = _merged(ledger, document or _objects(file, ledger), facts_alone=facts_alone)
     if ledger.reports:
-        return
-    if last and facts_alone:
-        ledger.take_bare(*last, "last-json-object")
-    elif last and count == 1:
-        ledger.take_bare(*last, "json-object")
+        if found.last and may_sum_up(found.last[0]):
+            ledger.take_final(*found.last)
+    elif found.last and (facts_alone or found.others == 1):
+        ledger.take_bare(*found.last, "last-json-object" if facts_alone and not document else "json-object")
     elif not facts_alone:
-        raise Unusable("none of its lines has metrics" if count else f"it is no JSON object: {problem}")
+        problem = "it is empty" if not first else _problem(first)
+        raise Unusable("none of its lines has metrics" if found.others else f"it is no JSON object: {problem}")
 
 
-def _document(file: IO[bytes], ledger: Ledger) -> dict[str, Any] | None:
-    """Return the one object that is written over the whole file, if that is so."""
-    if os.fstat(file.fileno()).st_size > _DOCUMENT_LIMIT:
+class _Merged(NamedTuple):
+    """What was read besides reports: the last object behind all of them, and how many there were."""
+
+    last: tuple[dict[str, Any], int | None] | None
+    others: int
+
+
+def _merged(ledger: Ledger, objects: Iterable[tuple[dict[str, Any], int | None]], *, facts_alone: bool) -> _Merged:
+    """Take in every object that is a report."""
+    last, count = None, 0
+    for said, number in objects:
+        if _take_report(ledger, said, number, facts_alone=facts_alone):
+            last = None if "metrics" in said else last
+        elif not ledger.reports or may_sum_up(said):
+            last = said, number
+            count += 1
+    return _Merged(last, count)
+
+
+def _document(file: IO[bytes], ledger: Ledger) -> list[tuple[dict[str, Any], None]] | None:
+    """Return the objects that are written over the whole file, if that is so."""
+    if os.fstat(file.fileno()).st_size > OBJECT_LIMIT:
         return None
-    file.seek(0)
     try:
-        return ledger.parse(file.read(_DOCUMENT_LIMIT + 1).removeprefix(BOM).strip(), None)
+        return [(said, None) for said in ledger.parse_all(file.read(OBJECT_LIMIT + 1).removeprefix(BOM).strip(), None)]
     except NotAnObject:
         return None
 
 
-def _read_lines(file: IO[bytes], ledger: Ledger, *, facts_alone: bool) -> tuple[tuple[dict[str, Any], int] | None, int]:
-    """Take in every line that is a report; return the last other object, and how many there were."""
-    last, count = None, 0
+def _objects(file: IO[bytes], ledger: Ledger) -> Iterator[tuple[dict[str, Any], int]]:
+    """Yield every object that a line holds."""
     for text, number in _lines(file, ledger):
         try:
-            said = ledger.parse(text, number)
+            objects = ledger.parse_all(text, number)
         except NotAnObject as why:
             ledger.notes.add("broken", f"{ledger.at(number)} is no JSON object: {why}")
             continue
-        if not _take_report(ledger, said, number, facts_alone=facts_alone):
-            last = said, number
-            count += 1
-    return last, count
+        for said in objects:
+            yield said, number
+
+
+def _problem(text: bytes) -> str:
+    try:
+        Reader().read(text)
+    except NotAnObject as why:
+        return str(why)
+    return "its lines are none"
 
 
 def _take_report(ledger: Ledger, said: dict[str, Any], line: int | None, *, facts_alone: bool) -> bool:
@@ -245,17 +259,26 @@ def _take_report(ledger: Ledger, said: dict[str, Any], line: int | None, *, fact
 
 def _lines(file: IO[bytes], ledger: Ledger) -> Iterator[tuple[bytes, int]]:
     """Yield the lines that are not blank, as shown, with their numbers."""
-    number = read = 0
+    number = 0
     while line := file.readline(LINE_LIMIT + 1):
         number += 1
-        read += len(line)
-        if read > FILE_LIMIT:
+        if file.tell() > FILE_LIMIT:
             ledger.notes.add("large", f"{ledger.at(number)} is past the first GiB; what follows was not read")
             return
-        if len(line) > LINE_LIMIT and not line.endswith(b"\n"):
-            ledger.notes.add("too long", f"{ledger.at(number)} was not read: it is longer than 1 MiB")
-            while line and not line.endswith(b"\n") and read <= FILE_LIMIT:
-                line = file.readline(LINE_LIMIT)
-                read += len(line)
+        if len(line) > LINE_LIMIT and not line.endswith(b"\n") and begins(line):
+            line += file.readline(OBJECT_LIMIT + 1 - len(line))
+        if len(line) > LINE_LIMIT and not line.endswith(b"\n") and (whole := _rest(file, len(line))) > len(line):
+            if begins(line[:LINE_LIMIT]):
+                size = f"it is {whole / 1e6:.0f} MB long, and the bound is {OBJECT_LIMIT >> 20} MiB"
+                ledger.notes.add("too long", f"{ledger.at(number)} was not read: {size}; make several lines of it")
         elif text := shown(line):
             yield text, number
+
+
+def _rest(file: IO[bytes], length: int) -> int:
+    """Read to the end of a line of which some was read; return how long it is."""
+    while piece := file.readline(LINE_LIMIT):
+        length += len(piece)
+        if piece.endswith(b"\n"):
+            break
+    return length

@@ -46,18 +46,29 @@ class Ledger:
     def read(self, text: bytes, line: int) -> bool:
         """Take in a line if it is a report line; say whether it was."""
         try:
-            said = self.parse(text, line)
+            said = self.parse_all(text, line)
         except NotAnObject as why:
             self.notes.add("broken", f"{self.at(line)} looks like a report and is no JSON object: {why}")
             return False
-        return self.take(said, line)
+        taken = [self.take(one, line) for one in said]
+        if any(taken) and not all(taken):
+            self.notes.add("beside", f"{self.at(line)} holds a report and another object, which was left out")
+        return any(taken)
 
     def parse(self, text: bytes, line: int | None) -> dict[str, Any]:
-        """Return the object that a line is, with a remark on keys that it repeats."""
-        said = self._reader.read(text)
+        """Return the last object on a line, with a remark on keys that it repeats."""
+        return self.parse_all(text, line)[-1]
+
+    def parse_all(self, text: bytes, line: int | None) -> list[dict[str, Any]]:
+        """Return the objects that a line is made of, with a remark on keys that they repeat."""
+        said = self._reader.read_all(text)
         for key in self._reader.repeated:
             self.notes.add(("repeated", key), f"{self.at(line)} gives {brief(key)} more than once; the last one counts")
         return said
+
+    def unread(self, line: int, why: str) -> None:
+        """Remark on what looks like metrics and is not read."""
+        self.notes.add(("unread", why), f"{self.at(line)} looks like metrics and was not read: {why}")
 
     def take(self, said: dict[str, Any], line: int | None) -> bool:
         """Take in a parsed report; say whether it was one."""
@@ -104,6 +115,12 @@ class Ledger:
         if not self.summary and passed_over:
             names = ", ".join(brief(one) for one in passed_over[:5])
             self.notes.add("nothing", f"{self.at(line)} is a JSON object without a number in it: {names}")
+
+    def take_final(self, said: dict[str, Any], line: int | None) -> None:
+        """Take in an object behind all reports as their summary, where they gave scenarios and no summary."""
+        if self.scenarios and not self.summary:
+            self._put(self.summary, said, line, bare=True)
+            self.line = line
 
     def at(self, line: int | None) -> str:
         """Return where something was said."""

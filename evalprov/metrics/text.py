@@ -6,7 +6,9 @@ import json
 import re
 from typing import Any
 
-LINE_LIMIT = 1 << 20  # a longer line is not parsed
+LINE_LIMIT = 1 << 20  # a longer line is kept only if an object begins in it
+OBJECT_LIMIT = 256 << 20  # a longer one is not read
+_VALUES_LIMIT = 8_000_000  # of a long object, so that it takes no more memory than a few times its length
 NESTING_LIMIT = 100  # deeper values crash other people's readers, and a recursive walk of ours
 NAME_LIMIT = 200
 BOM = b"\xef\xbb\xbf"
@@ -14,12 +16,17 @@ BOM = b"\xef\xbb\xbf"
 ESCAPE = rb"\x1b(?:[\]PX^_][^\x07\x1b\r\n]*+(?:\x07|\x1b\\)|\[[0-?]*+[ -/]*+[@-~]|[ -/]*+[0-~])"
 
 
-def shown(line: bytes) -> bytes:
-    """Return what stands after a line's last overwrite, less escape sequences, byte order mark and blanks."""
+def shown(line: bytes, *, left: bool = True) -> bytes:
+    """Return what stands after a line's last overwrite, less escape sequences, byte order mark and blanks.
+
+    Blanks on the left may stay: they tell an outer brace from an inner one.
+    """
     line = line.rstrip(b"\r\n")
     line = line[line.rfind(b"\r") + 1 :]
     if b"\x1b" in line:
         line = re.sub(ESCAPE, b"", line)
+    if not left:
+        return line.rstrip().removeprefix(BOM)
     return line.strip().removeprefix(BOM).strip()
 
 
@@ -51,9 +58,20 @@ class Reader:
 
     def read(self, text: bytes) -> dict[str, Any]:
         """Return the object that the text is."""
+        said, *more = self.read_all(text)
+        if more:
+            raise NotAnObject("it is more than one object")
+        return said
+
+    def read_all(self, text: bytes) -> list[dict[str, Any]]:
+        """Return the objects that the text is made of, one at least; nothing stands between them."""
         self.repeated.clear()
+        if len(text) > LINE_LIMIT and text.count(b",") > _VALUES_LIMIT:
+            raise NotAnObject(f"it holds more than {_VALUES_LIMIT // 1_000_000} million values")
         try:
-            said = self._decoder.decode(text.decode("utf-8"))
+            said = self._objects(text.decode("utf-8"))
+        except NotAnObject:
+            raise
         except json.JSONDecodeError as error:
             raise NotAnObject(f"{error.msg} at character {error.pos + 1}") from None
         except UnicodeDecodeError as error:
@@ -62,11 +80,21 @@ class Reader:
             raise NotAnObject("a number in it has thousands of digits") from None
         except RecursionError:
             raise NotAnObject("it is nested too deeply") from None
-        if not isinstance(said, dict):
-            raise NotAnObject(f"it is {kind_of(said)}")
-        if text.count(b"{") + text.count(b"[") > NESTING_LIMIT and is_deep(said):
+        if text.count(b"{") + text.count(b"[") > NESTING_LIMIT and any(map(is_deep, said)):
             raise NotAnObject(f"it is nested more than {NESTING_LIMIT} deep")
         return said
+
+    def _objects(self, text: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        at = 0
+        while at < len(text) or not found:
+            said, at = self._decoder.raw_decode(text, at)
+            if not isinstance(said, dict):
+                raise NotAnObject(f"it is {kind_of(said)}")
+            found.append(said)
+            while text[at : at + 1].isspace():
+                at += 1
+        return found
 
 
 def is_deep(value: object) -> bool:

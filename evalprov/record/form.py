@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from evalprov.record.manifest import Manifest
 
 SCHEMA = 3
 RECIPE = 2  # of the layers' hashes
+LINE_LIMIT = 16_000  # bytes of a history line
 
-# What the history line leaves out: key paths whose values grow with the run.
+# What the history line always leaves out: key paths whose values grow with the run.
 BULKY: tuple[tuple[str, ...], ...] = (
     ("metrics",),
     ("scenario_groups",),
@@ -26,6 +29,10 @@ BULKY: tuple[tuple[str, ...], ...] = (
     ("infra", "ulimits"),
     ("outputs", "files"),
 )
+# What it never leaves out, by which runs are found and told apart.
+KEPT = frozenset(("schema", "run_id", "timestamp", "status", "repeat", "counts", "identity"))
+_SMALL = 80  # bytes of a value that stays where it is
+_WHOLE = ("system",)  # sections that are left out as one
 
 
 def blank(run_id: str, timestamp: str) -> Manifest:
@@ -161,15 +168,72 @@ def encode(manifest: Manifest) -> bytes:
 
 
 def history_line(manifest: Manifest) -> bytes:
-    """Return the run's line for the history: the same record without its bulky parts."""
+    """Return the run's line for the history: the same record without its bulky parts, which `counts` names."""
+    counts = counts_of(manifest)
+    return _encoded({**without(manifest, counts), "counts": counts}) + b"\n"
+
+
+def counts_of(manifest: Manifest) -> dict[str, int]:
+    """Return how many values stand in what the history line leaves out, by key path.
+
+    That is what always grows with the run, and of the rest the largest until the line keeps its bound.
+    """
+    record = cast("dict[str, Any]", manifest)
+    counts = {}
+    for path in BULKY:
+        value = record
+        for name in path:
+            value = value[name]
+        if value:
+            counts[".".join(path)] = len(value)
+    rest: list[tuple[int, str, Any]] = []
+    for key, value in _parts(manifest):
+        if len(value) > LINE_LIMIT:  # each of its values takes a byte at least
+            counts[key] = _count(value)
+        elif (size := len(_encoded(value))) > _SMALL:
+            rest.append((size, key, value))
+    over = len(_encoded({**without(manifest, counts), "counts": counts})) + 1 - LINE_LIMIT
+    for size, key, value in sorted(rest, key=lambda part: -part[0]):
+        if over <= 0:
+            break
+        counts[key] = _count(value)
+        named = f'"{key.rpartition(".")[2]}": , '
+        over += len(f'"{key}": {counts[key]}, ') - size - len(named)
+    return counts
+
+
+def _parts(manifest: Manifest) -> Iterator[tuple[str, Any]]:
+    """Yield the texts, lists and tables that a line may leave out, by key path, none of them in another."""
+    sections = {key for key, model in blank("", "").items() if model and isinstance(model, dict)}.difference(_WHOLE)
+    bulky = set(map(".".join, BULKY))
+    for key, value in manifest.items():
+        inside = value if key in sections and isinstance(value, dict) else {"": value}
+        for name, inner in inside.items():
+            path = f"{key}.{name}" if name else key
+            plain = "." not in key and "." not in name
+            if isinstance(inner, str | list | dict) and plain and key not in KEPT and path not in bulky:
+                yield path, inner
+    yield "identity.unknown", manifest["identity"]["unknown"]
+
+
+def _count(value: str | list[Any] | dict[str, Any]) -> int:
+    return 1 if isinstance(value, str) else len(value)
+
+
+def without(manifest: Manifest, keys: Iterable[str] = ()) -> dict[str, Any]:
+    """Return the record without its bulky parts and what else stands at these key paths."""
     slim: dict[str, Any] = dict(manifest)
-    for *path, last in BULKY:
+    for *path, last in (*BULKY, *(key.split(".") for key in keys)):
         section = slim
         for name in path:
             section[name] = dict(section[name])
             section = section[name]
         section.pop(last, None)
-    return f"{_dump(slim)}\n".encode("utf-8", "replace")
+    return slim
+
+
+def _encoded(value: object) -> bytes:
+    return _dump(value).encode("utf-8", "replace")
 
 
 def _dump(value: object) -> str:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 
 from evalprov.record.baseline import KEY, Account, altered, contradicted
-from evalprov.record.form import BULKY, RECIPE, SCHEMA, blank, history_line
+from evalprov.record.form import BULKY, RECIPE, SCHEMA, blank, counts_of, history_line
 from evalprov.record.manifest import Manifest
 from evalprov.store import ids
 from evalprov.store.process import is_gone
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from evalprov.record.manifest import ErrorEntry
 
@@ -90,8 +90,8 @@ def decode_line(data: bytes | None) -> dict[str, Any]:
     """Return the record that a line of the history holds, without its bulky parts as it is."""
     line = glance(data)
     try:
-        _check(_with_bulky(line))
-    except (TypeError, KeyError):
+        _check(with_empty(line, (*map(".".join, BULKY), *line["counts"])))
+    except (TypeError, KeyError, AttributeError):
         raise Unreadable("its sections are not objects") from None
     return line
 
@@ -116,6 +116,19 @@ def slim(manifest: Manifest) -> dict[str, Any]:
     """Return what the history has of a record."""
     line: dict[str, Any] = msgspec.json.decode(history_line(manifest))
     return line
+
+
+def with_empty(line: dict[str, Any], keys: Iterable[str]) -> dict[str, Any]:
+    """Return a line with what it left out at these key paths empty, so that the manifest's types fit it."""
+    whole, empty = dict(line), cast("dict[str, Any]", blank("", ""))
+    for *path, last in (key.split(".") for key in keys):
+        section, model = whole, empty
+        for name in path:
+            section[name] = {**section[name]}
+            section, model = section[name], model[name]
+        if last in model:
+            section.setdefault(last, model[last])
+    return whole
 
 
 def migrate(record: dict[str, Any], migrations: Migrations = MIGRATIONS, present: int = SCHEMA) -> dict[str, Any]:
@@ -149,7 +162,8 @@ def as_seen(manifest: Manifest, again: Callable[[], Manifest | None]) -> Manifes
 def lost(manifest: Manifest, why: str) -> Manifest:
     """Return the record of a run of whose end nothing is known."""
     entry: ErrorEntry = {"kind": "infra", "message": why, "scenario": None, "stderr_tail": None}
-    return {**manifest, "status": "lost", "errors": [*manifest["errors"], entry]}
+    seen: Manifest = {**manifest, "status": "lost", "errors": [*manifest["errors"], entry]}
+    return {**seen, "counts": counts_of(seen)}
 
 
 def _parse(data: bytes) -> dict[str, Any]:
@@ -186,15 +200,3 @@ def _check_baseline(whole: dict[str, Any], record: dict[str, Any]) -> None:
         why = contradicted(cast("Manifest", record))
     if why is not None:
         raise Altered(why)
-
-
-def _with_bulky(line: dict[str, Any]) -> dict[str, Any]:
-    """Return a line with its bulky parts empty, so that the manifest's types fit it."""
-    whole, empty = dict(line), cast("dict[str, Any]", blank("", ""))
-    for *path, last in BULKY:
-        section, model = whole, empty
-        for name in path:
-            section[name] = {**section[name]}
-            section, model = section[name], model[name]
-        section.setdefault(last, model[last])
-    return whole

@@ -10,8 +10,9 @@ from time import gmtime, strftime
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from evalprov.errors import EvalprovError
+from evalprov.record.form import BULKY, without
 from evalprov.store import ids
-from evalprov.store.decode import Unreadable, as_seen, decode, glance, slim
+from evalprov.store.decode import Unreadable, as_seen, decode, glance, slim, with_empty
 from evalprov.store.folder import Folder
 from evalprov.store.index import HISTORY
 from evalprov.store.query import Query
@@ -23,6 +24,17 @@ if TYPE_CHECKING:
     from evalprov.record.manifest import Manifest
     from evalprov.store.scan import Hit, Piece
 
+# What may be too large for the history and is nothing that runs are compared by.
+_NOT_COMPARED = {
+    "scenarios_run",
+    "errors",
+    "warnings",
+    "metric_info",
+    "output.artifacts",
+    "stages",
+    "sources",
+    "capture",
+}
 _DOCTOR = "`evalprov doctor` puts it in order"
 _CLOCKS_APART_SECONDS = 86400  # at most, of machines that share a history
 
@@ -149,14 +161,42 @@ def history(store: str, limit: int | None = None) -> History:
     return History(lines, notes)
 
 
-def iterate(store: str, notes: list[str]) -> Generator[dict[str, Any]]:
-    """Yield every run once, newest first, and at the end say in the notes what could not be read."""
+def iterate(store: str, notes: list[str], *, whole: bool = False) -> Generator[dict[str, Any]]:
+    """Yield every run once, newest first, and at the end say in the notes what could not be read.
+
+    A whole line has again what was too large for the history, from the run's manifest.
+    """
     with Search(store, Query()) as search:
         try:
             for run in search.runs():
-                yield run.read()
+                line = run.read()
+                yield _whole(store, line, notes) if whole and left_out(line) else line
         finally:
             notes += search.notes()
+
+
+def left_out(line: dict[str, Any]) -> list[str]:
+    """Return the key paths that a line of the history could not hold, beyond those that none holds."""
+    counts = line["counts"]
+    return [key for key in counts if tuple(key.split(".")) not in BULKY] if isinstance(counts, dict) else []
+
+
+def _whole(store: str, line: dict[str, Any], notes: list[str]) -> dict[str, Any]:
+    """Return a line with what it left out: from the manifest where it matters to a comparison, else empty."""
+    keys = left_out(line)
+    if {*keys} <= _NOT_COMPARED:
+        return with_empty(line, keys)
+    run_id = line["run_id"]
+    try:
+        with Folder(f"{store}/runs") as runs:
+            data = runs.read(f"{run_id}.json")
+        if data is not None:
+            return without(decode(data))
+        why = "it is gone"
+    except (Unreadable, OSError) as error:
+        why = str(error)
+    notes.append(f"the record of run {run_id} cannot be read, and its line in the history is not whole: {why}")
+    return with_empty(line, keys)
 
 
 def open_store(store: str) -> Folder:

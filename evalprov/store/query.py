@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from functools import cache, reduce
 from operator import attrgetter
 from types import UnionType
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin, get
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from evalprov.record.form import BULKY, SCHEMA
+from evalprov.record.form import BULKY, KEPT, SCHEMA
 from evalprov.record.manifest import Manifest
 from evalprov.store import ids
 from evalprov.store.decode import Unreadable, decode_line, glance
@@ -19,7 +20,7 @@ from evalprov.store.folder import LARGEST
 from evalprov.store.where import KINDS, Path, Step, dig, started_since
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from evalprov.store.where import Condition
 
@@ -55,6 +56,8 @@ class Query:
         asked = [*(one.path for one in conditions), *values, *([names] if names else [])]
         for one in asked:
             _plant(tree, one.keys)
+            for key in _counted(one):
+                _plant(tree, key.keys)
         self._row = _struct(tree, _ALWAYS, _REQUIRED)
         self._decoder = msgspec.json.Decoder(self._row)
         self.id: Get = attrgetter(_attribute(tree, "run_id"))
@@ -62,11 +65,14 @@ class Query:
         self._tests = [(_getter(tree, one.path), one.test) for one in conditions]
         self._values = [_getter(tree, one) for one in values]
         self._names = _getter(tree, names) if names else None
+        self._asked = asked
+        self._left_out = [[_getter(tree, key) for key in _counted(one)] for one in asked]
         # The kinds of value that were seen. A condition looks at every row until it has seen one, then only at those of
         # which the conditions before it hold.
         self.kinds: list[set[str]] = [set() for _ in conditions]
         self.value_kinds: list[set[str]] = [set() for _ in values]
         self.names: set[str] = set()
+        self._left_out_rows = [0] * (len(conditions) + len(values))
 
     def rows(self, lines: bytes) -> list[Row] | None:
         """Return the rows of some lines; null where these must be looked at one by one."""
@@ -103,28 +109,44 @@ class Query:
         if self._names and len(self.names) < NAMES_KEPT:
             self.names.update(name for name in map(self._names, rows) if isinstance(name, str))
         places: Sequence[int] = range(len(rows))
-        for (get, test), kinds in zip(self._tests, self.kinds, strict=True):
+        for number, ((get, test), kinds) in enumerate(zip(self._tests, self.kinds, strict=True)):
             if not kinds:
                 kinds.update(_kinds(map(get, rows)))
+            for left_out in self._left_out[number]:
+                held = [place for place in places if left_out(rows[place]) is UNSET]
+                self._left_out_rows[number] += len(places) - len(held)
+                places = held
             places = [place for place in places if test(get(rows[place]))]
         return places
 
-    def seen(self) -> tuple[list[list[str]], list[str]]:
-        """Return what was seen, for a process that has to learn of it; the names are forgotten."""
-        seen = [list(kinds) for kinds in (*self.kinds, *self.value_kinds)], list(self.names)
+    def seen(self) -> tuple[list[list[str]], list[str], list[int]]:
+        """Return what was seen, for a process that has to learn of it; names and counts are forgotten."""
+        seen = [list(kinds) for kinds in (*self.kinds, *self.value_kinds)], list(self.names), self._left_out_rows
         self.names.clear()
+        self._left_out_rows = [0] * len(self._left_out_rows)
         return seen
 
-    def learn(self, kinds: Sequence[Sequence[str]], names: Sequence[str]) -> None:
+    def learn(self, kinds: Sequence[Sequence[str]], names: Sequence[str], left_out: Sequence[int]) -> None:
         """Take over what another process has seen."""
+        self._left_out_rows = [ours + theirs for ours, theirs in zip(self._left_out_rows, left_out, strict=True)]
         for ours, theirs in zip((*self.kinds, *self.value_kinds), kinds, strict=True):
             ours.update(theirs)
         if len(self.names) < NAMES_KEPT:
             self.names.update(names)
 
+    def too_large(self) -> Counter[Path]:
+        """Return in how many of the rows looked at a value was left out as too large for the history, by its path."""
+        found: Counter[Path] = Counter()
+        for where, count in zip(self._asked, self._left_out_rows, strict=False):
+            found[where] += count
+        return +found
+
     def brought(self, row: Row) -> tuple[Any, ...]:
         """Return the values to bring along, null where there is none."""
         values = tuple(get(row) for get in self._values)
+        for number in range(len(self._values)):
+            place = len(self._tests) + number
+            self._left_out_rows[place] += any(left_out(row) is not UNSET for left_out in self._left_out[place])
         for value, kinds in zip(values, self.value_kinds, strict=True):
             if value is not UNSET:
                 kinds.add(KINDS[type(value)])
@@ -221,6 +243,13 @@ def _chain(gets: Sequence[Get]) -> Get:
         return lambda row: UNSET if (section := first(row)) is None else second(section)
     then = _chain(others)
     return lambda row: UNSET if (section := first(row)) is None else then(section)
+
+
+def _counted(where: Path) -> Iterator[Path]:
+    """Yield where a line says that it left out what a path goes into."""
+    for length in range(1, min(len(where.keys), 2) + 1):
+        if where.keys[0] not in KEPT:
+            yield Path(where.text, ("counts", ".".join(where.keys[:length])), ())
 
 
 def _kinds(values: Iterable[Any]) -> set[str]:

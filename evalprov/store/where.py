@@ -15,7 +15,7 @@ from evalprov.record.form import BULKY
 from evalprov.record.manifest import Manifest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     Test = Callable[[Any], bool]
 
@@ -101,6 +101,11 @@ def value_at(record: dict[str, Any], where: Path) -> Any:
     for key in where.keys:
         value = value.get(key, UNSET) if isinstance(value, dict) else UNSET
     return dig(value, where.rest)
+
+
+def within(where: Path, keys: Iterable[str]) -> bool:
+    """Say whether what stands there is part of what stands at one of some key paths."""
+    return any(where.keys[: len(parts)] == parts for parts in (tuple(key.split(".")) for key in keys))
 
 
 def last_name(where: Path) -> str:

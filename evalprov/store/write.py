@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Literal
 
 from evalprov.errors import CANNOT_START, EvalprovError
-from evalprov.record.form import encode, history_line
+from evalprov.record.form import counts_of, encode, history_line
 from evalprov.store import ids
 from evalprov.store.folder import Folder
 from evalprov.store.index import HISTORY, LOCK, append
@@ -87,6 +87,7 @@ class Store:
         """Complete the record and enter it in the history; return what went wrong, in words."""
         run_id = manifest["run_id"]
         try:
+            manifest["counts"] = counts_of(manifest)
             line = history_line(manifest)
             problems = self._replace(manifest)
         except (OSError, EvalprovError, ValueError, TypeError, RecursionError) as error:

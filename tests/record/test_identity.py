@@ -45,7 +45,11 @@ def full() -> Manifest:
     m["data"]["sets"] = {
         "golden": {
             **dict.fromkeys(("pointer", "stale", "files", "bytes")),
-            **{"path": "g.jsonl", "kind": "file", "sha256": HEX, "version": "v7", "source": "settings"},
+            "path": "g.jsonl",
+            "kind": "file",
+            "sha256": HEX,
+            "version": "v7",
+            "source": "settings",
         }
     }
     m["data"]["retrieval"] = {"top_k": 5}
