@@ -58,6 +58,7 @@ def attend(request: Request, scene: Scene, store: Store, manifest: Manifest, fou
             # While git answers, what the command said is read.
             again.add("outputs", look.steps(_launched(store, child), child.outcome.seconds, read_outputs(store.path)))
             afterwards.finish(manifest, scene.scrub)
+            look.composed = _add_hydra(manifest, child.began, scene)
             _interpret(manifest, child, request, scene)
         except Exception as error:  # noqa: BLE001 - see above
             problems.append(f"what the command reported is not all in the record: {_named(error)}")
@@ -171,7 +172,6 @@ def _conclude(manifest: Manifest, child: _Child, request: Request, scene: Scene)
 
 def _interpret(manifest: Manifest, child: _Child, request: Request, scene: Scene) -> None:
     """Write down what it said, and what it read."""
-    _add_hydra(manifest, child.began, scene)
     reported = gather(child.scanner, child.report.path, _metrics_file(request, scene), child.before)
     if reported.source is None and request.metrics_file is None:
         from evalprov.metrics.hints import unread_results
@@ -193,18 +193,20 @@ def _identify(manifest: Manifest) -> None:
     manifest["system"]["config_hash"] = manifest["identity"]["config_hash"]
 
 
-def _add_hydra(manifest: Manifest, began: float, scene: Scene) -> None:
-    """Record the configuration that a program on Hydra composed for itself."""
+def _add_hydra(manifest: Manifest, began: float, scene: Scene) -> set[str]:
+    """Record the configuration that a program on Hydra composed for itself; return the files it composed that from."""
     in_use = "hydra-core" in (manifest["software"]["packages"] or {})
     usual = any(os.path.isdir(os.path.join(scene.cwd, name)) for name in ("outputs", "multirun"))
     if not in_use and not usual:
-        return
-    from evalprov.capture.hydra import Look, hydra_outputs
+        return set()
+    from evalprov.capture.hydra import Look, composed_from, hydra_outputs
 
     look = Look(scene.cwd, scene.root, scene.argv, began, scene.environ, everywhere=in_use)
     found = hydra_outputs(look, scene.scrub)
     manifest["config"]["files"] |= found.files
     manifest["warnings"] += found.warnings
+    folders = [os.path.join(scene.root, folder) for folder in found.folders]
+    return {path for folder in folders for path in composed_from(folder, scene.root)}
 
 
 def scrubbed(reported: Reported, scrub: Scrubber) -> Reported:

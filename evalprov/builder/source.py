@@ -3,8 +3,8 @@
 **Which text is hashed.** The lines of the definition as they stand in its file, from its first decorator (else its
 `def`, `async def` or `class`) to the last line of its body: comments and blank lines inside count, what follows
 the body does not. The lines lose their common indentation as `textwrap.dedent` takes it, are joined by one "\\n"
-whatever the file's line ends are, and the last one has none. The hash is the SHA-256 of that text in UTF-8, a
-secret in it replaced. Of a lambda it is the text of the lambda alone; of a file, its bytes.
+whatever the file's line ends are, and the last one has none. The hash is the SHA-256 of that text in UTF-8.
+Of a lambda it is the text of the lambda alone; of a file, its bytes.
 
 What a definition calls, inherits or closes over is not in its text: give each piece of logic a field of its own.
 """
@@ -111,9 +111,7 @@ def _no_source(name: str, why: str) -> NoSource:
 
 
 def _text_hash(text: str) -> str:
-    from evalprov.secrets import Scrubber
-
-    return hashlib.sha256(Scrubber(os.environ).data(text.encode())).hexdigest()
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 # --- functions and lambdas

@@ -46,7 +46,7 @@ def algorithm(scene: Scene, name: str, where: str, unread: Unread) -> Algorithm:
         problem = error.strerror if isinstance(error, OSError) else None
         unread.note(keys, where, problem or str(error))
         return {"name": called, "sha256": None, "short": None, "source": where}
-    return _entry(called, scene.scrub.data(data), where)
+    return _entry(called, data, where)
 
 
 class _NotPython(Exception):  # noqa: N818

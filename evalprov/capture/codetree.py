@@ -6,7 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from evalprov.capture import config, declared
+from evalprov.capture import config, declared, locks
 from evalprov.capture.gittree import Asking, Entry, Repository, told, tree_steps
 from evalprov.capture.written import left_out, named_outputs
 from evalprov.record.outputs import is_cache
@@ -38,7 +38,7 @@ def code_tree_steps(repo: Repository, scene: Scene, own: Iterable[bytes], edited
     """Return the tree of code alone; `own` is evalprov's own folder."""
     edits = edited.edits
     settings = scene.settings
-    claimed = config.claimed(scene) | declared.claimed(scene) | left_out(scene)
+    claimed = config.claimed(scene) | declared.claimed(scene) | locks.claimed(scene) | left_out(scene)
     claimed |= {os.path.relpath(path, settings.root) for path in named_outputs(scene)}
     if settings.path and os.path.basename(settings.path) == FILE:
         claimed.add(FILE)

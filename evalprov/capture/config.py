@@ -189,7 +189,7 @@ def _file(scene: Scene, named: _Named, key: str, warnings: list[str]) -> dict[st
         limit = GUESSED_PARSED_LIMIT if named.source == "command" else PARSED_LIMIT
         if size > limit:
             warnings.append(f"{key}: larger than {limit >> 20} MiB, hashed by its bytes")
-            size, digest = _hash_pieces(scene, file)
+            size, digest = _hash_pieces(file)
             _refuse_unsettled(status, file)
             return _entry(digest, "bytes", size, named.source, {})
         data = b"".join(iter(lambda: os.read(file, PIECE), b""))
@@ -205,12 +205,11 @@ def _refuse_unsettled(before: os.stat_result, file: int) -> None:
         raise OSError(0, "written to while it was read")
 
 
-def _hash_pieces(scene: Scene, file: int) -> tuple[int, str]:
-    digest, size, stream = hashlib.sha256(), 0, scene.scrub.stream()
+def _hash_pieces(file: int) -> tuple[int, str]:
+    digest, size = hashlib.sha256(), 0
     while piece := os.read(file, PIECE):
         size += len(piece)
-        digest.update(stream.feed(piece))
-    digest.update(stream.close())
+        digest.update(piece)
     return size, digest.hexdigest()
 
 
@@ -234,7 +233,7 @@ def _content(scene: Scene, data: bytes, named: _Named, key: str, warnings: list[
             if not complete:
                 warnings.append(f"{key}: more than {ENTRIES:,} values; the hash covers all, the record the first")
             return _entry(digest, kind, len(data), named.source, values)
-    digest = hashlib.sha256(scene.scrub.data(data)).hexdigest()
+    digest = hashlib.sha256(data).hexdigest()
     return _entry(digest, "bytes", len(data), named.source, {})
 
 

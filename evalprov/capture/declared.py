@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from evalprov.record.manifest import Algorithm, Prompt, Tool
 
 PIECE = 1 << 20
-WHOLE = 16 << 20  # a longer text is scrubbed piece by piece
 LAYERS = ("model", "prompts", "data", "retrieval", "agent", "tools", "grader", "infra", "golden_version")
 # A word with such an ending is meant as a file: taken as a text, a misspelt path would go unseen.
 FILE_LIKE = r"[^\s{}\[\]\"'<>]+\.(json|ya?ml|toml|txt|md|py|js|ts|j2|jinja2?|graphql|proto|xml|csv)"
@@ -177,11 +176,11 @@ def _algorithms(scene: Scene, table: Mapping[str, str], unread: Unread) -> dict[
 
 
 def _sha256(scene: Scene, file: File, unread: Unread) -> str | None:
-    """Hash a file's bytes as they would be stored: a secret counts as its placeholder; null where nobody can."""
+    """Hash a file's bytes as they are, like git: hiding a secret makes no two files alike. Null where nobody can."""
     digest = hashlib.sha256()
     problem = file.problem
     try:
-        for piece in () if problem else _scrubbed(scene, file.path):
+        for piece in () if problem else _pieces(file.path):
             digest.update(piece)
     except OSError as error:
         problem = error.strerror or str(error)
@@ -191,18 +190,13 @@ def _sha256(scene: Scene, file: File, unread: Unread) -> str | None:
     return f"sha256:{digest.hexdigest()}"
 
 
-def _scrubbed(scene: Scene, path: str) -> Iterator[bytes]:
-    """Give a declared file's bytes without their secrets, in pieces where they are many."""
+def _pieces(path: str) -> Iterator[bytes]:
+    """Give a declared file's bytes."""
     opened = open_regular(path)
     try:
         before = os.fstat(opened)
-        if before.st_size <= WHOLE:
-            yield scene.scrub.data(b"".join(iter(lambda: os.read(opened, PIECE), b"")))
-        else:
-            stream = scene.scrub.stream()
-            while piece := os.read(opened, PIECE):
-                yield stream.feed(piece)
-            yield stream.close()
+        while piece := os.read(opened, PIECE):
+            yield piece
         after = os.fstat(opened)
         if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
             raise OSError(0, "written to while it was read")
@@ -219,21 +213,21 @@ def _text_hash(scene: Scene, keys: tuple[str, ...], said: str | None, unread: Un
         if re.fullmatch(FILE_LIKE, said):
             raise missing(scene, Said(keys, said))
         ending = ".json" if said.lstrip()[:1] in {"{", "["} else ""
-        return _content_hash(scene, scene.scrub.text(said).encode(), ending)
+        return _content_hash(said.encode("utf-8", "surrogateescape"), ending)
     try:
-        data = b"".join(_scrubbed(scene, path))
+        data = b"".join(_pieces(path))
     except OSError as error:
         unread.note(keys, key_of(scene, path, said), error.strerror or str(error))
         return None
-    return _content_hash(scene, data, os.path.splitext(said)[1].lower())
+    return _content_hash(data, os.path.splitext(said)[1].lower())
 
 
-def _content_hash(scene: Scene, data: bytes, ending: str) -> str:
+def _content_hash(data: bytes, ending: str) -> str:
     from evalprov.capture.parsing import FORMATS, Unreadable, parse
     from evalprov.record.identity import canonical
 
     if ending in FORMATS:
         # A template with such an ending is a text.
         with suppress(Unreadable, ValueError, RecursionError):
-            data = canonical(scene.scrub.value(parse(data, FORMATS[ending]).value))
+            data = canonical(parse(data, FORMATS[ending]).value)
     return f"sha256:{hashlib.sha256(data).hexdigest()}"

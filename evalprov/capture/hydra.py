@@ -150,7 +150,7 @@ def _entry(data: bytes, hydra: Any, environ: Mapping[str, str], scrub: Scrubber)
         problems = [f"{place} is left as it is written: {why}" for place, why in resolved.left.items()]
     except (Unreadable, ValueError, RecursionError) as problem:
         said = "nested too deeply" if isinstance(problem, RecursionError) else problem
-        content, complete = scrub.data(data), True
+        content, complete = data, True
         entry["format"] = "bytes"
         problems = [f"not read as YAML, hashed by its bytes: {said}"]
     if not complete:

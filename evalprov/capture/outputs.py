@@ -58,6 +58,7 @@ class Look:
     def __init__(self, scene: Scene, manifest: Manifest, before: Before | None) -> None:
         self.rows: dict[str, Row] = {}  # for the list of known outputs
         self.config: set[str] = set()  # what was taken for configuration, and is an output
+        self.composed: set[str] = set()  # what the recorded configuration was composed from, from the project root
         self._scene = scene
         self._manifest = manifest
         self._before = before
@@ -280,12 +281,14 @@ class Look:
         }
 
     def _code(self, outputs: list[Change], latest: Mapping[str, Row]) -> Any:
-        """Return the tree of code less what turned out to be an output; null where it stays as it is."""
+        """Return the tree of code less what turned out to be none; null where it stays as it is."""
         before = self._before
         if before is None or before.code is None or self._manifest["code"]["tree"] is None:
             return None
         gone = {change.git for change in outputs if change.git is not None and change.existed}
         gone |= set(self._of_others(before, latest))
+        composed = (from_top(before.repo, self._scene.root, path) for path in self.composed)
+        gone |= {path for path in composed if path is not None}
         gone -= before.code.without
         if not gone:
             return None
