@@ -323,7 +323,7 @@ def _content_hash(value: Any, where: str) -> str | None:
     if isinstance(value, str):
         return text_hash(plain(value, where))
     if isinstance(value, os.PathLike):
-        return file_hash(os.fsdecode(value), where, scrub=True)
+        return file_hash(os.fsdecode(value), where)
     if callable(value):
         return hash_code(value)["sha256"]
     return sha256(scrubbed(plain(value, where)))
@@ -347,4 +347,4 @@ def _data_set(path_or_hash: str | os.PathLike[str], where: str) -> dict[str, str
                 return {"sha256": f"sha256:{digits}"}
             return {"hash": path_or_hash}
     path = os.fsdecode(path_or_hash)
-    return {"path": path_name(path), "sha256": f"sha256:{file_hash(path, where, scrub=False)}"}
+    return {"path": path_name(path), "sha256": f"sha256:{file_hash(path, where)}"}

@@ -56,7 +56,7 @@ def _found(thing: Any) -> tuple[str, str]:
         from evalprov.builder.values import file_hash
 
         path = os.fsdecode(thing)
-        return os.path.basename(path), file_hash(path, path, scrub=True)
+        return os.path.basename(path), file_hash(path, path)
     if isinstance(thing, type):
         return _short_name(thing.__qualname__), _text_hash(_class_text(thing))
     if _is_partial(thing):

@@ -13,7 +13,6 @@ from evalprov.builder.source import CodeHash, hash_code
 
 FIELD_NESTING = 64
 _NESTING = 80  # room for what stands around a field; a report nested 100 deep is not read
-_SCRUBBED_FILE = 16 << 20  # a larger file is no text in which anybody keeps a key
 
 
 def plain(
@@ -38,8 +37,8 @@ def text_hash(text: str) -> str:
     return hashlib.sha256(str(scrubbed(text)).encode()).hexdigest()
 
 
-def file_hash(path: str, where: str, *, scrub: bool) -> str:
-    """Return the SHA-256 of a file's bytes; with `scrub`, secrets replaced where it is small enough to be a text."""
+def file_hash(path: str, where: str) -> str:
+    """Return the SHA-256 of a file's bytes as they are."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as problem:
@@ -49,10 +48,6 @@ def file_hash(path: str, where: str, *, scrub: bool) -> str:
         os.close(fd)
         raise ValueError(f"{where}: {path} is no regular file; name the files, or declare a folder under [data]")
     with open(fd, "rb") as file:
-        if scrub and status.st_size <= _SCRUBBED_FILE:
-            from evalprov.secrets import Scrubber
-
-            return hashlib.sha256(Scrubber(os.environ).data(file.read())).hexdigest()
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -105,7 +100,7 @@ class _Reader:
     def _other(self, value: Any, where: str, depth: int) -> Any:
         if isinstance(value, os.PathLike):
             path = os.fsdecode(value)
-            return {"path": path_name(path), "sha256": f"sha256:{file_hash(path, where, scrub=True)}"}
+            return {"path": path_name(path), "sha256": f"sha256:{file_hash(path, where)}"}
         if not isinstance(value, type):
             if hasattr(value, "__dataclass_fields__"):
                 from dataclasses import fields
