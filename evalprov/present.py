@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any, cast
 
 from evalprov.capture import start
+from evalprov.capture.afterwards import Afterwards
 from evalprov.errors import EvalprovError
 from evalprov.record.form import blank
 from evalprov.record.identity import identify
@@ -49,7 +50,11 @@ def present(
         scene = scene_of(request, _folder(like, cwd), environ)._replace(progress=progress)
         with start(scene) as capturing:
             now = opened(blank(RUN_ID, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())), request, scene)
-            fill(now, capturing.finish(), scene.scrub)
+            found = capturing.finish()
+            fill(now, found, scene.scrub)
+        later = Afterwards(found.later)
+        later.begin(os.getpid())
+        later.finish(now, scene.scrub)
     except EvalprovError as problem:
         raise EvalprovError(f"a run now would not start: {problem.message}", problem.hint) from None
     now["status"] = "not_started"

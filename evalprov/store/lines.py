@@ -10,7 +10,7 @@ from time import gmtime, strftime
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from evalprov.errors import EvalprovError
-from evalprov.record.form import BULKY, without
+from evalprov.record.form import BULKY, RECIPE, without
 from evalprov.store import ids
 from evalprov.store.decode import Unreadable, as_seen, decode, glance, slim, with_empty
 from evalprov.store.folder import Folder
@@ -164,13 +164,13 @@ def history(store: str, limit: int | None = None) -> History:
 def iterate(store: str, notes: list[str], *, whole: bool = False) -> Generator[dict[str, Any]]:
     """Yield every run once, newest first, and at the end say in the notes what could not be read.
 
-    A whole line has again what was too large for the history, from the run's manifest.
+    A whole line has again what was too large for the history, from the run's manifest, and hashes of today's recipe.
     """
     with Search(store, Query()) as search:
         try:
             for run in search.runs():
                 line = run.read()
-                yield _whole(store, line, notes) if whole and left_out(line) else line
+                yield _whole(store, line, notes) if whole and (left_out(line) or _of_old(line)) else line
         finally:
             notes += search.notes()
 
@@ -181,10 +181,16 @@ def left_out(line: dict[str, Any]) -> list[str]:
     return [key for key in counts if tuple(key.split(".")) not in BULKY] if isinstance(counts, dict) else []
 
 
+def _of_old(line: dict[str, Any]) -> bool:
+    """Say whether an older evalprov hashed a run, by another recipe than today's."""
+    identity = line.get("identity")
+    return isinstance(identity, dict) and identity.get("recipe") != RECIPE
+
+
 def _whole(store: str, line: dict[str, Any], notes: list[str]) -> dict[str, Any]:
     """Return a line with what it left out: from the manifest where it matters to a comparison, else empty."""
     keys = left_out(line)
-    if {*keys} <= _NOT_COMPARED:
+    if {*keys} <= _NOT_COMPARED and not _of_old(line):
         return with_empty(line, keys)
     run_id = line["run_id"]
     try:
