@@ -6,12 +6,12 @@ What is there is listed before the command starts, and read while it runs.
 from __future__ import annotations
 
 import os
-import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from evalprov.capture.collector import Absent, Found, Later, Scene, Steps
 from evalprov.capture.commands import Command
 from evalprov.capture.git import ENVIRON, OPTIONS
+from evalprov.capture.made import BUILT, CACHES, ENVIRONMENTS
 from evalprov.capture.text import readable
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ SOURCES = (
 )
 # In a folder that is ignored as a whole these are a program's output as a rule.
 SETTINGS = (".yaml", ".yml", ".toml", ".ini", ".cfg", ".conf")
-SETTINGS_NAMED = re.compile(
-    r"(?i)(^|[^a-z])(config|conf|settings?|options?|params?|prompts?|local|overrides?)([^a-z]|$)"
+SETTINGS_NAMED = frozenset(
+    ("config", "conf", "setting", "settings", "option", "options", "param", "params", "prompt", "prompts", "local")
 )
 MODULES = {
     "PYTHONPATH": (".py", ".pyx", ".so"),
@@ -41,9 +41,6 @@ MODULES = {
     "PERL5LIB": (".pl", ".pm"),
     "RUBYLIB": (".rb",),
 }
-# Made anew by tools, or known by lock files and versions; an environment is known by what is in it, too.
-MADE = frozenset(("build", "dist", "_build", "target", "site-packages", "dist-packages", "venv", ".venv", "env"))
-ENVIRONMENTS = ("pyvenv.cfg", "conda-meta")
 NO_DOTENV = (".example", ".sample", ".template", ".dist")
 
 
@@ -138,8 +135,6 @@ class _Listing:
 
     def add_folder(self, folder: str, name: str, kinds: tuple[str, ...]) -> None:
         """Take the files of these kinds in a folder and below."""
-        from evalprov.capture.sums import CACHES
-
         self.tops.append(name)
         pending = [(folder, name)]
         while pending:
@@ -154,7 +149,7 @@ class _Listing:
             self._scanned += len(entries)
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
-                    if entry.name not in CACHES and entry.name not in MADE:
+                    if entry.name not in CACHES and entry.name not in BUILT:
                         pending.append((entry.path, f"{inside}{entry.name}/"))
                 elif entry.name.lower().endswith(kinds):
                     self.add(inside + entry.name, entry.path)
@@ -166,20 +161,19 @@ def _ignored(scene: Scene, answer: Answer, listing: _Listing) -> None:
     if answer.problem or answer.code:
         listing.listed.reasons.append(f"git did not say what it ignores: {answer.complaint}")
         return
-    from evalprov.capture import config, declared
-    from evalprov.capture.sums import CACHES
-
     names = [os.fsdecode(name) for name in answer.out.split(b"\0") if name]
     taken: set[str] | None = None
     for name in names:
         parts = name.rstrip("/").split("/")
         path = os.path.join(scene.root, name.rstrip("/"))
-        if not CACHES.isdisjoint(parts) or not MADE.isdisjoint(parts) or path == scene.store:
+        if not CACHES.isdisjoint(parts) or not BUILT.isdisjoint(parts) or path == scene.store:
             continue
         if not name.endswith("/") and not _may_count(parts[-1]):
             continue
         if taken is None:  # asked for where it can matter
-            taken = config.claimed(scene) | declared.claimed(scene)
+            from evalprov.capture import config, declared, locks
+
+            taken = config.claimed(scene) | declared.claimed(scene) | locks.claimed(scene)
         if name.rstrip("/") in taken:
             continue
         if name.endswith("/"):
@@ -192,7 +186,10 @@ def _ignored(scene: Scene, answer: Answer, listing: _Listing) -> None:
 
 def _may_count(name: str) -> bool:
     low = name.lower()
-    return low.endswith((*SOURCES, *SETTINGS)) or (low.endswith(".json") and bool(SETTINGS_NAMED.search(name[:-5])))
+    if not low.endswith(".json"):
+        return low.endswith((*SOURCES, *SETTINGS))
+    words = "".join(letter if letter.isalpha() else " " for letter in low).split()
+    return not SETTINGS_NAMED.isdisjoint(words)
 
 
 def _modules(scene: Scene, variable: str, kinds: tuple[str, ...], listing: _Listing) -> None:
@@ -215,8 +212,6 @@ def _holds_packages(folder: str) -> bool:
 
 def _dotenv(scene: Scene, listed: _Listed) -> None:
     """List the .env files where the command runs and above it, up to the root: libraries load them by themselves."""
-    from evalprov.capture.sums import entry_of
-
     for folder in _up_to_root(scene):
         try:
             names = [name for name in os.listdir(folder) if name == ".env" or name.startswith(".env.")]
@@ -227,6 +222,8 @@ def _dotenv(scene: Scene, listed: _Listed) -> None:
             listed.files.pop(name, None)
             if one.endswith(NO_DOTENV):
                 continue
+            from evalprov.capture.sums import entry_of
+
             try:
                 entry = entry_of(name, os.path.join(folder, one))
             except OSError as error:

@@ -67,13 +67,14 @@ def _site(site: str, elsewhere: Container[str], environ: Mapping[str, str], boun
     found = {os.fsencode(name): one.digest for name, one in recorded.items() if name.endswith(ENTRY_POINTS)}
     doubtful = []
     for name, entry in walk(site, _is_metadata):
-        if name in glue or name in OWN_PATHS or name.endswith(".egg-link"):
+        if "/" not in name and (name in glue or name in OWN_PATHS or name.endswith(".egg-link")):
             continue
-        known = recorded.get(name)
         if "/" not in name and name.endswith(".pth"):
             if lines := _imports_of(entry.path):
                 found[os.fsencode(name)] = _spelt(hashlib.sha256(lines).hexdigest().encode())
-        elif known and (name.endswith(UNUSED) or _as_recorded(entry, known)):
+            continue
+        known = recorded.get(name)
+        if known and (name.endswith(UNUSED) or _as_recorded(entry, known)):
             found[os.fsencode(name)] = known.digest
         elif not name.endswith(UNUSED) and (one := entry_of(name, entry.path)):
             doubtful.append(one)

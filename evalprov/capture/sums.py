@@ -8,18 +8,12 @@ from typing import TYPE_CHECKING
 
 from evalprov.capture.hashcache import HashCache
 from evalprov.capture.hashing import Entry, hash_file
+from evalprov.capture.made import CACHES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
 FEW, SMALL = 64, 1 << 20  # so much is hashed as fast as it is looked up
-# Of no use to a program, or made anew by it.
-CACHES = frozenset(
-    (
-        *("__pycache__", ".git", ".hg", ".svn", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".tox", ".nox"),
-        *(".ipynb_checkpoints", ".hypothesis", ".eggs", "node_modules"),
-    )
-)
 
 
 class Unread(Exception):  # noqa: N818 - it is a finding and no error

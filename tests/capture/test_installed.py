@@ -63,6 +63,7 @@ def test_the_same_wheels_elsewhere_are_the_same_content(site: Path, tmp_path: Pa
     (other / "planner/__pycache__").mkdir()
     (other / "planner/__pycache__/x.pyc").write_bytes(b"compiled")
     (other / "_virtualenv.py").write_text("# of its maker\n")
+    (other / "_virtualenv.pth").write_text("import _virtualenv\n")
     (other / "paths.pth").write_text("/home/somebody/else\n")
     assert content(site) == content(other)
 
