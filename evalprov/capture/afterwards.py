@@ -28,7 +28,10 @@ class Afterwards:
     def begin(self, _pid: int) -> None:
         """Start what is to be done while the command runs."""
         self._done.acquire()
-        _thread.start_new_thread(self._run, ())
+        try:
+            _thread.start_new_thread(self._run, ())
+        except RuntimeError:  # no thread to be had: what is missing then is said at the end
+            self._done.release()
 
     def _run(self) -> None:
         try:
@@ -40,9 +43,9 @@ class Afterwards:
 
     def finish(self, manifest: Manifest, scrub: Scrubber) -> None:
         """Add what was found; what is not there in time is said to be missing."""
-        until = time.monotonic() + PATIENCE
         self._done.acquire(timeout=PATIENCE)
         self._nobody_waits = True
+        until = time.monotonic() + PATIENCE
         for name, later in self._todo.items():
             if later.after_end:
                 self._found[name] = _outcome(later, lambda: time.monotonic() > until)
@@ -59,7 +62,7 @@ def _outcome(later: Later, nobody_waits: Any) -> Found | Exception:
 def _add(manifest: Manifest, name: str, found: Found | Exception | None, scrub: Scrubber) -> None:
     fared = manifest["capture"][name]
     if found is None or isinstance(found, Exception):
-        why = f"{type(found).__name__}: {found}" if found else "not looked at to the end: the command was too short"
+        why = f"{type(found).__name__}: {found}" if found else "not looked at to the end"
         fared["reason"] = "; ".join(filter(None, (fared["reason"], scrub.text(why))))
         return
     record: dict[str, Any] = manifest  # type: ignore[assignment]

@@ -172,8 +172,9 @@ def _ignored(scene: Scene, answer: Answer, listing: _Listing) -> None:
             continue
         if taken is None:  # asked for where it can matter
             from evalprov.capture import config, declared, locks
+            from evalprov.capture.written import left_out
 
-            taken = config.claimed(scene) | declared.claimed(scene) | locks.claimed(scene)
+            taken = config.claimed(scene) | declared.claimed(scene) | locks.claimed(scene) | left_out(scene)
         if name.rstrip("/") in taken:
             continue
         if name.endswith("/"):
@@ -229,7 +230,8 @@ def _dotenv(scene: Scene, listed: _Listed) -> None:
             except OSError as error:
                 listed.reasons.append(f"{name}: {error.strerror}")
                 continue
-            if entry is None and not os.path.isdir(os.path.join(folder, one)):
+            path = os.path.join(folder, one)
+            if entry is None and os.path.exists(path) and not os.path.isdir(path):
                 listed.reasons.append(f"{name}: not a regular file, not read")
             elif entry and entry.size > DOTENV_LIMIT:
                 listed.reasons.append(f"{name}: larger than {DOTENV_LIMIT >> 20} MiB, not read")

@@ -78,7 +78,7 @@ def _site(site: str, elsewhere: Container[str], environ: Mapping[str, str], boun
             found[os.fsencode(name)] = known.digest
         elif not name.endswith(UNUSED) and (one := entry_of(name, entry.path)):
             doubtful.append(one)
-    read = sums(site, doubtful, environ, bounds)
+    read = sums(f"{site}\0installed", doubtful, environ, bounds)
     return found | {name: _spelt(digest) for name, digest in read.items()}
 
 
