@@ -5,7 +5,7 @@ READY := $(VENV)/.ready
 DEMO := fixtures/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench format clean
+.PHONY: help demo test check bench campaign format clean
 
 help: ## Say what there is to make
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -27,6 +27,9 @@ check: $(READY) ## Lint, check the format, check the types
 
 bench: $(READY) ## Measure speed, and run the long crash campaign
 	$(BIN)/python tests/bench/all.py
+
+campaign: $(READY) ## Try hundreds of odd repositories, surroundings, commands and stores, each bare and recorded
+	$(BIN)/python tests/campaign/run.py
 
 format: $(READY) ## Format the code
 	$(BIN)/ruff check --fix .

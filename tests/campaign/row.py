@@ -19,6 +19,14 @@ class Row(NamedTuple):
     around: str = ""  # lines of sh run first, in the process that becomes the command: `umask 077`, `exec <&-`
     cwd: str = "."  # below the folder
     options: Sequence[str] = ()  # of `evalprov run`; {folder} stands for the folder
-    store: str | None = "metrics"  # below the folder: where exactly one new record must be; null where none can be
-    same_output: bool = True  # false where the command itself prints something else each time
+    store: str | None = (
+        "metrics"  # below the folder: where exactly one new record must be; null where it cannot be kept
+    )
+    same_output: bool = True  # false where the command, or the shell that cannot start it, prints something else
+    refused: bool = False  # for its settings, its store and --require-clean alone: exit 125, the command never started
     quick: bool = False  # also part of `make test`
+
+    @property
+    def label(self) -> str:
+        """What it is called in a list."""
+        return f"{self.group}: {self.name}"

@@ -125,7 +125,7 @@ def test_an_error_for_the_user_stops_the_run_and_the_commands(scene: Scene, addi
     mark = Path(scene.cwd) / "pid"
 
     def strict(_: Scene) -> Steps:
-        yield [Command(("sleep", "0.3"))]
+        yield [Command(("sh", "-c", f"until [ -s {mark} ]; do sleep 0.01; done"))]
         raise EvalprovError("no such file", exit_code=125)
 
     lasting = asking(Command(("sh", "-c", f"echo $$ > {mark}; exec sleep 60")))

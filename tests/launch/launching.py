@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 DRIVER = Path(__file__).with_name("launch_driver.py")
-PATIENCE = 30.0
+PATIENCE = 60.0
+SLOWER = (1, 5, 25)  # what must be done before a clock of ours runs out may be tried again with more time
 
 
 def python(script: str) -> list[str]:

@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from launching import Launched, Terminal, python, state_of, until
+from launching import SLOWER, Launched, Terminal, python, state_of, until
 
 EMPTY = hashlib.sha256().hexdigest()
 
@@ -80,7 +80,7 @@ def test_a_daemon_that_holds_the_output_does_not_hold_us(tmp_path: Path) -> None
     done = launched.run()
     daemon = int(done.stdout.split()[0])
     try:
-        assert state_of(daemon) == "S"
+        until(lambda: state_of(daemon) == "S")
     finally:
         os.kill(daemon, signal.SIGKILL)
     assert done.returncode == 0
@@ -114,26 +114,31 @@ def test_a_reader_that_goes_ends_the_writer_as_without_us(tmp_path: Path) -> Non
 
 def test_a_quiet_command_hears_of_the_lost_reader_at_its_first_word(tmp_path: Path) -> None:
     """Nothing has to be written for us to notice that nobody reads any more."""
-    gone = tmp_path / "gone"
-    launched = Launched(
-        tmp_path, ["sh", "-c", f"while [ ! -e {gone} ]; do sleep 0.01; done; sleep 0.1; echo a; exit 5"]
-    )
-    near, far = os.pipe()
-    process = launched.start(stdout=far)
-    os.close(far)
-    os.close(near)
-    gone.touch()
-    assert process.wait() == 141
+    for slower in SLOWER:
+        gone = tmp_path / f"gone{slower}"
+        wait = f"while [ ! -e {gone} ]; do sleep 0.01; done; sleep {0.1 * slower}"
+        launched = Launched(tmp_path, ["sh", "-c", f"{wait}; echo a; exit 5"])
+        near, far = os.pipe()
+        process = launched.start(stdout=far)
+        os.close(far)
+        os.close(near)
+        gone.touch()
+        if process.wait() != 5:  # else it spoke before we had our turn
+            break
+    assert process.returncode == 141
 
 
 def test_a_reader_that_does_not_read_cannot_keep_us_after_a_timeout(tmp_path: Path) -> None:
     """Once everything is ended, what nobody takes is dropped with a warning."""
-    launched = Launched(tmp_path, ["yes"], timeout=0.3)
-    near, far = os.pipe()
-    process = launched.start(stdout=far)
-    os.close(far)
-    assert process.wait() == 124
-    os.close(near)
+    for slower in SLOWER:
+        launched = Launched(tmp_path, ["yes"], timeout=0.3 * slower)
+        near, far = os.pipe()
+        process = launched.start(stdout=far)
+        os.close(far)
+        assert process.wait() == 124
+        os.close(near)
+        if len(launched.stdout) > 1 << 16:  # else it did not come to fill the pipe
+            break
     assert launched.outcome["stdout"]["complete"] is False
     assert launched.outcome["warnings"] == ["stdout: its reader did not take the rest, which is lost"]
 
@@ -155,9 +160,13 @@ def test_a_stuck_stdout_does_not_hold_up_stderr(tmp_path: Path) -> None:
 
 def test_a_full_disk_on_our_side_is_told(tmp_path: Path) -> None:
     """An output that takes no more is closed, so that the command is told, with a warning."""
-    launched = Launched(tmp_path, ["sh", "-c", "trap '' PIPE; echo a; sleep 0.2; echo b || exit 6"])
-    with open("/dev/full", "wb") as full:
-        assert launched.run(capture_output=False, stdout=full, stderr=subprocess.DEVNULL).returncode == 6
+    for slower in SLOWER:
+        launched = Launched(tmp_path, ["sh", "-c", f"trap '' PIPE; echo a; sleep {0.1 * slower}; echo b || exit 6"])
+        with open("/dev/full", "wb") as full:
+            done = launched.run(capture_output=False, stdout=full, stderr=subprocess.DEVNULL)
+        if done.returncode:  # else its second word was there before our first was refused
+            break
+    assert done.returncode == 6
     (warning,) = launched.outcome["warnings"]
     assert warning == "stdout could not be passed on: No space left on device; it was closed"
 
@@ -219,11 +228,21 @@ def test_stdin_is_the_commands_own(tmp_path: Path) -> None:
     assert Launched(tmp_path, ["cat"]).run(input=b"x" * 300_000).stdout == b"x" * 300_000
 
 
+# Writes on only when what it wrote last has been passed on and kept.
+IN_TURN = """
+import os, time
+written = 0
+for n in range({turns}):
+    written += os.write({stream}, {word})
+    while sum(os.path.getsize(os.environ["KEPT"] + end) for end in (".stdout", ".stderr")) < written:
+        time.sleep(0.002)
+"""
+
+
 def test_a_sink_that_fails_harms_nobody(tmp_path: Path) -> None:
     """It is left out with a warning; the user, the command and the other sinks get everything."""
-    script = "import os, time\nfor _ in range(3):\n    os.write(1, b'a\\n'); time.sleep(0.05)"
-    launched = Launched(tmp_path, python(script), broken_sink=True)
-    done = launched.run()
+    launched = Launched(tmp_path, python(IN_TURN.format(turns=3, stream="1", word="b'a\\n'")), broken_sink=True)
+    done = launched.run(env={**os.environ, "KEPT": str(launched.out)})
     assert (done.returncode, done.stdout, launched.stdout) == (0, b"a\n" * 3, b"a\n" * 3)
     (warning,) = launched.outcome["warnings"]
     assert warning == "stdout was not followed to its end by Broken: ValueError: cannot take more"
@@ -231,9 +250,12 @@ def test_a_sink_that_fails_harms_nobody(tmp_path: Path) -> None:
 
 def test_streams_to_one_place_keep_their_order(tmp_path: Path) -> None:
     """Words on stdout and stderr in turn come out in turn, where the command leaves a moment between them."""
-    script = "import os, time\nfor n in range(40):\n    os.write(1 + n % 2, b'%d ' % n); time.sleep(0.01)"
-    done = Launched(tmp_path, python(script)).run(
-        capture_output=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    launched = Launched(tmp_path, python(IN_TURN.format(turns=40, stream="1 + n % 2", word="b'%d ' % n")))
+    done = launched.run(
+        capture_output=False,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env={**os.environ, "KEPT": str(launched.out)},
     )
     assert done.stdout.split() == [b"%d" % n for n in range(40)]
 

@@ -1,0 +1,1 @@
+"""A table of real states, each with the bare command beside the recorded one."""
