@@ -121,7 +121,7 @@ def test_the_trials_of_a_repeat_are_kept(path: str) -> None:
     assert [run["metric_summary"] for run in found] == [run["metric_summary"] for run in runs]
     assert [run["metrics"] for run in found] == [run["metrics"] for run in runs]
     text = file_of(path).read_text()
-    file_of(path).write_text(text.replace('"accuracy": 0.9', '"accuracy": 0.8'))
+    file_of(path).write_text(text.replace('"accuracy": 0.8', '"accuracy": 0.9'))
     assert text != file_of(path).read_text()
     with pytest.raises(UnreadableError):
         load(path, "baseline:main")
