@@ -11,11 +11,7 @@ help: ## Say what there is to make
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
 
 demo: $(READY) ## Record two runs of a small eval, then say why the score moved
-	@cd $(DEMO) && for config in baseline candidate; do \
-	  echo; echo "$$ evalprov run -- python my_eval.py --config $$config.json"; \
-	  $(CURDIR)/$(BIN)/evalprov run -- $(CURDIR)/$(BIN)/python my_eval.py --config $$config.json || exit 1; done
-	@echo; echo '$$ evalprov history'; cd $(DEMO) && $(CURDIR)/$(BIN)/evalprov history
-	@echo; echo '$$ evalprov diff latest~1 latest'; cd $(DEMO) && $(CURDIR)/$(BIN)/evalprov diff latest~1 latest
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python $(DEMO)/demo.py
 
 test: $(READY) ## Run the tests
 	$(BIN)/python -m pytest -q -n 2

@@ -113,6 +113,27 @@ def test_every_command_of_the_readme_does_what_it_shows(tmp_path: Path, shell: d
         assert fits(shown, seen), f"$ {command}\n{seen}\n-- the README shows --\n{shown}"
 
 
+def test_the_demo_shows_what_the_readme_shows(tmp_path: Path, shell: dict[str, str]) -> None:
+    """Into a pipe, as into a CI system's log, it prints what a terminal of 80 columns shows, without colours."""
+    project = demo(tmp_path)
+    done = subprocess.run(
+        [sys.executable, "demo.py"],
+        cwd=project,
+        env=shell | {"TERM": "xterm-256color", "COLUMNS": "20"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "\x1b" not in done.stdout
+    lines = "\n".join(line.rstrip() for line in done.stdout.splitlines() if line.strip())
+    seen = dict(part.split("\n", 1) for part in re.split(r"^\$ ", lines, flags=re.MULTILINE)[1:])
+    first = [step for step in steps_shown() if step.command in seen][:3]
+    assert [step.command for step in first] == [command for command in seen if command != "evalprov history"]
+    for command, shown, _ in first:
+        assert fits(shown, seen[command]), f"$ {command}\n{seen[command]}\n-- the README shows --\n{shown}"
+    assert "--config candidate.json" in seen["evalprov history"]
+
+
 def test_the_ci_example_stops_a_regression(tmp_path: Path, shell: dict[str, str]) -> None:
     """Its steps, run in order against a committed baseline, tell the reviewers and fail the job."""
     project = demo(tmp_path)

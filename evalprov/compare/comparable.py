@@ -76,6 +76,11 @@ def notes(a: Side, b: Side) -> list[str]:
         for run in (*a.runs, *b.runs)
         if run["status"] == "failed"
     ]
+    undeclared = [layer for layer in JUDGED if _state(a, b, layer) == "undeclared"]
+    if undeclared:
+        said.append(f"nobody declared the {' or the '.join(undeclared)}: that both runs had the same is not known")
+    if _data_changes(a, b, retrieval=True):
+        said.append(f"what is retrieved from differs: {facts(_data_changes(a, b, retrieval=True))}")
     for lack in lacks(a, b):
         if lack.elsewhere:
             said.append(f"{lack.run_id} reported {_counted(lack.elsewhere, 'error')} that name no scenario")

@@ -40,6 +40,8 @@ def apart(texts: Sequence[str], width: int) -> list[str]:
         before = max(room // 4, (room - longest + end) // 2)
     start = max(0, begin - before)
     start = 0 if start <= len(DOTS) else start
+    if start and (word := texts[0].find(" ", start - 1, begin)) > 0:
+        start = word + 1  # where a word begins
     return _parted(texts, [_from(text, start, width) for text in texts], width, len(different))
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "compare"))
 
-from gate_pairs import pair_of
+from gate_pairs import all_block, pair_of
 from generated import KINDS, Pair
 from scipy.stats import binom
 
@@ -38,7 +38,7 @@ class Row(NamedTuple):
 
 def held(pair: Pair, kind: str) -> Gate:
     """Judge a pair."""
-    return judge(*pair, LENIENT if kind.startswith("unpaired") else NO_RULES)
+    return judge(*pair, all_block(pair, LENIENT if kind.startswith("unpaired") else NO_RULES))
 
 
 def judged(kind: str, pairs: int, worse: float = 0.0, first: int = 0) -> Row:

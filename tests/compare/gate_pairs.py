@@ -8,6 +8,8 @@ from typing import cast
 from gate_runs import NO_GPUS
 from generated import KINDS, Pair
 
+from evalprov.compare.direction import is_spent
+from evalprov.compare.rules import MetricRule, Rules
 from evalprov.compare.verdicts import Side
 from evalprov.record.identity import identify
 from evalprov.record.manifest import Gpus, Manifest
@@ -24,3 +26,9 @@ def _whole(run: Manifest, day: int, trial: int) -> Manifest:
     run["infra"]["gpu"] = cast("Gpus", NO_GPUS)
     run["identity"] = identify(run)
     return run
+
+
+def all_block(pair: Pair, rules: Rules) -> Rules:
+    """Return rules by which time and cost block as well."""
+    spent = [name for name in pair.a.runs[0]["metric_summary"] or {} if is_spent(name, None)]
+    return rules._replace(metrics={name: MetricRule(blocking=True) for name in spent})

@@ -222,7 +222,7 @@ def test_too_few_scenarios_prove_nothing() -> None:
 def test_what_cannot_be_compared_is_counted_with_its_reason() -> None:
     """Failed runs, runs without a fingerprint and single runs are no group."""
     past = Past()
-    past.run(answers(3), change=lambda m: m.update(status="failed"))
+    past.run(change=lambda m: m.update(status="failed", exit_code=3))
     past.run(answers(3), fingerprint=f"sha256:{'c' * 64}")
     for _ in range(2):
 
@@ -233,7 +233,44 @@ def test_what_cannot_be_compared_is_counted_with_its_reason() -> None:
         past.run(answers(3), change=unknown, fingerprint=None)
     found = past.audit()
     assert (found.groups, found.runs, found.single) == ([], 4, 1)
-    assert found.left_out == {"no fingerprint: code: no git here": 2, "not completed: failed": 1}
+    assert found.left_out == {"no fingerprint: code: no git here": 2, "failed (exit 3), and no metrics were read": 1}
+
+
+def test_a_command_that_fails_by_design_counts() -> None:
+    """Its metrics were read, so it is a run; the settings may say otherwise."""
+    past = Past()
+    for _ in range(2):
+        past.run(answers(3), change=lambda m: m.update(status="failed", exit_code=1))
+    (group,) = past.audit().groups
+    assert group.runs == 2
+    assert audit(past.lines(), past.load, allow_failed=False).groups == []
+
+
+def test_runs_that_share_the_config_layers_hash_and_differ_lack_a_field() -> None:
+    """Same id, other results: the layer that differs is named, though the runs have fingerprints of their own."""
+    past, builder = Past(), f"sha256:{'d' * 64}"
+    for right, code in ((30, "1"), (31, "1"), (30, "1"), (10, "2"), (11, "2")):
+
+        def built(m: Any, code: str = code) -> None:
+            m["identity"] |= {"builder": builder, "layers": {"code": f"sha256:{code * 64}", "data": "sha256:0"}}
+
+        past.run(answers(right), change=built, fingerprint=f"sha256:{code * 64}")
+    found = {group.builder: group for group in past.audit().groups}
+    assert {(group.fingerprint or "")[7:8] for group in found.values() if group.builder is None} <= {"1", "2"}
+    group = found[builder]
+    assert (group.fingerprint, group.runs, group.verdict) == (None, 5, "disagrees")
+    assert "the code layer" in [fact.name for fact in group.suspects[0].facts]
+    assert group.suspects[0].explained is not None
+    assert group.suspects[0].explained > 0.9
+
+
+def test_one_fingerprint_is_not_compared_twice() -> None:
+    """Where all runs of a config layer's hash share a fingerprint, they are one group."""
+    past = Past()
+    for right in (30, 31):
+        past.run(answers(right), change=lambda m: m["identity"].update(builder=f"sha256:{'d' * 64}"))
+    (group,) = past.audit().groups
+    assert (group.fingerprint, group.builder) == (FINGERPRINT, None)
 
 
 def test_runs_without_a_metric_in_common_are_no_agreement() -> None:

@@ -11,6 +11,7 @@ from gate_runs import BASELINE, NO_GPUS, RUN, error, held, outcomes, rate, recor
 ALL_RIGHT = {"accuracy": rate(100)}
 FALLEN = {"accuracy": rate(80)}  # proven worse, by 0.2
 SLOW = {"latency_ms": [100.0 + i % 7 for i in range(60)]}
+BLOCKING = rules(latency_ms={"blocking": True})
 SLOWER = {"latency_ms": [110.0 + i % 5 for i in range(60)]}
 
 
@@ -28,9 +29,30 @@ def test_a_proven_fall_is_a_regression_and_no_more_than_noise_is_none() -> None:
     assert held(*pair(FALLEN, ALL_RIGHT)).verdict == "pass"
     assert held(*pair(ALL_RIGHT, {"accuracy": rate(98)})).verdict == "pass"
     assert held(*pair(ALL_RIGHT, ALL_RIGHT)).verdict == "pass"
-    slower = held(*pair(SLOW, SLOWER))
+    slower = held(*pair(SLOW, SLOWER), BLOCKING)
     assert (slower.verdict, slower.exit_code) == ("regression", 1)
     assert "latency_ms_mean" in slower.why
+
+
+@pytest.mark.parametrize(
+    "name", ["latency_ms", "seconds", "duration", "cost_usd", "tokens", "wall_time", "peak_memory"]
+)
+def test_time_and_cost_are_told_and_block_only_when_asked(name: str) -> None:
+    """By a word of their own or a tolerance: how long it took is the machine's doing as well."""
+    slow, slower = ({name: one["latency_ms"]} for one in (SLOW, SLOWER))
+    gate = held(*pair({**ALL_RIGHT, **slow}, {**ALL_RIGHT, **slower}))
+    assert (gate.verdict, outcomes(gate)[f"{name}_mean"]) == ("pass", "reported")
+    told = {one.diff.name: one.why or "" for one in gate.metrics}[f"{name}_mean"]
+    assert told.startswith("worse for real; time and cost block where blocking = true")
+    for asked, verdict in (
+        ({"blocking": True}, "regression"),
+        ({"tolerance": 1.0}, "regression"),
+        ({"tolerance": 50.0}, "pass"),
+    ):
+        assert held(*pair({**ALL_RIGHT, **slow}, {**ALL_RIGHT, **slower}), rules(**{name: asked})).verdict == verdict
+    alone = held(*pair(slow, slower))
+    assert alone.verdict == "not_evaluated"
+    assert "set blocking = true in [metrics.NAME]" in alone.why
 
 
 @pytest.mark.parametrize(
@@ -91,8 +113,9 @@ def test_a_metric_that_the_run_lacks_cannot_be_evaluated() -> None:
     """Nor one that is null there; a new one is told and blocks nothing."""
     both = {**ALL_RIGHT, **SLOW}
     for after in (ALL_RIGHT, {**ALL_RIGHT, "latency_ms": [None] * 60}):
-        gate = held(*pair(both, after))
+        gate = held(*pair(both, after), BLOCKING)
         assert gate.verdict == "not_evaluated"
+        assert held(*pair(both, after)).verdict == "pass"
         assert "latency_ms_mean: the run does not have it" in gate.why
         assert held(*pair(both, after), rules(latency_ms={"blocking": False})).verdict == "pass"
     added = held(*pair(ALL_RIGHT, both))
@@ -137,7 +160,7 @@ def test_the_settings_ask_for_a_metric_that_nobody_has() -> None:
 def test_a_proven_regression_outweighs_what_cannot_be_judged() -> None:
     """Of the metrics; a run that cannot be compared as a whole outweighs both."""
     two = pair({**ALL_RIGHT, **SLOW}, FALLEN)
-    gate = held(*two)
+    gate = held(*two, BLOCKING)
     assert (gate.verdict, outcomes(gate)) == (
         "regression",
         {"accuracy_mean": "regression", "latency_ms_mean": "not_evaluated"},
@@ -160,7 +183,7 @@ def test_without_scipy_nothing_is_judged(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize(
     ("status", "as_it_is", "allowed"),
     [
-        ("failed", "not_evaluated", "pass"),
+        ("failed", "pass", "pass"),
         ("timed_out", "not_evaluated", "not_evaluated"),
         ("interrupted", "not_evaluated", "not_evaluated"),
         ("killed", "not_evaluated", "not_evaluated"),
@@ -170,13 +193,39 @@ def test_without_scipy_nothing_is_judged(monkeypatch: pytest.MonkeyPatch) -> Non
     ],
 )
 def test_a_run_that_did_not_complete_is_not_evaluated(status: str, as_it_is: str, allowed: str) -> None:
-    """Whatever it reported; a failed one is where the settings allow it. The same holds of what it is held against."""
+    """Whatever it reported; one whose command failed is, if its metrics were read. So is what it is held against."""
     lenient = rules({"allow_failed": True})
     for facts in ({"b": status}, {"a": status}):
         one = record(BASELINE, ALL_RIGHT, status=facts.get("a", "completed"), exit_code=3)
         other = record(RUN, ALL_RIGHT, status=facts.get("b", "completed"), exit_code=3)
         assert held(one, other).verdict == as_it_is
         assert held(one, other, lenient).verdict == allowed
+
+
+@pytest.mark.parametrize(
+    ("facts", "allow", "says"),
+    [
+        ({}, None, None),
+        ({}, False, "failed (exit 3), and [gate] allow_failed = false"),
+        ({"metrics": None, "metric_summary": None}, None, "failed (exit 3), and no metrics were read"),
+        ({"metrics": None, "metric_summary": None}, True, "the run has no metrics"),
+        ({"exit_code": 137}, None, "a signal ended what it ran; [gate] allow_failed = true takes it all the same"),
+        ({"exit_code": 137}, True, None),
+        ({"errors": [error("infra", None)]}, None, "[gate] allow_failed = true takes it all the same"),
+        ({"errors": [error("infra", None)]}, True, None),
+        ({"errors": [error("task", None)]}, None, None),
+    ],
+)
+def test_a_command_that_fails_by_design_is_judged(facts: dict[str, Any], allow: bool | None, says: str | None) -> None:
+    """A test runner's exit code is no crash; a crash, or what the settings say, is named with what to do about it."""
+    run = record(RUN, ALL_RIGHT, **{"status": "failed", "exit_code": 3, **facts})
+    gate = held(record(BASELINE, ALL_RIGHT), run, rules({"allow_failed": allow}))
+    if says is None:
+        assert gate.verdict == "pass"
+        assert any("and is judged by what it reported" in note for note in gate.notes)
+    else:
+        assert gate.verdict == "not_evaluated"
+        assert says in gate.why
 
 
 SET = {"path": "d", "kind": "file", "sha256": "sha256:1", "version": None, "files": None, "bytes": 1}
@@ -311,8 +360,9 @@ def test_the_band_is_the_metrics_own_the_gates_for_rates_and_none_for_the_rest()
     """Three hundredths of a share is a different thing from three hundredths of a second."""
     other = {"infra__gpu": {**NO_GPUS, "driver": "550"}}
     slow, slower = ({"latency": [x / 1000 + i % 3 / 1e5 for i in range(60)]} for x in (200, 210))
-    assert held(*pair(slow, slower, **other)).verdict == "regression"
-    assert held(*pair(slow, slower, **other), rules(latency={"noise_band": 0.02})).verdict == "pass"
+    blocking = {"blocking": True}
+    assert held(*pair(slow, slower, **other), rules(latency=blocking)).verdict == "regression"
+    assert held(*pair(slow, slower, **other), rules(latency={**blocking, "noise_band": 0.02})).verdict == "pass"
     assert held(*pair(MANY, BIT_LESS, **other), rules(accuracy={"noise_band": 0.01})).verdict == "regression"
     assert held(*pair(MANY, BIT_LESS, **other), rules({"noise_band": 0.01})).verdict == "regression"
     score, worse = ({"score": [x + i % 3 / 1e4 for i in range(60)]} for x in (0.8, 0.79))

@@ -17,15 +17,16 @@ from hypothesis import strategies as st
 from store_runs import NOON, begun, ended, in_child, record
 
 from evalprov.errors import EvalprovError, UnreadableError
-from evalprov.record.baseline import account_of
+from evalprov.record.baseline import acceptance, account_of, trials_of
 from evalprov.record.form import blank
 from evalprov.record.identity import identify
 from evalprov.record.manifest import Manifest
 from evalprov.store import Store
-from evalprov.store.baselines import Wanted, find_all, keep, names, remove
+from evalprov.store.baselines import Said, Wanted, accept, find_all, keep, names, remove
 from evalprov.store.lookup import find
 from evalprov.store.read import load
 
+_NOT_READ = "it failed (exit 3), and no metrics were read"
 SOUND = Wanted("main", "release 1.2", "Ada")
 
 
@@ -100,13 +101,59 @@ def test_what_a_baseline_was_made_from_stays_out_of_the_next(path: str) -> None:
     assert (account["name"], account["reason"], account["replaces"]) == ("release", "the same", None)
 
 
+def test_a_command_that_fails_by_design_is_a_baseline(path: str) -> None:
+    """Its metrics were read; where the settings allow no failed run, it takes force."""
+    run: Any = {**sound(path), "status": "failed", "exit_code": 1}
+    strict = SOUND._replace(allow_failed=False)
+    assert "[gate] allow_failed = false" in refusal(lambda: keep(path, run, strict)).message
+    keep(path, run, SOUND)
+    account = account_of(load(path, "baseline:main"))
+    assert account is not None
+    assert account["forced"] == []
+
+
+def test_the_trials_of_a_repeat_are_kept(path: str) -> None:
+    """With what judging them takes, and sealed like all else."""
+    runs = [sound(path, NOON + 60 * number, 0.7 + number / 10) for number in range(3)]
+    keep(path, runs[0], SOUND, runs[1:])
+    found = trials_of(load(path, "baseline:main"))
+    assert [run["run_id"] for run in found] == [run["run_id"] for run in runs]
+    assert [run["metric_summary"] for run in found] == [run["metric_summary"] for run in runs]
+    assert [run["metrics"] for run in found] == [run["metrics"] for run in runs]
+    text = file_of(path).read_text()
+    file_of(path).write_text(text.replace('"accuracy": 0.8', '"accuracy": 0.9'))
+    assert text != file_of(path).read_text()
+    with pytest.raises(UnreadableError):
+        load(path, "baseline:main")
+
+
+def test_another_grader_can_be_accepted(path: str) -> None:
+    """Who said so, when and why stands in the baseline, which is sealed anew; once is enough."""
+    run = sound(path)
+    keep(path, run, SOUND)
+    other: Any = {**sound(path, NOON + 60), "grader": {**run["grader"], "version": "2"}}
+    other["identity"] = identify(other)
+    said: Said = {"by": "Ada", "reason": "the harness was upgraded"}
+    (one,) = accept(path, "main", [other], "grader", said)
+    stored = load(path, "baseline:main")
+    assert one["after"] == other["identity"]["layers"]["grader"] != one["before"]
+    assert (account_of(stored) or {})["accepted"] == [one]
+    assert acceptance([stored], other, "grader") == one
+    assert acceptance([stored], other, "data") is None
+    assert accept(path, "main", [other], "grader", said) == []
+    assert accept(path, "main", [run], "grader", said) == []
+    other["identity"]["layers"]["grader"] = None
+    assert "not known" in refusal(lambda: accept(path, "main", [other], "grader", said)).message
+    assert load(path, "baseline:main") == stored
+
+
 @pytest.mark.parametrize(
     ("facts", "says"),
     [
-        ({"status": "failed", "exit_code": 3}, "it failed (exit 3)"),
+        ({"status": "failed", "exit_code": 3, "metrics": None, "metric_summary": None}, _NOT_READ),
         ({"status": "running"}, "it is still running"),
         ({"status": "not_started"}, "it was never started"),
-        ({"status": "lost"}, "nobody knows how it ended"),
+        ({"status": "lost"}, "it was lost: how it ended is not known"),
         ({"git_dirty": True}, "not all of its code was committed"),
         ({"git_dirty": None}, "it is not known whether all of its code was committed"),
         ({"metrics": None, "metric_summary": None}, "it reported no metrics"),
