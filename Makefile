@@ -24,8 +24,10 @@ check: $(READY) ## Lint, check the format, check the types
 bench: $(READY) ## Measure speed, and run the long crash campaign
 	$(BIN)/python tests/bench/all.py
 
-campaign: $(READY) ## Try hundreds of odd repositories, surroundings, commands and stores, each bare and recorded
+campaign: $(READY) ## Run in hundreds of odd states of a machine; hold what a diff claims against the truth
 	$(BIN)/python tests/campaign/run.py
+	$(BIN)/python tests/campaign/states.py
+	$(BIN)/python tests/campaign/truth.py
 
 format: $(READY) ## Format the code
 	$(BIN)/ruff check --fix .

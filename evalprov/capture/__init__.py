@@ -82,12 +82,17 @@ def start(scene: Scene, collectors: Sequence[str] = COLLECTORS) -> Capturing:
     capturing = Capturing()
     try:
         for name in collectors:
-            module = __import__(f"evalprov.capture.{name}", fromlist=["collect"])
-            capturing.add(name, module.collect(scene))
+            capturing.add(name, _steps(name, scene))
     except BaseException:
         capturing.__exit__()
         raise
     return capturing
+
+
+def _steps(name: str, scene: Scene) -> Steps:
+    """Load a collector and start it; one that cannot even be loaded has failed like any other."""
+    module = __import__(f"evalprov.capture.{name}", fromlist=["collect"])
+    return (yield from module.collect(scene))
 
 
 class _Going:

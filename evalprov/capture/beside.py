@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from evalprov.capture.collector import Absent, Found, Later, Scene, Steps
 from evalprov.capture.commands import Command
 from evalprov.capture.git import ENVIRON, OPTIONS
+from evalprov.capture.interpreter import read_head
 from evalprov.capture.made import BUILT, CACHES, ENVIRONMENTS
 from evalprov.capture.text import readable
 
@@ -41,6 +42,12 @@ MODULES = {
     "PERL5LIB": (".pl", ".pm"),
     "RUBYLIB": (".rb",),
 }
+WORDS = 50  # of the command
+LOOKED_INTO, LOOKED_AT = 64, 256 << 10  # files of a folder, bytes of a file
+REACHES = (
+    rb"\bsys\.path\.(insert|append|extend)\b|\bsys\.path\s*(\+=|=(?!=)|\[[^]\n]*\]\s*=(?!=))|\baddsitedir\("
+    rb"|\bspec_from_file_location\(|\bSourceFileLoader\(|\brunpy\.run_path\("
+)
 NO_DOTENV = (".example", ".sample", ".template", ".dist")
 
 
@@ -63,6 +70,7 @@ def collect(scene: Scene) -> Steps:
     for variable, kinds in MODULES.items():
         _modules(scene, variable, kinds, listing)
     _dotenv(scene, listed)
+    listed.reasons.extend(_reaching(scene))
     if not (listed.files or listed.dotenv or listed.reasons):
         raise Absent("git hides no sources here")
     waiting = "; ".join([*listed.reasons, "sources that git does not show were not read to the end"])
@@ -202,6 +210,32 @@ def _modules(scene: Scene, variable: str, kinds: tuple[str, ...], listing: _List
         if variable == "PYTHONPATH" and _holds_packages(place):
             continue
         listing.add_folder(place, f"{variable}[{number}]/", kinds)
+
+
+def _reaching(scene: Scene) -> Iterator[str]:
+    """Name the sources beside the program that say themselves where modules are to be looked for: nobody saw which."""
+    import re
+
+    for folder in dict.fromkeys(_folders_of_program(scene)):
+        try:
+            names = sorted(name for name in os.listdir(folder) if name.endswith(".py"))
+        except OSError:
+            continue
+        for name in names[:LOOKED_INTO]:
+            path = os.path.join(folder, name)
+            if re.search(REACHES, read_head(path, LOOKED_AT)):
+                shown = os.path.relpath(path, scene.root)
+                yield f"{shown} changes where modules are looked for: what it reaches was not looked at"
+                break
+
+
+def _folders_of_program(scene: Scene) -> Iterator[str]:
+    """Give the folders of the Python files that the command names, and of a module that it runs."""
+    for at, word in enumerate(scene.argv[1:WORDS]):
+        if word.endswith(".py"):
+            yield os.path.dirname(os.path.normpath(os.path.join(scene.cwd, word)))
+        elif scene.argv[at] == "-m":
+            yield os.path.join(scene.cwd, *word.split(".")[:-1])
 
 
 def _holds_packages(folder: str) -> bool:
