@@ -92,7 +92,8 @@ def start(scene: Scene, collectors: Sequence[str] = COLLECTORS) -> Capturing:
 def _steps(name: str, scene: Scene) -> Steps:
     """Load a collector and start it; one that cannot even be loaded has failed like any other."""
     module = __import__(f"evalprov.capture.{name}", fromlist=["collect"])
-    return (yield from module.collect(scene))
+    found: Found = yield from module.collect(scene)
+    return found
 
 
 class _Going:

@@ -329,6 +329,11 @@ def _free(name: str, taken: Items) -> str:
 
 # --- beside the layers
 
+
+def _same_data(a: Manifest, b: Manifest, name: str) -> bool:
+    return name.removeprefix("data.sets.").rpartition(".")[0] in same_sets(a, b)
+
+
 # These are in a layer, and told there.
 _TOLD = (
     *("software.packages_hash", "software.locks.", "software.env.", "system.python_version"),
@@ -343,7 +348,8 @@ def beside(a: Manifest, b: Manifest) -> list[Change]:
     runs = [{name: text for section in facts_of(m) for name, text in section.items()} for m in (a, b)]
     found = []
     for name, (one, other) in differing(runs):
-        if not name.startswith(_TOLD):
+        # Where the data is the same, that its pointer is another would be told nowhere.
+        if not name.startswith(_TOLD) or (name.endswith((".pointer", ".stale")) and _same_data(a, b, name)):
             kind: Kind = "added" if one is None else "removed" if other is None else "changed"
             values = [None if text is None else json.loads(text) for text in (one, other)]
             found.append(Change("beside", "", name, kind, *values))

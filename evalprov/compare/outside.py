@@ -83,7 +83,10 @@ def facts_of(line: Mapping[str, Any]) -> tuple[Facts, ...]:
         },
         _flat(
             "data.sets",
-            {name: {k: one[k] for k in ("files", "bytes", "stale")} for name, one in line["data"]["sets"].items()},
+            {
+                name: {k: one[k] for k in ("files", "bytes", "pointer", "stale")}
+                for name, one in line["data"]["sets"].items()
+            },
         ),
         {
             **_flat("git_sha", line["git_sha"]),

@@ -222,7 +222,18 @@ def _infra(m: Manifest) -> Layer:
     hardware = m["capture"].get("hardware")
     if hardware and hardware["status"] == "failed":
         return Layer(facts, "partial", unknown=hardware["reason"] or "the machine is not known")
+    if m["config"]["program"] in _CHANGES_LIMITS:
+        return Layer(facts, "partial", note=f"what {m['config']['program']} leaves the command was not measured")
     return Layer(facts, "full")
+
+
+# Programs that give a command other limits than their own, or another machine.
+_CHANGES_LIMITS = frozenset(
+    (
+        *("taskset", "numactl", "nice", "ionice", "chrt", "prlimit", "systemd-run", "cgexec", "cpulimit", "firejail"),
+        *("docker", "podman", "nerdctl", "apptainer", "singularity", "enroot", "kubectl", "oc", "ssh", "srun", "bwrap"),
+    )
+)
 
 
 def cards_of(m: Manifest) -> list[str]:

@@ -36,8 +36,7 @@ def value(name):
 def text(path):
     return path.read_text() if path.exists() else None
 
-if text(world / "path-hack"):
-    sys.path.insert(0, str(world / "hacked"))
+value("reach")
 words = [w for w in sys.argv[1:] if not w.startswith(("--run-name", "--out"))]
 read = [PROMPT_IN_CODE, words, helper.VALUE, fakepkg.VALUE, value("edited"), value("ignored_helper"), value("outside")]
 read += [value("hacked_module"), value("added"), os.path.relpath(os.getcwd(), here)]
@@ -45,7 +44,7 @@ for name in ("prompts/plan.txt", "prompts/other.txt", "conf.yaml", "grader.py", 
              "data/ignored.jsonl", "data/tracked.jsonl", ".env", "link", "memory.json", "sub/module.py", "tool.json",
              "graph.json"):
     read.append(text(here / name))
-read.append([sorted(json.loads(row)["id"] for row in (here / "data/rows.jsonl").read_text().splitlines())])
+read.append([sorted(json.loads(row)["id"] for row in (text(here / "data/rows.jsonl") or "").splitlines())])
 for name in ("KNOB", "LANG", "PYTHONHASHSEED", "OPENAI_MODEL", "EVAL_MODEL"):
     read.append(os.environ.get(name))
 cache = os.environ.get("HF_HOME")
@@ -325,8 +324,9 @@ def move_submodule(world: World) -> None:
 
 
 def pointer(world: World) -> None:
-    """Let DVC know the data."""
+    """Let DVC alone have the data."""
     world.write("data/rows.jsonl.dvc", POINTER.format("0" * 32))
+    (world.repo / "data/rows.jsonl").unlink()
     world.commit()
 
 
@@ -348,6 +348,7 @@ def bump(world: World) -> None:
 
 
 SERVED = outside("served", "m-1-new")
+REACH = write("reach.py", "import os, sys\nsys.path.insert(0, os.environ['WORLD'] + '/hacked')\n")
 README = write("README.md", "other words\n")
 PLAN = write("prompts/plan.txt", "think hard\n")
 
@@ -367,7 +368,7 @@ TABLE: tuple[Row, ...] = (
         "a module that the code itself reaches for",
         "code",
         outside("hacked/hacked_module.py", "VALUE = 2\n"),
-        both(outside("path-hack", "yes"), outside("hacked/hacked_module.py", "VALUE = 1\n")),
+        both(REACH, outside("hacked/hacked_module.py", "VALUE = 1\n")),
     ),
     row("an editable install", "software", outside("lib/edited.py", "VALUE = 2\n"), editable),
     row("a package", "software", bump),
@@ -399,7 +400,7 @@ TABLE: tuple[Row, ...] = (
     row("a cache of models and a prompt", "model prompts", both(outside("hf/hub/models--m/refs/main", "2"), PLAN), cache),
     row("the data", "data", sub("data/rows.jsonl", '"id": 8', '"id": 99')),
     row("the data in another order", "data", lambda w: w.write("data/rows.jsonl", ROWS[10:] + ROWS[:10])),
-    row("the data's pointer alone", "data", write("data/rows.jsonl.dvc", POINTER.format("1" * 32)), pointer),
+    row("the pointer to data that is not here", "data", write("data/rows.jsonl.dvc", POINTER.format("1" * 32)), pointer),
     row("data that is tracked and not declared", "code|data", write("data/tracked.jsonl", "2\n")),
     row(
         "ignored data named in the command",
