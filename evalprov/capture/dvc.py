@@ -164,7 +164,7 @@ def _pointer(file: str, path: str, out: dict[str, Any]) -> Pointer:
         # Before DVC 3.0 nothing said so, and line ends of texts counted as one kind.
         kind: Md5 = "md5" if out.get("hash") == "md5" else "dos2unix"
         return Pointer(file, path, f"md5:{digest}", kind, size, files)
-    for name in ("etag", "checksum", "hash"):
+    for name in ("etag", "checksum"):
         if digest := _text(out.get(name)):
             return Pointer(file, path, f"{name}:{digest}", None, size, files)
     return Pointer(file, path, None, None, size, files)

@@ -325,7 +325,7 @@ def move_submodule(world: World) -> None:
 
 def pointer(world: World) -> None:
     """Let DVC alone have the data."""
-    world.write("data/rows.jsonl.dvc", POINTER.format("0" * 32))
+    world.write("data/rows.jsonl.dvc", POINTER.format("a" * 32))
     (world.repo / "data/rows.jsonl").unlink()
     world.commit()
 
@@ -400,7 +400,7 @@ TABLE: tuple[Row, ...] = (
     row("a cache of models and a prompt", "model prompts", both(outside("hf/hub/models--m/refs/main", "2"), PLAN), cache),
     row("the data", "data", sub("data/rows.jsonl", '"id": 8', '"id": 99')),
     row("the data in another order", "data", lambda w: w.write("data/rows.jsonl", ROWS[10:] + ROWS[:10])),
-    row("the pointer to data that is not here", "data", write("data/rows.jsonl.dvc", POINTER.format("1" * 32)), pointer),
+    row("the pointer to data that is not here", "data", write("data/rows.jsonl.dvc", POINTER.format("b" * 32)), pointer),
     row("data that is tracked and not declared", "code|data", write("data/tracked.jsonl", "2\n")),
     row(
         "ignored data named in the command",
