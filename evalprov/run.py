@@ -39,7 +39,7 @@ class Request(NamedTuple):
     require_clean: bool = False
     log: str | None = None
     repeat: Repeat | None = None  # which trial of several this is
-    since: float | None = None  # Unix time at which they began, where some run side by side
+    since: float | None = None  # Unix time at which they began
 
 
 class Done(NamedTuple):
