@@ -41,7 +41,7 @@ class Request(NamedTuple):
     strict: bool = False
     log: str | None = None
     repeat: Repeat | None = None  # which trial of several this is
-    since: float | None = None  # Unix time at which they began, where some run side by side
+    since: float | None = None  # Unix time at which they began
     written: tuple[str, ...] = ()  # the command before {trial} was filled in, where this is a trial
 
 

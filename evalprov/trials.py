@@ -76,7 +76,7 @@ def run_trials(
     A signal that asks us to stop reaches every trial under way once, and no other is begun. One that fails stops
     nobody; only where none could be started yet, no more is tried.
     """
-    since = time.time() if plan.jobs > 1 else None
+    since = time.time()
 
     def record(one: Repeat) -> Done:
         return record_run(of_trial(request, one)._replace(since=since), cwd, environ, plan.progress)

@@ -38,7 +38,7 @@ class Scene(NamedTuple):
     progress: Callable[[int, int], None] | None = None  # told bytes done and bytes in all while much is hashed
     outputs: tuple[str, ...] = ()  # files that the command is known to write: --metrics-file, as given
     known: Callable[[], Mapping[str, Row]] = dict  # asks for what earlier runs wrote, by path from the project root
-    since: float | None = None  # Unix time at which other trials of this command began, if they run beside this one
+    since: float | None = None  # Unix time at which the first trial of this command began, if there are several
 
 
 class Later(NamedTuple):

@@ -34,6 +34,8 @@ HASHED = 256 << 20  # bytes, of all files together
 PATIENCE = 5.0  # seconds for git
 HASHING = 0.2  # seconds, or this part of the run's own:
 SHARE = 0.05
+SMALL = 64 << 10  # bytes: such files, if they are not
+MANY = 1000  # are hashed whatever the clock says
 CLOCK = 0.02  # seconds: the clock of a file system is read less often than ours
 OUTPUT = "output"
 _NO_OID = "0" * 7
@@ -67,7 +69,7 @@ class Look:
         read = (os.path.join(scene.root, path) for path in self._layers)
         self._watch = Watch({*read, *named_files(scene), *self._outputs})
         self._launched = 0.0
-        self._deadline = 0.0
+        self._seconds = 0.0  # left for hashing
         self._room = HASHED
         self._digests: dict[str, tuple[str, str] | None] = {}
         self._unhashed = 0
@@ -76,7 +78,7 @@ class Look:
     def steps(self, launched: float, seconds: float, latest: Mapping[str, Row]) -> Steps:
         """Return what was written since the launch; `latest` is what runs are known to have written by now."""
         self._launched = launched - CLOCK
-        self._deadline = time.monotonic() + max(HASHING, SHARE * seconds)
+        self._seconds = max(HASHING, SHARE * seconds)
         changes = {change.path: change for change in self._of_watch()}
         changes |= {change.path: change for change in (yield from self._of_git())}
         outputs: list[Change] = []
@@ -237,21 +239,24 @@ class Look:
 
     def _hash(self, change: Change) -> tuple[str, str] | None:
         size = change.now.size if change.now else 0
-        if size > min(PROVED, self._room):
+        small = size <= SMALL and len(self._digests) < MANY
+        if not small and (size > min(PROVED, self._room) or self._seconds <= 0):
             return None
         algorithm = self._before.repo.algorithm if self._before else "sha1"
         plain, blob = hashlib.sha256(), hashlib.new(algorithm, b"blob %d\0" % size, usedforsecurity=False)
-        read = 0
+        read, began = 0, time.monotonic()
         try:
             for piece in pieces(change.full):
-                if time.monotonic() > self._deadline:
-                    return None
                 read += len(piece)
                 plain.update(piece)
                 blob.update(piece)
+                if read > size or (not small and time.monotonic() - began > self._seconds):
+                    return None
         except OSError:
             return None
-        self._room -= read
+        finally:
+            self._room -= read
+            self._seconds -= time.monotonic() - began
         return (f"sha256:{plain.hexdigest()}", blob.hexdigest()) if read == size else None
 
     # --- what becomes of it
@@ -270,7 +275,7 @@ class Look:
                 "state": state and not self._same(change),
             }
         if self._unhashed:
-            self._reasons.append(f"{self._unhashed} too large to be hashed, or there was no time for it, or no reading")
+            self._reasons.append(f"{self._unhashed} are not hashed: too large, not readable, or there was no time")
         if len(outputs) > SHOWN:
             self._reasons.append(f"{len(outputs) - SHOWN} more are counted and not listed")
         return {

@@ -103,15 +103,17 @@ def speaks_of_results(path: str) -> bool:
     if is_source(path):
         return False
     *folders, name = path.lower().split("/")
-    words = [re.split(r"[^a-z0-9]+", part) for part in folders]
-    stem = [word for word in re.split(r"[^a-z]+", name.partition(".")[0] or name) if word]
-    inner = [word for word in re.split(r"[^a-z]+", name) if word]
-    if not _NO_RESULT.isdisjoint([*inner, *(word for part in words for word in part)]):
+    for folder in folders:
+        words = re.split(r"[^a-z0-9]+", folder)
+        if not _NO_RESULT.isdisjoint(words):
+            return False
+        if words[0] in _RESULT_FOLDERS or words[-1] in _RESULT_FOLDERS:
+            return True
+    words = [word for word in re.split(r"[^a-z]+", name) if word]
+    stem = [word for word in re.split(r"[^a-z]+", name.partition(".")[0]) if word]
+    if not stem or not _NO_RESULT.isdisjoint(words):
         return False
-    if any(part[-1] in _RESULT_FOLDERS or part[0] in _RESULT_FOLDERS for part in words):
-        return True
-    named = bool(stem) and (stem[0] in _RESULT or stem[-1] in _RESULT)
-    return named or inner[-1:] == ["log"] or "nbconvert" in inner
+    return stem[0] in _RESULT or stem[-1] in _RESULT or words[-1] == "log" or "nbconvert" in words
 
 
 def tells_the_time(path: str) -> bool:
