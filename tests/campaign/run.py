@@ -235,6 +235,7 @@ def said_of_the_record(row: Row, base: Path, bare: Seen) -> list[str]:
 def _tried(number: int) -> tuple[int, list[str]]:
     row = _ROWS[number]
     with tempfile.TemporaryDirectory(prefix="campaign-", ignore_cleanup_errors=True) as folder:
+        os.chmod(folder, 0o755)  # for rows that are another user
         base = Path(folder) / f"{number}"
         try:
             return number, survive(row, base)

@@ -167,7 +167,6 @@ SURROUNDINGS: dict[str, Around] = {
     "all closed": Around(around="exec <&- >&- 2>&-"),
     "stdin to write only": Around(around="exec </dev/null 0>/dev/null"),
     "stdin a file": Around(around="exec <sub/conf.yaml"),
-    "stdin a folder": Around(around="exec <."),
     "stdin a pipe": Around(stdin=b"one\ntwo\n"),
     "stdin zero": Around(around="exec </dev/zero"),
     "stdout and stderr one": Around(around="exec 2>&1"),
