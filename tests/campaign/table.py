@@ -64,6 +64,7 @@ def row(
         place.options or (("--store", "{folder}/kept") if state.store == "kept" else ()),
         None if around.refused else state.store if place == Place() else place.store,
         child.same_output,
+        max(state.adds, around.adds),
         around.refused or place.refused,
         quick,
     )
