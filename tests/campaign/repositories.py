@@ -20,6 +20,7 @@ class State(NamedTuple):
     store: str = "metrics"
     around: str = ""
     env: Mapping[str, str | None] = {}
+    adds: float = 3.0
 
 
 def git(folder: Path, *words: str, ok: bool = True) -> None:
@@ -320,7 +321,7 @@ STATES: dict[str, State] = {
     "failing hooks": State(hooks),
     "filter missing": State(filters("no-such-filter")),
     "filter that fails": State(filters("false")),
-    "filter that hangs": State(filters("sleep 600")),
+    "filter that hangs": State(filters("sleep 600"), adds=25),
     "filter that talks": State(filters("cat; echo talking >&2")),
     "nested": State(nested),
     "read-only": State(

@@ -23,6 +23,7 @@ class Row(NamedTuple):
         "metrics"  # below the folder: where exactly one new record must be; null where it cannot be kept
     )
     same_output: bool = True  # false where the command, or the shell that cannot start it, prints something else
+    adds: float = 3.0  # seconds that recording may take more, on a machine that is not busy otherwise
     refused: bool = False  # for its settings, its store and --require-clean alone: exit 125, the command never started
     quick: bool = False  # also part of `make test`
 

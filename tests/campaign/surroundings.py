@@ -25,6 +25,7 @@ class Around(NamedTuple):
     cwd: str = "."
     store: str = "metrics"
     refused: bool = False
+    adds: float = 3.0
 
 
 class Place(NamedTuple):
@@ -103,7 +104,7 @@ SURROUNDINGS: dict[str, Around] = {
     "PATH of things not there": Around({"PATH": f"/no/such:/etc/passwd:~/bin:$HOME:{os.environ['PATH']}"}),
     "git that fails": Around(first("bin"), needs=fake("git", "echo boom >&2; exit 1")),
     "git that prints noise": Around(first("bin"), needs=fake("git", "head -c 5000 /dev/urandom")),
-    "git that hangs": Around(first("bin"), needs=fake("git", "exec sleep 600")),
+    "git that hangs": Around(first("bin"), needs=fake("git", "exec sleep 600"), adds=25),
     "git that asks": Around(first("bin"), needs=fake("git", "read answer </dev/tty; exit 1")),
     "python that fails": Around(first("bin"), needs=fake("python", "exit 1")),
     "TMPDIR not there": Around({"TMPDIR": "/no/such/tmp"}),
@@ -167,7 +168,6 @@ SURROUNDINGS: dict[str, Around] = {
     "all closed": Around(around="exec <&- >&- 2>&-"),
     "stdin to write only": Around(around="exec </dev/null 0>/dev/null"),
     "stdin a file": Around(around="exec <sub/conf.yaml"),
-    "stdin a folder": Around(around="exec <."),
     "stdin a pipe": Around(stdin=b"one\ntwo\n"),
     "stdin zero": Around(around="exec </dev/zero"),
     "stdout and stderr one": Around(around="exec 2>&1"),

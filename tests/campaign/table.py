@@ -62,8 +62,9 @@ def row(
         "\n".join(filter(None, (around.around, place.around, state.around))),
         cwd,
         place.options or (("--store", "{folder}/kept") if state.store == "kept" else ()),
-        state.store if place == Place() else place.store,
+        None if around.refused else state.store if place == Place() else place.store,
         child.same_output,
+        max(state.adds, around.adds),
         around.refused or place.refused,
         quick,
     )

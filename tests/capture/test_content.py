@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from evalprov.capture import hashing
+from evalprov.capture import hashcache, hashing
 from evalprov.capture.content import Content, Contents, finish
 
 if TYPE_CHECKING:
@@ -55,9 +55,15 @@ def sha(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def settle() -> None:
-    """Wait until what was just written is no longer young: its time of change cannot be set."""
-    time.sleep(2.1)
+def settle(young: float = 0.05) -> None:
+    """Wait until what was just written is no longer young, for less long than usual: its time of change cannot be set."""
+    hashcache.UNSURE = young
+    time.sleep(young + 0.05)
+
+
+@pytest.fixture(autouse=True)
+def _youth(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hashcache, "UNSURE", hashcache.UNSURE)  # put back afterwards
 
 
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
@@ -218,7 +224,7 @@ def test_many_processes_share_one_cache(data: Path, cache: Path) -> None:
     """Run at once over one folder, all say the same, and one whole cache is left."""
     for number in range(300):
         write(data / f"{number:03}", b"%d" % number * 100)
-    settle()
+    settle(hashcache.UNSURE)
     program = (
         "import sys\nfrom evalprov.capture.content import Contents, finish\n"
         "print(finish(Contents({'XDG_CACHE_HOME': sys.argv[1]}).of(sys.argv[2])).sha256)\n"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 import traceback
 from pathlib import Path
 from typing import Any
@@ -129,9 +128,3 @@ def in_order(path: str, finished: dict[str, bytes]) -> None:
     assert left == []
     assert not os.path.isdir(f"{path}/active") or os.listdir(f"{path}/active") == []
     assert history(path).notes == []
-
-
-def wait_until(path: str) -> None:
-    """Wait for a file that another process makes."""
-    while not os.path.exists(path):
-        time.sleep(0.002)

@@ -6,7 +6,7 @@ import os
 import time
 from pathlib import Path
 
-from store_runs import NOON, ended, in_child, in_order, lines_of, manifests_of, wait_until
+from store_runs import NOON, ended, in_child, in_order, lines_of, manifests_of
 
 from evalprov.record.form import blank
 from evalprov.store import Store
@@ -17,8 +17,10 @@ from evalprov.store.repair import repair
 RUNS = 100
 
 
-def _record_at_the_signal(path: str, go: str) -> int:
-    wait_until(go)
+def _record_at_the_signal(path: str, go: tuple[int, int]) -> int:
+    near, far = go
+    os.close(far)
+    os.read(near, 1)  # comes to its end when the last who can write has closed it
     store = Store.open(path)
     manifest = store.reserve(NOON, blank)
     store.keep({"objects/ab12": b"the same for all"})
@@ -31,9 +33,10 @@ def _record_at_the_signal(path: str, go: str) -> int:
 
 def test_a_hundred_runs_at_once_leave_a_hundred_records(tmp_path: Path) -> None:
     """100 runs started in the same second get 100 ids, 100 whole records and 100 whole history lines."""
-    path, go = str(tmp_path / "metrics"), str(tmp_path / "go")
+    path, go = str(tmp_path / "metrics"), os.pipe()
     children = [in_child(_record_at_the_signal, path, go) for _ in range(RUNS)]
-    Path(go).touch()
+    for end in go:
+        os.close(end)
     assert [ended(child) for child in children] == [0] * RUNS
     wanted = {"20260920T120000Z", *(f"20260920T120000Z_{number}" for number in range(2, RUNS + 1))}
     assert set(manifests_of(path)) == wanted
@@ -46,7 +49,7 @@ def test_a_hundred_runs_at_once_leave_a_hundred_records(tmp_path: Path) -> None:
 
 def test_readers_and_repairs_do_not_disturb_runs(tmp_path: Path) -> None:
     """While runs are recorded, readers see whole records alone and repairs leave live runs as they are."""
-    path, go, stop = str(tmp_path / "metrics"), str(tmp_path / "go"), str(tmp_path / "stop")
+    path, stop = str(tmp_path / "metrics"), str(tmp_path / "stop")
     Store.open(path)
 
     def keep_reading() -> int:
@@ -65,8 +68,10 @@ def test_readers_and_repairs_do_not_disturb_runs(tmp_path: Path) -> None:
         return 0
 
     others = [in_child(keep_reading), in_child(keep_repairing, False), in_child(keep_repairing, True)]
+    go = os.pipe()
     children = [in_child(_record_at_the_signal, path, go) for _ in range(40)]
-    Path(go).touch()
+    for end in go:
+        os.close(end)
     assert [ended(child) for child in children] == [0] * 40
     Path(stop).touch()
     assert [ended(child) for child in others] == [0, 0, 0]
