@@ -80,7 +80,9 @@ def remarks(metrics: Sequence[MetricDiff]) -> list[tuple[str, str]]:
             parts += [f"{' or '.join(ways)} would tell"] if ways else []
         if parts and metric.same_as is None:
             said.setdefault("; ".join(parts), []).append(metric.name)
-    return [(listed(names, 3), words) for words, names in said.items()]
+    told = [(listed(names, 3), words) for words, names in said.items()]
+    own = [f"{m.name} {render.number(m.own[0])} -> {render.number(m.own[1])}" for m in metrics if m.own]
+    return [*told, *([("the runs' own numbers", listed(own, SCENARIOS))] if own else [])]
 
 
 def _signed(value: float | None) -> str:
@@ -125,7 +127,9 @@ def _both(change: Change, width: int) -> tuple[str, str]:
     a, b = change.a, change.b
     if change.field == ARGUMENTS and isinstance(a, list) and isinstance(b, list):
         a, b = different_words(a, b)
-    ones, others = elide.apart([render.neutral(_form(change, side)) for side in (a, b)], width)
+    ones, others = (render.neutral(_form(change, side)) for side in (a, b))
+    one_sided = change.a is None or change.b is None
+    ones, others = [cut(ones, width), cut(others, width)] if one_sided else elide.apart([ones, others], width)
     if change.field.endswith("_mb"):
         return (f"{ones} MB", others) if b is None else (ones, f"{others} MB")
     return ones, others

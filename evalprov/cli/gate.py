@@ -190,11 +190,12 @@ def _notes(found: Gate, *, per_scenario: bool) -> list[str]:
     said += [one for one in told if one not in found.why]
     if not per_scenario:
         held = {one.diff.name for one in found.metrics if one.diff.verdict in _HOLDING and one.outcome != "regression"}
+        twins = {one.diff.name for one in found.metrics if one.diff.same_as is not None}
         said += [
             f"{one.metric} as a whole holds, and {len(one.fallen)} of {one.scenarios} scenarios collapsed; "
             "--per-scenario lists them"
             for one in found.falls
-            if one.many and one.metric in held
+            if one.many and one.metric in held - twins
         ]
     return [*said, *found.notes]
 

@@ -98,6 +98,9 @@ class MetricDiff(NamedTuple):
     only_a: int  # scenarios that only one side has a value for
     only_b: int
     same_as: str | None  # the metric with the same numbers on both sides, with which it was judged
+    own: (
+        tuple[MetricValue, MetricValue] | None
+    )  # the runs' own numbers, where a and b are not
 
 
 def can_judge() -> bool:
@@ -141,7 +144,8 @@ def _draft(  # noqa: PLR0913, PLR0917 - all that is known of a metric
     """Return all of a metric that needs no test."""
     way = way_of(name, rule, [*a.info, *b.info])
     lacking = [side for side, value in (("A", a.value), ("B", b.value)) if value is None]
-    reason = joined("what the runs say of which way is better differs" if way.conflict else None, numbers.remark)
+    other = None if numbers.own else "A and B are of what is compared, and not the runs' own numbers"
+    reason = joined("what the runs say of which way is better differs" if way.conflict else None, other)
     if lacking:
         reason = f"{' and '.join(lacking)} {'have' if len(lacking) > 1 else 'has'} no value"
     return MetricDiff(
@@ -170,6 +174,7 @@ def _draft(  # noqa: PLR0913, PLR0917 - all that is known of a metric
         only_a=scenarios.only_a,
         only_b=scenarios.only_b,
         same_as=None,
+        own=None if numbers.own else (a.value, b.value),
     )
 
 

@@ -158,12 +158,12 @@ class Compared(NamedTuple):
     a: MetricValue
     b: MetricValue
     of: int  # scenarios that each is the sum of; 1 where it is a mean
-    remark: str | None  # where they are not the runs' own
+    own: bool = True  # whether they are the runs' own numbers, rounding aside
 
 
 def compared(name: str, a: Sample, b: Sample, scenarios: Moved) -> Compared:
     """Return a metric's numbers over what is judged: the scenarios that both sides have, where those are compared."""
-    own = Compared(a.value, b.value, 1, None)
+    own = Compared(a.value, b.value, 1)
     if a.value is None or b.value is None:
         return own
     columns = [side.column and side.column.values for side in (a, b)]
@@ -175,9 +175,7 @@ def compared(name: str, a: Sample, b: Sample, scenarios: Moved) -> Compared:
     exactly = [mean_of(values) * of if values else value for values, value in zip(columns, told, strict=True)]
     if all(isclose(one, other, rel_tol=1e-9) for one, other in zip(exactly, told, strict=True)):
         return own._replace(of=of)
-    rounded = all(map(is_rounded, told, exactly))
-    remark = f"the runs' own numbers, {told[0]:.4g} and {told[1]:.4g}, are of other scenarios or weights"
-    return Compared(exactly[0], exactly[1], of, None if rounded else remark)
+    return Compared(exactly[0], exactly[1], of, own=all(map(is_rounded, told, exactly)))
 
 
 def _is_total(side: Sample) -> bool:

@@ -186,7 +186,7 @@ def _by_hash(store: str, digits: str) -> str:
         )
         raise EvalprovError(f"{digits} is the beginning of {len(seen)} different hashes: {some}", "write more of it")
     if not newest:
-        raise EvalprovError(f"no run, and no hash of one, begins with {digits}", _LISTS)
+        raise EvalprovError(f"no run {digits}: neither an id nor a hash of one begins so", _LISTS)
     return newest
 
 

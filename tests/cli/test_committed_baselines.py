@@ -151,6 +151,6 @@ def test_a_hash_names_its_newest_run(evals: Project) -> None:
     short = second["identity"]["fingerprint"][7:19]
     assert called(evals, "diff", short, "latest", "--json")[0] == 0
     code, _, err = called(evals, "show", "0" * 12)
-    assert (code, "no run, and no hash of one, begins with" in err) == (2, True)
+    assert (code, "neither an id nor a hash of one begins so" in err) == (2, True)
     code, _, err = called(evals, "show", "abcdefx")
     assert (code, "7 digits or more of a fingerprint" in err) == (2, True)
