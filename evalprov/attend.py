@@ -16,6 +16,8 @@ from evalprov.metrics.reportfile import ReportFile
 from evalprov.record.ending import Ending, errors_of, status_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from evalprov.capture.collector import Scene
     from evalprov.record.manifest import Manifest, Stream
     from evalprov.run import Request
@@ -155,18 +157,35 @@ def _add_hydra(manifest: Manifest, began: float, scene: Scene) -> None:
 
 def _scrubbed(reported: Reported, scrub: Scrubber) -> Reported:
     """Take secrets out of what the eval reported; a metric's name may hold one, its number never does."""
-    cleaned: dict[str, str] = {}
-
-    def names(value: Any) -> Any:
-        if not isinstance(value, dict):
-            return scrub.text(value) if isinstance(value, str) else value
-        for name in value.keys() - cleaned.keys():
-            cleaned[name] = scrub.text(name)
-        return {cleaned[name]: names(inner) for name, inner in value.items()}
-
-    numbers = {"metrics", "metric_summary", "metric_info", "scenario_groups", "stages"}
-    facts = {key: names(said) if key in numbers else scrub.value(said) for key, said in reported.facts.items()}
+    scrub = scrub.knowing(set(_texts(reported.facts)))
+    by_name = {"metrics", "metric_summary", "metric_info", "scenario_groups", "scenarios_run", "stages", "errors"}
+    facts = {
+        key: _with_names(said, scrub) if key in by_name else scrub.value(said) for key, said in reported.facts.items()
+    }
     return reported._replace(facts=facts, warnings=[scrub.text(warning) for warning in reported.warnings])
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Yield every text in a JSON value, names too."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        yield from value
+        for inner in value.values():
+            if not isinstance(inner, (int, float)):
+                yield from _texts(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _texts(inner)
+
+
+def _with_names(value: Any, scrub: Scrubber) -> Any:
+    """Scrub names and texts for what they are, whatever stands beside them."""
+    if isinstance(value, str):
+        return scrub.text(value)
+    if isinstance(value, dict):
+        return {scrub.text(name): _with_names(inner, scrub) for name, inner in value.items()}
+    return [_with_names(inner, scrub) for inner in value] if isinstance(value, list) else value
 
 
 def _stream(end: StreamEnd, log: BoundedLog, file: str | None) -> Stream:

@@ -6,6 +6,7 @@ from math import fsum
 from typing import TYPE_CHECKING, Any
 
 from evalprov.metrics.facts import KEYS, WHOLE_LIMIT, Facts
+from evalprov.metrics.fields import is_field
 from evalprov.metrics.notes import Budget, Notes
 from evalprov.metrics.text import NotAnObject, Reader, brief, kind_of, name
 
@@ -131,7 +132,11 @@ class Ledger:
             if key in KEYS:
                 if value is not None:
                     self.facts.take(key, value, scenario, self.at(line))
-            elif key not in METRIC_KEYS:
+            elif key in METRIC_KEYS:
+                continue
+            elif is_field(key):
+                self.facts.take_field(key, value, self.at(line))
+            else:
                 self.facts.unknown(key, self.at(line))
 
     def _take_metrics(self, metrics: dict[str, Any], line: int | None) -> None:
