@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from evalprov.store import Store
 
 STDERR_TAIL = 4096
+# What of a report grows with its scenarios, and is names and numbers alone.
+_BY_NAME = frozenset(
+    ("metrics", "metric_summary", "metric_info", "scenario_groups", "scenarios_run", "stages", "errors")
+)
 
 
 class _Child(NamedTuple):
@@ -157,12 +161,32 @@ def _add_hydra(manifest: Manifest, began: float, scene: Scene) -> None:
 
 def _scrubbed(reported: Reported, scrub: Scrubber) -> Reported:
     """Take secrets out of what the eval reported; a metric's name may hold one, its number never does."""
-    scrub = scrub.knowing(set(_texts(reported.facts)))
-    by_name = {"metrics", "metric_summary", "metric_info", "scenario_groups", "scenarios_run", "stages", "errors"}
-    facts = {
-        key: _with_names(said, scrub) if key in by_name else scrub.value(said) for key, said in reported.facts.items()
-    }
-    return reported._replace(facts=facts, warnings=[scrub.text(warning) for warning in reported.warnings])
+    facts = reported.facts
+    rest = {key: said for key, said in facts.items() if key not in _BY_NAME}
+    names = _names(facts)
+    scrub = scrub.knowing(names.union(_texts(rest)))
+    cleaned = {key: scrub.value(said) for key, said in rest.items()}
+    if all(scrub.text(name) == name for name in names):
+        cleaned |= {key: said for key, said in facts.items() if key in _BY_NAME}
+    else:
+        cleaned |= {key: _with_names(said, scrub) for key, said in facts.items() if key in _BY_NAME}
+    return reported._replace(facts=cleaned, warnings=[scrub.text(warning) for warning in reported.warnings])
+
+
+def _names(facts: dict[str, Any]) -> set[str]:
+    """Return the names and texts in what there may be very much of, each once."""
+    found: set[str] = set(facts.get("scenarios_run", ()))
+    for key in ("metrics", "metric_summary", "metric_info", "scenario_groups", "stages"):
+        found.update(facts.get(key) or ())
+    for values in (facts.get("metrics") or {}).values():
+        found.update(values)
+    found.update((facts.get("scenario_groups") or {}).values())
+    found.update(info["unit"] for info in (facts.get("metric_info") or {}).values() if info["unit"])
+    for error in facts.get("errors", ()):
+        found.add(error["message"])
+        if error["scenario"]:
+            found.add(error["scenario"])
+    return found
 
 
 def _texts(value: Any) -> Iterator[str]:
@@ -172,8 +196,7 @@ def _texts(value: Any) -> Iterator[str]:
     elif isinstance(value, dict):
         yield from value
         for inner in value.values():
-            if not isinstance(inner, (int, float)):
-                yield from _texts(inner)
+            yield from _texts(inner)
     elif isinstance(value, list):
         for inner in value:
             yield from _texts(inner)

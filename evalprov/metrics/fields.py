@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 from evalprov.metrics.placing import hash_of
@@ -17,6 +18,7 @@ _SECTIONS = ("agent", "data", "infra", "prompts")
 _CONFIG = {"seed": "global_seed"}  # as the config layer tells it beside its fields
 
 
+@lru_cache(maxsize=1024)
 def is_field(key: str) -> bool:
     """Say whether a key of a report is a parameter of the model or a prompt, as programs name them."""
     name = _snake(key)
