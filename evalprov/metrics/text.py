@@ -46,7 +46,7 @@ class Reader:
     def __init__(self) -> None:
         self.repeated: list[str] = []
         self._decoder = json.JSONDecoder(object_pairs_hook=self._pairs)
-        self._quick = json.JSONDecoder().scan_once
+        self._quick: Any = json.JSONDecoder().scan_once  # type: ignore[attr-defined]  # spares a call a line
 
     def _pairs(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         made = dict(pairs)

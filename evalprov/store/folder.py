@@ -12,7 +12,8 @@ from typing import NoReturn, Self
 from evalprov.store.process import from_tag, is_gone, is_near, tag
 
 TEMP = ".tmp-"
-LARGEST = 64 << 20  # of a record that is read back
+LARGEST = 64 << 20  # of a line of the history that is read back
+LARGEST_RECORD = 1 << 30  # of a manifest: one of a large eval has its values by scenario
 _OPEN = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # a fifo put in a file's place must not hold us up
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 _ABANDONED_SECONDS = 86400
@@ -66,7 +67,7 @@ class Folder:
             fd = self.open(name, os.O_RDONLY)
         except FileNotFoundError:
             return None
-        return read_all(fd, LARGEST, f"{self.path}/{name}")
+        return read_all(fd, LARGEST_RECORD, f"{self.path}/{name}")
 
     def write(self, name: str, data: bytes, *, settle: bool = True) -> None:
         """Put a file in place, whole; unsettled, its name may yet be lost with the machine's power."""
@@ -184,6 +185,8 @@ def read_all(fd: int, largest: int, path: str) -> bytes:
     pieces: list[bytes] = []
     left = largest
     try:
+        if os.fstat(fd).st_size > largest:
+            raise TooLargeError(errno.EFBIG, f"larger than {largest >> 20} MiB", path)
         while piece := os.read(fd, 1 << 20):
             pieces.append(piece)
             left -= len(piece)
