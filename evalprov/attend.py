@@ -19,6 +19,8 @@ from evalprov.record.ending import Ending, errors_of, status_of
 from evalprov.store.outputs import add_outputs, read_outputs
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from evalprov.capture.collector import Capture, Scene
     from evalprov.metrics.opening import Before
     from evalprov.record.manifest import Manifest, Stream
@@ -27,6 +29,10 @@ if TYPE_CHECKING:
     from evalprov.store import Store
 
 STDERR_TAIL = 4096
+# What of a report grows with its scenarios, and is names and numbers alone.
+_BY_NAME = frozenset(
+    ("metrics", "metric_summary", "metric_info", "scenario_groups", "scenarios_run", "stages", "errors")
+)
 
 
 class _Child(NamedTuple):
@@ -211,18 +217,54 @@ def _add_hydra(manifest: Manifest, began: float, scene: Scene) -> set[str]:
 
 def scrubbed(reported: Reported, scrub: Scrubber) -> Reported:
     """Take secrets out of what the eval reported; a metric's name may hold one, its number never does."""
-    cleaned: dict[str, str] = {}
+    facts = reported.facts
+    rest = {key: said for key, said in facts.items() if key not in _BY_NAME}
+    names = _names(facts)
+    scrub = scrub.knowing(names.union(_texts(rest)))
+    cleaned = {key: scrub.value(said) for key, said in rest.items()}
+    if all(scrub.text(name) == name for name in names):
+        cleaned |= {key: said for key, said in facts.items() if key in _BY_NAME}
+    else:
+        cleaned |= {key: _with_names(said, scrub) for key, said in facts.items() if key in _BY_NAME}
+    return reported._replace(facts=cleaned, warnings=[scrub.text(warning) for warning in reported.warnings])
 
-    def names(value: Any) -> Any:
-        if not isinstance(value, dict):
-            return scrub.text(value) if isinstance(value, str) else value
-        for name in value.keys() - cleaned.keys():
-            cleaned[name] = scrub.text(name)
-        return {cleaned[name]: names(inner) for name, inner in value.items()}
 
-    numbers = {"metrics", "metric_summary", "metric_info", "scenario_groups", "stages"}
-    facts = {key: names(said) if key in numbers else scrub.value(said) for key, said in reported.facts.items()}
-    return reported._replace(facts=facts, warnings=[scrub.text(warning) for warning in reported.warnings])
+def _names(facts: dict[str, Any]) -> set[str]:
+    """Return the names and texts in what there may be very much of, each once."""
+    found: set[str] = set(facts.get("scenarios_run", ()))
+    for key in ("metrics", "metric_summary", "metric_info", "scenario_groups", "stages"):
+        found.update(facts.get(key) or ())
+    for values in (facts.get("metrics") or {}).values():
+        found.update(values)
+    found.update((facts.get("scenario_groups") or {}).values())
+    found.update(info["unit"] for info in (facts.get("metric_info") or {}).values() if info["unit"])
+    for error in facts.get("errors", ()):
+        found.add(error["message"])
+        if error["scenario"]:
+            found.add(error["scenario"])
+    return found
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Yield every text in a JSON value, names too."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        yield from value
+        for inner in value.values():
+            yield from _texts(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _texts(inner)
+
+
+def _with_names(value: Any, scrub: Scrubber) -> Any:
+    """Scrub names and texts for what they are, whatever stands beside them."""
+    if isinstance(value, str):
+        return scrub.text(value)
+    if isinstance(value, dict):
+        return {scrub.text(name): _with_names(inner, scrub) for name, inner in value.items()}
+    return [_with_names(inner, scrub) for inner in value] if isinstance(value, list) else value
 
 
 def _stream(end: StreamEnd, log: BoundedLog, file: str | None) -> Stream:

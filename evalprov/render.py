@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _GREEN, _RED, _YELLOW, _DIM, _BOLD = "32", "31", "33", "2", "1"
 _BAR = 24  # characters
+_LARGE = 1e15  # a number from here on is told by its power of ten
 
 
 def neutral(text: object, *, lines: bool = False) -> str:
@@ -134,11 +135,15 @@ def bar(done: int, total: int) -> str:
 
 
 def number(value: object) -> str:
-    """Return a metric value as a person reads it."""
-    if isinstance(value, bool) or value is None:
-        return {True: "true", False: "false"}.get(value, "-") if value is not None else "-"
+    """Return a metric value as a person reads it: four digits, or all of those before the point."""
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "true" if value else "false"
     if isinstance(value, float):
-        return f"{value:.4g}" if abs(value) < 1e15 else f"{value:.3e}"
+        if abs(value) >= _LARGE:
+            return f"{value:.3e}"
+        return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}"
     return neutral(value)
 
 

@@ -68,6 +68,8 @@ def shown(value: Any) -> str:
             return render.number(value)
         if isinstance(value, list) and all(isinstance(one, str) for one in value):
             return ", ".join(value) or "-"
+        if isinstance(value, dict) and value:
+            return " ".join(f"{key}={shown(inner)}" for key, inner in value.items())
     return exactly(value, "-")
 
 

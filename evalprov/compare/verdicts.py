@@ -98,9 +98,7 @@ class MetricDiff(NamedTuple):
     only_a: int  # scenarios that only one side has a value for
     only_b: int
     same_as: str | None  # the metric with the same numbers on both sides, with which it was judged
-    own: (
-        tuple[MetricValue, MetricValue] | None
-    )  # the runs' own numbers, where a and b are not
+    own: tuple[MetricValue, MetricValue] | None  # the runs' own numbers, where a and b are not
 
 
 def can_judge() -> bool:

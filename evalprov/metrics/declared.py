@@ -7,6 +7,7 @@ import re
 from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
+from evalprov.metrics.fields import placed
 from evalprov.metrics.placing import place
 from evalprov.metrics.text import brief, printable
 from evalprov.secrets import is_secret_name
@@ -25,8 +26,9 @@ _SPELLED_OUT = 20
 def merge(manifest: Manifest, reported: Reported) -> None:
     """Put what the eval reported into the record."""
     record = cast("dict[str, Any]", manifest)
-    contradictions = _contradictions(record, reported.facts)
-    for key, value in reported.facts.items():
+    facts = placed(reported.facts)
+    contradictions = _contradictions(record, facts)
+    for key, value in facts.items():
         place(record, key, value)
     manifest["warnings"] += [*reported.warnings, *contradictions]
     manifest["capture"]["metrics"] = {

@@ -30,10 +30,13 @@ KEYS = frozenset(
         "artifacts",
         "metric_info",
         "scenario_groups",
+        "decision_spec",
     )
 )
 _NEIGHBOURS = ("metrics", "scenario", "group", "metric_summary", *sorted(KEYS))
 _MESSAGE_LIMIT = 8192
+_UNKNOWN = 1000  # keys that are looked up
+_SHOWN = 10  # of them
 _LARGEST = 1e300
 
 
@@ -46,6 +49,7 @@ class Facts:
         self._budget = budget
         self._weights: dict[tuple[str, str], int] = {}
         self._looked_up: set[str] = set()
+        self._unknown: list[str] = []
 
     def take(self, key: str, value: Any, scenario: str | None, where: str) -> None:
         """Take in one key of a report."""
@@ -65,6 +69,8 @@ class Facts:
             self._take_info(value, where)
         elif key == "scenario_groups":
             self.take_groups(value, where)
+        elif key == "decision_spec":
+            self._take_spec(value, where)
         else:
             self._take_plain(key, value, where)
 
@@ -87,8 +93,8 @@ class Facts:
         self._notes.add(("wrong", key, kind_of(value)), text)
 
     def unknown(self, key: str, where: str) -> None:
-        """Remark on a key that nobody knows if it looks like a slip of the pen."""
-        if key in self._looked_up or len(self._looked_up) > 1000:
+        """Remark on a key that nobody knows: on its own if it looks like a slip of the pen, else with all others."""
+        if key in self._looked_up or len(self._looked_up) > _UNKNOWN:
             return
         self._looked_up.add(key)
         from difflib import get_close_matches
@@ -96,6 +102,12 @@ class Facts:
         if near := get_close_matches(key[:64], _NEIGHBOURS, 1, 0.8):
             text = f"{where}: nothing is known of {brief(key)}, so it was left out; is {near[0]} meant?"
             self._notes.add(("unknown", key), text)
+            return
+        self._unknown.append(key)
+        some = ", ".join(brief(one) for one in self._unknown[:_SHOWN])
+        more = f" and {len(self._unknown) - _SHOWN} more" if len(self._unknown) > _SHOWN else ""
+        kind = "key" if len(self._unknown) == 1 else "keys"
+        self._notes.put("unknown", f"reports have {kind} that nothing is known of, left out: {some}{more}")
 
     def number(self, value: float, called: str, where: str) -> float | None:
         """Return a number that JSON or its readers cannot hold as one that they can, with a remark."""
@@ -135,6 +147,19 @@ class Facts:
             took = self._tidy(seconds, f"stages.{called}", where)
             if took is not None:
                 self._keep(section, "stages", called, float(took), where)
+
+    def take_field(self, key: str, value: Any, where: str) -> None:
+        """Take in a parameter that stands in a report by itself, under the name it has in the program."""
+        self._take_object("fields", {key: value}, where)
+
+    def _take_spec(self, value: Any, where: str) -> None:
+        """Keep a decision spec as it is: its own fingerprint is made of every value, however large."""
+        if not isinstance(value, dict):
+            self.wrong("decision_spec", value, "an object", where)
+        elif _is_finite(value):
+            self._keep(self.said, "", "decision_spec", value, where)
+        else:
+            self._notes.add("spec", f"{where}: decision_spec was left out: a number in it is not finite")
 
     def _take_info(self, value: Any, where: str) -> None:
         if not isinstance(value, dict):
@@ -279,6 +304,14 @@ def _version(value: object) -> str | None:
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         return None
     return str(value)
+
+
+def _is_finite(value: Any) -> bool:
+    if isinstance(value, float):
+        return value - value == 0
+    if isinstance(value, dict):
+        value = list(value.values())
+    return all(map(_is_finite, value)) if isinstance(value, list) else True
 
 
 def _weight(value: object) -> int:

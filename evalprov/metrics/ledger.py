@@ -6,6 +6,7 @@ from math import fsum
 from typing import TYPE_CHECKING, Any
 
 from evalprov.metrics.facts import KEYS, WHOLE_LIMIT, Facts
+from evalprov.metrics.fields import is_field
 from evalprov.metrics.notes import Budget, Notes
 from evalprov.metrics.text import NotAnObject, Reader, brief, kind_of, name
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 METRIC_KEYS = frozenset(("metrics", "scenario", "group", "metric_summary"))
 _METRICS_ALONE = {"metrics"}
+_NUMBERS = frozenset((bool, int, float))
 _NAMES = 100_000  # spellings of names remembered
 
 
@@ -37,6 +39,7 @@ class Ledger:
         self.rule = "report-line"
         self._reader = Reader()
         self._names: dict[str, str] = {}
+        self._plain: set[str] = set()  # those that stay as they are
 
     @property
     def has_metrics(self) -> bool:
@@ -127,12 +130,18 @@ class Ledger:
         return self.called if line is None else f"{self.called} line {line}"
 
     def _take_beside(self, said: dict[str, Any], scenario: str | None, line: int | None) -> None:
+        where = self.at(line)
         for key, value in said.items():
             if key in KEYS:
                 if value is not None:
-                    self.facts.take(key, value, scenario, self.at(line))
-            elif key not in METRIC_KEYS:
-                self.facts.unknown(key, self.at(line))
+                    self.facts.take(key, value, scenario, where)
+            elif key in METRIC_KEYS:
+                continue
+            elif is_field(key):
+                if value is not None:
+                    self.facts.take_field(key, value, where)
+            else:
+                self.facts.unknown(key, where)
 
     def _take_metrics(self, metrics: dict[str, Any], line: int | None) -> None:
         """Take in metrics without a scenario beside them: flat ones, or a map of scenario to metrics."""
@@ -174,6 +183,12 @@ class Ledger:
         bare: bool = False,
     ) -> list[str]:
         """Put what is a metric in its place, objects flattened; return the names of what is none."""
+        if not prefix and self._are_plain(said):
+            if self.budget.take(0, len(said) if not into else len(said.keys() - into.keys())):
+                into.update(said)
+            else:
+                self._full(line)
+            return []
         names = self._names
         passed_over: list[str] = []
         for key, value in said.items():
@@ -197,6 +212,15 @@ class Ledger:
             into[called] = value
         return passed_over
 
+    def _are_plain(self, said: dict[str, Any]) -> bool:
+        """Say whether all are finite numbers and booleans under names that are known to stay as they are."""
+        if not said or not said.keys() <= self._plain or not _NUMBERS.issuperset(map(type, said.values())):
+            return False
+        values = said.values()
+        total = sum(values)
+        # What is not finite makes the sum so.
+        return bool(total - total == 0 and max(values) <= WHOLE_LIMIT and min(values) >= -WHOLE_LIMIT)
+
     def _metric(self, value: Any, called: str, line: int | None, *, bare: bool) -> MetricValue:
         """Return an unusual value as it counts, with a remark; raise if it is no metric."""
         if isinstance(value, int):
@@ -218,6 +242,8 @@ class Ledger:
             self.notes.add("cut", f"a name of {len(path)} characters was cut: {called}")
         if len(self._names) < _NAMES:
             self._names[path] = called
+            if called == path:
+                self._plain.add(path)
         return called
 
     def _full(self, line: int | None) -> None:

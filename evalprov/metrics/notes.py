@@ -27,6 +27,11 @@ class Notes:
         else:
             self._left_out += 1
 
+    def put(self, topic: Hashable, text: str) -> None:
+        """Note it in place of what was noted before on the topic."""
+        if topic in self._texts or len(self._texts) < TOPICS:
+            self._texts[topic] = text
+
     def texts(self) -> list[str]:
         """Return the warnings in the order they came."""
         told = [
@@ -41,7 +46,7 @@ class Notes:
 class Budget:
     """How much of what is reported is kept, so that memory stays bounded whatever is printed."""
 
-    def __init__(self, values: int = 1_000_000, text: int = 64 << 20) -> None:
+    def __init__(self, values: int = 8_000_000, text: int = 256 << 20) -> None:
         self.values = values
         self.text = text
 

@@ -7,6 +7,8 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from evalprov.metrics.text import name as cut
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -42,7 +44,7 @@ def _place_tools(record: dict[str, Any], said: list[Any]) -> None:
         fresh = {key: told[key] for key in ("version", "description_hash", "schema_hash") if told.get(key) is not None}
         for key in ("description", "schema"):
             if told.get(key) is not None:
-                fresh.setdefault(f"{key}_hash", _hash(told[key]))
+                fresh.setdefault(f"{key}_hash", hash_of(told[key]))
         fresh = {key: _digest(value) if key.endswith("_hash") else str(value) for key, value in fresh.items()}
         tools[name] = {**known, **fresh, "source": REPORTED}
     record["tools"] = list(tools.values())
@@ -53,7 +55,7 @@ def _place_agent(record: dict[str, Any], said: dict[str, Any]) -> None:
     extra = dict(agent["extra"])
     for key, value in said.items():
         if key in ("graph", "config"):
-            agent[f"{key}_hash"] = _hash(value)
+            agent[f"{key}_hash"] = hash_of(value)
         elif key in agent and key != "extra":
             agent[key] = None if value is None else _digest(value) if key.endswith("_hash") else str(value)
         else:
@@ -125,9 +127,10 @@ def _place_algorithms(record: dict[str, Any], said: dict[str, Any]) -> None:
 def _place_layer(record: dict[str, Any], said: dict[str, Any]) -> None:
     """Keep the hash the eval's own builder gave, and its scenario where nobody named one."""
     if isinstance(said.get("hash"), str):
-        record["identity"] = {**record["identity"], "builder": said["hash"]}
+        record["identity"] = {**record["identity"], "builder": cut(said["hash"])}
     scenario = said.get("scenario")
     if isinstance(scenario, str):
+        scenario = cut(scenario)
         if record["scenario"] not in (None, scenario):
             record["warnings"].append(f"scenario was declared as {record['scenario']}, and the eval reports {scenario}")
         record["scenario"] = scenario
@@ -139,7 +142,8 @@ def _place_infra(record: dict[str, Any], said: dict[str, Any]) -> None:
     record["infra"] = {**infra, "declared": {**infra["declared"], **said}}
 
 
-def _hash(value: Any) -> str:
+def hash_of(value: Any) -> str:
+    """Return the hash of a text, or of a value as JSON."""
     text = value if isinstance(value, str) else json.dumps(value, sort_keys=True, separators=(",", ":"))
     return f"sha256:{hashlib.sha256(text.encode('utf-8', 'replace')).hexdigest()}"
 

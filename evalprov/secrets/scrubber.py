@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from functools import cached_property
 from typing import Any
 
@@ -14,6 +15,9 @@ from evalprov.secrets.pairs import find_pairs, is_secret_value
 from evalprov.secrets.shapes import Spans, find_shapes
 from evalprov.secrets.stream import WINDOW, StreamScrubber
 from evalprov.secrets.values import MARK, PLACEHOLDER
+
+_BATCH = 1 << 14  # characters that are looked at together
+_APART = "\n\0\n"
 
 
 class Scrubber:
@@ -30,12 +34,37 @@ class Scrubber:
     def __init__(self, environ: Mapping[str, str], extra_names: Iterable[str] = ()) -> None:
         self._environ = dict(environ)
         self._extra_names = tuple(name.upper() for name in extra_names)
+        self._known: Mapping[str, str] = {}
 
     def text(self, text: str) -> str:
         """Return the text with every secret replaced."""
+        if (known := self._known.get(text)) is not None:
+            return known
         raw = text.encode("utf-8", "surrogatepass")
         scrubbed = self.data(raw)
         return text if scrubbed == raw else scrubbed.decode("utf-8", "surrogatepass")
+
+    def knowing(self, texts: Iterable[str]) -> Scrubber:
+        """Return a scrubber that has looked at these texts already: many at once, for most hold no secret."""
+        known: dict[str, str] = {}
+        batch: list[str] = []
+        size = 0
+        for text in texts:
+            batch.append(text)
+            size += len(text)
+            if size > _BATCH:
+                self._learn(batch, known)
+                batch, size = [], 0
+        self._learn(batch, known)
+        knowing = copy(self)
+        knowing._known = known  # noqa: SLF001 - of our own kind
+        return knowing
+
+    def _learn(self, batch: list[str], known: dict[str, str]) -> None:
+        # No name or value goes beyond this line of its own: what is no secret alone is none in company.
+        raw = _APART.join(batch).encode("utf-8", "surrogatepass")
+        clean = self.data(raw) == raw
+        known.update((text, text if clean else self.text(text)) for text in batch)
 
     def data(self, data: bytes) -> bytes:
         """Return the bytes with every secret replaced; any bytes, whole."""

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 TEMP = ".tmp-"
-LARGEST = 64 << 20  # of a record that is read back
+LARGEST = 64 << 20  # of a line of the history that is read back
+LARGEST_RECORD = 1 << 30  # of a manifest: one of a large eval has its values by scenario
 # Of many files at once. The others are on their way to the disk by then; to wait for a thousand would take seconds,
 # and what a power cut takes from one is seen by its hash.
 WAITED_FOR = 32
@@ -72,7 +73,7 @@ class Folder:
             fd = self.open(name, os.O_RDONLY)
         except FileNotFoundError:
             return None
-        return read_all(fd, LARGEST, f"{self.path}/{name}")
+        return read_all(fd, LARGEST_RECORD, f"{self.path}/{name}")
 
     def write(self, name: str, data: bytes) -> None:
         """Put a file in place, whole."""
@@ -225,6 +226,8 @@ def read_all(fd: int, largest: int, path: str) -> bytes:
     pieces: list[bytes] = []
     left = largest
     try:
+        if os.fstat(fd).st_size > largest:
+            raise TooLargeError(errno.EFBIG, f"larger than {largest >> 20} MiB", path)
         while piece := os.read(fd, 1 << 20):
             pieces.append(piece)
             left -= len(piece)

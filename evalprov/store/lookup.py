@@ -11,7 +11,7 @@ from evalprov.errors import EvalprovError, UnreadableError
 from evalprov.record.baseline import account_of
 from evalprov.store import ids
 from evalprov.store.decode import Altered, Newer, Unreadable, decode
-from evalprov.store.folder import LARGEST, Folder, read_all
+from evalprov.store.folder import LARGEST_RECORD, Folder, read_all
 from evalprov.store.lines import Search, iterate, open_store
 from evalprov.store.query import Query
 from evalprov.store.where import PREFIX, SHORT, hash_digits, hashed
@@ -113,7 +113,7 @@ def read_file(path: str) -> Manifest:
     """Return the record in a file that the user named; here a link is the user's own wish."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        return read_record(read_all(fd, LARGEST, path), path)
+        return read_record(read_all(fd, LARGEST_RECORD, path), path)
     except FileNotFoundError:
         raise EvalprovError(f"no such record: {path}", _FORMS) from None
     except OSError as error:

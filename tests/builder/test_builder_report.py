@@ -205,9 +205,10 @@ def test_a_report_that_a_full_disk_cut_off_takes_no_other_with_it(file: Path) ->
     assert torn.startswith('{"metrics": {"n":')
 
 
-def test_a_report_that_nobody_would_read_is_refused(file: Path) -> None:
+def test_a_report_that_nobody_would_read_is_refused(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Past the bound of a line there is an error instead of a loss."""
-    with pytest.raises(ValueError, match="the bound is 1 MiB"):
+    monkeypatch.setattr("evalprov.builder.line._LINE_LIMIT", 1 << 20)
+    with pytest.raises(ValueError, match="the bound is 256 MiB"):
         report({f"metric {n}": 0.123456789 for n in range(50_000)})
     assert not file.exists()
 

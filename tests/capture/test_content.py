@@ -56,7 +56,7 @@ def sha(data: bytes) -> str:
 
 
 def settle(young: float = 0.05) -> None:
-    """Wait until what was just written is no longer young, for less long than usual: its time of change cannot be set."""
+    """Wait until what was just written is no longer young, less long than usual: its time of change cannot be set."""
     hashcache.UNSURE = young
     time.sleep(young + 0.05)
 

@@ -78,7 +78,6 @@ def test_the_last_line_that_is_an_object_is_the_summary(line: bytes) -> None:
         b"{'accuracy': 0.74}\n",
         b'0.74\n"accuracy"\n[0.74]\ntrue\n',
         b'{"accuracy": 0.74}\rdone\n',
-        b'answer: {"metrics": {"accuracy": 0.74}}\n',
         b'{"metrics": {"accuracy": 0.74}} done\n',
     ],
 )
@@ -182,26 +181,51 @@ def test_the_last_object_is_the_one_that_a_plain_reading_finds(lines: list[bytes
         assert told.facts["metric_summary"] is None
 
 
-def long_line(size: int, start: bytes = b'{"metrics": {"a": "') -> bytes:
+def long_line(size: int, start: bytes = b'{"metrics": {"accuracy": 0.5, "text": "') -> bytes:
     """Return an object of a size."""
     return start + b"x" * (size - len(start) - 3) + b'"}}'
 
 
-def test_a_line_of_a_mebibyte_is_read_and_a_longer_one_is_named() -> None:
-    """The bound is exact, and a report lost to it is a warning."""
-    fits = long_line(MIB, b'{"metrics": {"accuracy": 0.5, "text": "') + b"\n"
-    assert summary(fits) == {"accuracy": 0.5}
-    told = heard(b"x\n" + long_line(MIB + 1) + b"\n")
-    assert told.facts["metric_summary"] is None
-    assert any("stdout line 2 looks like a report and was not read" in text for text in told.warnings)
-    assert any("line 2 looks like a JSON object" in text for text in told.warnings)
-    over = heard(b'{"accuracy": 0.5}\n' + long_line(MIB + 1, b'{"row": {"a": "'))
-    assert over.facts["metric_summary"] == {"accuracy": 0.5}
-    unread = "line 2 looks like a JSON object and was not read: it is longer than 1 MiB"
-    assert over.warnings == [f"the metrics come from stdout line 1; {unread}"]
-    harmless = heard(long_line(MIB + 1, b'{"row": {"a": "') + b'\n{"accuracy": 0.5}\n')
-    assert harmless.facts["metric_summary"] == {"accuracy": 0.5}
-    assert harmless.warnings == []
+@pytest.mark.parametrize("size", [MIB, MIB + 1, 5 * MIB])
+def test_a_long_line_is_read_as_a_report_or_as_the_last_object(size: int) -> None:
+    """Its length is no matter; one before the last object is none of its business."""
+    assert summary(b"x\n" + long_line(size) + b"\nend\n") == {"accuracy": 0.5}
+    rows = long_line(size, b'{"n": 3, "row": {"a": "') + b"\n"
+    assert summary(b'{"accuracy": 0.5}\n' + rows) == {"n": 3}
+    told = heard(rows + b'{"accuracy": 0.5}\n')
+    assert (told.facts["metric_summary"], told.warnings) == ({"accuracy": 0.5}, [])
+    broken = heard(b'{"accuracy": 0.5}\n' + long_line(5 * MIB, b'{"n": 3, "row": {"a": "')[:-3] + b"}\n")
+    assert broken.facts["metric_summary"] == {"accuracy": 0.5}
+    assert "stdout line 2 looks like metrics and was not read" in broken.warnings[0]
+
+
+def test_a_line_beyond_the_bound_is_named_with_its_size_and_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is passed over in flat memory, and what follows is read."""
+    monkeypatch.setattr("evalprov.metrics.scan.OBJECT_LIMIT", 4 * MIB)
+    told = heard(b"x\n" + long_line(9 * MIB) + b'\n{"metrics": {"n": 1}}\n')
+    assert told.facts["metric_summary"] == {"n": 1}
+    assert told.source is not None
+    assert told.source["line"] == 3
+    assert told.warnings == [
+        (
+            "stdout line 2 looks like metrics and was not read: it is 9 MB long, and the bound is 4 MiB; "
+            "make several lines of it, or write them to the file $EVALPROV_REPORT"
+        )
+    ]
+
+
+def test_a_long_line_takes_a_few_times_its_length() -> None:
+    """No copies of it pile up."""
+    line = json.dumps({"metrics": {"accuracy": 0.5}, "config": {"text": "x" * (24 * MIB)}}).encode() + b"\n"
+    tracemalloc.start()
+    try:
+        scanner = Scanner()
+        for at in range(0, len(line), MIB):
+            scanner.feed(line[at : at + MIB])
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 4 * len(line)
 
 
 @pytest.mark.parametrize("piece", [1000, 65536, MIB, 3 * MIB])

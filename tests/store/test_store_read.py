@@ -17,7 +17,7 @@ from evalprov.record.form import SCHEMA, blank, encode, history_line
 from evalprov.record.manifest import Manifest
 from evalprov.store import Store
 from evalprov.store.decode import Newer, Unreadable, as_seen, decode, decode_line, migrate
-from evalprov.store.folder import LARGEST
+from evalprov.store.folder import LARGEST_RECORD
 from evalprov.store.read import history, load, log
 
 RUN = "20260920T120000Z"
@@ -129,10 +129,10 @@ def test_old_records_are_migrated_step_by_step() -> None:
 def test_a_record_too_large_to_be_one_is_not_read(tmp_path: Path) -> None:
     """A file beyond the bound is refused before it fills the memory."""
     store = stored(tmp_path, b"")
-    os.truncate(f"{store}/runs/{RUN}.json", LARGEST + 1)
+    os.truncate(f"{store}/runs/{RUN}.json", LARGEST_RECORD + 1)
     assert "larger than" in refused(store)
     (tmp_path / "big.json").touch()
-    os.truncate(tmp_path / "big.json", LARGEST + 1)
+    os.truncate(tmp_path / "big.json", LARGEST_RECORD + 1)
     assert "larger than" in refused(store, str(tmp_path / "big.json"))
 
 
