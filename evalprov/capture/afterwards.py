@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from evalprov.record.manifest import Manifest
     from evalprov.secrets import Scrubber
 
-PATIENCE = 2.0  # seconds after the command's end; a look at a usual environment takes a tenth of one
+PATIENCE = 5.0  # seconds after the command's end; a look at a usual environment takes a tenth of one
 
 
 class Afterwards:
@@ -35,7 +35,8 @@ class Afterwards:
 
     def _run(self) -> None:
         try:
-            for name, later in self._todo.items():
+            # The look at the packages takes longest and was asked for first.
+            for name, later in reversed(list(self._todo.items())):
                 if not later.after_end and not self._nobody_waits:
                     self._found[name] = _outcome(later, lambda: self._nobody_waits)
         finally:
