@@ -142,10 +142,10 @@ def test_too_much_is_named_and_not_hashed(repo: Repo) -> None:
 
 def test_data_that_is_not_pulled_has_its_pointer(repo: Repo) -> None:
     """A file that only its DVC pointer knows is recorded by that, and the pointer is no code."""
-    pointer = f"outs:\n- md5: {'0' * 32}\n  hash: md5\n  size: 1\n  path: gone.csv\n"
+    pointer = f"outs:\n- md5: {'a1' * 16}\n  hash: md5\n  size: 1\n  path: gone.csv\n"
     repo.write("gone.csv.dvc", pointer)
     (entry,) = found(repo, "gone.csv").facts["data"]["sets"].values()
-    assert (entry["kind"], entry["sha256"], entry["pointer"]) == ("dvc", None, f"md5:{'0' * 32}")
+    assert (entry["kind"], entry["sha256"], entry["pointer"]) == ("dvc", None, f"md5:{'a1' * 16}")
     assert declared.claimed(repo.scene(argv=("./eval", "gone.csv"), stdin=None)) == {"gone.csv.dvc"}
 
 
