@@ -16,18 +16,9 @@ if TYPE_CHECKING:
 
 # Each is a file here with a function `collect`. Those that ask other programs come first: each is loaded when its
 # turn comes, so that git and the interpreter are at work while the rest is loaded and read.
+# What is declared counts more than what is merely named, and comes after it.
 COLLECTORS = (
-    "git",
-    "software",
-    "beside",
-    "named",
-    "locks",
-    "config",
-    "declared",
-    "environment",
-    "hardware",
-    "gpu",
-    "place",
+    *("git", "software", "beside", "named", "locks", "config", "declared", "environment", "hardware", "gpu", "place"),
 )
 
 

@@ -33,8 +33,8 @@ SCRIPTS = (
 # In the name of an option, that its value is a place where the command writes.
 PLACES = frozenset(
     (
-        *("cache", "dest", "destination", "html", "log", "logdir", "logfile", "logs", "outdir", "report", "reports"),
-        *("result", "results", "save", "tmp", "write"),
+        *("cache", "dest", "destination", "html", "log", "logdir", "logfile", "logs", "out", "outdir", "output"),
+        *("outputs", "report", "reports", "result", "results", "save", "tmp", "write"),
     )
 )
 
@@ -266,7 +266,7 @@ class _Hasher:
             why = f"it holds more than {FILES:,} files; `--data NAME=PATH` would hash them"
         elif size > self._left:
             why = "to hash so much would hold up the start; `--data NAME=PATH` would do it"
-        elif os.path.isdir(path) and any(f"{name}/" in f"{one}/" for one in scene.known()):
+        elif os.path.isdir(path) and any(one.startswith(f"{name}/") for one in scene.known()):
             why = "earlier runs wrote into it; `--data NAME=PATH` of what is read there would tell"
         if why:
             found = blank_set(scene, path, said, source)

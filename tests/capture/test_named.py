@@ -82,7 +82,7 @@ def test_what_lies_outside_is_hashed_and_a_folder_as_one(repo: Repo, tmp_path: P
     of = found(repo, f"{tmp_path}/elsewhere.bin", "data", "linked.bin")
     assert sets(of)[f"{tmp_path}/elsewhere.bin"] == sets(of)["linked.bin"] == sha(b"e")
     assert of.facts["data"]["sets"]["data"]["kind"] == "folder"
-    assert of.facts["data"]["sets"]["data"]["files"] == 1
+    assert of.facts["data"]["sets"]["data"]["files"] == 2
 
 
 def test_an_ignored_script_is_code(repo: Repo) -> None:
