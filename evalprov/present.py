@@ -47,7 +47,7 @@ def present(
     unknown: Unknown = {}
     try:
         request = _request(like, unknown, store)
-        scene = scene_of(request, _folder(like, cwd), environ)._replace(progress=progress)
+        scene = scene_of(request, _folder(like, cwd), environ)._replace(progress=progress, stdin=None)
         with start(scene) as capturing:
             now = opened(blank(RUN_ID, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())), request, scene)
             found = capturing.finish()
@@ -204,7 +204,8 @@ def _leave_to_the_eval(now: Manifest, like: Manifest, unknown: Unknown) -> None:
         _take_out(facts, [key.removeprefix(f"{table}.") for key in told if key.startswith(f"{table}.")], layer, unknown)
     _take_out(now["prompts"], _reported(like["prompts"]), "prompts", unknown)
     _take_out(now["code"]["algorithms"], _reported(like["code"]["algorithms"]), "code", unknown)
-    _take_out(now["data"]["sets"], _reported(like["data"]["sets"]), "data", unknown)
+    stdin = [name for name, one in like["data"]["sets"].items() if one["source"] == "stdin"]
+    _take_out(now["data"]["sets"], [*_reported(like["data"]["sets"]), *stdin], "data", unknown)
     if "golden_version" in told:
         now["golden_version"] = None
         unknown.setdefault("data", []).append("golden_version")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import os
 import shutil
@@ -176,6 +177,26 @@ def test_a_dirty_repository_is_recorded_with_what_changed(project: Project) -> N
     assert (project.path / "metrics" / record["git"]["saved"]["new.py"]["file"]).read_text() == "y = 1\n"
     project.git("add", "-A")
     assert record["git"]["tree"] == project.git("write-tree")
+
+
+def test_what_the_store_does_not_take_is_withheld(project: Project) -> None:
+    """A piece of the work tree that cannot be kept is named with the reason; the run starts."""
+    project.write("a.py", "a = 1\n")
+    project.commit_all()
+    project.write("a.py", "a = 2\n")
+    project.write("new.txt", "new\n")
+    project.write("empty.txt", "")
+    in_the_way = project.path / "metrics/objects" / hashlib.sha256(b"new\n").hexdigest()
+    in_the_way.mkdir(parents=True)
+    (project.path / "metrics/runs").mkdir()
+    assert project.run("true").returncode == 0
+    git = project.record()["git"]
+    assert list(git["saved"]) == ["empty.txt"]
+    assert [one["path"] for one in git["withheld"]] == ["new.txt"]
+    assert "not a plain file" in git["withheld"][0]["reason"]
+    assert git["counts"]["withheld"] == 1
+    assert git["patch"]
+    assert any("could be kept" in warning for warning in project.record()["warnings"])
 
 
 def test_require_clean_refuses_before_the_command_starts(project: Project) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from evalprov.capture.collector import Absent, Capture, Found, Scene, Steps
 from evalprov.capture.commands import Running, wait_any
@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 # Each is a file here with a function `collect`. Those that ask other programs come first: each is loaded when its
 # turn comes, so that git and the interpreter are at work while the rest is loaded and read.
-COLLECTORS = ("git", "software", "beside", "locks", "config", "declared", "environment", "hardware", "gpu", "place")
+# What is declared counts more than what is merely named, and comes after it.
+COLLECTORS = (
+    *("git", "software", "beside", "named", "locks", "config", "declared", "environment", "hardware", "gpu", "place"),
+)
 
 
 class Capturing:
@@ -66,7 +69,7 @@ class Capturing:
                 continue
             for name, value in one.found.facts.items():
                 if isinstance(value, dict):
-                    whole.facts.setdefault(name, {}).update(value)
+                    _add(whole.facts.setdefault(name, {}), value)
                 else:
                     whole.facts[name] = value
             whole.warnings.extend(one.found.warnings)
@@ -75,6 +78,12 @@ class Capturing:
                 whole.later[one.name] = one.found.later
             before = before or one.found.before
         return whole._replace(before=before)
+
+
+def _add(section: dict[str, Any], value: dict[str, Any]) -> None:
+    for key, inner in value.items():
+        known = section.get(key)
+        section[key] = {**known, **inner} if isinstance(known, dict) and isinstance(inner, dict) else inner
 
 
 def start(scene: Scene, collectors: Sequence[str] = COLLECTORS) -> Capturing:

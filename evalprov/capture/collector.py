@@ -35,6 +35,7 @@ class Scene(NamedTuple):
     config_paths: tuple[str, ...] = ()  # --config, as given
     written: tuple[str, ...] = ()  # the command as the user wrote it: of all trials the same; empty where that is argv
     strict: bool = False  # a declared file that cannot be read stops the run
+    stdin: int | None = 0  # the child's standard input; null where that is not known
     progress: Callable[[int, int], None] | None = None  # told bytes done and bytes in all while much is hashed
     outputs: tuple[str, ...] = ()  # files that the command is known to write: --metrics-file, as given
     known: Callable[[], Mapping[str, Row]] = dict  # asks for what earlier runs wrote, by path from the project root
@@ -51,7 +52,7 @@ class Later(NamedTuple):
 class Found(NamedTuple):
     """What a collector hands over."""
 
-    facts: dict[str, Any]  # by the manifest's top-level names; a dict adds to that section
+    facts: dict[str, Any]  # by the manifest's top-level names; a dict adds to that section, one in it to what is there
     warnings: tuple[str, ...] = ()
     blobs: Mapping[str, bytes] = {}  # bytes for the store, by their file there, already scrubbed
     reason: str | None = None  # what could not be known, where the rest could

@@ -25,14 +25,14 @@ def collect_data(scene: Scene, warnings: list[str], unread: Unread) -> Working:
     sets: dict[str, DataSet] = {}
     for said in versioned(scene, "data"):
         for file in _present(scene, said):
-            sets[scene.scrub.text(readable(file.name))] = yield from _set(scene, file, contents, warnings, unread)
+            sets[scene.scrub.text(readable(file.name))] = yield from data_set(scene, file, contents, warnings, unread)
     retrieval = dict(scene.settings.declared.get("retrieval", {}))
     retrieval = {**retrieval.pop("extra", {}), **retrieval}
     if said_index := retrieval.get("index"):
         index = Said(("retrieval", "index"), said_index)
         # A name that is no path here is one in a service: it stands as it is.
         for file in files_of(scene, index, folders=True) or _by_pointer(scene, index):
-            found = yield from _set(scene, file, contents, warnings, unread)
+            found = yield from data_set(scene, file, contents, warnings, unread)
             retrieval["index_hash"] = found["sha256"] or found["pointer"]
     return {"sets": sets, "retrieval": scene.scrub.value(retrieval)}
 
@@ -49,24 +49,35 @@ def _by_pointer(scene: Scene, said: Said) -> list[File]:
     return [File(said.name, path, said)] if _pointer(scene, path, []) else []
 
 
-def _set(scene: Scene, file: File, contents: Contents, warnings: list[str], unread: Unread) -> Working:
+def blank_set(scene: Scene, path: str, said: str, source: str) -> DataSet:
+    """Return the entry of a data set of which nothing is known but its name."""
+    return {
+        "path": key_of(scene, path, said),
+        "kind": "folder" if os.path.isdir(path) else "file",
+        "sha256": None,
+        "version": None,
+        "files": None,
+        "bytes": None,
+        "pointer": None,
+        "stale": None,
+        "source": source,
+    }
+
+
+def data_set(scene: Scene, file: File, contents: Contents, warnings: list[str], unread: Unread) -> Working:
+    """Return one data set by content, held against its pointer if it has one."""
     said = file.said
     name = ".".join((*said.keys[:-1], file.name))
     malformed: list[str] = []
     pointer = _pointer(scene, file.path, malformed)
     path = pointer.path if pointer else file.path
     shown = key_of(scene, file.path, said.path)
-    found: DataSet = {
-        "path": shown,
-        "kind": "dvc" if pointer or malformed else "folder" if os.path.isdir(path) else "file",
-        "sha256": None,
-        "version": None if said.version is None else scene.scrub.text(said.version),
-        "files": pointer.files if pointer else None,
-        "bytes": pointer.size if pointer else None,
-        "pointer": pointer.hash if pointer else None,
-        "stale": None,
-        "source": source_of(scene, *said.keys),
-    }
+    found = blank_set(scene, file.path, said.path, source_of(scene, *said.keys))
+    found["version"] = None if said.version is None else scene.scrub.text(said.version)
+    if pointer or malformed:
+        found["kind"] = "dvc"
+    if pointer:
+        found |= {"files": pointer.files, "bytes": pointer.size, "pointer": pointer.hash}
     if malformed and file.path.endswith(".dvc"):
         unread.note(said.keys, shown, malformed[0])
         return found

@@ -47,8 +47,7 @@ def collect(scene: Scene) -> Steps:
 def _ask(scene: Scene, scratch: str | None) -> Steps:
     # A filter for large files would keep what it hashes in the repository.
     options = (*OPTIONS, "-c", f"lfs.storage={scratch}/lfs") if scratch else OPTIONS
-    environ = {name: value for name, value in scene.environ.items() if not name.startswith("GIT_TRACE")}
-    environ |= ENVIRON
+    environ = environ_of(scene)
     here = ("git", *options, "-C", scene.cwd)
     status, where, described, remotes = yield [
         Command((*here, *_STATUS), env=environ, timeout=PATIENCE),
@@ -60,6 +59,17 @@ def _ask(scene: Scene, scratch: str | None) -> Steps:
     from evalprov.capture.gitlook import look
 
     return (yield from look(scene, scratch, options, environ, [status, where, described, remotes]))
+
+
+def command_in(scene: Scene, folder: str, *words: str, stdin: bytes = b"") -> Command:
+    """Put a question to git in a folder."""
+    return Command(("git", *OPTIONS, "-C", folder, *words), env=environ_of(scene), stdin=stdin, timeout=PATIENCE)
+
+
+def environ_of(scene: Scene) -> dict[str, str]:
+    """Return the environment in which git is asked."""
+    environ = {name: value for name, value in scene.environ.items() if not name.startswith("GIT_TRACE")}
+    return environ | ENVIRON
 
 
 # --- the first questions ------------------------------------------------------------------------------------

@@ -153,14 +153,16 @@ def refuse(scene: Scene, keys: tuple[str, ...], said: str, problem: str, hint: s
 class Unread:
     """Takes note of what is declared and there, and whose content is not known."""
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, scene: Scene, origin: str | None = None) -> None:
         self.noted: list[str] = []
-        self._scene = scene
+        # Who names it, where that is not the settings.
+        self._scene = scene._replace(settings=scene.settings._replace(path=origin)) if origin else scene
 
     def note(self, keys: tuple[str, ...], where: str, problem: str) -> None:
         """Take one more; under --strict it stops the run."""
         if self._scene.strict:
-            raise refuse(self._scene, keys, where, problem, "without --strict it runs, and the record says so")
+            hint = "without --strict it runs, and the record says so"
+            raise refuse(self._scene, keys, where, problem, hint)
         self.noted.append(f"{'.'.join(keys)}: {where} is there, but its content is not known: {problem}")
 
 

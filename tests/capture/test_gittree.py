@@ -12,6 +12,7 @@ from gitrepos import Repo, answered, gathered, restored_tree, small_repo, snapsh
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from evalprov.capture import gitpatch, gittree
 from evalprov.capture.gittree import Entry, Repository, tree_steps
 
 if TYPE_CHECKING:
@@ -441,3 +442,17 @@ def test_a_repository_without_flags_is_asked_nothing_more(tmp_path: Path) -> Non
     repo.git("update-index", "--split-index")
     repo.git("update-index", "--assume-unchanged", "eval.py")
     assert any("ls-files" in argv for one in gathered(repo.scene())[1] for argv in one)
+
+
+def test_too_many_files_are_not_hashed_and_few_are_kept(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond a bound the trees are not known, with the count; what is not kept is counted with the reason."""
+    monkeypatch.setattr(gittree, "HASH_COUNT", 20)
+    monkeypatch.setattr(gitpatch, "FILES_COUNT", 5)
+    for number in range(30):
+        repo.write(f"new/{number}", b"")
+    found = repo.found()
+    git = found.facts["git"]
+    assert git["tree"] is found.facts["code"]["tree"] is None
+    assert "30 changed and untracked files; more than 20 are not hashed before a start" in str(found.reason)
+    assert (git["counts"]["untracked"], git["counts"]["withheld"], len(git["saved"])) == (30, 25, 5)
+    assert {one["reason"] for one in git["withheld"]} == {"the untracked files together are over 5"}

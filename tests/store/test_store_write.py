@@ -337,6 +337,19 @@ def test_blobs_are_kept_once_under_their_name(path: str) -> None:
     assert Path(path, "objects/ab12").read_bytes() == b"content"
 
 
+def test_what_cannot_be_kept_is_told_and_the_rest_is_kept(path: str) -> None:
+    """An empty blob is one like any other; where something is in the way of one, the others are kept."""
+    store = Store.open(path)
+    os.makedirs(f"{path}/objects/taken")
+    blobs = {f"objects/{number}": b"x" * number for number in range(100)}
+    lost = store.keep({**blobs, "objects/taken": b"content", "patches/empty.patch": b""})
+    assert list(lost) == ["objects/taken"]
+    assert "not a plain file" in lost["objects/taken"]
+    for name, data in {**blobs, "patches/empty.patch": b""}.items():
+        assert Path(path, name).read_bytes() == data
+    assert not list(Path(path).glob("*/.tmp-*"))
+
+
 @pytest.mark.parametrize(
     "name",
     ["../up", "objects/../x", "runs/x", "objects/", "objects/a/b", "objects/.hidden", "objects/a\nb", "x"],

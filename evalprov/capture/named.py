@@ -1,0 +1,327 @@
+"""Files that nobody declares and the command names: its standard input, and what no tree of git's holds."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from evalprov.capture.collector import Absent, Found, Scene, Steps
+from evalprov.capture.naming import key_of
+from evalprov.capture.text import readable
+from evalprov.capture.written import is_output_option, named_outputs, wrote_before
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from evalprov.capture.commands import Answer, Command
+    from evalprov.record.manifest import DataSet
+
+MOST = 16  # files and folders; a command that names more names a list
+FILES = 1000  # in a folder
+BUDGET = 1 << 30  # bytes: hashed in a second or two
+NOT_FILES = ("/dev/", "/proc/", "/sys/")
+SCRIPTS = (
+    *(".py", ".pyw", ".ipynb", ".sh", ".bash", ".js", ".mjs", ".cjs", ".ts", ".rb", ".pl"),
+    *(".r", ".jl", ".lua", ".php", ".go", ".rs", ".java"),
+)
+
+
+# In the name of an option, that its value is a place where the command writes.
+PLACES = frozenset(
+    (
+        *("cache", "dest", "destination", "html", "log", "logdir", "logfile", "logs", "out", "outdir", "output"),
+        *("outputs", "report", "reports", "result", "results", "save", "tmp", "write"),
+    )
+)
+
+
+class _Word(NamedTuple):
+    """A file or folder that the command names."""
+
+    said: str
+    path: str  # absolute
+    real: str  # with links resolved
+    folder: bool
+
+
+Working = Generator["list[Command]", "list[Answer]", Any]
+
+
+def collect(scene: Scene) -> Steps:
+    """Hash standard input where it is a file, and what the command names that is in no tree of git's."""
+    words = list(words_of(scene))
+    prompts = _prompts(scene)
+    stdin = stdin_path(scene)
+    if not words and not prompts and stdin is None:
+        raise Absent("the command names no file")
+    ignored, outside = yield from _unheld(scene, [word.real for word in words], prompts)
+    warnings = [
+        f"the prompt {key_of(scene, path, path)} is in no commit and its text is kept nowhere: git ignores it"
+        for path in prompts
+        if os.path.realpath(path) in ignored
+    ]
+    unheld = [word for word in words if word.real in ignored or word.real in outside]
+    if not unheld and stdin is None:
+        if warnings:
+            return Found({}, tuple(scene.scrub.text(readable(one)) for one in warnings))
+        raise Absent("what the command names is in the code tree, or recorded elsewhere")
+    # Not needed where a command names nothing of this kind.
+    from evalprov.capture.naming import Unread
+
+    hasher = _Hasher(scene, Unread(scene, "the command"), warnings)
+    if stdin is not None:
+        yield from hasher.take_stdin(stdin)
+    for word in unheld[:MOST]:
+        yield from hasher.take(word)
+    if len(unheld) > MOST:
+        warnings.append(f"the command names more than {MOST} files that git does not hold; the first are hashed")
+    clean = [scene.scrub.text(readable(one)) for one in (*hasher.unread.noted, *warnings)]
+    facts = {"data": {"sets": hasher.sets}, "code": {"beside": hasher.beside}}
+    return Found(facts, tuple(clean), reason="; ".join(clean[: len(hasher.unread.noted)]) or None)
+
+
+# --- what is named
+
+
+def words_of(scene: Scene) -> Iterator[_Word]:
+    """Give what the command names that is there: files and folders, each once, evalprov's own and outputs left out."""
+    from evalprov.capture import config, declared  # what these claim is theirs
+    from evalprov.capture.gitpatch import is_secret_file
+
+    claimed: set[str] | None = None
+    seen = named_outputs(scene)
+    for text in _texts(scene.argv):
+        path = os.path.normpath(os.path.join(scene.cwd, text))
+        kind = _kind(path)
+        if kind is None or path in seen or path.startswith(NOT_FILES) or _around(path, scene):
+            continue
+        if is_secret_file(os.fsencode(path)):
+            continue  # a certificate, a .env: no data, and no hash of a secret is kept
+        seen.add(path)
+        claimed = config.claimed(scene) | declared.declared_files(scene) if claimed is None else claimed
+        if os.path.relpath(path, scene.root) not in claimed and not wrote_before(scene, path):
+            yield _Word(text, path, os.path.realpath(path), kind == "folder")
+
+
+def _texts(argv: tuple[str, ...]) -> Iterator[str]:
+    """Give the words and option values that may name something to read."""
+    option = ""
+    for word in argv[1:]:
+        name, equals, value = word.partition("=")
+        if equals and re.fullmatch(r"[+~]*-{0,2}[A-Za-z][\w./-]*", name):
+            if value and not _writes(name):
+                yield value
+        elif word and not word.startswith("-") and not _writes(option):
+            yield word
+        option = word if word.startswith("-") and not equals else ""
+
+
+def _writes(option: str) -> bool:
+    return is_output_option(option) or not PLACES.isdisjoint(re.findall(r"[a-z]+", option.lower()))
+
+
+def _kind(path: str) -> str | None:
+    """Say whether there is a file or folder to read; a pointer to data that is not there counts as a file."""
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError):
+        return "file" if len(path) < 4096 and "\0" not in path and os.path.isfile(f"{path}.dvc") else None
+    return "file" if stat.S_ISREG(mode) else "folder" if stat.S_ISDIR(mode) else None
+
+
+def _around(path: str, scene: Scene) -> bool:
+    """Say whether this is a folder around where we are or evalprov's own, a file in that, or an environment's."""
+    inside = os.path.join(path, "")
+    if any(f"{place}/".startswith(inside) for place in (scene.root, scene.cwd, scene.store)):
+        return True
+    if f"{path}/".startswith(f"{scene.store}/"):
+        return True
+    places = (path, os.path.dirname(os.path.dirname(path)))
+    return any(os.path.exists(os.path.join(place, "pyvenv.cfg")) for place in places)
+
+
+def stdin_path(scene: Scene) -> str | None:
+    """Return the path of the file that standard input is; null where it is none that is read."""
+    if scene.stdin is None:
+        return None
+    try:
+        if not stat.S_ISREG(os.fstat(scene.stdin).st_mode):
+            return None
+        path = os.readlink(f"/proc/self/fd/{scene.stdin}")
+    except OSError:
+        return None
+    return None if path.startswith(NOT_FILES) else path
+
+
+def _prompts(scene: Scene) -> list[str]:
+    """Return the declared prompts' files."""
+    if not scene.settings.declared.get("prompts"):
+        return []
+    from evalprov.capture.naming import files_of, versioned
+
+    return [file.path for said in versioned(scene, "prompts") for file in files_of(scene, said)]
+
+
+# --- what git holds of it
+
+
+def _unheld(scene: Scene, words: list[str], prompts: list[str]) -> Working:
+    """Return which of these git ignores, and which lie where it does not look; git is asked only where it must be."""
+    from evalprov.capture.gitindex import Tracked
+
+    tracked = Tracked(scene)
+    real = dict.fromkeys([*words, *map(os.path.realpath, prompts)])
+    # Data that is not there, known by its pointer alone, is in no tree either.
+    outside = {path for path in real if tracked.is_outside(path) or not os.path.lexists(path)}
+    asked = [path for path in real if path not in outside and not tracked.has(path)]
+    if not asked:
+        return set(), outside
+    answer: Answer
+    [answer] = yield [tracked.which_ignored(asked)]
+    if answer.problem or answer.code not in (0, 1):  # it cannot say: no tree will hold them either
+        return set(), {*outside, *asked}
+    names = [os.path.join(tracked.top, os.fsdecode(name)) for name in answer.out.split(b"\0")[:-1]]
+    return set(names), outside
+
+
+# --- what it holds
+
+
+class _Hasher:
+    """Hashes one after the other, as long as that takes no longer than anybody would wait."""
+
+    def __init__(self, scene: Scene, unread: Any, warnings: list[str]) -> None:
+        from evalprov.capture.content import Contents
+
+        self.sets: dict[str, DataSet] = {}
+        self.beside: dict[str, str] = {}
+        self.unread = unread
+        self._scene = scene
+        self._warnings = warnings
+        self._contents = Contents(scene.environ, scene.store, scene.progress)
+        self._left = BUDGET
+
+    def take(self, word: _Word) -> Working:
+        """Take a file or folder that the command names."""
+        name = key_of(self._scene, word.path, word.said)
+        if not word.folder and _is_script(word.path):
+            if _is_program(word.path):
+                return
+            try:
+                content = yield from self._contents.of(word.path)
+            except OSError as error:
+                self.unread.note(("command",), name, error.strerror or str(error))
+            else:
+                self.beside[name] = content.sha256
+            return
+        yield from self._set(name, word.path, word.said, "command")
+
+    def take_stdin(self, path: str) -> Working:
+        """Take the file that standard input is, whole, wherever it stands in it."""
+        fd = self._scene.stdin
+        assert fd is not None
+        if at := os.lseek(fd, 0, os.SEEK_CUR):
+            self._warnings.append(f"standard input is read from byte {at:,} on; its hash is of the whole file")
+        try:
+            same = os.path.samestat(os.fstat(fd), os.stat(path))
+        except OSError:
+            same = False
+        if same:
+            yield from self._set("stdin", path, path, "stdin")
+        else:
+            self.sets["stdin"] = self._nameless(fd)
+
+    def _nameless(self, fd: int) -> DataSet:
+        """Hash a file that has no name any more, as a shell's here-document: the system still has it."""
+        from evalprov.capture.datasets import blank_set
+
+        found = blank_set(self._scene, os.devnull, os.devnull, "stdin")
+        found["path"] = None
+        found["kind"] = "file"
+        size = os.fstat(fd).st_size
+        problem = "to hash so much would hold up the start" if size > self._left else None
+        try:
+            if not problem:
+                with open(f"/proc/self/fd/{fd}", "rb") as file:
+                    digest = hashlib.file_digest(file, "sha256").hexdigest()
+                found |= {"sha256": f"sha256:{digest}", "bytes": size, "files": 1}
+        except OSError as error:
+            problem = error.strerror or str(error)
+        if problem:
+            self.unread.note(("stdin",), "a file without a name", problem)
+        return found
+
+    def _set(self, name: str, path: str, said: str, source: str) -> Working:
+        from evalprov.capture.datasets import blank_set, data_set
+        from evalprov.capture.naming import File, Said
+
+        scene = self._scene
+        size = _size(path)
+        why = None
+        if size is None:
+            why = f"it holds more than {FILES:,} files; `--data NAME=PATH` would hash them"
+        elif size > self._left:
+            why = "to hash so much would hold up the start; `--data NAME=PATH` would do it"
+        elif os.path.isdir(path) and any(one.startswith(f"{name}/") for one in scene.known()):
+            why = "earlier runs wrote into it; `--data NAME=PATH` of what is read there would tell"
+        if why:
+            found = blank_set(scene, path, said, source)
+            self._warnings.append(f"{name}: its content is not known: {why}")
+        else:
+            self._left -= size or 0
+            file = File(name, path, Said(("command",), said))
+            found = yield from data_set(scene, file, self._contents, self._warnings, self.unread)
+        found["source"] = source
+        self.sets[name] = found
+
+
+def _is_script(path: str) -> bool:
+    """Say whether a file is a program's text, or a program."""
+    if path.lower().endswith(SCRIPTS):
+        return True
+    try:
+        if not os.stat(path).st_mode & 0o111:
+            return False
+        with open(path, "rb") as file:
+            return file.read(4).startswith((b"#!", b"\x7fELF"))
+    except OSError:
+        return False
+
+
+def _is_program(path: str) -> bool:
+    """Say whether it is a program of the machine's: software, and no text of this project's."""
+    return not path.lower().endswith(SCRIPTS) and (
+        path.startswith(("/usr/", "/bin/", "/sbin/", "/opt/", "/lib")) or _begins(path, b"\x7fELF")
+    )
+
+
+def _begins(path: str, with_: bytes) -> bool:
+    try:
+        with open(path, "rb") as file:
+            return file.read(len(with_)) == with_
+    except OSError:
+        return False
+
+
+def _size(path: str) -> int | None:
+    """Return how many bytes there are to hash; null where a folder holds too many files."""
+    try:
+        if not os.path.isdir(path):
+            return os.stat(path).st_size
+    except OSError:
+        return 0
+    total = count = 0
+    for folder, _, files in os.walk(path):
+        count += len(files) + 1
+        if count > FILES:
+            return None
+        for name in files:
+            try:
+                total += os.lstat(os.path.join(folder, name)).st_size
+            except OSError:
+                continue
+    return total
