@@ -346,7 +346,7 @@ def test_the_users_configuration_changes_nothing(repo: Repo, tmp_path: Path, mon
     repo.write("eval.py", "print(1)\n" * 10 + "\n\nchange\n" + "print(1)\n" * 9)
     repo.git("mv", "src/a.py", "src/z.py")
     repo.write("src/new", "n\n")
-    expected = repo.found()
+    expected = repo.found()._replace(before=None)
     marks = tmp_path / "marks"
     marks.mkdir()
     hooks = tmp_path / "hooks"
@@ -364,7 +364,7 @@ def test_the_users_configuration_changes_nothing(repo: Repo, tmp_path: Path, mon
     monkeypatch.setenv("GIT_TRACE", f"{marks}/trace")
     monkeypatch.setenv("LANGUAGE", "de")
     before = snapshot(repo.path)
-    assert repo.found(cwd=os.fsdecode(repo.at("src"))) == expected
+    assert repo.found(cwd=os.fsdecode(repo.at("src")))._replace(before=None) == expected
     assert snapshot(repo.path) == before
     assert os.listdir(marks) == []
 
