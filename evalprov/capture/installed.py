@@ -31,8 +31,8 @@ _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 class Recorded(NamedTuple):
     """What an installer wrote down of a file."""
 
-    digest: bytes  # as RECORD spells it
-    size: bytes
+    digest: str  # as RECORD spells it
+    size: int
     written: int  # when, in nanoseconds
 
 
@@ -51,49 +51,50 @@ def sites_of(installed: Installed, root: str) -> list[str]:
 
 def content_of(installed: Installed, root: str, environ: Mapping[str, str], bounds: Bounds) -> str:
     """Return one hash of all installed files; raises Unread where not all of them are known."""
-    files: dict[bytes, bytes] = {}
+    files: dict[str, str] = {}
     for site in sites_of(installed, root):
-        for name, digest in _site(site, installed.folders, environ, bounds).items():
-            files.setdefault(name, digest)
-    whole = hashlib.sha256()
-    for name in sorted(files):
-        whole.update(b"%s %s\n" % (name, files[name]))
-    return f"sha256:{whole.hexdigest()}"
+        files = _site(site, installed.folders, environ, bounds) | files
+    whole = "".join(f"{name} {files[name]}\n" for name in sorted(files))
+    return f"sha256:{hashlib.sha256(os.fsencode(whole)).hexdigest()}"
 
 
-def _site(site: str, elsewhere: Container[str], environ: Mapping[str, str], bounds: Bounds) -> dict[bytes, bytes]:
+def _site(site: str, elsewhere: Container[str], environ: Mapping[str, str], bounds: Bounds) -> dict[str, str]:
     """Return the hashes of one folder's files, as RECORD spells them, by their names."""
-    recorded, glue = _recorded(site, elsewhere)
-    found = {os.fsencode(name): one.digest for name, one in recorded.items() if name.endswith(ENTRY_POINTS)}
+    recorded, left_out = _recorded(site, elsewhere)
+    found = {name: one.digest for name, one in recorded.items() if name.endswith(ENTRY_POINTS)}
     doubtful = []
     for name, entry in walk(site, _is_metadata):
-        if "/" not in name and (name in glue or name in OWN_PATHS or name.endswith(".egg-link")):
-            continue
-        if "/" not in name and name.endswith(".pth"):
-            if lines := _imports_of(entry.path):
-                found[os.fsencode(name)] = _spelt(hashlib.sha256(lines).hexdigest().encode())
-            continue
         known = recorded.get(name)
         if known and (name.endswith(UNUSED) or _as_recorded(entry, known)):
-            found[os.fsencode(name)] = known.digest
-        elif not name.endswith(UNUSED) and (one := entry_of(name, entry.path)):
+            found[name] = known.digest
+        elif _is_path_file(name) and name not in left_out:
+            if lines := _imports_of(entry.path):
+                found[name] = _spelt(hashlib.sha256(lines).hexdigest().encode())
+        elif not name.endswith(UNUSED) and name not in left_out and (one := entry_of(name, entry.path)):
             doubtful.append(one)
     read = sums(f"{site}\0installed", doubtful, environ, bounds)
-    return found | {name: _spelt(digest) for name, digest in read.items()}
+    return found | {os.fsdecode(name): _spelt(digest) for name, digest in read.items()}
 
 
 def _recorded(site: str, elsewhere: Container[str]) -> tuple[dict[str, Recorded], set[str]]:
-    """Return what installers wrote down of a folder's files, and those that only lead to a package elsewhere."""
+    """Return what installers wrote down of a folder's files, and the files there that only hold places."""
     recorded: dict[str, Recorded] = {}
-    glue: set[str] = set()
+    left_out = set(OWN_PATHS)
     with os.scandir(site) as entries:
         for entry in entries:
             if entry.name.endswith(".dist-info"):
                 record = read_record(entry.path)
                 recorded.update(record)
                 if normalised(entry.name.partition("-")[0]) in elsewhere:
-                    glue.update(name for name in record if is_glue(name))
-    return recorded, glue
+                    left_out.update(name for name in record if is_glue(name))
+            elif entry.name.endswith(".egg-link"):
+                left_out.add(entry.name)
+    kept = {name: one for name, one in recorded.items() if name not in left_out and not _is_path_file(name)}
+    return kept, left_out
+
+
+def _is_path_file(name: str) -> bool:
+    return name.endswith(".pth") and "/" not in name
 
 
 def read_record(info: str) -> dict[str, Recorded]:
@@ -101,19 +102,20 @@ def read_record(info: str) -> dict[str, Recorded]:
     path = os.path.join(info, "RECORD")
     try:
         with open(path, "rb") as file:
-            lines = file.read().split(b"\n")
+            lines = os.fsdecode(file.read()).split("\n")
             status = os.fstat(file.fileno())
     except OSError:
         return {}
     written = max(status.st_mtime_ns, status.st_ctime_ns)
     found = {}
     for line in lines:
-        name, _, rest = line.rpartition(b",sha256=")
-        digest, _, size = rest.partition(b",")
-        if name[:1] == b'"':
-            name = name[1:-1].replace(b'""', b'"')
-        if not name.startswith((b"../", b"/")) and name:
-            found[os.fsdecode(name)] = Recorded(digest, size.strip(), written)
+        name, _, rest = line.rpartition(",sha256=")
+        if not name or name.startswith(("../", "/")):
+            continue
+        digest, _, size = rest.partition(",")
+        if name[0] == '"':
+            name = name[1:-1].replace('""', '"')
+        found[name] = Recorded(digest, int(size) if size.strip().isdecimal() else -1, written)
     return found
 
 
@@ -142,10 +144,10 @@ def _as_recorded(entry: os.DirEntry[str], known: Recorded) -> bool:
     except OSError:
         return False
     # The time of the last change of any kind, too: a copy can bring an old time of writing with it.
-    touched = max(status.st_mtime_ns, status.st_ctime_ns)
-    return touched <= known.written and known.size == b"%d" % status.st_size
+    written = known.written
+    return status.st_ctime_ns <= written >= status.st_mtime_ns and status.st_size == known.size
 
 
-def _spelt(digest: bytes) -> bytes:
+def _spelt(digest: bytes) -> str:
     """Return hexadecimal digits as RECORD spells a hash."""
-    return b2a_base64(a2b_hex(digest), newline=False).translate(_URL_SAFE).rstrip(b"=")
+    return b2a_base64(a2b_hex(digest), newline=False).translate(_URL_SAFE).rstrip(b"=").decode()

@@ -228,6 +228,17 @@ def test_a_shell_may_use_what_is_at_hand(home: Path, argv: tuple[str, ...]) -> N
         assert (choice.argv, choice.found_by, choice.certain) == ((f"{folder}/bin/python",), found_by, False)
 
 
+@pytest.mark.parametrize("words", ["tox -e py", "python -m tox", "python -mnox.main", "dvc repro", "papermill a.ipynb"])
+def test_what_starts_other_pythons_is_a_guess(home: Path, words: str) -> None:
+    """A Python program that makes environments, or has a shell or a kernel do the work, is no certain answer."""
+    for name in ("tox", "dvc", "papermill"):
+        program(home / "main/bin" / name, f"#!{home}/main/bin/python3.11\n")
+    choice = chosen(home, *words.split())
+    assert choice.argv
+    assert not choice.certain
+    assert "may run on another Python" in (choice.reason or "")
+
+
 def test_a_compiled_program(home: Path) -> None:
     """A compiled program may use the active environment; a folder beside it means nothing."""
     like_venv(home / ".venv")
