@@ -170,7 +170,7 @@ def test_piped_history_has_stable_columns(project: Project) -> None:
     """Plain tab-separated lines, a heading first."""
     project.python("print('{\"accuracy\": 0.5}')")
     heading, row = project.evalprov("history").stdout.decode().splitlines()
-    assert heading.split("\t") == ["run", "status", "took", "scenario", "git", "metrics"]
+    assert heading.split("\t") == ["run", "status", "took", "scenario", "git", "metrics", "command"]
     cells = row.split("\t")
     assert cells[0] == project.record()["run_id"]
     assert (cells[1], cells[5]) == ("completed", "accuracy=0.5")
