@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from evalprov.capture.collector import Found, Scene, Steps
 from evalprov.capture.interpreter import is_python
 from evalprov.capture.naming import is_there
-from evalprov.capture.text import readable
+from evalprov.capture.text import from_root, readable
 from evalprov.capture.written import named_outputs, wrote_before
 from evalprov.errors import EvalprovError
 
@@ -55,21 +55,12 @@ def collect(scene: Scene) -> Steps:
             unread.append(f"{key}, named by {by}, is there, but its content is not known: {problem}")
             entry = {"sha256": None, "format": "bytes", "bytes": None, "source": named.source, "values": {}}
         files[key] = entry
-    arguments = [readable(_from_root(word, scene.root)) for word in scene.scrub.argv((scene.written or scene.argv)[1:])]
+    arguments = [readable(from_root(word, scene.root)) for word in scene.scrub.argv((scene.written or scene.argv)[1:])]
     program = _program(scene)
     shown = None if program is None else scene.scrub.text(readable(program))
     facts = {"config": {"files": files, "program": shown, "arguments": arguments}}
     clean = [scene.scrub.text(readable(one)) for one in (*unread, *warnings)]
     return Found(facts, tuple(clean), reason="; ".join(clean[: len(unread)]) or None)
-
-
-def _from_root(word: str, root: str) -> str:
-    """Return a word with the paths inside the project counted from its root: another checkout is the same program."""
-    if root not in word:
-        return word
-    import re
-
-    return re.sub(rf"(?<![\w.-]){re.escape(root)}(?=/|\Z)/?", "", word) or "."
 
 
 def _program(scene: Scene) -> str | None:

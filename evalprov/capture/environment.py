@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from evalprov.capture.collector import Found, Later, Scene, Steps
-from evalprov.capture.text import readable
+from evalprov.capture.text import from_root, readable
 from evalprov.secrets import is_secret_variable
 
 if TYPE_CHECKING:
@@ -204,7 +204,7 @@ def collect(scene: Scene) -> Steps:
         if name in hidden or is_secret_variable(name):
             names.append(shown)
         elif name in asked or _allowed(name):
-            values[shown] = readable(scene.scrub.text(scene.environ[name]))
+            values[shown] = readable(from_root(scene.scrub.text(scene.environ[name]), scene.root))
         else:
             if name.startswith(RELEVANT_STARTS):
                 names.append(shown)

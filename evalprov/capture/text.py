@@ -27,3 +27,12 @@ def first_line(data: bytes, limit: int = 200) -> str:
 def normalised(name: str) -> str:
     """Return a package's name as package indexes compare it."""
     return "-".join(part for part in name.lower().replace("_", "-").replace(".", "-").split("-") if part)
+
+
+def from_root(word: str, root: str) -> str:
+    """Return a text with the paths inside the project counted from its root: another checkout is the same program."""
+    if root not in word:
+        return word
+    import re
+
+    return re.sub(rf"(?<![\w.-]){re.escape(root)}(?=/|\Z)/?", "", word) or "."
