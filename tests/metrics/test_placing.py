@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
+from hashlib import sha256
 from typing import Any
 
 import msgspec
 
+from evalprov.builder import config_layer
 from evalprov.metrics import Scanner, gather, merge_reported
 from evalprov.record.form import blank
 from evalprov.record.manifest import Manifest
@@ -175,3 +179,56 @@ def test_a_reported_content_that_is_not_the_one_found_is_told() -> None:
     manifest = merged(declared(prompts={"plan": known}), prompts={"plan": {"sha256": "sha256:bb"}})
     assert manifest["prompts"]["plan"]["sha256"] == "sha256:bb"
     assert manifest["warnings"] == ["prompt plan: the eval reports another text than was found before launch"]
+
+
+def test_parameters_go_where_they_belong_under_the_names_that_programs_give_them() -> None:
+    """On a report line, or as the fields of a builder of the eval's own; the text of a prompt is not kept."""
+    fields = {
+        "model": "claude-sonnet-4-6",
+        "temperature": 0.2,
+        "maxTokens": 100,
+        "systemPrompt": "Be terse.",
+        "tools": ["search", "bash"],
+    }
+    layer = {"hash": "abc123def456", "scenario": "tickets", "fields": {**fields, "maxIterations": 10, "seed": 7}}
+    for said in (fields, {"layer": layer}):
+        manifest = merged(declared(), **said)
+        assert manifest["model_config"] == {"model": "claude-sonnet-4-6", "temperature": 0.2, "max_tokens": 100}
+        assert manifest["prompts"]["systemPrompt"]["sha256"] == f"sha256:{sha256(b'Be terse.').hexdigest()}"
+        assert [one["name"] for one in manifest["tools"]] == ["search", "bash"]
+        assert "Be terse." not in json.dumps(manifest)
+        assert manifest["warnings"] == []
+        msgspec.convert(manifest, Manifest, strict=True)
+    assert manifest["config"]["reported"] == {"maxIterations": 10, "global_seed": 7}
+    assert (manifest["identity"]["builder"], manifest["scenario"]) == ("abc123def456", "tickets")
+
+
+def test_what_is_told_beside_a_layer_counts_more_than_its_fields() -> None:
+    """Each fact stands once; what is told of the model as such is not overruled."""
+    layer = {"fields": {"model": "b", "temperature": 0.2, "topP": 0.9}, "hash": "h"}
+    said = merged(declared(), layer=layer, model_config={"model": "a"}, config={"temperature": 0.2, "retries": 3})
+    assert said["model_config"] == {"model": "a", "temperature": 0.2, "top_p": 0.9}
+    assert said["config"]["reported"] == {"retries": 3}
+
+
+def test_the_config_layer_of_python_puts_them_there_too() -> None:
+    """Fields added by name are model, prompts and tools as well; code stays an algorithm, the rest configuration."""
+    layer = config_layer("tickets").add_field("model", "m").add_field("systemPrompt", "Be terse.")
+    layer.add_field("toolset", {"search", "bash"}).add_field("retries", 3).add_field("dispatch", merged).seed(7)
+    line = io.StringIO()
+    with contextlib.redirect_stdout(line):
+        layer.report({"accuracy": 0.5})
+    manifest = merged(
+        declared(), **{key: said for key, said in json.loads(line.getvalue()).items() if key != "metrics"}
+    )
+    assert manifest["model_config"] == {"model": "m"}
+    assert list(manifest["prompts"]) == ["systemPrompt"]
+    assert [one["name"] for one in manifest["tools"]] == ["bash", "search"]
+    assert manifest["config"]["reported"] == {"retries": 3, "global_seed": 7}
+    assert list(manifest["code"]["algorithms"]) == ["dispatch"]
+
+
+def test_a_decision_spec_stands_in_the_record_as_it_was_reported() -> None:
+    """Whole, at the top."""
+    spec = {"model": {"name": "m"}, "n": 2**65}
+    assert merged(declared(), decision_spec=spec)["decision_spec"] == spec

@@ -1,0 +1,133 @@
+"""What a large eval costs after its end: CPU seconds beyond decoding and writing, memory, and the history line."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from evalprov.attend import _scrubbed
+from evalprov.metrics import Scanner, gather, merge_reported
+from evalprov.record.form import LINE_LIMIT, blank, counts_of, encode, history_line
+from evalprov.record.identity import identify
+from evalprov.secrets import Scrubber
+
+SIZES = (10_000, 100_000, 200_000)
+FORMS = ("lines", "lines and facts", "one line", "one line and facts", "map in several", "report file", "result file")
+ALLOWED_SECONDS = 2.0  # for 100,000 scenarios
+SECRETS = {"OPENAI_API_KEY": "sk-abcdefghijkl1234567890", "DB_PASSWORD": "hunter2hunter2"}
+_CHUNK = 1 << 16
+
+
+def case(number: int) -> str:
+    """Return a scenario's name."""
+    return f"case-{number:06d}"
+
+
+def values(number: int, count: int) -> dict[str, float]:
+    """Return a scenario's metrics."""
+    return {f"metric_{one}": (number * 7 + one) % 1000 / 997 for one in range(count)}
+
+
+def output(form: str, size: int, count: int) -> bytes:
+    """Return what an eval of that many scenarios prints."""
+    if form in ("lines", "report file", "result file"):
+        said: list[Any] = [{"scenario": case(n), "metrics": values(n, count)} for n in range(size)]
+    elif form == "lines and facts":
+        said = [
+            {
+                "scenario": case(n),
+                "metrics": values(n, count),
+                "group": f"group {n % 100}",
+                "errors": [f"scenario {n} failed"],
+                "stages": {"inference": n / 7},
+            }
+            for n in range(size)
+        ]
+    elif form == "map in several":
+        said = [
+            {"metrics": {case(n): values(n, count) for n in range(start, start + 1000)}}
+            for start in range(0, size, 1000)
+        ]
+    else:
+        said = [{"metrics": {case(n): values(n, count) for n in range(size)}}]
+        if form == "one line and facts":
+            said[0]["scenario_groups"] = {case(n): f"group {n % 100}" for n in range(size)}
+            said[0]["errors"] = [{"message": "it failed", "scenario": case(n)} for n in range(size)]
+            said[0]["metric_info"] = {f"metric_{one}": {"unit": "s"} for one in range(count)}
+    return "".join(json.dumps(one) + "\n" for one in said).encode()
+
+
+def measured(form: str, size: int, count: int) -> dict[str, float]:
+    """Put one eval's output into a record; return what that took."""
+    data = output(form, size, count)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "report.jsonl"
+        file.write_bytes(data)
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        began = time.process_time()
+        for line in data.split(b"\n"):
+            json.loads(line or b"0")
+        decoding = time.process_time() - began
+        scanner = Scanner()
+        began = time.process_time()
+        if form not in ("report file", "result file"):
+            for at in range(0, len(data), _CHUNK):
+                scanner.feed(data[at : at + _CHUNK])
+        report = str(file) if form == "report file" else None
+        reported = gather(scanner, report, str(file) if form == "result file" else None)
+        manifest = blank("20260101T000000Z", "2026-01-01T00:00:00Z")
+        merge_reported(manifest, _scrubbed(reported, Scrubber({**os.environ, **SECRETS})))
+        manifest["identity"] = identify(manifest)
+        manifest["counts"] = counts_of(manifest)
+        line = history_line(manifest)
+        ours = time.process_time() - began - decoding
+        began = time.process_time()
+        encode(manifest)
+        writing = time.process_time() - began
+    assert manifest["metrics"] is not None
+    assert len(manifest["metrics"]) == len(manifest["scenarios_run"]) == size
+    assert manifest["warnings"] == []
+    return {
+        "ours": ours,
+        "decoding": decoding,
+        "writing": writing,
+        "line": len(line),
+        "bytes": len(data),
+        "memory": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024,
+    }
+
+
+def main() -> int:
+    """Measure every form in a process of its own; fail where the bounds are broken."""
+    head = f"{'scenarios':>9} {'metrics':>7}  {'form':<20}{'MB':>6}{'decode':>8}{'write':>8}{'ours':>8}{'memory':>10}{'line':>8}"
+    print(f"{head}   (CPU seconds, MB, bytes)")
+    broken = 0
+    for size in SIZES:
+        for count in (1, 10):
+            for form in FORMS:
+                words = [sys.executable, __file__, form, str(size), str(count)]
+                found = json.loads(subprocess.run(words, check=True, capture_output=True).stdout)
+                slow = found["ours"] > ALLOWED_SECONDS * size / 100_000 + 0.2
+                large = found["line"] > LINE_LIMIT
+                broken += slow or large
+                print(
+                    f"{size:>9} {count:>7}  {form:<20}{found['bytes'] / 1e6:>6.0f}{found['decoding']:>8.2f}"
+                    f"{found['writing']:>8.2f}{found['ours']:>8.2f}{found['memory'] / 1e6:>10.0f}{found['line']:>8.0f}"
+                    f"{'  too slow' if slow else ''}{'  too large' if large else ''}",
+                    flush=True,
+                )
+    return 1 if broken else 0
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        print(json.dumps(measured(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))))
+    else:
+        sys.exit(main())
