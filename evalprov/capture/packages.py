@@ -185,7 +185,7 @@ def packages_hash(packages: dict[str, str], sources: dict[str, str], root: str) 
     if not set(root) <= _PLAIN:
         from urllib.parse import quote
 
-        here = f"file://{quote(root)}"
+        here = f"file://{quote(os.fsencode(root))}"
     lines = []
     for name in sorted(packages):
         source = sources.get(name, "")
