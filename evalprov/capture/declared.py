@@ -225,7 +225,7 @@ def _text_hash(scene: Scene, keys: tuple[str, ...], said: str | None, unread: Un
         if re.fullmatch(FILE_LIKE, said):
             raise missing(scene, Said(keys, said))
         ending = ".json" if said.lstrip()[:1] in {"{", "["} else ""
-        return _content_hash(said.encode("utf-8", "surrogateescape"), ending)
+        return _content_hash(scene.scrub.text(said).encode("utf-8", "surrogateescape"), ending)
     try:
         data = b"".join(_pieces(path))
     except OSError as error:

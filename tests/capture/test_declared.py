@@ -323,12 +323,11 @@ def test_an_absolute_path_outside_keeps_its_name(root: Path, tmp_path_factory: p
     assert sets["e"]["path"] == "data/golden.jsonl"
 
 
-def test_no_secret_and_no_hash_of_one(root: Path) -> None:
-    """A rotated key changes nothing in what is recorded; it stands as its placeholder."""
+def test_no_secret_is_recorded_and_files_count_by_their_bytes(root: Path) -> None:
+    """A rotated key in the settings changes nothing; in a file it is other content, as it is for git."""
     tables: dict[str, Any] = {
         "model": {"model": "m", "extra": {"api_key": "", "max_tokens_limit": 5}},
         "prompts": {"p": "p.txt"},
-        "agent": {"graph": "g.json"},
         "tools": [{"name": "t", "description": "", "schema": '{"url": "SECRET"}'}],
         "grader": {"files": ["g.json"]},
         "retrieval": {"index": ""},
@@ -344,9 +343,11 @@ def test_no_secret_and_no_hash_of_one(root: Path) -> None:
         result = found(root, {"SOME_API_KEY": secret}, **tables)
         assert secret not in repr(result)
         seen.append(result.facts)
-    assert seen[0] == seen[1]
-    write(root, "p.txt", "use another text now")
-    assert found(root, {"SOME_API_KEY": "s3cr3t-other-value"}, **tables).facts["prompts"] != seen[1]["prompts"]
+    files = ("prompts", "grader")
+    settings = [{name: said for name, said in facts.items() if name not in files} for facts in seen]
+    assert settings[0] == settings[1]
+    assert all(seen[0][name] != seen[1][name] for name in files)
+    assert seen[1]["prompts"]["p"]["sha256"] == digest("use s3cr3t-other-value now")
 
 
 def test_a_layout_of_a_schema_does_not_matter_and_a_text_does(root: Path) -> None:
@@ -375,12 +376,12 @@ def test_an_extra_does_not_hide_a_plain_field(root: Path) -> None:
 
 
 def test_a_large_grader_is_read_in_pieces(root: Path) -> None:
-    """A file of weights has the same hash as any: of its bytes without their secrets."""
+    """A file of weights has the same hash as any: of its bytes."""
     secret = b"s3cr3t-in-the-middle"
     half = b"\0" * ((1 << 20) * 9 - 5)
     write(root, "weights.bin", half + secret + half)
     grader = found(root, {"SOME_API_KEY": secret.decode()}, grader={"files": ["weights.bin"]}).facts["grader"]
-    whole = hashlib.sha256(half + b"[secret]" + half).hexdigest()
+    whole = hashlib.sha256(half + secret + half).hexdigest()
     assert grader["files"] == {"weights.bin": f"sha256:{whole}"}
 
 
