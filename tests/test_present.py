@@ -72,10 +72,9 @@ def document(project: Project, *words: str, **how: Any) -> dict[str, Any]:
 
 
 def states(found: dict[str, Any]) -> dict[str, str]:
-    """Return the state of each layer that is not proven equal."""
-    return {
-        name: layer["state"] for name, layer in found["layers"].items() if layer["state"] not in ("same", "undeclared")
-    }
+    """Return the state of each layer in which something differs, or may."""
+    alike = ("equal", "named", "undeclared")
+    return {name: layer["state"] for name, layer in found["layers"].items() if layer["state"] not in alike}
 
 
 def kept(project: Project) -> dict[str, int]:

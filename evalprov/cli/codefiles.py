@@ -92,7 +92,8 @@ def _own(store: str, m: Manifest) -> dict[str, _Own]:
     for path, saved in git["saved"].items():
         content = None if saved["scrubbed"] else _blob(store, saved["file"])
         blob = None if content is None else _blob_id(content, width)
-        found[path] = _Own(NONE, blob, content.count(b"\n") if content else 0, 0)
+        lines = content.count(b"\n") + (not content.endswith(b"\n")) if content else 0
+        found[path] = _Own(NONE, blob, lines, 0)
     for one in git["withheld"]:
         found.setdefault(one["path"], _Own(NONE, None, 0, 0))
     return found

@@ -122,7 +122,7 @@ def test_a_pipe_gets_stable_columns_and_the_answer_first(two: Project) -> None:
     assert float(metric["low"]) < -0.25 < float(metric["high"]) < 0
     assert float(metric["p"]) < 0.001
     layers = {row["name"]: row["verdict"] for row in found if row["kind"] == "layer"}
-    assert layers == {**dict.fromkeys(layers, "same"), "model": "changed"}
+    assert layers == {**dict.fromkeys(layers, "equal"), "model": "changed"}
     assert len(layers) == 9
     (change,) = (row for row in found if row["kind"] == "change")
     assert (change["of"], change["name"], change["a"], change["b"]) == ("model", "temperature", "0.0", "0.7")
@@ -134,7 +134,7 @@ def test_json_has_all_of_it_under_stable_names(two: Project) -> None:
     found = document(two, A, B)
     assert found["version"] == 1
     assert list(found["answer"]) == [
-        *("kind", "sentence", "moved", "unclear", "levers", "unknown", "undeclared", "caveats")
+        *("kind", "sentence", "moved", "unclear", "levers", "unknown", "named", "undeclared", "caveats")
     ]
     assert found["answer"]["moved"] == ["correct_mean"]
     assert found["differs"] is True
@@ -443,7 +443,8 @@ def test_the_commits_and_files_between_are_told(project: Project) -> None:
     project.write("scratch.txt", "x")
     assert project.run(*run, options=("--quiet",)).returncode == 0
     text = seen(project, "latest~1", "latest")
-    assert re.search(r"files +eval\.py\n +not committed in B +scratch\.txt", text)
+    assert re.search(r"files +eval\.py \(\+1 -1\), scratch\.txt added \(\+1 -0\)\n", text)
+    assert re.search(r"not committed in B +scratch\.txt", text)
     assert re.search(r"-> \w{12}, 1 commit later\n +\w{12}  better \\x1b\[31m eval", text)
     found = document(project, "latest~1", "latest")
     assert (found["commits"]["ahead"], found["commits"]["behind"]) == (1, 0)
