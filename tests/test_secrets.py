@@ -744,3 +744,21 @@ def test_what_a_text_costs_does_not_grow_with_the_number_of_secrets() -> None:
     for number in range(1000):
         scrubber.text(f"line {number} of the log")
     assert time.process_time() - began < 2.0
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    names=st.lists(st.one_of(st.text(max_size=20), st.sampled_from(["password:", 'token: "x"', "-----BEGIN", "key="]))),
+    secrets=st.lists(
+        st.sampled_from(["hunter2hunter2", "sk-proj-abcdefghijkl123", "password=tr0ub4dor&3"]), max_size=3
+    ),
+    data=st.data(),
+)
+def test_many_texts_at_once_are_scrubbed_as_each_alone(
+    names: list[str], secrets: list[str], data: st.DataObject
+) -> None:
+    """Company hides no secret and makes none."""
+    scrubber = Scrubber({"DB_PASSWORD": "hunter2hunter2"})
+    texts = data.draw(st.permutations([*names, *(f"case {secret}" for secret in secrets)]))
+    knowing = scrubber.knowing(texts)
+    assert [knowing.text(text) for text in texts] == [scrubber.text(text) for text in texts]

@@ -285,14 +285,15 @@ class Facts:
 
 
 def _error(said: str | dict[str, Any], scenario: str | None) -> ErrorEntry:
+    where = scenario
     if isinstance(said, str):
-        said = {"message": said}
-    message = next((said[key] for key in ("message", "error") if isinstance(said.get(key), str)), None)
-    if message is None:
-        message = json.dumps(said, ensure_ascii=False)
-    where = said.get("scenario", scenario)
+        message = said
+    else:
+        told = next((said[key] for key in ("message", "error") if isinstance(said.get(key), str)), None)
+        message = json.dumps(said, ensure_ascii=False) if told is None else told
+        where = said.get("scenario", scenario)
     return {
-        "kind": "infra" if said.get("kind") == "infra" else "task",
+        "kind": "infra" if isinstance(said, dict) and said.get("kind") == "infra" else "task",
         "message": message if len(message) <= _MESSAGE_LIMIT else f"{message[: _MESSAGE_LIMIT - 1]}…",
         "scenario": scenario if where is None else name(str(where)),
         "stderr_tail": None,

@@ -93,7 +93,8 @@ class Ledger:
             if said.get("scenario") is not None:
                 scenario = self._scenario(said["scenario"], line)
                 metrics = {} if scenario is None else metrics
-            self._take_beside(said, scenario, line)
+            if not said.keys() <= METRIC_KEYS:
+                self._take_beside(said, scenario, line)
             if (group := said.get("group")) is not None:
                 if scenario is None:
                     self.notes.add("group", f"{self.at(line)}: a group without a scenario beside it was left out")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 LINE_LIMIT = 1 << 20  # a longer line is kept only if an object begins in it
 OBJECT_LIMIT = 256 << 20  # a longer one is not read
@@ -23,17 +25,19 @@ def shown(line: bytes, *, left: bool = True) -> bytes:
     Blanks on the left may stay: they tell an outer brace from an inner one.
     """
     line = line.rstrip(b"\r\n")
-    line = line[line.rfind(b"\r") + 1 :]
+    if b"\r" in line:
+        line = line[line.rfind(b"\r") + 1 :]
     if b"\x1b" in line:
         line = re.sub(ESCAPE, b"", line)
     if not left:
         return line.rstrip().removeprefix(BOM)
-    return line.strip().removeprefix(BOM).strip()
+    line = line.strip()
+    return line.removeprefix(BOM).strip() if line[:1] == BOM[:1] else line
 
 
 def may_be_object(text: bytes) -> bool:
     """Say whether a shown line can be a JSON object at all, which most lines with a brace cannot."""
-    return text[:1] == b"{" and text[-1:] == b"}" and text[1:64].lstrip()[:1] in b'"}'
+    return text[:1] == b"{" and text[-1:] == b"}" and (text[1:2] == b'"' or text[1:64].lstrip()[:1] in b'"}')
 
 
 class NotAnObject(ValueError):  # noqa: N818 - most lines are none
@@ -88,10 +92,12 @@ class Reader:
 
     def _objects(self, text: str) -> list[dict[str, Any]]:
         # Most texts are one object with as many keys as colons: none of them is there twice.
-        with suppress(StopIteration, json.JSONDecodeError):
+        try:
             said, end = self._quick(text, 0)
             if end == len(text) and type(said) is dict and _keys(said) == text.count(":"):
                 return [said]
+        except (StopIteration, json.JSONDecodeError):
+            pass  # said in full below
         found: list[dict[str, Any]] = []
         at = 0
         while at < len(text) or not found:
@@ -106,11 +112,14 @@ class Reader:
 
 def _keys(value: dict[str, Any] | list[Any]) -> int:
     """Return how many keys there are in a JSON value, at any depth."""
+    count = 0
+    inside: Iterable[Any] = value
     if isinstance(value, dict):
-        return len(value) + sum(
-            [_keys(inner) for inner in value.values() if type(inner) is dict or type(inner) is list]
-        )
-    return sum([_keys(inner) for inner in value if type(inner) is dict or type(inner) is list])
+        count, inside = len(value), value.values()
+    for inner in inside:
+        if type(inner) is dict or type(inner) is list:
+            count += _keys(inner)
+    return count
 
 
 def is_deep(value: object) -> bool:
@@ -159,6 +168,8 @@ def brief(value: object, limit: int = 80) -> str:
 
 def name(text: str) -> str:
     """Return a name fit for the record: printable, and if too long cut to something still distinct."""
+    if len(text) <= NAME_LIMIT and text.isprintable():
+        return text
     clean = printable(text)
     if len(clean) <= NAME_LIMIT:
         return clean

@@ -38,7 +38,7 @@ GROWN: dict[str, Any] = {
     "note": "n" * 20_000,
     "tags": NAMES * 2,
     "sources": dict.fromkeys(NAMES, "reported"),
-    "capture": dict.fromkeys(NAMES, {"status": "failed", "ms": 1.0, "reason": "why" * 20}),
+    "capture": {name: {"status": "failed", "ms": 1.0, "reason": "why" * 20} for name in NAMES},
     "scenario": "s" * 20_000,
     "golden_version": "g" * 20_000,
     "model_config": dict.fromkeys(NAMES, "x" * 20),
@@ -131,7 +131,7 @@ def test_a_search_says_where_it_could_not_look(project: Project) -> None:
     whole = manifests[large["run_id"]]
     assert large["counts"] == whole["counts"]
     assert large["counts"]["scenarios_run"] == large["counts"]["metrics"] == len(whole["scenarios_run"]) == 3000
-    note = b"scenarios_run is not known here of a run, its history line had no room for it: evalprov show RUN --json has it"
+    note = b"scenarios_run is not known here of a run, its history line had no room for it: evalprov show RUN --json"
     for words in (
         ("--where", "scenarios_run~case-00002", "--ids"),
         ("--where", "scenarios_run!=null", "--ids"),
