@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import termios
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ GIT_ENV = {
     "GIT_COMMITTER_NAME": "A",
     "GIT_COMMITTER_EMAIL": "a@example.org",
 }
+PATIENCE = 600.0  # seconds that only a hang takes, however busy the machine is
 # What would make a test depend on where it runs.
 FOREIGN = ("EVALPROV_", "GITHUB_", "GITLAB_", "CI_", "GIT_", "SLURM_", "KUBERNETES_", "VIRTUAL_ENV", "CONDA_")
 
@@ -80,7 +81,7 @@ class Project:
         cwd: str | Path = ".",
         env: Mapping[str, str] | None = None,
         stdin: bytes | None = None,
-        timeout: float = 60,
+        timeout: float = PATIENCE,
     ) -> subprocess.CompletedProcess[bytes]:
         """Run the real command line to its end."""
         return subprocess.run(
@@ -145,6 +146,23 @@ class Project:
             if file.is_file():
                 parts.append(file.read_bytes())
         return b"\n".join(parts)
+
+
+_MADE: dict[str, Project] = {}
+
+
+@pytest.fixture
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Project], object]], Project]:
+    """Makes a project for the first test that asks, and gives it to all others, which only read it."""
+
+    def made(name: str, make: Callable[[Project], object]) -> Project:
+        if name not in _MADE:
+            project = Project(tmp_path_factory.mktemp(name) / "project")
+            make(project)
+            _MADE[name] = project
+        return _MADE[name]
+
+    return made
 
 
 @pytest.fixture

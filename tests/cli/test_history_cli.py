@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pytest
 from conftest import Project
 
 
-@pytest.fixture
-def past(project: Project) -> Project:
-    """Two programs, each run on two scenarios."""
+def two_programs(project: Project) -> None:
+    """Record two programs, each on two scenarios."""
     for text in ("print('{\"accuracy\": 0.5}')", "print('{\"accuracy\": 0.6}')"):
         project.write("eval.py", text)
         project.commit_all()
         for scenario in ("tickets", "mails"):
             done = project.run("python3", "eval.py", options=("--scenario", scenario))
             assert done.returncode == 0, done.stderr
-    return project
+
+
+@pytest.fixture
+def past(made_once: Callable[[str, Callable[[Project], object]], Project]) -> Project:
+    """Two programs, each run on two scenarios."""
+    return made_once("past", two_programs)
 
 
 def rows(project: Project, *options: str) -> list[dict[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,14 +34,17 @@ if TYPE_CHECKING:
 def test_every_call_of_a_recording_may_be_its_last_or_fail(tmp_path: Path, mode: Mode, before: str) -> None:
     """At each system call the store makes a run is killed or refused, and the store can be put in order."""
     outcomes = set()
+    finished = {}
+    made = str(tmp_path / "made")
+    if before != "nothing":
+        record(made)
+        record(made, note="again")
+        finished = manifests_of(made)
+        add_to_history(made, b'{"torn": ')
     for at in range(1, 200):
         path = str(tmp_path / f"{at}")
-        finished = {}
         if before != "nothing":
-            record(path)
-            record(path, note="again")
-            finished = manifests_of(path)
-            add_to_history(path, b'{"torn": ')
+            shutil.copytree(made, path)
         code, reached = strike(path, at, mode, links=before != "no links")
         if not reached:
             assert code == UNTOUCHED
@@ -57,16 +61,18 @@ def test_every_call_of_a_recording_may_be_its_last_or_fail(tmp_path: Path, mode:
 @pytest.mark.parametrize("mode", MODES)
 def test_every_call_of_a_repair_may_be_its_last_or_fail(tmp_path: Path, mode: Mode) -> None:
     """A repair that is killed or fails at any system call leaves a store that the next one puts in order."""
+    made = str(tmp_path / "made")
+    record(made)
+    assert ended(in_child(lambda: record(made) and 0)) == 0
+    finished = manifests_of(made)
+    Path(made, "active/20260920T120000Z_2").touch()  # its line is torn below, as by a crash
+    dead_run(made)
+    Path(made, "runs/20260101T000000Z.json").touch()
+    Path(made, "active/20260102T000000Z").touch()
+    os.truncate(f"{made}/eval_history.jsonl", os.path.getsize(f"{made}/eval_history.jsonl") - 9)
     for at in range(1, 200):
         path = str(tmp_path / f"{at}")
-        record(path)
-        assert ended(in_child(lambda path=path: record(path) and 0)) == 0
-        finished = manifests_of(path)
-        Path(path, "active/20260920T120000Z_2").touch()  # its line is torn below, as by a crash
-        dead_run(path)
-        Path(path, "runs/20260101T000000Z.json").touch()
-        Path(path, "active/20260102T000000Z").touch()
-        os.truncate(f"{path}/eval_history.jsonl", os.path.getsize(f"{path}/eval_history.jsonl") - 9)
+        shutil.copytree(made, path)
         faults = Faults(at, mode)
 
         def work(path: str = path, faults: Faults = faults, at: int = at) -> int:
