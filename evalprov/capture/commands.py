@@ -43,7 +43,8 @@ class Running:
     def __init__(self, command: Command) -> None:
         self.command = command
         self.answer: Answer | None = None
-        self.deadline = time.monotonic() + command.timeout
+        # Counted from when somebody waits: what we do meanwhile is not its slowness.
+        self.deadline: float | None = None
         self._unsent = command.stdin
         self._pid = 0
         self._in = self._out = self._err = -1
@@ -153,12 +154,22 @@ def wait_any(running: list[Running], *, patient: bool = True) -> None:
             for end, events in one.wanted():
                 poll.register(end, events)
                 owner[end] = one
-        left = min(one.deadline for one in running) - time.monotonic()
+        left = min(map(_due, running)) - time.monotonic()
+        spoke: set[int] = set()
         for end, _ in poll.poll(max(0.0, left) * 1000 if patient else 0):
+            spoke.add(id(owner[end]))
             if owner[end].answer is None:
                 owner[end].ready(end)
         for one in running:
-            if time.monotonic() >= one.deadline:
+            # What it has said by now is taken first, however late we come to it.
+            if time.monotonic() >= _due(one) and id(one) not in spoke:
                 one.stop(f"{one.command.argv[0]}: no answer within {one.command.timeout:g} s")
         if not patient:
             return
+
+
+def _due(one: Running) -> float:
+    """Return until when a command is waited for."""
+    if one.deadline is None:
+        one.deadline = time.monotonic() + one.command.timeout
+    return one.deadline

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 import types
 from collections.abc import Callable
 from pathlib import Path
@@ -147,6 +148,15 @@ def test_an_answer_is_whole(scene: Scene, adding: Callable[..., list[str]]) -> N
         == b"b\n"
     )
     assert answer(scene, adding, Command(("sh", "-c", "kill -9 $$"))).code == -9
+
+
+def test_who_looks_late_still_has_the_answer(scene: Scene, adding: Callable[..., list[str]]) -> None:
+    """Time that we spend on other things is not counted as a command's own: it may have answered long ago."""
+    (name,) = adding(one=asking(Command(("sh", "-c", "echo a; echo b"), timeout=0.2)))
+    with start(scene, [name]) as capturing:
+        time.sleep(0.5)
+        [given] = capturing.finish().facts["answers"]
+    assert (given.problem, given.out) == (None, b"a\nb\n")
 
 
 @pytest.mark.parametrize(
