@@ -69,8 +69,8 @@ def diff(  # noqa: PLR0913, PLR0917 - one argument an option
 
     In a pipe the columns are separated by tabs, and the line `answer` comes first.
 
-    With --exit-code the exit code is 0 where every metric is the same or within noise, every layer proven equal, the same
-    by name or declared by nobody, and both are whole runs of one scenario; else it is 1, also for what cannot be told.
+    With --exit-code the exit code is 0 where every metric is the same or within noise, every layer proven equal,
+    the same by name or declared by nobody, and both are whole runs of one scenario; else 1, also for what nobody knows.
 
     Examples: evalprov diff latest~1 latest; evalprov diff baseline:main latest --markdown; evalprov diff latest
     """
