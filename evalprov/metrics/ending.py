@@ -57,7 +57,10 @@ def _take_reports(ledger: Ledger, blocks: Sequence[Found], end: Ending) -> None:
             ledger.rule = "report-over-lines"
         read |= block.first <= end.part <= block.line
     if end.part and not read:
-        ledger.unread(end.part, "it is written over many lines, which is read at the end of the output alone")
+        ledger.unread(
+            end.part,
+            "it is written over many lines, which is read in the last 4 MiB of the output alone; print it on one",
+        )
 
 
 def _on_its_line(ledger: Ledger, reader: Reader, end: Ending) -> Found | None:

@@ -106,8 +106,7 @@ class Facts:
         self._unknown.append(key)
         some = ", ".join(brief(one) for one in self._unknown[:_SHOWN])
         more = f" and {len(self._unknown) - _SHOWN} more" if len(self._unknown) > _SHOWN else ""
-        kind = "key" if len(self._unknown) == 1 else "keys"
-        self._notes.put("unknown", f"reports have {kind} that nothing is known of, left out: {some}{more}")
+        self._notes.put("unknown", f"nothing is known of these keys of reports, so they were left out: {some}{more}")
 
     def number(self, value: float, called: str, where: str) -> float | None:
         """Return a number that JSON or its readers cannot hold as one that they can, with a remark."""

@@ -160,7 +160,7 @@ def test_the_report_file_may_hold_them_all(tmp_path: Path) -> None:
 def test_keys_that_nobody_knows_are_named_in_one_note() -> None:
     """However many there are, and a slip of the pen by itself."""
     told = heard('{"metrics": {"a": 1}, "foo": 1, "bar": null}\n{"metrics": {}, "stags": {}}\n')
-    assert told.warnings[0] == 'reports have keys that nothing is known of, left out: "foo", "bar"'
+    assert told.warnings[0] == 'nothing is known of these keys of reports, so they were left out: "foo", "bar"'
     assert "is stages meant?" in told.warnings[1]
     many = heard("".join(json.dumps({"metrics": {"a": 1}, f"one more {n}": 1}) + "\n" for n in range(5000)))
     assert len(many.warnings) == 1
