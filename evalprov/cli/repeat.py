@@ -12,6 +12,7 @@ from evalprov import render
 from evalprov.cli.run import here
 from evalprov.errors import EvalprovError, UsageError
 from evalprov.isolation import given_environment
+from evalprov.record.result import has_result
 from evalprov.trials import TRIAL, Ended, Plan, Series, run_trials
 
 if TYPE_CHECKING:
@@ -116,18 +117,20 @@ class _Tally:
     def __init__(self, series: Series) -> None:
         self._series = series
         self.statuses: Counter[str] = Counter()
+        self.results = 0
         self.fingerprints: set[str | None] = set()
         self.warned: list[tuple[str, str]] = []  # run, its first warning
         self.last = ""  # run
 
     def completed(self) -> Iterator[Manifest]:
-        """Yield the records of the trials that completed: of others, what they reported may not be whole."""
+        """Yield the records of the trials that have a result: of others, what they reported may not be whole."""
         for manifest in _records(self._series):
             self.last = manifest["run_id"]
             self.statuses[manifest["status"].replace("_", " ")] += 1
             self.fingerprints.add(manifest["identity"]["fingerprint"])
             self.warned += [(self.last, warning) for warning in manifest["warnings"][:1]]
-            if manifest["status"] == "completed":
+            if has_result(manifest):
+                self.results += 1
                 yield manifest
         if refused := sum(one.refusal is not None for one in self._series.ended):
             self.statuses["not started"] = refused
@@ -143,14 +146,14 @@ def _sum_up(series: Series, seconds: float) -> None:
     render.note(f"{_trials(len(series.ended))} in {render.duration(seconds)}: {counts or 'none recorded'}")
     for line in table(metrics):
         render.aside(line)
-    if tally.statuses["completed"] and not metrics:
+    if tally.results and not metrics:
         render.aside("no metrics seen")
     if len(tally.fingerprints) > 1:
         render.aside("their fingerprints differ: something of the program changed while they ran")
     if tally.warned:
         run_id, warning = tally.warned[0]
         render.aside(f"warning: {warning} (in {_trials(len(tally.warned))}); see: evalprov show {run_id}")
-    if tally.statuses["completed"] > 1:
+    if tally.results > 1:
         render.aside(f"next: evalprov noise {tally.last}")
         render.aside(f"      evalprov diff --trials BASELINE {tally.last}")
 

@@ -6,6 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from evalprov.compare.changes import ARGUMENTS, CERTAIN, RETRIEVAL, TREE, different_words
+from evalprov.compare.elide import apart
+from evalprov.record.result import has_result
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -78,7 +80,7 @@ def experiment(a: Side, b: Side, changes: Sequence[Change], *, present: bool) ->
 
 
 def _not_whole(name: str, side: Side) -> Iterator[str]:
-    ended = [run["status"].replace("_", " ") for run in side.runs if run["status"] != "completed"]
+    ended = [run["status"].replace("_", " ") for run in side.runs if not has_result(run)]
     if ended and len(side.runs) == 1:
         yield f"{name} is not a completed run ({ended[0]})"
     elif ended:
@@ -101,8 +103,9 @@ def answer(a: Side, b: Side, evidence: Evidence, *, present: bool) -> Answer:
         for state in ("changed", "unknown", "named", "undeclared")
     }
     changed += [name for name in by_state["changed"] if name not in told]
-    moved = [metric for metric in evidence.metrics if metric.verdict in _REAL]
-    unclear = [metric for metric in evidence.metrics if metric.verdict == "cannot_tell"]
+    told_once = [metric for metric in evidence.metrics if metric.same_as is None]
+    moved = [metric for metric in told_once if metric.verdict in _REAL]
+    unclear = [metric for metric in told_once if metric.verdict == "cannot_tell"]
     blank = Answer(
         "no_metrics",
         "",
@@ -271,10 +274,16 @@ def facts(changes: Sequence[Change]) -> str:
 def _fact(change: Change, *, named: bool) -> str:
     name = brief(change.field if named and change.field else f"{change.item} {change.field}".strip(), NAME)
     if change.kind == "changed" and change.field == ARGUMENTS:
-        a, b = different_words(change.a, change.b)
-        return f"{name} {brief(' '.join(a))} -> {brief(' '.join(b))}"
+        a, b = apart([" ".join(words) or "none" for words in different_words(change.a, change.b)], TEXT)
+        return f"{name} {a} -> {b}"
     if change.kind == "changed" and change.field not in _HASHES:
-        return f"{name} {brief(change.a)} -> {brief(change.b)}"
+        a, b = (
+            (change.a, change.b)
+            if isinstance(change.a, str) and isinstance(change.b, str)
+            else (brief(change.a), brief(change.b))
+        )
+        a, b = apart((a, b), TEXT)
+        return f"{name} {a} -> {b}"
     return f"{name.removesuffix(' sha256')} {change.kind}"
 
 

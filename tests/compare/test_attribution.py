@@ -362,7 +362,7 @@ def test_all_trials_count() -> None:
     found = compared(a, b)
     assert found.answer.kind == "attributed"
     assert found.answer.moved == ["correct_mean"]
-    broken = Side((*b.runs[:2], record(put("status", "failed"), EDITS["model"][0], run=5)))
+    broken = Side((*b.runs[:2], record(put("status", "timed_out"), EDITS["model"][0], run=5)))
     assert compared(a, broken).answer.caveats == ["1 of 3 trials of B did not complete"]
 
 
@@ -389,7 +389,10 @@ def test_every_layer_of_a_record_has_a_state() -> None:
 def test_a_hundred_metrics_make_one_line() -> None:
     """The answer names the first that moved and counts the others."""
     names = [f"m{i}" for i in range(100)]
-    many: Any = [{f"t{i}": dict.fromkeys(names, i < right) for i in range(200)} for right in (150, 20)]
+    many: Any = [
+        {f"t{i}": {name: (i + at) % 200 < right for at, name in enumerate(names)} for i in range(200)}
+        for right in (150, 20)
+    ]
     found = diff(record(metrics=many[0]), record(EDITS["model"][0], run=1, metrics=many[1]))
     assert len(found.answer.moved) == 100
     assert "100 metrics moved for real: " in found.answer.sentence
