@@ -16,10 +16,11 @@ from evalprov.launch.log import BoundedLog
 from evalprov.metrics import Reported, Scanner, gather, look_before, merge_reported
 from evalprov.metrics.reportfile import ReportFile
 from evalprov.record.ending import Ending, errors_of, status_of
+from evalprov.record.form import REPORTED
 from evalprov.store.outputs import add_outputs, read_outputs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from evalprov.capture.collector import Capture, Scene
     from evalprov.metrics.opening import Before
@@ -59,33 +60,28 @@ def attend(request: Request, scene: Scene, store: Store, manifest: Manifest, fou
     child = _launch(request, scene, store, manifest, afterwards)
     _conclude(manifest, child, request, scene)
     problems: list[str] = []
-    with Capturing() as again:
+
+    def tried(lost: str, step: Callable[[], object]) -> None:
+        """Take a step that must not stand in the way of those after it."""
         try:
-            # While git answers, what the command said is read.
-            again.add("outputs", look.steps(_launched(store, child), child.outcome.seconds, read_outputs(store.path)))
-            afterwards.finish(manifest, scene.scrub)
-            look.composed = _add_hydra(manifest, child.began, scene)
-            _interpret(manifest, child, request, scene)
+            step()
         except Exception as error:  # noqa: BLE001 - see above
-            problems.append(f"what the command reported is not all in the record: {_named(error)}")
-        try:
-            _settle(manifest, look, again.finish(), scene)
-            add_outputs(store.path, look.rows, scene.root)
-        except Exception as error:  # noqa: BLE001
-            manifest["outputs"]["reason"] = scene.scrub.text(_named(error))
-        try:
-            _identify(manifest)
-        except Exception as error:  # noqa: BLE001
-            problems.append(f"what the run was is not in the record: {_named(error)}")
-        finally:
-            child.report.remove()
-    problems = [scene.scrub.text(one) for one in problems]
+            problems.append(scene.scrub.text(f"{lost}: {type(error).__name__}: {error}"))
+
+    with Capturing() as again:
+        # While git answers, what the command said is read.
+        steps = look.steps(_launched(store, child), child.outcome.seconds, read_outputs(store.path))
+        tried("what the run wrote is not known", lambda: again.add("outputs", steps))
+        tried("not all that was looked at is in the record", lambda: afterwards.finish(manifest, scene.scrub))
+        tried("what Hydra composed is not in the record", lambda: _add_hydra(manifest, child.began, scene, look))
+        reported = "what the command reported is not all in the record"
+        tried(reported, lambda: _interpret(manifest, child, request, scene, look))
+        tried("what the run wrote is not in the record", lambda: _settle(manifest, look, again.finish(), scene))
+        tried("what the run wrote is not known to later runs", lambda: add_outputs(store.path, look.rows, scene.root))
+        tried("what the run was is not in the record", lambda: _identify(manifest))
+    child.report.remove()
     manifest["warnings"] += problems
     return problems
-
-
-def _named(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"
 
 
 def _launched(store: Store, child: _Child) -> float:
@@ -176,7 +172,7 @@ def _conclude(manifest: Manifest, child: _Child, request: Request, scene: Scene)
             manifest["warnings"].append(f"the log of {name} is not whole: {log.problem}")
 
 
-def _interpret(manifest: Manifest, child: _Child, request: Request, scene: Scene) -> None:
+def _interpret(manifest: Manifest, child: _Child, request: Request, scene: Scene, look: Look) -> None:
     """Write down what it said, and what it read."""
     reported = gather(child.scanner, child.report.path, _metrics_file(request, scene), child.before)
     if reported.source is None and request.metrics_file is None:
@@ -189,6 +185,8 @@ def _interpret(manifest: Manifest, child: _Child, request: Request, scene: Scene
 
         reported.warnings.extend(held_by_content(reported.facts, scene, child.began))
     merge_reported(manifest, scrubbed(reported, scene.scrub))
+    told = [*manifest["data"]["sets"].values(), *manifest["prompts"].values()]
+    look.others |= {one["path"] for one in told if one["source"] == REPORTED and one["path"] and one["sha256"]}
 
 
 def _identify(manifest: Manifest) -> None:
@@ -199,20 +197,20 @@ def _identify(manifest: Manifest) -> None:
     manifest["system"]["config_hash"] = manifest["identity"]["config_hash"]
 
 
-def _add_hydra(manifest: Manifest, began: float, scene: Scene) -> set[str]:
-    """Record the configuration that a program on Hydra composed for itself; return the files it composed that from."""
+def _add_hydra(manifest: Manifest, began: float, scene: Scene, look: Look) -> None:
+    """Record the configuration that a program on Hydra composed for itself: what it composed that from is no code."""
     in_use = "hydra-core" in (manifest["software"]["packages"] or {})
     usual = any(os.path.isdir(os.path.join(scene.cwd, name)) for name in ("outputs", "multirun"))
     if not in_use and not usual:
-        return set()
-    from evalprov.capture.hydra import Look, composed_from, hydra_outputs
+        return
+    from evalprov.capture import hydra
 
-    look = Look(scene.cwd, scene.root, scene.argv, began, scene.environ, everywhere=in_use)
-    found = hydra_outputs(look, scene.scrub)
+    outputs = hydra.Look(scene.cwd, scene.root, scene.argv, began, scene.environ, everywhere=in_use)
+    found = hydra.hydra_outputs(outputs, scene.scrub)
     manifest["config"]["files"] |= found.files
     manifest["warnings"] += found.warnings
-    folders = [os.path.join(scene.root, folder) for folder in found.folders]
-    return {path for folder in folders for path in composed_from(folder, scene.root)}
+    for folder in found.folders:
+        look.others |= hydra.composed_from(os.path.join(scene.root, folder), scene.root)
 
 
 def scrubbed(reported: Reported, scrub: Scrubber) -> Reported:

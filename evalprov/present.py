@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from evalprov.capture import start
 from evalprov.capture.afterwards import Afterwards
 from evalprov.errors import EvalprovError
-from evalprov.record.form import blank
+from evalprov.record.form import REPORTED, blank
 from evalprov.record.identity import identify
 from evalprov.recording import fill, opened
 from evalprov.run import Request, scene_of
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 RUN_ID = "present"
 TRIAL = "{trial}"
-_REPORTED = "reported"
 _LATER = "not known until it runs"
 _NOT_KEPT = "what an option of that run named is not in its record"
 _BY_PATTERN = "an option of that run named several files, and which they are now is not known"
@@ -194,7 +193,7 @@ def _toml(value: Any) -> str:
 
 def _leave_to_the_eval(now: Manifest, like: Manifest, unknown: Unknown) -> None:
     """Take out of the present what that run's eval reported of itself, and say which layers that leaves open."""
-    told = [key for key, origin in like["sources"].items() if origin == _REPORTED]
+    told = [key for key, origin in like["sources"].items() if origin == REPORTED]
     tables: tuple[tuple[str, str, dict[str, Any]], ...] = (
         ("model_config", "model", now["model_config"]),
         ("prompt_versions", "prompts", now["prompt_versions"]),
@@ -219,7 +218,7 @@ def _leave_to_the_eval(now: Manifest, like: Manifest, unknown: Unknown) -> None:
 
 
 def _reported(entries: Mapping[str, Any]) -> list[str]:
-    return [name for name, one in entries.items() if one["source"] == _REPORTED]
+    return [name for name, one in entries.items() if one["source"] == REPORTED]
 
 
 def _take_out(facts: dict[str, Any], names: Iterable[str], layer: str, unknown: Unknown) -> None:
@@ -234,7 +233,7 @@ def _agent(now: Manifest, like: Manifest, told: list[str], unknown: Unknown) -> 
         "Agent", {name: None if name in agent and name != "extra" else said for name, said in now["agent"].items()}
     )
     _take_out({}, told, "agent", unknown)
-    if any(tool["source"] == _REPORTED for tool in like["tools"]):
+    if any(tool["source"] == REPORTED for tool in like["tools"]):
         now["tools"] = []
         unknown.setdefault("agent", []).append("tools")
 

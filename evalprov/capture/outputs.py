@@ -60,7 +60,7 @@ class Look:
     def __init__(self, scene: Scene, manifest: Manifest, before: Before | None) -> None:
         self.rows: dict[str, Row] = {}  # for the list of known outputs
         self.config: set[str] = set()  # what was taken for configuration, and is an output
-        self.composed: set[str] = set()  # what the recorded configuration was composed from, from the project root
+        self.others: set[str] = set()  # files of other layers that are known by now alone, from the project root
         self._scene = scene
         self._manifest = manifest
         self._before = before
@@ -292,8 +292,8 @@ class Look:
             return None
         gone = {change.git for change in outputs if change.git is not None and change.existed}
         gone |= set(self._of_others(before, latest))
-        composed = (from_top(before.repo, self._scene.root, path) for path in self.composed)
-        gone |= {path for path in composed if path is not None}
+        others = (from_top(before.repo, self._scene.root, path) for path in self.others)
+        gone |= {path for path in others if path is not None}
         gone -= before.code.without
         if not gone:
             return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from evalprov.record.form import REPORTED
 from evalprov.record.layers import Layer, hashed, layers
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ LayerState = Literal[
     "unknown",  # it may differ: one side at least could not tell
     "undeclared",  # nobody declared any of it on either side: it may differ, and no record can tell
 ]
-REPORTED = "reported"
 
 
 class Standing(NamedTuple):

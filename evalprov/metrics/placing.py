@@ -8,11 +8,11 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from evalprov.metrics.text import name as cut
+from evalprov.record.form import REPORTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-REPORTED = "reported"
 _TOLD = ("model_config", "prompt_versions", "golden_version", "agent", "infra")  # whose origin is worth a line
 
 

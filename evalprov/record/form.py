@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 SCHEMA = 3
 RECIPE = 2  # of the layers' hashes
+REPORTED = "reported"  # the source of what the eval itself says
 LINE_LIMIT = 16_000  # bytes of a history line
 
 # What the history line always leaves out: key paths whose values grow with the run.

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
+from evalprov.record.form import REPORTED
 from evalprov.record.manifest import DataSet, Manifest
 
 Control = Literal["full", "partial", "none"]
@@ -129,7 +130,7 @@ def _data(m: Manifest) -> Layer:
         "retrieval": data["retrieval"],
         "reported": data["reported"],
     }
-    here = [name for name, one in data["sets"].items() if one["path"] is not None and one["source"] != "reported"]
+    here = [name for name, one in data["sets"].items() if one["path"] is not None and one["source"] != REPORTED]
     if unread := sorted(name for name in here if sets[name]["sha256"] is None):
         return Layer(facts, "partial", unknown=_not_read(unread))
     by_name = sorted(name for name, one in sets.items() if one["sha256"] is None)
