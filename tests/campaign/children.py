@@ -82,7 +82,7 @@ CHILDREN: dict[str, Child] = {
     "interpreter not there": file(b"#!/no/such/interpreter\n", same_output=False),
     "interpreter with Windows line ends": file(b"#!/bin/sh\r\necho ran\r\n", same_output=False),
     "no interpreter line": file(b"echo ran; exit 4\n"),
-    "empty file": file(b""),
+    "empty file": file(b"", same_output=False),
     "noise as a program": file(b"\x7fELF\x02\1\1\0 not really", same_output=False),
     "interpreter by env": file(f"#!/usr/bin/env -S {PYTHON} -u\nprint('ran')\n".encode()),
     "link to a program": Child(
