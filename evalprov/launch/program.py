@@ -92,8 +92,9 @@ def _failure(name: str, refused: tuple[str, OSError] | None) -> EvalprovError:
         return EvalprovError(f"{name}: command not found", hint, NOT_FOUND)
     path, error = refused
     if error.errno == errno.ENOENT:
-        reason, hint = "its interpreter is not there", "look at the first line of the file"
-    elif os.path.isdir(path):
+        hint = "look at the first line of the file"
+        return EvalprovError(f"{path}: its interpreter is not there", hint, NOT_FOUND)  # as shells and `env` have it
+    if os.path.isdir(path):
         reason, hint = "is a folder", "name a program"
     elif error.errno == errno.EACCES:
         reason, hint = "not executable", "may you run it? is it marked executable (chmod +x)?"

@@ -68,7 +68,6 @@ CHILDREN: dict[str, Child] = {
     "metrics of no use": sh("echo '{\"metrics\": 5}'; echo '{\"metrics\": null, \"errors\": 7, \"stages\": []}'"),
     "reports to the file": sh(SILENT + "echo '{\"metrics\": {\"a\": 1}}' >\"$EVALPROV_REPORT\""),
     "reports noise to the file": sh(SILENT + "head -c 3000 /dev/zero >\"$EVALPROV_REPORT\""),
-    "makes the file a folder": sh(SILENT + "{ rm -f \"$EVALPROV_REPORT\"; mkdir \"$EVALPROV_REPORT\"; }"),
     "makes the file a FIFO": sh(SILENT + "{ rm -f \"$EVALPROV_REPORT\"; mkfifo \"$EVALPROV_REPORT\"; }"),
     "leaves a child behind": sh("sleep 2 >/dev/null 2>&1 & echo left"),
     "leaves a child with its output": sh("sleep 2 & echo left"),
@@ -82,7 +81,7 @@ CHILDREN: dict[str, Child] = {
     "interpreter not there": file(b"#!/no/such/interpreter\n", same_output=False),
     "interpreter with Windows line ends": file(b"#!/bin/sh\r\necho ran\r\n", same_output=False),
     "no interpreter line": file(b"echo ran; exit 4\n"),
-    "empty file": file(b""),
+    "empty file": file(b"", same_output=False),
     "noise as a program": file(b"\x7fELF\x02\1\1\0 not really", same_output=False),
     "interpreter by env": file(f"#!/usr/bin/env -S {PYTHON} -u\nprint('ran')\n".encode()),
     "link to a program": Child(

@@ -213,7 +213,9 @@ PLACES: dict[str, Place] = {
     "with files of the user's": Place(needs=lambda f: (write(f, "metrics/mine.csv"), write(f, "metrics/runs/notes.txt"))),
     "with a history that is torn": Place(needs=lambda f: write(f, "metrics/eval_history.jsonl", '{"run_id": "2026')),
     "with a history of noise": Place(needs=lambda f: write(f, "metrics/eval_history.jsonl", b"\xff\xfe\0" * 5000)),
-    "with a history that is a folder": Place(needs=lambda f: (f / "metrics/eval_history.jsonl").mkdir(parents=True)),
+    "with a history that is a folder": Place(
+        store=None, needs=lambda f: (f / "metrics/eval_history.jsonl").mkdir(parents=True), refused=True
+    ),
     "with what a killed run left": Place(
         needs=lambda f: (write(f, "metrics/active/20260101T000000Z", ""), write(f, "metrics/runs/20260101T000000Z.json", ""))
     ),

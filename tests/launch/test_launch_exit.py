@@ -49,7 +49,7 @@ def refused(name: str, path: str = "") -> EvalprovError:
 
 
 def test_what_cannot_be_started_has_the_shells_codes(tmp_path: Path) -> None:
-    """Not found is 127; not executable, a folder, or without its interpreter is 126, as `env` has it."""
+    """Not found, or without its interpreter, is 127; not executable, or a folder, is 126: as `env` has it."""
     plain = tmp_path / "plain"
     plain.write_text("#!/bin/sh\n")
     orphan = tmp_path / "orphan"
@@ -60,10 +60,10 @@ def test_what_cannot_be_started_has_the_shells_codes(tmp_path: Path) -> None:
     binary.chmod(0o755)
     dangling = tmp_path / "dangling"
     dangling.symlink_to("nowhere")
-    wanted = {"no-such-command": 127, str(tmp_path / "absent"): 127, str(dangling): 127, "": 127}
-    wanted |= {str(plain): 126, str(tmp_path): 126, str(binary): 126, str(orphan): 126}
+    wanted = {"no-such-command": 127, str(tmp_path / "absent"): 127, str(dangling): 127, "": 127, str(orphan): 127}
+    wanted |= {str(plain): 126, str(tmp_path): 126, str(binary): 126}
     assert {name: refused(name).exit_code for name in wanted} == wanted
-    for name in ("no-such-command", str(plain), str(tmp_path)):
+    for name in ("no-such-command", str(plain), str(tmp_path), str(orphan), str(dangling)):
         assert subprocess.run(["env", name], capture_output=True).returncode == wanted[name]
 
 
