@@ -218,9 +218,10 @@ class Ledger:
         if not said or not said.keys() <= self._plain or not _NUMBERS.issuperset(map(type, said.values())):
             return False
         values = said.values()
+        if not (max(values) <= WHOLE_LIMIT and min(values) >= -WHOLE_LIMIT):
+            return False
         total = sum(values)
-        # What is not finite makes the sum so.
-        return bool(total - total == 0 and max(values) <= WHOLE_LIMIT and min(values) >= -WHOLE_LIMIT)
+        return bool(total - total == 0)  # what is not finite makes the sum so
 
     def _metric(self, value: Any, called: str, line: int | None, *, bare: bool) -> MetricValue:
         """Return an unusual value as it counts, with a remark; raise if it is no metric."""

@@ -206,17 +206,18 @@ def test_where_it_stands_does_not_count(load: Callable[..., Any]) -> None:
     assert before == after != commented
 
 
-def test_a_rotated_secret_in_the_source_does_not_count(
+def test_a_key_in_the_source_counts_like_any_text(
     load: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A key that somebody wrote into a function, or into a file, stands as its placeholder."""
+    """A source is hashed as it stands, as git does: nothing that would be hidden makes two of them alike."""
     found = []
     for key in ("key-0123456789-one", "key-9876543210-two"):
         monkeypatch.setenv("SERVICE_API_KEY", key)
         module = load(f"def ask():\n    return {key!r}\n", f"with_{key[-3:]}")
         (tmp_path / "agent.ts").write_text(key)
-        found.append((hash_code(module.ask), hash_code(tmp_path / "agent.ts")))
-    assert found[0] == found[1]
+        found.append((hash_code(module.ask)["sha256"], hash_code(tmp_path / "agent.ts")["sha256"]))
+    assert found[0][0] != found[1][0]
+    assert found[0][1] != found[1][1]
 
 
 def test_a_file_counts_by_its_bytes(tmp_path: Path) -> None:
