@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from math import fsum
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,8 @@ from evalprov.metrics.notes import Budget, Notes
 from evalprov.metrics.text import NotAnObject, Reader, brief, kind_of, name
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from evalprov.record.manifest import MetricValue
 
 METRIC_KEYS = frozenset(("metrics", "scenario", "group", "metric_summary"))
@@ -254,19 +257,29 @@ class Ledger:
 
 def summed_up(scenarios: dict[str, dict[str, MetricValue]]) -> dict[str, MetricValue]:
     """Return NAME_mean for every metric, and NAME_total for whole-number ones; nulls are left out."""
-    columns: dict[str, list[bool | int | float]] = {}
-    for metrics in scenarios.values():
-        for called, value in metrics.items():
-            column = columns.setdefault(called, [])
-            if value is not None:
-                column.append(value)
     summary: dict[str, MetricValue] = {}
-    for called, column in columns.items():
+    for called, column in _columns(scenarios):
         summary[f"{called}_mean"] = _mean(column)
         if column and all(type(value) is int for value in column):
             total = sum(column)
             summary[f"{called}_total"] = total if abs(total) <= WHOLE_LIMIT else float(total)
     return summary
+
+
+def _columns(scenarios: dict[str, dict[str, MetricValue]]) -> Iterator[tuple[str, list[bool | int | float]]]:
+    """Yield the known values of each metric."""
+    names = dict.fromkeys(chain.from_iterable(scenarios.values()))
+    if len(names) * len(scenarios) <= 2 * sum(map(len, scenarios.values())):
+        for called in names:  # most scenarios have all metrics
+            found = [metrics.get(called) for metrics in scenarios.values()]
+            yield called, [value for value in found if value is not None]
+        return
+    columns: dict[str, list[bool | int | float]] = {called: [] for called in names}
+    for metrics in scenarios.values():
+        for called, value in metrics.items():
+            if value is not None:
+                columns[called].append(value)
+    yield from columns.items()
 
 
 def _mean(values: list[bool | int | float]) -> float | None:

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from evalprov.attend import _scrubbed
+from evalprov.attend import scrubbed
 from evalprov.metrics import Scanner, gather, merge_reported
 from evalprov.record.form import LINE_LIMIT, blank, counts_of, encode, history_line
 from evalprov.record.identity import identify
@@ -20,7 +20,8 @@ from evalprov.secrets import Scrubber
 
 SIZES = (10_000, 100_000, 200_000)
 FORMS = ("lines", "lines and facts", "one line", "one line and facts", "map in several", "report file", "result file")
-ALLOWED_SECONDS = 2.0  # for 100,000 scenarios
+ALLOWED_SECONDS = 2.0  # for 100,000 scenarios, on a processor that reads a short line of JSON in two microseconds
+_SHORT_LINE = b'{"scenario": "case-000001", "metrics": {"accuracy": 0.123456789}}'
 SECRETS = {"OPENAI_API_KEY": "sk-abcdefghijkl1234567890", "DB_PASSWORD": "hunter2hunter2"}
 _CHUNK = 1 << 16
 
@@ -83,7 +84,7 @@ def measured(form: str, size: int, count: int) -> dict[str, float]:
         report = str(file) if form == "report file" else None
         reported = gather(scanner, report, str(file) if form == "result file" else None)
         manifest = blank("20260101T000000Z", "2026-01-01T00:00:00Z")
-        merge_reported(manifest, _scrubbed(reported, Scrubber({**os.environ, **SECRETS})))
+        merge_reported(manifest, scrubbed(reported, Scrubber({**os.environ, **SECRETS})))
         manifest["identity"] = identify(manifest)
         manifest["counts"] = counts_of(manifest)
         line = history_line(manifest)
@@ -104,8 +105,21 @@ def measured(form: str, size: int, count: int) -> dict[str, float]:
     }
 
 
+def slowness() -> float:
+    """Return how many times slower than that this processor is, with all else that it does now; 1 at least."""
+    took = []
+    for _ in range(5):
+        began = time.process_time()
+        for _ in range(20_000):
+            json.loads(_SHORT_LINE)
+        took.append(time.process_time() - began)
+    return max(1.0, sorted(took)[2] / 0.04)
+
+
 def main() -> int:
     """Measure every form in a process of its own; fail where the bounds are broken."""
+    factor = slowness()
+    print(f"this processor is {factor:.1f} times slower than the bound is made for")
     print("CPU seconds, MB of memory, bytes of the history line")
     columns = f"{'decode':>8}{'write':>8}{'ours':>8}{'memory':>10}{'line':>8}"
     print(f"{'scenarios':>9} {'metrics':>7}  {'form':<20}{'MB':>6}{columns}")
@@ -115,7 +129,7 @@ def main() -> int:
             for form in FORMS:
                 words = [sys.executable, __file__, form, str(size), str(count)]
                 found = json.loads(subprocess.run(words, check=True, capture_output=True).stdout)
-                slow = found["ours"] > ALLOWED_SECONDS * size / 100_000 + 0.2
+                slow = found["ours"] > factor * (ALLOWED_SECONDS * size / 100_000 + 0.1)
                 large = found["line"] > LINE_LIMIT
                 broken += slow or large
                 print(
