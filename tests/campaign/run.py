@@ -203,7 +203,7 @@ def differences(row: Row, bare: Seen, ours: Seen) -> Iterator[str]:
             yield f"{path!r} {became} for {should}"
     if ours.left != bare.left and not row.refused:
         yield f"left behind in TMPDIR: {ours.left}"
-    if row.store is not None and ours.records != 1:
+    if row.store is not None and not row.refused and ours.records != 1:
         yield f"{ours.records} new records; {ours.err[-200:]!r}"
 
 

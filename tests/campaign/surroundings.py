@@ -214,7 +214,7 @@ PLACES: dict[str, Place] = {
     "with a history that is torn": Place(needs=lambda f: write(f, "metrics/eval_history.jsonl", '{"run_id": "2026')),
     "with a history of noise": Place(needs=lambda f: write(f, "metrics/eval_history.jsonl", b"\xff\xfe\0" * 5000)),
     "with a history that is a folder": Place(
-        store=None, needs=lambda f: (f / "metrics/eval_history.jsonl").mkdir(parents=True), refused=True
+        needs=lambda f: (f / "metrics/eval_history.jsonl").mkdir(parents=True), refused=True
     ),
     "with what a killed run left": Place(
         needs=lambda f: (write(f, "metrics/active/20260101T000000Z", ""), write(f, "metrics/runs/20260101T000000Z.json", ""))
