@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 from typing import Any, NamedTuple
 
 import pytest
@@ -91,7 +92,9 @@ CASES = {
 def prepared(project: Project, case: Case) -> Project:
     """Write the files of a case, and commit them."""
     for name, text in {**case.files, case.program: f"#!/bin/sh\n{case.script}\n", "src/a.py": "a = 1\n"}.items():
-        project.write(name, text, 0o755)
+        file = project.write(name, text, 0o755)
+        # Git tells a file that was written anew as it was by its time alone, to the second.
+        os.utime(file, (time.time() - 10,) * 2)
     if case.repository:
         project.commit_all()
     return project
