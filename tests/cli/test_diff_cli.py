@@ -178,7 +178,10 @@ def test_what_is_the_same_is_hidden_and_counted(two: Project) -> None:
 def test_many_metrics_and_changes_are_bounded(two: Project) -> None:
     """Hundreds of lines do not bury the answer; all are there with --all."""
     names = [f"metric {i}" for i in range(60)]
-    wide = [{f"t{i}": dict.fromkeys(names, i < right) for i in range(60)} for right in (60, 10)]
+    wide = [
+        {f"t{i}": {name: (i + at) % 60 < right for at, name in enumerate(names)} for i in range(60)}
+        for right in (59, 10)
+    ]
     more = put("software/packages", {f"package-{i}": "2.0" for i in range(80)})
     keep(
         two, record(run=2, metrics=wide[0]), record(more, put("software/packages_hash", OTHER), run=3, metrics=wide[1])
@@ -245,7 +248,7 @@ def test_metrics_of_one_side_and_missing_values_are_shown(two: Project) -> None:
         ((), 100, 1),
         ((WARM,), 150, 1),
         ((put("software/packages_hash", None),), 150, 1),
-        ((put("status", "failed"),), 150, 1),
+        ((put("status", "timed_out"),), 150, 1),
         ((put("observed/user", "eve"),), 150, 0),
     ],
     ids=["same", "noise", "moved", "changed", "unknown", "failed", "beside"],
