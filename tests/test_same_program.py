@@ -140,14 +140,14 @@ def test_a_docs_only_commit_can_be_left_out(program: Project) -> None:
 
 
 def test_a_rotated_key_is_the_same_program(program: Project) -> None:
-    """Another API key in the environment, a config or a prompt leaves every hash as it was."""
-    program.write("prompts/plan.txt", "Use sk-proj-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa01 to plan.\n")
+    """Another API key in the environment or a config leaves every hash; in a prompt it is another text, as for git."""
     before = identity(program, env={"OPENAI_API_KEY": "first-secret-value-1"})
     replace("conf/eval.json", "k-first-0001", "k-second-0002")(program)
-    replace("prompts/plan.txt", "a01", "a02")(program)
     after = identity(program, env={"OPENAI_API_KEY": "second-secret-value-2"})
     assert before["layers"] == after["layers"]
     assert before["fingerprint"] == after["fingerprint"]
+    program.write("prompts/plan.txt", "Use sk-proj-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa01 to plan.\n")
+    assert identity(program)["layers"]["prompts"] != before["layers"]["prompts"]
 
 
 @pytest.mark.parametrize(
