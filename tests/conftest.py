@@ -25,7 +25,7 @@ GIT_ENV = {
 }
 PATIENCE = 600.0  # seconds that only a hang takes, however busy the machine is
 # What would make a test depend on where it runs.
-FOREIGN = ("EVALPROV_", "GITHUB_", "GITLAB_", "CI_", "GIT_", "SLURM_", "KUBERNETES_", "VIRTUAL_ENV", "CONDA_")
+FOREIGN = ("EVALPROV_", "PYTHON", "GITHUB_", "GITLAB_", "CI_", "GIT_", "SLURM_", "KUBERNETES_", "VIRTUAL_ENV", "CONDA_")
 
 
 def pytest_sessionstart() -> None:
