@@ -128,6 +128,7 @@ def _scenarios(a: Manifest, b: Manifest) -> Scenarios:
 def _spec(a: Manifest, b: Manifest) -> Spec:
     try:
         one, other = decision_spec.decision_spec(a), decision_spec.decision_spec(b)
-        return Spec(decision_spec.is_compatible(one, other), decision_spec.diff(one, other), None)
+        differences = decision_spec.diff(one, other)  # which refuses what is no spec
+        return Spec(decision_spec.is_compatible(one, other), differences, None)
     except ValueError as problem:
         return Spec(None, {}, str(problem))

@@ -63,12 +63,13 @@ class Store:
         """Find a free id for a run that starts now, and store the record that `form` makes of it."""
         wanted = ids.stamp(now)
         try:
-            with self.enter("active") as active, self.enter("runs") as runs:
+            with self.enter("active") as active, self.enter("runs") as runs, self.enter("logs") as logs:
                 number = 1
                 while True:
                     run_id = wanted if number == 1 else f"{wanted}_{number}"
                     number += 1
-                    if runs.size(f"{run_id}.json") is not None or active.size(run_id) is not None:
+                    kept = ((runs, ".json"), (active, ""), (logs, ".out"), (logs, ".err"))
+                    if any(folder.size(run_id + end) is not None for folder, end in kept):
                         continue
                     manifest = self._signed(form(run_id, ids.timestamp(run_id)))
                     if runs.claim(f"{run_id}.json", encode(manifest), (active, run_id)):

@@ -366,6 +366,14 @@ def test_all_trials_count() -> None:
     assert compared(a, broken).answer.caveats == ["1 of 3 trials of B did not complete"]
 
 
+def test_what_is_no_decision_spec_is_said_to_be_none() -> None:
+    """A record whose attached spec is a list, or holds one where a table belongs, is compared in all else."""
+    for odd in ([], [1], "text", 7, {"model": []}, {"agent": "a"}, {"tools": {}}):
+        found = diff(record(), record(put("decision_spec", odd), run=1)).decision_spec
+        assert found.compatible is None, odd
+        assert found.problem, odd
+
+
 def test_a_decision_spec_is_compared_as_tracelens_does() -> None:
     """The specs' differences and whether they hold model and agent fixed are part of it (D12, D13)."""
     warm = diff(record(), record(EDITS["model"][0], run=1)).decision_spec

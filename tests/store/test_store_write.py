@@ -100,6 +100,17 @@ def test_ids_are_never_used_twice(path: str) -> None:
     assert record(path)["run_id"] == "20260920T120000Z_5"
 
 
+@pytest.mark.parametrize("which", ["out", "err"])
+def test_a_log_that_was_left_keeps_its_id(path: str, which: str) -> None:
+    """Where somebody removed the records and not the logs, the next run starts all the same, and overwrites none."""
+    Path(path, "logs").mkdir(parents=True)
+    Path(path, f"logs/20260920T120000Z.{which}").write_text("of a run whose record is gone")
+    manifest = record(path)
+    assert manifest["run_id"] == "20260920T120000Z_2"
+    os.close(Store.open(path).open_log(manifest["run_id"], "out"))
+    assert Path(path, f"logs/20260920T120000Z.{which}").read_text()
+
+
 def test_git_sees_nothing_of_the_store_but_its_baselines(path: str, tmp_path: Path) -> None:
     """For real git everything in the store is ignored except the baselines, so a run leaves a clean tree clean."""
     subprocess.run(["git", "init", "-q", tmp_path], check=True)
