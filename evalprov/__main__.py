@@ -16,9 +16,18 @@ def main() -> None:
         except OSError:
             # Closed by whoever started us: no file of ours may come to stand there. The command gets it closed, too.
             os.open(os.devnull, os.O_RDWR)
+    if sys.stdout is None:
+        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - there is no end to it but ours
     from evalprov.cli import main as command_line
 
-    sys.exit(command_line(sys.argv[1:]))
+    code = command_line(sys.argv[1:])
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (AttributeError, OSError, ValueError):
+            # That was told, or nobody listens; Python would try again, and end with a code of its own.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1 if stream is sys.stdout else 2)
+    sys.exit(code)
 
 
 if __name__ == "__main__":

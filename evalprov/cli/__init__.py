@@ -28,10 +28,16 @@ def main(argv: list[str]) -> int:
     except Exception as bug:
         if os.environ.get("EVALPROV_DEBUG"):
             raise
-        words = f"{type(bug).__name__}: {bug}"
-        hint = "this is a fault in evalprov; EVALPROV_DEBUG=1 shows where"
-        render.error(EvalprovError(f"unexpected: {words}", hint))
+        render.error(_in_words(bug))
         return CANNOT_START if argv[:1] == ["run"] else 2
+
+
+def _in_words(bug: Exception) -> EvalprovError:
+    if isinstance(bug, OSError):  # nearly always stdout, on a full disk: what else is read or written has its own words
+        where = f": {bug.filename}" if bug.filename else ""
+        return EvalprovError(f"cannot go on: {bug.strerror or bug}{where}", "what was recorded is safe")
+    hint = "this is a fault in evalprov; EVALPROV_DEBUG=1 shows where"
+    return EvalprovError(f"unexpected: {type(bug).__name__}: {bug}", hint)
 
 
 def _with_typer(argv: list[str]) -> int:

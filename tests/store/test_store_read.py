@@ -204,7 +204,7 @@ def test_a_log_may_be_missing_or_a_link(tmp_path: Path) -> None:
     store = str(tmp_path / "metrics")
     assert log(store, f"logs/{RUN}.out") is None
     record(store)
-    os.mkdir(f"{store}/logs")
+    os.makedirs(f"{store}/logs", exist_ok=True)
     assert log(store, f"logs/{RUN}.out") is None
     os.symlink("/etc/hostname", f"{store}/logs/{RUN}.out")
     with pytest.raises(EvalprovError, match="cannot read"):
