@@ -9,6 +9,8 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, TextIO
 
+from evalprov.compare.elide import rounded
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
 
 _GREEN, _RED, _YELLOW, _DIM, _BOLD = "32", "31", "33", "2", "1"
 _BAR = 24  # characters
-_LARGE = 1e15  # a number from here on is told by its power of ten
 
 
 def neutral(text: object, *, lines: bool = False) -> str:
@@ -140,11 +141,7 @@ def number(value: object) -> str:
         return "-"
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, float):
-        if abs(value) >= _LARGE:
-            return f"{value:.3e}"
-        return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}"
-    return neutral(value)
+    return rounded(value) if isinstance(value, float) else neutral(value)
 
 
 def duration(seconds: float | None) -> str:

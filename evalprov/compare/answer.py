@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from evalprov.compare.changes import ARGUMENTS, CERTAIN, RETRIEVAL, TREE, different_words
-from evalprov.compare.elide import apart
+from evalprov.compare.elide import apart, rounded
 from evalprov.record.result import has_result
 
 if TYPE_CHECKING:
@@ -293,7 +293,7 @@ _HASHES = ("sha256", "tree", "graph_hash", "config_hash", "description_hash", "s
 def brief(value: Any, letters: int = TEXT) -> str:
     """Return a value in a few letters."""
     if isinstance(value, float):
-        return f"{value:.4g}"
+        return rounded(value)
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= letters else f"{text[: letters // 2 - 2]}...{text[2 - letters // 2 :]}"
 

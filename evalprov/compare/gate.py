@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from evalprov.compare import comparable
 from evalprov.compare.answer import brief, facts
 from evalprov.compare.direction import is_spent, rule_of
+from evalprov.compare.elide import rounded
 from evalprov.compare.falls import Falls, falls_of
 from evalprov.compare.rules import MetricRule
 from evalprov.compare.samples import NO_SAMPLE, number, samples
@@ -167,12 +168,12 @@ def _outcome(diff: MetricDiff, rule: MetricRule, tolerance: float | None) -> tup
         return "not_evaluated", lacking
     beyond = tolerance is not None and _beyond(_fall(diff), tolerance, diff)
     outcome: Outcome = "pass"
-    why = None
+    why, allowed = None, rounded(tolerance or 0.0)
     if diff.verdict == "within_noise" and beyond:
-        why = f"beyond its tolerance of {tolerance:.4g}, and within noise"
+        why = f"beyond its tolerance of {allowed}, and within noise"
     elif diff.verdict == "worse":
         outcome = "regression" if tolerance is None or beyond else "pass"
-        why = None if outcome == "regression" else f"worse for real, and within its tolerance of {tolerance:.4g}"
+        why = None if outcome == "regression" else f"worse for real, and within its tolerance of {allowed}"
     elif diff.verdict == "cannot_tell":
         outcome = "regression" if beyond else "pass"
         why = f"its noise is not known ({diff.reason or 'there is too little data'}): the number alone decides"
@@ -200,10 +201,13 @@ def _within_band(band: float, machine: Machine, why: str | None) -> tuple[Outcom
     if machine.state == "changed":
         return (
             "pass",
-            f"worse, and less than the noise band of {band:.4g}, on another machine: {facts(machine.changes)}",
+            f"worse, and less than the noise band of {rounded(band)}, on another machine: {facts(machine.changes)}",
         )
     if machine.state == "unknown":
-        return "not_evaluated", f"worse by less than the noise band of {band:.4g}; it may be another machine's doing"
+        return (
+            "not_evaluated",
+            f"worse by less than the noise band of {rounded(band)}; it may be another machine's doing",
+        )
     return "regression", why
 
 
@@ -302,7 +306,7 @@ def _why(verdict: GateVerdict, problems: Sequence[str], metrics: Sequence[Judged
 def _step(diff: MetricDiff) -> str:
     unit = f" {diff.unit}" if diff.unit else ""
     sure = "" if diff.p_adjusted is None else f", p = {diff.p_adjusted:.2g}"
-    moved = "" if diff.delta is None else f" ({diff.delta:+.4g}{sure})"
+    moved = "" if diff.delta is None else f" ({rounded(diff.delta, '+')}{sure})"
     return f"{diff.name} {brief(diff.a)} -> {brief(diff.b)}{unit}{moved}"
 
 
