@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from evalprov.store.ids import order
+
 GIT_ENV = {
     "GIT_CONFIG_GLOBAL": os.devnull,
     "GIT_CONFIG_NOSYSTEM": "1",
@@ -129,7 +131,7 @@ class Project:
 
     def records(self) -> list[dict[str, Any]]:
         """Return every manifest, oldest first."""
-        files = sorted((self.path / "metrics" / "runs").glob("*.json"), key=lambda f: (len(f.name), f.name))
+        files = sorted((self.path / "metrics" / "runs").glob("*.json"), key=lambda file: order(file.stem))
         return [json.loads(file.read_text()) for file in files]
 
     def record(self) -> dict[str, Any]:
