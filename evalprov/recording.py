@@ -58,6 +58,9 @@ def fill(manifest: Manifest, found: Capture, scrub: Scrubber) -> None:
     manifest["warnings"] += [scrub.text(warning) for warning in found.warnings]
     for fared in found.fared.values():
         fared["reason"] = fared["reason"] and scrub.text(fared["reason"])
+    git = found.fared.get("git")
+    if git and git["status"] != "absent" and git["reason"] and manifest["code"]["tree"] is None:
+        manifest["warnings"].append(f"which code ran is not known: {git['reason']}")
     manifest["capture"] = found.fared
 
 

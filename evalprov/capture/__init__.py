@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any, Self
 
 from evalprov.capture.collector import Absent, Capture, Found, Scene, Steps
-from evalprov.capture.commands import Running, wait_any
+from evalprov.capture.commands import GIT_PATIENCE, Budget, Running, wait_any
 from evalprov.errors import EvalprovError
 
 if TYPE_CHECKING:
@@ -28,10 +28,11 @@ class Capturing:
     def __init__(self) -> None:
         self._going: list[_Going] = []
         self._refusal: EvalprovError | None = None
+        self._git = Budget(GIT_PATIENCE)
 
     def add(self, name: str, steps: Steps) -> None:
         """Start one more; that it stops the run is said at the end, when there is a record to say it in."""
-        one = _Going(name, steps)
+        one = _Going(name, steps, self._git)
         self._going.append(one)
         try:
             one.advance()
@@ -108,8 +109,9 @@ def _steps(name: str, scene: Scene) -> Steps:
 class _Going:
     """One collector under way."""
 
-    def __init__(self, name: str, steps: Steps) -> None:
+    def __init__(self, name: str, steps: Steps, git: Budget) -> None:
         self.name = name
+        self._git = git
         self.found: Found | None = None
         self.fared: Captured | None = None
         self._steps = steps
@@ -127,7 +129,7 @@ class _Going:
                 commands = next(self._steps)
             else:
                 commands = self._steps.send([asked.answer for asked in self._asked if asked.answer])
-            self._asked = [Running(command) for command in commands]
+            self._asked = [Running(one, self._git if one.argv[0] == "git" else None) for one in commands]
         except StopIteration as stop:
             self.found = stop.value
             self._settle("captured", stop.value.reason)
@@ -136,7 +138,8 @@ class _Going:
         except Absent as why:
             self._settle("absent", str(why))
         except Exception as error:  # noqa: BLE001 - a collector's failure is a fact to record
-            self._settle("failed", f"{type(error).__name__}: {error}")
+            ours = type(error).__module__.startswith("evalprov.")  # and worded for people
+            self._settle("failed", str(error) if ours else f"{type(error).__name__}: {error}")
 
     def call_off(self) -> None:
         """End what it still runs, and itself."""

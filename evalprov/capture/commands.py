@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 OUTPUT_LIMIT = 64 << 20
+GIT_PATIENCE = 5.0  # seconds for all that git is asked; what takes longer is a hanging filter or file system
 
 
 class Command(NamedTuple):
@@ -37,17 +38,25 @@ class Answer(NamedTuple):
         return self.problem or (words[0] if words else f"exit {self.code}")
 
 
+class Budget:
+    """How long several commands together may be waited for; no limit where nothing is said."""
+
+    def __init__(self, seconds: float = float("inf")) -> None:
+        self.seconds = self.left = seconds
+
+
 class Running:
     """One started command, read without blocking by whoever polls its descriptors."""
 
-    def __init__(self, command: Command) -> None:
+    def __init__(self, command: Command, budget: Budget | None = None) -> None:
         self.command = command
+        self.budget = budget or Budget()
         self.answer: Answer | None = None
         # Counted from when somebody waits: what we do meanwhile is not its slowness.
         self.deadline: float | None = None
         self._unsent = command.stdin
         self._pid = 0
-        self._in = self._out = self._err = -1
+        self._in = self._out = self._err = self._end = -1
         self._open: dict[int, list[bytes]] = {}
         self._said: dict[int, list[bytes]] = {}
         self._size = 0
@@ -88,18 +97,31 @@ class Running:
             os.set_blocking(end, False)
         self._said = {self._out: [], self._err: []}
         self._open = dict(self._said)
+        # What it leaves behind may hold its output open: its own end is what is waited for, where the system tells it.
+        with suppress(OSError, AttributeError):
+            self._end = os.pidfd_open(self._pid)
         self._send()
 
     def wanted(self) -> list[tuple[int, int]]:
         """Return the descriptors to poll, with what for."""
-        reads = [(end, select.POLLIN) for end in self._open]
+        reads = [(end, select.POLLIN) for end in (*self._open, self._end) if end >= 0]
         return [*reads, (self._in, select.POLLOUT)] if self._in >= 0 else reads
 
     def ready(self, end: int) -> None:
         """Take up what one descriptor has."""
         if end == self._in:
             self._send()
-            return
+        elif end == self._end:
+            for still in list(self._open):
+                with suppress(BlockingIOError):
+                    while still in self._open:
+                        self._read(still)
+            if self.answer is None:
+                self._settle(None)
+        else:
+            self._read(end)
+
+    def _read(self, end: int) -> None:
         data = os.read(end, 1 << 16)
         self._size += len(data)
         if self._size > OUTPUT_LIMIT:
@@ -131,12 +153,11 @@ class Running:
         self._in = -1
 
     def _settle(self, problem: str | None) -> None:
-        for end in self._open:
-            os.close(end)
+        for end in (*self._open, self._in, self._end):
+            if end >= 0:
+                os.close(end)
         self._open.clear()
-        if self._in >= 0:
-            os.close(self._in)
-            self._in = -1
+        self._in = self._end = -1
         try:
             _, status = os.waitpid(self._pid, 0)
             code = os.waitstatus_to_exitcode(status)
@@ -154,22 +175,32 @@ def wait_any(running: list[Running], *, patient: bool = True) -> None:
             for end, events in one.wanted():
                 poll.register(end, events)
                 owner[end] = one
-        left = min(map(_due, running)) - time.monotonic()
+        began = time.monotonic()
+        left = min(map(_due, running)) - began
         spoke: set[int] = set()
-        for end, _ in poll.poll(max(0.0, left) * 1000 if patient else 0):
+        spoken = poll.poll(max(0.0, left) * 1000 if patient else 0)
+        waited = time.monotonic() - began
+        for budget in {one.budget for one in running}:
+            budget.left -= waited
+        for end, _ in spoken:
             spoke.add(id(owner[end]))
             if owner[end].answer is None:
                 owner[end].ready(end)
         for one in running:
             # What it has said by now is taken first, however late we come to it.
             if time.monotonic() >= _due(one) and id(one) not in spoke:
-                one.stop(f"{one.command.argv[0]}: no answer within {one.command.timeout:g} s")
+                one.stop(f"{one.command.argv[0]}: no answer within {_limit(one):g} s")
         if not patient:
             return
 
 
 def _due(one: Running) -> float:
     """Return until when a command is waited for."""
+    now = time.monotonic()
     if one.deadline is None:
-        one.deadline = time.monotonic() + one.command.timeout
-    return one.deadline
+        one.deadline = now + one.command.timeout
+    return min(one.deadline, now + one.budget.left)
+
+
+def _limit(one: Running) -> float:
+    return one.budget.seconds if one.budget.left <= 0 else one.command.timeout

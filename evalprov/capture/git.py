@@ -9,12 +9,11 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from evalprov.capture.commands import Command
+from evalprov.capture.commands import GIT_PATIENCE, Command
 
 if TYPE_CHECKING:
     from evalprov.capture.collector import Scene, Steps
 
-PATIENCE = 10.0  # seconds; what takes longer is a hanging filter or file system
 MARK = "--evalprov-mark"  # rev-parse repeats an option that it does not know
 _STATUS = (
     *("status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all", "--no-renames"),
@@ -50,10 +49,10 @@ def _ask(scene: Scene, scratch: str | None) -> Steps:
     environ = environ_of(scene)
     here = ("git", *options, "-C", scene.cwd)
     status, where, described, remotes = yield [
-        Command((*here, *_STATUS), env=environ, timeout=PATIENCE),
-        Command((*here, *_where(scene)), env=environ, timeout=5.0),
-        Command((*here, "describe", "--tags", "--always"), env=environ, timeout=5.0),
-        Command((*here, "config", "-z", "--get-regexp", r"^remote\..*\.url$"), env=environ, timeout=5.0),
+        Command((*here, *_STATUS), env=environ, timeout=GIT_PATIENCE),
+        Command((*here, *_where(scene)), env=environ, timeout=GIT_PATIENCE),
+        Command((*here, "describe", "--tags", "--always"), env=environ, timeout=GIT_PATIENCE),
+        Command((*here, "config", "-z", "--get-regexp", r"^remote\..*\.url$"), env=environ, timeout=GIT_PATIENCE),
     ]
     # Loaded while git answers.
     from evalprov.capture.gitlook import look
@@ -63,7 +62,7 @@ def _ask(scene: Scene, scratch: str | None) -> Steps:
 
 def command_in(scene: Scene, folder: str, *words: str, stdin: bytes = b"") -> Command:
     """Put a question to git in a folder."""
-    return Command(("git", *OPTIONS, "-C", folder, *words), env=environ_of(scene), stdin=stdin, timeout=PATIENCE)
+    return Command(("git", *OPTIONS, "-C", folder, *words), env=environ_of(scene), stdin=stdin, timeout=GIT_PATIENCE)
 
 
 def environ_of(scene: Scene) -> dict[str, str]:

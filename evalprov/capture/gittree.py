@@ -13,8 +13,7 @@ import struct
 from collections.abc import Generator, Iterable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
-from evalprov.capture.commands import Answer, Command
-from evalprov.capture.git import PATIENCE
+from evalprov.capture.commands import GIT_PATIENCE, Answer, Command
 
 T = TypeVar("T")
 Asking = Generator[list[Command], list[Answer], T]
@@ -64,7 +63,7 @@ class Repository(NamedTuple):
     options: tuple[str, ...]
     environ: Mapping[str, str]
 
-    def ask(self, *words: str, stdin: bytes = b"", index: str | None = None, timeout: float = PATIENCE) -> Command:
+    def ask(self, *words: str, stdin: bytes = b"", index: str | None = None, timeout: float = GIT_PATIENCE) -> Command:
         """Put a question to git at the top of the work tree, by another index if one is named."""
         place = ("-C", self.top, f"--git-dir={self.folder}", f"--work-tree={self.top}")
         env = dict(self.environ)

@@ -31,7 +31,6 @@ SHOWN = 200  # files in the record
 WARNED = 10
 LISTED = 5000  # files that later runs will know
 HASHED = 256 << 20  # bytes, of all files together
-PATIENCE = 5.0  # seconds for git
 HASHING = 0.2  # seconds, or this part of the run's own:
 SHARE = 0.05
 SMALL = 64 << 10  # bytes: such files, if they are not
@@ -126,8 +125,8 @@ class Look:
         # Together the price of one `git status`; and other than that they show what was written again as it was,
         # and what the command committed itself.
         answers: list[Answer] = yield [
-            repo.ask("diff-index", *options, tree, "--", timeout=PATIENCE),
-            repo.ask("ls-files", "--others", "--exclude-standard", "-z", timeout=PATIENCE),
+            repo.ask("diff-index", *options, tree, "--"),
+            repo.ask("ls-files", "--others", "--exclude-standard", "-z"),
         ]
         for answer in answers:
             if answer.problem or answer.code:

@@ -178,7 +178,7 @@ def _read(path: str, ours: str = "") -> str | None:
         with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
             data = file.read()
         return data.decode() if ours.encode() in data else None
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return None
     except UnicodeDecodeError as error:
         raise EvalprovError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from None

@@ -144,6 +144,16 @@ def cloned(*options: str) -> Callable[[Path], None]:
     return made
 
 
+def git_that(does: str) -> Callable[[Path], None]:
+    """Another git comes first in the search path."""
+
+    def made(folder: Path) -> None:
+        clean(folder)
+        write(folder, "bin/git", f"#!/bin/sh\n{does}\n").chmod(0o755)
+
+    return made
+
+
 def sockets(folder: Path) -> None:
     """Things that are no files: a FIFO nobody writes to, a socket, links that lead nowhere and in circles."""
     clean(folder)
@@ -321,7 +331,19 @@ STATES: dict[str, State] = {
     "failing hooks": State(hooks),
     "filter missing": State(filters("no-such-filter")),
     "filter that fails": State(filters("false")),
-    "filter that hangs": State(filters("sleep 600"), adds=25),
+    "filter that hangs": State(filters("sleep 600"), adds=9),
+    "a pipe as .gitignore": State(lambda folder: (clean(folder), os.mkfifo(folder / ".gitignore"))[0], adds=9),
+    "a pipe as .gitattributes": State(lambda folder: (clean(folder), os.mkfifo(folder / ".gitattributes"))[0], adds=9),
+    "pipes as settings": State(
+        lambda folder: (clean(folder), os.mkfifo(folder / "evalprov.toml"), os.mkfifo(folder / "pyproject.toml"))[0]
+    ),
+    "a folder as settings": State(
+        lambda folder: (clean(folder), (folder / "evalprov.toml").mkdir(), (folder / "pyproject.toml").mkdir())[0]
+    ),
+    "git that hangs": State(git_that("sleep 600"), around="PATH=$PWD/bin:$PATH", adds=9),
+    "git that leaves something behind": State(
+        git_that('(sleep 20 &); exec /usr/bin/git "$@"'), around="PATH=$PWD/bin:$PATH"
+    ),
     "filter that talks": State(filters("cat; echo talking >&2")),
     "nested": State(nested),
     "read-only": State(
