@@ -73,11 +73,12 @@ def keep(store: Store, manifest: Manifest, blobs: Mapping[str, bytes]) -> None:
     withheld: list[Withheld] = []
     for path, saved in list(git["saved"].items()):
         if why := lost.get(saved["file"]):
-            withheld.append({"path": path, "reason": f"it could not be kept: {why}"})
+            withheld.append({"path": path, "reason": f"it could not be kept: {why}", "blob": None})
             del git["saved"][path]
     if git["patch"] and (why := lost.get(git["patch"]["file"])):
         paths = dict.fromkeys([*git["staged"], *git["changed"]])
-        withheld += [{"path": path, "reason": f"the patch could not be kept: {why}"} for path in paths]
+        reason = f"the patch could not be kept: {why}"
+        withheld += [{"path": path, "reason": reason, "blob": None} for path in paths]
         git["patch"] = None
     git["withheld"] += withheld
     git["counts"]["withheld"] += len(withheld)

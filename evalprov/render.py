@@ -9,7 +9,7 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, TextIO
 
-from evalprov.compare.elide import rounded
+from evalprov.numbers import rounded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

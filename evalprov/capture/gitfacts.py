@@ -81,7 +81,7 @@ class Report:
         work, kept = self.work, self.dirt.kept
         staged = [change.path for change in work.changes if change.staged]
         changed = [change.path for change in work.changes if change.unstaged]
-        withheld: list[Withheld] = kept.withheld if kept else []
+        left_out = kept.withheld if kept else []
         git = {
             "source": "git",
             "root": self._text(os.fsencode(self.place.top)),
@@ -96,14 +96,12 @@ class Report:
                 "staged": len(staged),
                 "changed": len(changed),
                 "untracked": len(work.untracked),
-                "withheld": len(withheld),
+                "withheld": len(left_out),
             },
             "submodules": self._submodules(),
             "patch": kept.patch if kept else None,
             "saved": {self.scrub.text(path): saved for path, saved in kept.saved.items()} if kept else {},
-            "withheld": [
-                {"path": self.scrub.text(one["path"]), "reason": one["reason"]} for one in withheld[:NAMES_LIMIT]
-            ],
+            "withheld": [self._withheld(path, why) for path, why in left_out[:NAMES_LIMIT]],
         }
         self._known("patch", self.dirt.unpatched)
         # Git speaks up but goes on where it may not look into a folder.
@@ -120,6 +118,10 @@ class Report:
             kept.blobs if kept else {},
             self.scrub.text("; ".join(self.unknown)) or None,
         )
+
+    def _withheld(self, path: bytes, why: str) -> Withheld:
+        entry = self.dirt.edits.get(path)
+        return {"path": self._text(path), "reason": why, "blob": entry.oid.hex() if entry else None}
 
     def _code(self) -> str | None:
         """Return the tree of code, unless something changed that no tree can show."""

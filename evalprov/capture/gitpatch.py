@@ -30,13 +30,15 @@ from evalprov.capture.gittree import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from evalprov.record.manifest import SavedFile, Withheld
+    from evalprov.record.manifest import SavedFile
     from evalprov.secrets import Scrubber
 
 PATCH_LIMIT = 10 << 20
 FILE_LIMIT = 1 << 20
 FILES_LIMIT = 10 << 20
 FILES_COUNT = 1000
+BY_NAME = "its name says that it holds secrets"
+BY_CONTENT = "it holds what looks like a secret"
 LOOKED_AT = 4 * FILES_COUNT  # untracked files; of more, not even the size is asked
 
 # Every choice that a user's configuration could change is made here. Binary files are given as text, where a
@@ -48,7 +50,7 @@ _DIFF = (
     *("--diff-algorithm=myers", "--indent-heuristic", "--ignore-submodules=all"),
 )
 
-_SECRET_NAMES = frozenset(
+_BY_NAMES = frozenset(
     (
         *(".env", ".netrc", "_netrc", ".npmrc", ".pypirc", ".pgpass", ".my.cnf", ".htpasswd", ".dockercfg"),
         *(".git-credentials", "credentials", "credentials.json", "credentials.yaml", "credentials.toml"),
@@ -72,7 +74,7 @@ class Kept(NamedTuple):
 
     patch: SavedFile | None
     saved: dict[str, SavedFile]
-    withheld: list[Withheld]
+    withheld: list[tuple[bytes, str]]  # the path, and why
     blobs: dict[str, bytes]
 
 
@@ -81,7 +83,7 @@ def is_secret_file(path: bytes) -> bool:
     name = readable(path.rpartition(b"/")[2]).lower()
     if name.startswith(".env."):
         return not name.endswith(_SAMPLE_ENDS)
-    return name in _SECRET_NAMES or name.endswith(_SECRET_ENDS)
+    return name in _BY_NAMES or name.endswith(_SECRET_ENDS)
 
 
 def patch_steps(
@@ -95,11 +97,11 @@ def patch_steps(
         if change.path in afresh:
             continue  # taken out of the index, but still there: it is kept whole
         if why := _why_not_patched(repo, change):
-            kept.withheld.append({"path": readable(change.path), "reason": why})
+            kept.withheld.append((change.path, why))
         elif GITLINK not in (change.mode, change.head_entry and change.head_entry.mode):
             chosen.append(change)
     if why := _too_much(repo, chosen):
-        kept.withheld.extend({"path": readable(change.path), "reason": why} for change in chosen)
+        kept.withheld.extend((change.path, why) for change in chosen)
         return kept
     before = yield from _heads_steps(repo, chosen)
     # A file that was added and deleted again was in no commit and is not there now.
@@ -115,25 +117,55 @@ def patch_steps(
     else:
         raw, why = b"", answer.problem
     if why:
-        kept.withheld.extend({"path": readable(path), "reason": why} for path in seeds)
+        kept.withheld.extend((path, why) for path in seeds)
         return kept
+    if scrub.data(raw) != raw:
+        pieces = _by_path(raw, seeds)
+        secret = {path for path, piece in pieces.items() if scrub.data(piece) != piece}
+        kept.withheld.extend((path, BY_CONTENT) for path in pieces if path in secret)
+        raw = b"".join(piece for path, piece in pieces.items() if path not in secret)
+        if scrub.data(raw) != raw:  # it shows in no piece alone
+            kept.withheld.extend((path, BY_CONTENT) for path in pieces if path not in secret)
+            raw = b""
     if b"git-lfs.github.com/spec/" in raw:
         why = "its content is in Git LFS, the patch has the pointer alone"
-        kept.withheld.extend({"path": path, "reason": why} for path in _pointers(raw))
-    return kept._replace(patch=_keep(raw, 0o100644, "patches/%s.patch", scrub, kept.blobs) if raw else None)
+        kept.withheld.extend((path, why) for path, piece in _by_path(raw, seeds).items() if _POINTER.search(piece))
+    return kept._replace(patch=_keep(raw, 0o100644, "patches/%s.patch", kept.blobs) if raw else None)
 
 
-def _pointers(patch: bytes) -> list[str]:
-    """Return the files of which the patch has a pointer to the content."""
-    line = rb'^\+\+\+ "?b/([^\n\t"]+)[^\n]*\n@@[^\n]*\n(?:-[^\n]*\n)*[ +]version https://git-lfs\.github\.com/spec/'
-    return [readable(path) for path in re.findall(line, patch, re.MULTILINE)]
+_POINTER = re.compile(rb"^@@[^\n]*\n(?:-[^\n]*\n)*[ +]version https://git-lfs\.github\.com/spec/", re.MULTILINE)
+_HEAD = b"diff --git "
+
+
+def _by_path(patch: bytes, paths: Iterable[bytes]) -> dict[bytes, bytes]:
+    """Return what a patch says of each file, in its order."""
+    heads = {b"%b%b %b" % (_HEAD, _quoted(b"a/" + path), _quoted(b"b/" + path)): path for path in paths}
+    pieces: dict[bytes, bytes] = {}
+    for piece in re.split(rb"^(?=diff --git )", patch, flags=re.MULTILINE)[1:]:
+        head = piece.partition(b"\n")[0]
+        if (path := heads.get(head)) is None:
+            raise GitError(f"git diff printed {readable(head[:80])}, which is not understood")
+        pieces[path] = pieces.get(path, b"") + piece  # a file that became a link is told in two
+    return pieces
+
+
+def _quoted(name: bytes) -> bytes:
+    """Return a name as git writes it in the head of a patch."""
+    if not re.search(rb'[\0-\x1f"\\\x7f-\xff]', name):
+        return name
+    return b'"%b"' % re.sub(rb'[\0-\x1f"\\\x7f-\xff]', lambda one: _escaped(one[0]), name)
+
+
+def _escaped(byte: bytes) -> bytes:
+    letter = {7: b"a", 8: b"b", 9: b"t", 10: b"n", 11: b"v", 12: b"f", 13: b"r", 34: b'"', 92: b"\\"}.get(byte[0])
+    return b"\\" + (letter or b"%03o" % byte[0])
 
 
 def _why_not_patched(repo: Repository, change: Change) -> str | None:
     if change.submodule.startswith("S") and change.submodule[2:].strip("."):
         return "changes inside a submodule are not kept"
     if is_secret_file(change.path):
-        return "its name says that it holds secrets"
+        return BY_NAME
     if not change.mode:
         return None
     try:
@@ -185,19 +217,21 @@ def keep_untracked(
     room = FILES_LIMIT
     rest = iter(untracked)
     for path in islice(rest, LOOKED_AT):
-        name = readable(path)
         try:
             content, mode = _content(repo, path, room)
         except GitError as why:
-            kept.withheld.append({"path": name, "reason": str(why)})
+            kept.withheld.append((path, str(why)))
+            continue
+        if scrub.data(content) != content:
+            kept.withheld.append((path, BY_CONTENT))
             continue
         room -= len(content)
         entry = entries.get(path)
-        kept.saved[name] = _keep(content, entry.mode if entry else mode, "objects/%s", scrub, kept.blobs)
+        kept.saved[readable(path)] = _keep(content, entry.mode if entry else mode, "objects/%s", kept.blobs)
         if len(kept.saved) == FILES_COUNT:
             break
     too_many = f"the untracked files together are over {FILES_COUNT:,}"
-    kept.withheld.extend({"path": readable(path), "reason": too_many} for path in rest)
+    kept.withheld.extend((path, too_many) for path in rest)
     return kept
 
 
@@ -217,7 +251,7 @@ def _content(repo: Repository, path: bytes, room: int) -> tuple[bytes, int]:
     if path.endswith(b"/"):
         raise GitError("a repository of its own")
     if is_secret_file(path):
-        raise GitError("its name says that it holds secrets")
+        raise GitError(BY_NAME)
     file = os.path.join(os.fsencode(repo.top), path)
     try:
         status = os.lstat(file)
@@ -242,15 +276,8 @@ def _content(repo: Repository, path: bytes, room: int) -> tuple[bytes, int]:
     return content, 0o100755 if status.st_mode & stat.S_IXUSR else 0o100644
 
 
-def _keep(raw: bytes, mode: int, place: str, scrub: Scrubber, blobs: dict[str, bytes]) -> SavedFile:
-    clean = scrub.data(raw)
-    digest = hashlib.sha256(clean).hexdigest()
+def _keep(raw: bytes, mode: int, place: str, blobs: dict[str, bytes]) -> SavedFile:
+    digest = hashlib.sha256(raw).hexdigest()
     file = place % digest
-    blobs[file] = clean
-    return {
-        "file": file,
-        "sha256": digest,
-        "bytes": len(clean),
-        "mode": f"{mode:o}",
-        "scrubbed": clean != raw,
-    }
+    blobs[file] = raw
+    return {"file": file, "sha256": digest, "bytes": len(raw), "mode": f"{mode:o}", "scrubbed": False}

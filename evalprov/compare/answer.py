@@ -6,7 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from evalprov.compare.changes import ARGUMENTS, CERTAIN, RETRIEVAL, TREE, different_words
-from evalprov.compare.elide import apart, rounded
+from evalprov.compare.elide import apart
+from evalprov.numbers import rounded
 from evalprov.record.result import has_result
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Texts and numbers made short, and still told apart."""
+"""Texts made short, and still told apart."""
 
 from __future__ import annotations
 
@@ -8,14 +8,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
 DOTS = "..."
-_LARGE = 1e15  # a number from here on is told by its power of ten
-
-
-def rounded(value: float, sign: str = "") -> str:
-    """Return a number as a person reads it: four digits, or all of those before the point."""
-    if abs(value) >= _LARGE:
-        return f"{value:{sign}.3e}"
-    return f"{value:{sign}.0f}" if abs(value) >= 1000 else f"{value:{sign}.4g}"
 
 
 def cut(text: str, width: int) -> str:

@@ -30,12 +30,12 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from evalprov.compare import comparable
 from evalprov.compare.answer import brief, facts
 from evalprov.compare.direction import is_spent, rule_of
-from evalprov.compare.elide import rounded
 from evalprov.compare.falls import Falls, falls_of
 from evalprov.compare.rules import MetricRule
 from evalprov.compare.samples import NO_SAMPLE, number, samples
 from evalprov.compare.verdicts import MetricDiff, can_judge, compare_samples
 from evalprov.compare.weigh import Groups
+from evalprov.numbers import rounded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

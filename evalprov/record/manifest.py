@@ -36,7 +36,7 @@ class SavedFile(TypedDict):
     sha256: str
     bytes: int
     mode: str  # as git has it: 100644, 100755, 120000
-    scrubbed: bool  # a secret was taken out, so it differs from what ran
+    scrubbed: bool  # a secret was taken out, so it differs from what ran; nothing of the kind is kept any more
 
 
 class Withheld(TypedDict):
@@ -44,6 +44,7 @@ class Withheld(TypedDict):
 
     path: str
     reason: str
+    blob: str | None  # git's id of its content; null where it was not read
 
 
 class Git(TypedDict):

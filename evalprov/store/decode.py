@@ -34,6 +34,10 @@ def _to_3(record: dict[str, Any]) -> dict[str, Any]:
         }.items()
         if isinstance(record.get(name), dict)
     }
+    git = record.get("git")
+    if isinstance(git, dict) and isinstance(git.get("withheld"), list):
+        withheld = [{"blob": None, **one} if isinstance(one, dict) else one for one in git["withheld"]]
+        sections["git"] = {**git, "withheld": withheld}
     if isinstance(record.get("identity"), dict):
         sections["identity"] = {"recipe": 1, **record["identity"]}
     return {**added, **record, **sections}

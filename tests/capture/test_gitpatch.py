@@ -80,7 +80,7 @@ def test_neither_pipes_nor_sockets_are_opened(repo: Repo) -> None:
     git = found.facts["git"]
     assert git["changed"] == ["eval.py"]
     assert git["untracked"] == []
-    assert git["withheld"] == [{"path": "eval.py", "reason": "not a regular file"}]
+    assert git["withheld"] == [{"path": "eval.py", "reason": "not a regular file", "blob": None}]
     assert git["tree"] is None
     assert "eval.py" in (found.reason or "")
 
@@ -113,10 +113,17 @@ def test_no_more_than_a_thousand_untracked_files_are_kept(repo: Repo) -> None:
     assert git["tree"] == repo.tree_git_makes()
 
 
-def test_secrets_are_taken_out_of_all_that_is_kept(repo: Repo) -> None:
-    """A secret of the environment is in no kept byte and no name, also where git sees a binary file."""
+def test_what_holds_a_secret_is_withheld_with_its_hash_and_never_half_cleaned(repo: Repo) -> None:
+    """A secret of the environment is in no kept byte and no name; what holds none is kept byte for byte beside it."""
     secret = "s3cr3t-Value-0123456789"
     environ = {**os.environ, "SERVICE_API_KEY": secret}
+    for name in ("kept.py", "ä b.txt", 'quo"te\\.txt', "tab\t.txt"):
+        repo.write(name, "1\n")
+    repo.commit()
+    repo.write("kept.py", "2\n")
+    repo.write("ä b.txt", f"{secret}\n")
+    repo.write('quo"te\\.txt', f"x = {secret}\n")
+    repo.write("tab\t.txt", "2\n")
     repo.write("data.bin", b"\0\1\2" + secret.encode() + b"\0")
     repo.write("new.txt", f"key = {secret}\n")
     repo.write("clean.txt", "nothing\n")
@@ -128,10 +135,19 @@ def test_secrets_are_taken_out_of_all_that_is_kept(repo: Repo) -> None:
     git = found.facts["git"]
     assert secret.encode() not in b"".join(found.blobs.values())
     assert secret not in repr(found._replace(before=None)), "what is kept for the second look goes to no disk"
-    assert git["patch"]["scrubbed"] is True
-    assert git["saved"]["new.txt"]["scrubbed"] is True
-    assert git["saved"]["to"]["scrubbed"] is True
-    assert git["saved"]["clean.txt"]["scrubbed"] is False
+    why = "it holds what looks like a secret"
+    kept = {one["path"]: (one["reason"], one["blob"]) for one in git["withheld"]}
+    blobs = {
+        name: repo.git("hash-object", "--no-filters", name).decode() for name in ("ä b.txt", 'quo"te\\.txt', "new.txt")
+    }
+    assert {name: kept[name] for name in blobs} == {name: (why, blob) for name, blob in blobs.items()}
+    assert {"data.bin", "to"} < set(kept)
+    assert git["saved"].keys() == {"clean.txt", "named-[secret]"}
+    patch = found.blobs[git["patch"]["file"]]
+    assert patch.count(b"diff --git ") == 2
+    assert b"a/kept.py b/kept.py" in patch
+    assert b'"a/tab\\t.txt"' in patch
+    assert not any(one["scrubbed"] for one in (git["patch"], *git["saved"].values()))
 
 
 def test_a_pointer_to_large_content_is_no_content(repo: Repo) -> None:
@@ -146,7 +162,7 @@ def test_a_pointer_to_large_content_is_no_content(repo: Repo) -> None:
     repo.git("add", "new.far")
     reason = "its content is in Git LFS, the patch has the pointer alone"
     git = repo.facts()["git"]
-    assert git["withheld"] == [{"path": name, "reason": reason} for name in ("new.far", "old.far")]
+    assert [(one["path"], one["reason"]) for one in git["withheld"]] == [("new.far", reason), ("old.far", reason)]
     assert git["tree"] == repo.tree_git_makes()
 
 
@@ -182,7 +198,9 @@ def test_an_unreadable_file_is_withheld_and_leaves_the_tree_unknown(open_folder:
 
     facts, reason, warnings = as_other_user(1234, ask)
     assert facts["git_dirty"] is True
-    assert facts["git"]["withheld"] == [{"path": "locked", "reason": "could not be read: Permission denied"}]
+    assert facts["git"]["withheld"] == [
+        {"path": "locked", "reason": "could not be read: Permission denied", "blob": None}
+    ]
     assert facts["git"]["tree"] is None
     assert "locked" in reason
     assert "could not open directory 'shut/'" in warnings[0]
