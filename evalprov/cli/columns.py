@@ -10,8 +10,7 @@ import re
 import shlex
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec import UNSET
 
@@ -19,6 +18,9 @@ from evalprov import render
 from evalprov.compare.elide import apart
 from evalprov.errors import UsageError
 from evalprov.store.where import METRICS, Path, last_name, path, value_at
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 COLUMNS = ("run", "status", "took", "scenario", "git", "metrics", "command")
 METRICS_SHOWN = 4

@@ -240,7 +240,7 @@ def _metric_row(metric: MetricDiff) -> tuple[str, ...]:
     )
 
 
-def _number(value: float | bool | None) -> str:
+def _number(value: float | None) -> str:
     if isinstance(value, float):
         return f"{value:.10g}"
     return render.number(value)

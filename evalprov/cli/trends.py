@@ -5,14 +5,17 @@ from __future__ import annotations
 import shutil
 import sys
 from array import array
-from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from evalprov import render
 from evalprov.cli.columns import exactly, row_of_csv
 from evalprov.cli.common import counted
 from evalprov.store import ids
-from evalprov.store.lines import Run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from evalprov.store.lines import Run
 
 COLUMNS = ("run", "time", "group", "value")
 GROUPS_SHOWN = 20
