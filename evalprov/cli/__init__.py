@@ -26,8 +26,7 @@ def main(argv: list[str]) -> int:
     """Carry out one command line and return the exit code."""
     try:
         if argv[:1] != ["run"]:
-            # A reader that goes away (`evalprov history | head`) ends us quietly, as it does every Unix tool.
-            signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+            _end_with_the_reader()
         return _carry_out(argv)
     except EvalprovError as problem:
         render.error(problem)
@@ -39,6 +38,11 @@ def main(argv: list[str]) -> int:
             raise
         render.error(_in_words(bug))
         return CANNOT_START if argv[:1] == ["run"] else 2
+
+
+def _end_with_the_reader() -> None:
+    """Let a reader that goes away (`evalprov history | head`) end us quietly, as it does every Unix tool."""
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
 
 
 def _in_words(bug: Exception) -> EvalprovError:
@@ -72,7 +76,7 @@ def _carry_out(argv: list[str]) -> int:
 
 def load(name: str) -> Command | Group:
     """Return what a command of this name does and takes."""
-    module = __import__(f"{__name__}.{name}", fromlist=["COMMAND"])  # importlib would cost more than some commands
+    module = __import__(f"{__name__}.{name}", fromlist=["COMMAND"])  # a run does without importlib
     command: Command | Group = module.COMMAND
     return command
 
@@ -87,9 +91,10 @@ def _must_be_known(word: str, names: Iterable[str], of: str, hint: str) -> None:
 
 
 def _toolkit(names: Iterable[str], argv: list[str]) -> int:
-    """Leave a command line to typer: help, or the shell's completion."""
-    from evalprov.cli import typer_app
+    """Leave a command line to the toolkit: help, or the shell's completion."""
+    from evalprov.cli import toolkit
 
-    code = typer_app.run({name: load(name) for name in names}, argv)
+    _end_with_the_reader()
+    code = toolkit.run({name: load(name) for name in names}, argv)
     sys.stdout.flush()
     return code

@@ -8,7 +8,6 @@ import json
 import os
 import re
 import shlex
-import shutil
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -95,7 +94,7 @@ def table(columns: Sequence[Column], lines: Iterable[dict[str, Any]], *, spare: 
     widths = [max(map(len, [name, *column])) for name, column in zip(names, cells, strict=True)]
     order = [number for name in spare for number, one in enumerate(columns) if one.name == name]
     order += [number for number in range(len(columns) - 1, 0, -1) if number not in order and columns[number].path]
-    room = shutil.get_terminal_size().columns - _EDGES
+    room = render.width() - _EDGES
     kept = list(range(len(columns)))
     while order and sum(min(widths[number], _ENOUGH) + _BETWEEN for number in kept) - _BETWEEN > room:
         kept.remove(order.pop(0))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any, cast
@@ -135,7 +134,7 @@ def _print(found: Gate, *, per_scenario: bool) -> None:
         for one in said:
             render.note(one)
         return
-    width = shutil.get_terminal_size((80, 24)).columns
+    width = render.width()
     first, *others = wrap(f"{word}: {why}", width)
     render.out("\n".join([render.paint(word, _COLOURS[found.verdict], sys.stdout) + first.removeprefix(word), *others]))
     if found.metrics:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 from msgspec import UNSET
 
 from evalprov import render
-from evalprov.cli import remarks, trends
+from evalprov.cli import remarks
 from evalprov.cli.columns import COLUMNS, Column, chosen, column, exactly, key_path, row_of_csv, table
 from evalprov.cli.common import STORE, counted, open_store
 from evalprov.cli.moment import second
@@ -266,6 +266,8 @@ class _Reading:
 
 
 def _trend(runs: Iterable[Run], form: str, metric: str, by: str | None) -> None:
+    from evalprov.cli import trends  # a list does without
+
     found = trends.Points(runs, parted=by is not None)
     if form == "table" and sys.stdout.isatty():
         trends.screen(found, metric, by)

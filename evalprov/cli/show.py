@@ -12,7 +12,6 @@ from evalprov.cli.common import STORE, open_store
 from evalprov.cli.options import Argument, Command, Option
 from evalprov.compare.elide import cut
 from evalprov.errors import EvalprovError
-from evalprov.record.decision_spec import decision_spec
 from evalprov.record.layers import layers
 from evalprov.store import lookup, read
 
@@ -38,6 +37,8 @@ def show(*, run: str, as_json: bool, path: bool, log: bool, spec: bool, store: s
     if as_json:
         render.document(manifest, indent=1)
     elif spec:
+        from evalprov.record.decision_spec import decision_spec
+
         render.document(decision_spec(manifest), indent=1)
     elif log:
         _print_logs(folder, manifest)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from array import array
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -97,7 +96,7 @@ def screen(found: Points, metric: str, by: str | None) -> None:
         return
     low = min(min(group.values) for group in groups.values())
     high = max(max(group.values) for group in groups.values())
-    frame = Frame(found.count, min(found.count, shutil.get_terminal_size().columns), low, high)
+    frame = Frame(found.count, min(found.count, render.width()), low, high)
     went = _number(first.value) if found.count == 1 else f"{_number(first.value)} -> {_number(last.value)}"
     over = f"in {counted(found.count)} {_days(first, last)}"
     render.out(render.paint(render.neutral(f"{metric}  {went} {over}"), "1", sys.stdout))
