@@ -135,6 +135,13 @@ def bar(done: int, total: int) -> str:
     return f"[{'#' * filled}{'-' * (_BAR - filled)}]"
 
 
+def width() -> int:
+    """Return how many columns a person's terminal has."""
+    from shutil import get_terminal_size  # a pipe does without
+
+    return get_terminal_size().columns
+
+
 def number(value: object) -> str:
     """Return a metric value as a person reads it: four digits, or all of those before the point."""
     if value is None:

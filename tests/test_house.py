@@ -5,9 +5,13 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from conftest import Project
+
+from evalprov.cli import COMMANDS
 
 PACKAGE = Path(__file__).parent.parent / "evalprov"
 MAY_IMPORT = {
@@ -78,14 +82,14 @@ def test_imports_run_one_way() -> None:
     assert len(imports()) > 40
 
 
-def test_only_the_printer_knows_rich_and_only_the_command_line_knows_typer() -> None:
-    """No other room formats or parses for a person."""
+def test_only_the_printer_knows_rich_and_only_the_help_knows_typer() -> None:
+    """No other file formats for a person, or leaves the reading of a command line to a toolkit."""
     for file in PACKAGE.rglob("*.py"):
         text = file.read_text()
         if file.name != "render.py":
             assert "import rich" not in text, file
             assert "from rich" not in text, file
-        if file.parent.name != "cli":
+        if file.name != "toolkit.py":
             assert "typer" not in text, file
 
 
@@ -162,3 +166,38 @@ def test_start_up_is_lean(tmp_path: Path) -> None:
         done = subprocess.run([sys.executable, "-c", probe], cwd=folder, capture_output=True, text=True, check=True)
         loaded = {name.split(".")[0] for name in ast.literal_eval(done.stdout.splitlines()[0])}
         assert loaded <= BEFORE_LAUNCH, sorted(loaded - BEFORE_LAUNCH)
+
+
+# What no command needs that reads records: toolkits for a command line and a screen, and libraries that capture uses.
+NOT_TO_READ = {"typer", "pydantic", "rich", "click", "inspect", "dataclasses", "importlib.metadata", "email", "asyncio"}
+NOT_TO_READ |= {"subprocess", "git", "psutil", "yaml", "scipy", "numpy", "evalprov.capture", "evalprov.run"}
+
+
+@pytest.mark.parametrize("line", ["history", "history --json", "show", "show --json", "diff latest~1 latest --json"])
+def test_reading_starts_lean(made_once: Callable[..., Project], line: str) -> None:
+    """To read a record, no toolkit is loaded, and no module of another command."""
+
+    def two_runs(project: Project) -> None:
+        for _ in range(2):
+            project.run("true")
+
+    words = line.split()
+    # msgspec takes typing_extensions if it is there, which loads inspect: that is not our choice.
+    probe = (
+        "import sys\n"
+        "sys.modules['typing_extensions'] = None\n"
+        "from evalprov.cli import main\n"
+        "code = main(sys.argv[1:])\n"
+        "print(sorted(name for name, module in sys.modules.items() if module), file=sys.stderr)\n"
+        "sys.exit(code)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", probe, *words],
+        cwd=made_once("two runs without metrics", two_runs).path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    loaded = set(ast.literal_eval(done.stderr.splitlines()[-1]))
+    assert loaded & NOT_TO_READ <= ({"subprocess"} if words[0] == "diff" else set())
+    assert {name for name in COMMANDS if f"evalprov.cli.{name}" in loaded} == {words[0]}

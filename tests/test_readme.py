@@ -185,9 +185,9 @@ def test_the_settings_shown_are_valid(tmp_path: Path) -> None:
 
 def test_every_option_and_command_is_in_the_readme() -> None:
     """What the command line takes, the README names."""
-    from evalprov.cli.options import OPTIONS
+    from evalprov.cli.run import COMMAND
 
-    for option in OPTIONS:
+    for option in COMMAND.options:
         assert f"`{option.flag}" in README, option.flag
     listed = subprocess.run(
         [sys.executable, "-m", "evalprov", "--help"], capture_output=True, text=True, check=True

@@ -5,21 +5,29 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from typing import TYPE_CHECKING
 
-from evalprov import render
-from evalprov.errors import CANNOT_START, EvalprovError
+from evalprov import __version__, render
+from evalprov.cli.options import HELP, Group, did_you_mean, parse, wants_help
+from evalprov.errors import CANNOT_START, EvalprovError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from evalprov.cli.options import Command
+
+# Each is a module of this folder, which holds its COMMAND; of these only the one that is asked for is imported.
+COMMANDS = ("run", "show", "history", "diff", "audit", "gate", "noise", "init", "doctor", "baseline")
+_OF_THE_TOOLKIT = (*HELP, "--install-completion", "--show-completion")
+_EXAMPLE = "to record a command: evalprov run -- python my_eval.py"
 
 
 def main(argv: list[str]) -> int:
     """Carry out one command line and return the exit code."""
     try:
-        if argv[:1] == ["run"]:
-            # Recording a run must start fast, so it does without the toolkit the other commands use.
-            from evalprov.cli import run
-
-            if not run.wants_help(argv[1:]):
-                return run.main(argv[1:])
-        return _with_typer(argv)
+        if argv[:1] != ["run"]:
+            _end_with_the_reader()
+        return _carry_out(argv)
     except EvalprovError as problem:
         render.error(problem)
         return problem.exit_code
@@ -32,6 +40,11 @@ def main(argv: list[str]) -> int:
         return CANNOT_START if argv[:1] == ["run"] else 2
 
 
+def _end_with_the_reader() -> None:
+    """Let a reader that goes away (`evalprov history | head`) end us quietly, as it does every Unix tool."""
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+
+
 def _in_words(bug: Exception) -> EvalprovError:
     if isinstance(bug, OSError):  # nearly always stdout, on a full disk: what else is read or written has its own words
         where = f": {bug.filename}" if bug.filename else ""
@@ -40,14 +53,48 @@ def _in_words(bug: Exception) -> EvalprovError:
     return EvalprovError(f"unexpected: {type(bug).__name__}: {bug}", hint)
 
 
-def _with_typer(argv: list[str]) -> int:
-    # A reader that goes away (`evalprov history | head`) ends us quietly, as it does every Unix tool.
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    from evalprov.cli.app import app
+def _carry_out(argv: list[str]) -> int:
+    if not argv or argv[0] in _OF_THE_TOOLKIT:
+        return _toolkit(COMMANDS, argv)
+    first, *words = argv
+    if first == "--version":
+        render.out(f"evalprov {__version__}")
+        return 0
+    _must_be_known(first, COMMANDS, "evalprov", _EXAMPLE)
+    command = load(first)
+    name = first
+    if isinstance(command, Group):
+        if not words or words[0] in HELP:
+            return _toolkit([first], argv)
+        name = f"{first} {words[0]}"
+        _must_be_known(words[0], command.commands, f"evalprov {first}", f"more: evalprov {first} --help")
+        command = command.commands[words.pop(0)]
+    if wants_help(command, words):
+        return _toolkit([first], [*name.split(), "--help"])
+    return command.function(**parse(name, command, words))
 
-    try:
-        code = app(args=argv, prog_name="evalprov", standalone_mode=True)
-    except SystemExit as end:
-        code = end.code
+
+def load(name: str) -> Command | Group:
+    """Return what a command of this name does and takes."""
+    module = __import__(f"{__name__}.{name}", fromlist=["COMMAND"])  # a run does without importlib
+    command: Command | Group = module.COMMAND
+    return command
+
+
+def _must_be_known(word: str, names: Iterable[str], of: str, hint: str) -> None:
+    if word in names:
+        return
+    if word.startswith("-"):
+        raise UsageError(f"{of} has no option {word.partition('=')[0]}", f"options go behind a command; {hint}")
+    there = f"there are {', '.join(names)}; {hint}"
+    raise UsageError(f"{of} has no command {word!r}", did_you_mean(word, tuple(names)) or there)
+
+
+def _toolkit(names: Iterable[str], argv: list[str]) -> int:
+    """Leave a command line to the toolkit: help, or the shell's completion."""
+    from evalprov.cli import toolkit
+
+    _end_with_the_reader()
+    code = toolkit.run({name: load(name) for name in names}, argv)
     sys.stdout.flush()
-    return code if isinstance(code, int) else 0
+    return code

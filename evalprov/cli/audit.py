@@ -5,21 +5,22 @@ from __future__ import annotations
 import json
 import os
 import sys
-from typing import Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from evalprov import render
-from evalprov.cli.common import StoreOption, counted, open_store
+from evalprov.cli.common import STORE, counted, open_store
+from evalprov.cli.options import Command, Option
 from evalprov.compare.audit import ADVICE, OF_BUILDER, Audit, Group, Metric
 from evalprov.compare.audit import audit as compared
 from evalprov.compare.elide import apart
-from evalprov.compare.outside import Fact, Split
 from evalprov.compare.rules import rules_of
 from evalprov.errors import EvalprovError
-from evalprov.record.manifest import Manifest
 from evalprov.settings import load as settings
 from evalprov.store import read
+
+if TYPE_CHECKING:
+    from evalprov.compare.outside import Fact, Split
+    from evalprov.record.manifest import Manifest
 
 COLUMNS = ("fingerprint", "scenario", "runs", "metric", "low", "high", "verdict", "p", "suspects")
 SHOWN = 3  # suspects, facts of one, values of one
@@ -29,11 +30,7 @@ LETTERS = 40  # of a value
 DISAGREE = 1
 
 
-def audit(
-    as_json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON.")] = False,
-    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 1 when a program disagrees.")] = False,
-    store: StoreOption = None,
-) -> None:
+def audit(*, as_json: bool, exit_code: bool, store: str | None) -> int:
     """Find programs that disagree with themselves.
 
     Runs that share a fingerprint are compared, and so are those that share the hash which the eval's own config layer
@@ -72,8 +69,7 @@ def audit(
     if not as_json:
         for remark in remarks:
             render.note(remark)
-    if exit_code and any(group.verdict == "disagrees" for group in found.groups):
-        raise typer.Exit(DISAGREE)
+    return DISAGREE if exit_code and any(group.verdict == "disagrees" for group in found.groups) else 0
 
 
 def _counts(found: Audit) -> tuple[int, int, int]:
@@ -282,3 +278,13 @@ def _group_document(group: Group) -> dict[str, Any]:
         for split in group.suspects
     ]
     return {**group._asdict(), "metrics": metrics, "suspects": splits}
+
+
+COMMAND = Command(
+    audit,
+    (
+        Option("--json", None, "Print what was found as JSON.", into="as_json"),
+        Option("--exit-code", None, "Exit with 1 when a program disagrees."),
+        STORE,
+    ),
+)

@@ -6,46 +6,31 @@ import getpass
 import os
 import subprocess
 import sys
-from typing import Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from evalprov import render
 from evalprov.cli.columns import metrics
-from evalprov.cli.common import Command, Group, StoreOption, open_store
+from evalprov.cli.common import STORE, open_store
+from evalprov.cli.options import Argument, Command, Group, Option
 from evalprov.cli.sides import side
 from evalprov.compare.rules import rules_of
 from evalprov.errors import UsageError
 from evalprov.record.baseline import Accepted, Account, account_of, trials_of, who_and_why
-from evalprov.record.manifest import Manifest
 from evalprov.record.result import why_none
 from evalprov.secrets import Scrubber
 from evalprov.settings import load
 from evalprov.store import baselines, lookup, read
 
+if TYPE_CHECKING:
+    from evalprov.record.manifest import Manifest
+
 COLUMNS = ("name", "run", "set", "by", "reason", "metrics")
 SHORT = 12  # digits of a hash
 
-app = typer.Typer(
-    cls=Group,
-    help="Keep runs that later ones are held against: whole records under metrics/baselines, meant to be committed.",
-    no_args_is_help=True,
-)
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The baseline's name: letters, digits, dot, dash, _.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
 
-
-@app.command("set", cls=Command)
-def set_(  # noqa: PLR0913, PLR0917 - one argument an option
-    name: Name,
-    run: Annotated[str, typer.Argument(metavar="RUN", help="A run id, its beginning, latest, or a manifest's path.")],
-    reason: Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why this run; required.")] = None,
-    replace: Annotated[bool, typer.Option("--replace", help="Put it in place of the one that is there.")] = False,
-    force: Annotated[
-        bool, typer.Option("--force", help="Take a run that failed, has no metrics, or was not all committed.")
-    ] = False,
-    store: StoreOption = None,
-) -> None:
+def set_(  # noqa: PLR0913 - one argument an option
+    *, name: str, run: str, reason: str | None, replace: bool, force: bool, store: str | None
+) -> int:
     """Make a run the baseline of a name.
 
     The whole record is copied, with who set it, when and why, and sealed: if anything in it is changed later,
@@ -61,7 +46,7 @@ def set_(  # noqa: PLR0913, PLR0917 - one argument an option
     folder = open_store(store)
     allow_failed = rules_of(load(os.getcwd()).declared).gate.allow_failed
     wanted = baselines.Wanted(lookup.checked_name(name), **said(reason), replace=replace, force=force)
-    named, trials = _with_trials(folder, run, allow_failed)
+    named, trials = _with_trials(folder, run, allow_failed=allow_failed)
     stored = baselines.keep(folder, named, wanted._replace(allow_failed=allow_failed), trials)
     account = account_of(stored)
     before = account and account["replaces"]
@@ -71,6 +56,7 @@ def set_(  # noqa: PLR0913, PLR0917 - one argument an option
     if stored["status"] == "failed":
         render.note(f"the command exited with {stored['exit_code']}; its metrics were read, and the run counts")
     render.note(f"commit it: {folder}/{baselines.FOLDER}/{name}.json")
+    return 0
 
 
 def said(reason: str | None) -> baselines.Said:
@@ -80,7 +66,7 @@ def said(reason: str | None) -> baselines.Said:
     return {"by": who and _clean(scrub, who), "reason": _clean(scrub, reason or "")}
 
 
-def _with_trials(folder: str, run: str, allow_failed: bool | None) -> tuple[Manifest, list[Manifest]]:
+def _with_trials(folder: str, run: str, *, allow_failed: bool | None) -> tuple[Manifest, list[Manifest]]:
     """Return the run that is meant, and the further trials of its repeat: of the same program, with results."""
     named = read.load(folder, run)
     fingerprint, trials = named["identity"]["fingerprint"], []
@@ -96,8 +82,7 @@ def _with_trials(folder: str, run: str, allow_failed: bool | None) -> tuple[Mani
     return named, trials
 
 
-@app.command("list", cls=Command)
-def list_(as_json: AsJson = False, store: StoreOption = None) -> None:
+def list_(*, as_json: bool, store: str | None) -> int:
     """List the baselines, with who set each, when and why.
 
     In a pipe the columns are separated by tabs. Example: evalprov baseline list
@@ -111,17 +96,17 @@ def list_(as_json: AsJson = False, store: StoreOption = None) -> None:
         broken = [{"name": one.name, "problem": one.problem.message} for one in found if one.problem]
         document = {"version": 1, "store": folder, "baselines": listed, "unusable": broken}
         render.document(document)
-        return
+        return 0
     if kept or not sys.stdout.isatty():
         render.table(COLUMNS, [_row(manifest) for manifest in kept])
     elif not problems:
         render.out("no baselines yet; set one: evalprov baseline set NAME RUN --reason TEXT")
     for problem in problems:
         render.error(problem)
+    return 0
 
 
-@app.command("show", cls=Command)
-def show(name: Name, as_json: AsJson = False, store: StoreOption = None) -> None:
+def show(*, name: str, as_json: bool, store: str | None) -> int:
     """Show one baseline: its account, and what the run was.
 
     Example: evalprov baseline show main
@@ -131,7 +116,7 @@ def show(name: Name, as_json: AsJson = False, store: StoreOption = None) -> None
     account = account_of(manifest)
     if as_json or account is None:
         render.document(manifest, indent=1)
-        return
+        return 0
     headline = render.paint(f"baseline {name}", "1", sys.stdout)
     render.out(f"{headline}  {manifest['run_id']}  {render.status(manifest['status'], sys.stdout)}")
     render.facts("why", _told(account))
@@ -143,16 +128,17 @@ def show(name: Name, as_json: AsJson = False, store: StoreOption = None) -> None
     render.facts("what ran", [*named, ("commit", manifest["git_sha"] or "")])
     render.facts("identity", hashes)
     render.out(f"\nall of it: evalprov show baseline:{name}")
+    return 0
 
 
-@app.command("rm", cls=Command)
-def rm(name: Name, store: StoreOption = None) -> None:
+def rm(*, name: str, store: str | None) -> int:
     """Take a baseline away; what git has of it stays there.
 
     Example: evalprov baseline rm main
     """
     run_id = baselines.remove(open_store(store), name)
     render.out(f"removed baseline {name}" + (f", which was run {run_id}" if run_id else ""))
+    return 0
 
 
 def _who() -> str | None:
@@ -211,3 +197,26 @@ def _told(account: Account) -> list[tuple[str, str]]:
         *(("accepted", _accepted(one)) for one in account.get("accepted", ())),
         ("in place of", (before["run_id"] or "one that could not be read") if before else ""),
     ]
+
+
+_NAME = Argument("name", "NAME", "The baseline's name: letters, digits, dot, dash, _.", required=True)
+_RUN = Argument("run", "RUN", "A run id, its beginning, latest, or a manifest's path.", required=True)
+_JSON = Option("--json", None, "Print it as JSON.", into="as_json")
+COMMAND = Group(
+    "Keep runs that later ones are held against: whole records under metrics/baselines, meant to be committed.",
+    {
+        "set": Command(
+            set_,
+            (
+                Option("--reason", "TEXT", "Why this run; required."),
+                Option("--replace", None, "Put it in place of the one that is there."),
+                Option("--force", None, "Take a run that failed, has no metrics, or was not all committed."),
+                STORE,
+            ),
+            (_NAME, _RUN),
+        ),
+        "list": Command(list_, (_JSON, STORE)),
+        "show": Command(show, (_JSON, STORE), (_NAME,)),
+        "rm": Command(rm, (STORE,), (_NAME,)),
+    },
+)

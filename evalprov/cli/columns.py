@@ -8,10 +8,8 @@ import json
 import os
 import re
 import shlex
-import shutil
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec import UNSET
 
@@ -19,6 +17,9 @@ from evalprov import render
 from evalprov.compare.elide import apart
 from evalprov.errors import UsageError
 from evalprov.store.where import METRICS, Path, last_name, path, value_at
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 COLUMNS = ("run", "status", "took", "scenario", "git", "metrics", "command")
 METRICS_SHOWN = 4
@@ -93,7 +94,7 @@ def table(columns: Sequence[Column], lines: Iterable[dict[str, Any]], *, spare: 
     widths = [max(map(len, [name, *column])) for name, column in zip(names, cells, strict=True)]
     order = [number for name in spare for number, one in enumerate(columns) if one.name == name]
     order += [number for number in range(len(columns) - 1, 0, -1) if number not in order and columns[number].path]
-    room = shutil.get_terminal_size().columns - _EDGES
+    room = render.width() - _EDGES
     kept = list(range(len(columns)))
     while order and sum(min(widths[number], _ENOUGH) + _BETWEEN for number in kept) - _BETWEEN > room:
         kept.remove(order.pop(0))

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated, Any, NamedTuple
-
-import typer
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from evalprov import render
 from evalprov.cli import diffscreen
 from evalprov.cli.codefiles import FileEdit, code_files
-from evalprov.cli.common import StoreOption, open_store
+from evalprov.cli.common import STORE, open_store
 from evalprov.cli.difftext import History
+from evalprov.cli.options import Argument, Command, Option
 from evalprov.cli.sides import side
 from evalprov.compare.diff import Diff, differs
 from evalprov.compare.diff import diff as compared
 from evalprov.compare.rules import rules_of
 from evalprov.compare.verdicts import Side
 from evalprov.errors import EvalprovError, UsageError
-from evalprov.record.manifest import Manifest
-from evalprov.repository import Between
 from evalprov.settings import load
+
+if TYPE_CHECKING:
+    from evalprov.record.manifest import Manifest
+    from evalprov.repository import Between
 
 DIFFER = 1
 PRESENT = "."
@@ -41,27 +42,18 @@ class Found(NamedTuple):
     everything: bool
 
 
-def diff(  # noqa: PLR0913, PLR0917 - one argument an option
-    a: Annotated[
-        str, typer.Argument(metavar="A", help="A run: an id, its beginning, latest~1, baseline:NAME, a path.")
-    ],
-    b: Annotated[
-        str, typer.Argument(metavar="B", help="Another; without one, or with a dot, the present state.")
-    ] = PRESENT,
-    as_json: Annotated[bool, typer.Option("--json", help="Print all of it as JSON.")] = False,
-    markdown: Annotated[
-        bool, typer.Option("--markdown", help="Print it for a pull request or a CI system's summary.")
-    ] = False,
-    exit_code: Annotated[
-        bool, typer.Option("--exit-code", help="Exit with 1 unless it is known that nothing differs.")
-    ] = False,
-    only: Annotated[str | None, typer.Option("--only", metavar="PART", help="Show only metrics, or layers.")] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Show what is the same too, and all of it.")] = False,
-    trials: Annotated[
-        bool, typer.Option("--trials", help="Take all trials of a repeated run together, on both sides.")
-    ] = False,
-    store: StoreOption = None,
-) -> None:
+def diff(  # noqa: PLR0913 - one argument an option
+    *,
+    a: str,
+    b: str,
+    as_json: bool,
+    markdown: bool,
+    exit_code: bool,
+    only: str | None,
+    everything: bool,
+    trials: bool,
+    store: str | None,
+) -> int:
     """Say why the score moved from A to B, and whether it is real.
 
     First what moved for real and which layer did it; then the metrics side by side; then what changed, layer by layer.
@@ -76,8 +68,6 @@ def diff(  # noqa: PLR0913, PLR0917 - one argument an option
     """
     if as_json and markdown:
         raise UsageError("--json and --markdown are two answers", "choose one of them")
-    if only is not None and only not in PARTS:
-        raise UsageError(f"--only is {' or '.join(PARTS)}, not {only!r}")
     if a == PRESENT:
         raise UsageError("the present state is the second of the two", "evalprov diff RUN .")
     folder = open_store(store)
@@ -105,8 +95,7 @@ def diff(  # noqa: PLR0913, PLR0917 - one argument an option
         diffscreen.show(found)
     else:
         render.table(diffscreen.COLUMNS, diffscreen.rows(found))
-    if exit_code and differs(result):
-        raise typer.Exit(DIFFER)
+    return DIFFER if exit_code and differs(result) else 0
 
 
 def _present(like: Manifest, store: str) -> Manifest:
@@ -186,3 +175,21 @@ def _commits(history: History) -> dict[str, Any]:
         "commits": [commit._asdict() for commit in between.commits],
         "files": None if between.files is None else [file._asdict() for file in between.files],
     }
+
+
+COMMAND = Command(
+    diff,
+    (
+        Option("--json", None, "Print all of it as JSON.", into="as_json"),
+        Option("--markdown", None, "Print it for a pull request or a CI system's summary."),
+        Option("--exit-code", None, "Exit with 1 unless it is known that nothing differs."),
+        Option("--only", "PART", "Show only metrics, or layers.", choices=PARTS),
+        Option("--all", None, "Show what is the same too, and all of it.", into="everything"),
+        Option("--trials", None, "Take all trials of a repeated run together, on both sides."),
+        STORE,
+    ),
+    (
+        Argument("a", "A", "A run: an id, its beginning, latest~1, baseline:NAME, a path.", required=True),
+        Argument("b", "B", "Another; without one, or with a dot, the present state.", default=PRESENT),
+    ),
+)

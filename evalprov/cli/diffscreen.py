@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from textwrap import wrap
 from typing import TYPE_CHECKING
@@ -70,7 +69,7 @@ def _metrics(count: int) -> str:
 
 def show(found: Found) -> None:
     """Print it for a person: the answer, what is compared, the metrics, and what changed."""
-    width = shutil.get_terminal_size((80, 24)).columns
+    width = render.width()
     for line in wrap(render.neutral(found.diff.answer.sentence), width):
         render.out(render.paint(line, "1", sys.stdout))
     _facts("compared", difftext.compared(found.a.runs, found.b.runs, present=found.present), width)
@@ -240,7 +239,7 @@ def _metric_row(metric: MetricDiff) -> tuple[str, ...]:
     )
 
 
-def _number(value: float | bool | None) -> str:
+def _number(value: float | None) -> str:
     if isinstance(value, float):
         return f"{value:.10g}"
     return render.number(value)

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
-from collections.abc import Sequence
 from textwrap import wrap
-from typing import TYPE_CHECKING, Annotated, Any, cast
-
-import typer
+from typing import TYPE_CHECKING, Any, cast
 
 from evalprov import render
 from evalprov.cli import difftext, markdown
 from evalprov.cli.baseline import said
-from evalprov.cli.common import StoreOption, open_store
+from evalprov.cli.common import STORE, open_store
+from evalprov.cli.options import Argument, Command, Option
 from evalprov.cli.sides import side
-from evalprov.compare.falls import Falls
 from evalprov.compare.gate import WORDS, Gate, Judged, judge, unreadable
 from evalprov.compare.rules import rules_of
 from evalprov.errors import UnreadableError, UsageError
@@ -25,6 +21,9 @@ from evalprov.settings import load
 from evalprov.store import baselines, lookup
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from evalprov.compare.falls import Falls
     from evalprov.compare.verdicts import Side
     from evalprov.record.baseline import What
 
@@ -42,28 +41,19 @@ _FIRST = ("regression", "not_evaluated", "pass", "reported", "not_judged")
 _OUTCOMES = {"not_evaluated": "not evaluated", "reported": "reported only", "not_judged": "-"}
 
 
-def gate(  # noqa: PLR0913, PLR0917 - one argument an option
-    run: Annotated[
-        str, typer.Argument(help="A run id, its beginning, latest, latest~2, or a manifest's path.")
-    ] = "latest",
-    baseline: Annotated[
-        str | None,
-        typer.Option("--baseline", metavar="NAME", help="What to hold it against: a baseline's name, or run:RUN."),
-    ] = None,
-    trials: Annotated[bool, typer.Option("--trials", help="Judge all trials of the run's repeat together.")] = False,
-    accept: Annotated[
-        list[str] | None,
-        typer.Option("--accept", metavar="WHAT", help=f"Take the run's own from now on: {', '.join(WHATS)}."),
-    ] = None,
-    reason: Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why; --accept needs it.")] = None,
-    per_scenario: Annotated[bool, typer.Option("--per-scenario", help="List the scenarios that collapsed.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the verdict and all it is made from as JSON.")] = False,
-    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print it for a pull request.")] = False,
-    junit_path: Annotated[
-        str | None, typer.Option("--junit", metavar="PATH", help="Also write it as JUnit XML, for a CI system.")
-    ] = None,
-    store: StoreOption = None,
-) -> None:
+def gate(  # noqa: PLR0913 - one argument an option
+    *,
+    run: str,
+    baseline: str | None,
+    trials: bool,
+    accept: Sequence[str],
+    reason: str | None,
+    per_scenario: bool,
+    as_json: bool,
+    as_markdown: bool,
+    junit_path: str | None,
+    store: str | None,
+) -> int:
     """Hold a run against a baseline, and say whether it may pass.
 
     Exit codes: 0 pass; 1 a metric regressed, for real and by more than it may; 2 wrong usage; 3 could not evaluate.
@@ -82,7 +72,7 @@ def gate(  # noqa: PLR0913, PLR0917 - one argument an option
         raise UsageError("--json and --markdown are two forms of one answer: give one of them")
     folder = open_store(store)
     if accept or reason:
-        _accept(folder, baseline, side(folder, run, trials=trials), accept or [], reason)
+        _accept(folder, baseline, side(folder, run, trials=trials), accept, reason)
     found = _judged(folder, baseline, run, trials=trials)
     if junit_path:
         from evalprov.cli import junit
@@ -94,14 +84,11 @@ def gate(  # noqa: PLR0913, PLR0917 - one argument an option
         render.out(_markdown(found, baseline, per_scenario=per_scenario))
     else:
         _print(found, per_scenario=per_scenario)
-    if found.exit_code:
-        raise typer.Exit(found.exit_code)
+    return found.exit_code
 
 
 def _accept(folder: str, baseline: str, b: Side, accept: Sequence[str], reason: str | None) -> None:
     """Write into a baseline that later runs may differ from it as this one does."""
-    if unknown := [one for one in accept if one not in WHATS]:
-        raise UsageError(f"--accept takes {', '.join(WHATS)}, not {unknown[0]}")
     if not accept or not (reason or "").strip():
         missing = "--accept WHAT" if not accept else "--reason TEXT"
         raise UsageError(f"what is accepted is said together with why: {missing} is missing", _ACCEPT)
@@ -147,7 +134,7 @@ def _print(found: Gate, *, per_scenario: bool) -> None:
         for one in said:
             render.note(one)
         return
-    width = shutil.get_terminal_size((80, 24)).columns
+    width = render.width()
     first, *others = wrap(f"{word}: {why}", width)
     render.out("\n".join([render.paint(word, _COLOURS[found.verdict], sys.stdout) + first.removeprefix(word), *others]))
     if found.metrics:
@@ -267,3 +254,26 @@ def _metric(one: Judged) -> dict[str, Any]:
         "outcome": one.outcome,
         "why": one.why,
     }
+
+
+COMMAND = Command(
+    gate,
+    (
+        Option("--baseline", "NAME", "What to hold it against: a baseline's name, or run:RUN."),
+        Option("--trials", None, "Judge all trials of the run's repeat together."),
+        Option(
+            "--accept",
+            "WHAT",
+            f"Take the run's own from now on: {', '.join(WHATS)}.",
+            repeatable=True,
+            choices=WHATS,
+        ),
+        Option("--reason", "TEXT", "Why; --accept needs it."),
+        Option("--per-scenario", None, "List the scenarios that collapsed."),
+        Option("--json", None, "Print the verdict and all it is made from as JSON.", into="as_json"),
+        Option("--markdown", None, "Print it for a pull request.", into="as_markdown"),
+        Option("--junit", "PATH", "Also write it as JUnit XML, for a CI system.", into="junit_path"),
+        STORE,
+    ),
+    (Argument("run", "run", "A run id, its beginning, latest, latest~2, or a manifest's path.", default="latest"),),
+)

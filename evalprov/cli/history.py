@@ -5,23 +5,25 @@ from __future__ import annotations
 import heapq
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Annotated, Any, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
-import typer
 from msgspec import UNSET
 
 from evalprov import render
-from evalprov.cli import remarks, trends
+from evalprov.cli import remarks
 from evalprov.cli.columns import COLUMNS, Column, chosen, column, exactly, key_path, row_of_csv, table
-from evalprov.cli.common import StoreOption, counted, open_store
+from evalprov.cli.common import STORE, counted, open_store
 from evalprov.cli.moment import second
+from evalprov.cli.options import Command, Option
 from evalprov.errors import EvalprovError, UsageError
 from evalprov.record.manifest import Status
 from evalprov.store.lines import Run, Search, left_out
 from evalprov.store.query import Query
 from evalprov.store.where import Condition, Path, begins, condition, equals, path, tagged, value_at, within
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
 
 SHOWN = 20  # on a terminal
 COUNTED = 1000  # of those that are not shown
@@ -29,49 +31,24 @@ SPARED = ("took", "git", "scenario", "program", "command")  # what a narrow term
 STATUSES = get_args(Status)
 
 
-def history(  # noqa: PLR0913, PLR0917 - one argument an option
-    number: Annotated[
-        str | None,
-        typer.Option("-n", "--number", metavar="N", help="How many runs to show, 0 for all; else a terminal gets 20."),
-    ] = None,
-    where: Annotated[
-        list[str] | None,
-        typer.Option("--where", metavar="CONDITION", help="Runs of which this holds; all must, if given often."),
-    ] = None,
-    scenario: Annotated[
-        str | None, typer.Option("--scenario", metavar="NAME", help="Runs of this scenario only.")
-    ] = None,
-    program: Annotated[
-        str | None,
-        typer.Option("--program", metavar="HASH", help="Runs of this program only, by its hash's beginning."),
-    ] = None,
-    tag: Annotated[
-        list[str] | None, typer.Option("--tag", metavar="TAG", help="Runs with this tag; with all, if given often.")
-    ] = None,
-    status: Annotated[
-        str | None, typer.Option("--status", metavar="STATUS", help=f"One of {', '.join(STATUSES)}.")
-    ] = None,
-    since: Annotated[
-        str | None,
-        typer.Option("--since", metavar="WHEN", help="Runs begun since then: 90m, 36h, 7d, 2026-11-01T10:00 (UTC)."),
-    ] = None,
-    sort: Annotated[
-        str | None, typer.Option("--sort", metavar="KEY", help="By this value, the lowest first; -KEY the highest.")
-    ] = None,
-    columns: Annotated[
-        str | None, typer.Option("--columns", metavar="KEYS", help="Columns, by name or key path, with commas.")
-    ] = None,
-    trend: Annotated[
-        str | None, typer.Option("--trend", metavar="KEY", help="How this metric went, over all runs or the last N.")
-    ] = None,
-    by: Annotated[
-        str | None, typer.Option("--by", metavar="KEY", help="With --trend: one line a value of this.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the history lines, one JSON object a line.")] = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print the table as CSV.")] = False,
-    as_ids: Annotated[bool, typer.Option("--ids", help="Print the ids alone, one a line.")] = False,
-    store: StoreOption = None,
-) -> None:
+def history(  # noqa: PLR0913 - one argument an option
+    *,
+    number: str | None,
+    where: Sequence[str],
+    scenario: str | None,
+    program: str | None,
+    tag: Sequence[str],
+    status: str | None,
+    since: str | None,
+    sort: str | None,
+    columns: str | None,
+    trend: str | None,
+    by: str | None,
+    as_json: bool,
+    as_csv: bool,
+    as_ids: bool,
+    store: str | None,
+) -> int:
     """Show the last runs, newest first.
 
     A CONDITION is a key path, an operator and a value: 'accuracy>=0.7'.
@@ -136,6 +113,7 @@ def history(  # noqa: PLR0913, PLR0917 - one argument an option
             unseen += reading.missing if form in ("table", "csv") and not trend else ()
         for note in remarks.unknown(folder, (one for one in unseen if one not in too_large)):
             render.note(note)
+    return 0
 
 
 class _Asked(NamedTuple):
@@ -144,10 +122,10 @@ class _Asked(NamedTuple):
 
 
 def _asked(  # noqa: PLR0913, PLR0917 - one argument an option
-    where: Sequence[str] | None,
+    where: Sequence[str],
     scenario: str | None,
     program: str | None,
-    tags: Sequence[str] | None,
+    tags: Sequence[str],
     status: str | None,
     since: str | None,
 ) -> _Asked:
@@ -158,11 +136,9 @@ def _asked(  # noqa: PLR0913, PLR0917 - one argument an option
         digits = _digits(program)
         of.append(begins("identity.program", f"sha256:{digits}")._replace(text=f"program {digits}"))
     if status is not None:
-        if status not in STATUSES:
-            raise UsageError(f"not a status: {status}", f"the statuses are {', '.join(STATUSES)}")
         having.append(equals("status", status))
-    having += [tagged(one) for one in tags or ()]
-    having += [condition(one) for one in where or ()]
+    having += [tagged(one) for one in tags]
+    having += [condition(one) for one in where]
     words = []
     if of:
         words.append(f"is of {' and '.join(one.text for one in of)}")
@@ -290,6 +266,8 @@ class _Reading:
 
 
 def _trend(runs: Iterable[Run], form: str, metric: str, by: str | None) -> None:
+    from evalprov.cli import trends  # a list does without
+
     found = trends.Points(runs, parted=by is not None)
     if form == "table" and sys.stdout.isatty():
         trends.screen(found, metric, by)
@@ -314,3 +292,25 @@ def _print(reading: _Reading, runs: Iterable[Run], form: str, columns: Sequence[
         left_out = table(columns, reading.lines(runs), spare=spare)
         if left_out and not spare:
             render.note(f"no room for {', '.join(left_out)}: a wider terminal, a pipe or --csv has all columns")
+
+
+COMMAND = Command(
+    history,
+    (
+        Option("--number", "N", "How many runs to show, 0 for all; else a terminal gets 20.", short="-n"),
+        Option("--where", "CONDITION", "Runs of which this holds; all must, if given often.", repeatable=True),
+        Option("--scenario", "NAME", "Runs of this scenario only."),
+        Option("--program", "HASH", "Runs of this program only, by its hash's beginning."),
+        Option("--tag", "TAG", "Runs with this tag; with all, if given often.", repeatable=True),
+        Option("--status", "STATUS", f"One of {', '.join(STATUSES)}.", choices=STATUSES),
+        Option("--since", "WHEN", "Runs begun since then: 90m, 36h, 7d, 2026-11-01T10:00 (UTC)."),
+        Option("--sort", "KEY", "By this value, the lowest first; -KEY the highest."),
+        Option("--columns", "KEYS", "Columns, by name or key path, with commas."),
+        Option("--trend", "KEY", "How this metric went, over all runs or the last N."),
+        Option("--by", "KEY", "With --trend: one line a value of this."),
+        Option("--json", None, "Print the history lines, one JSON object a line.", into="as_json"),
+        Option("--csv", None, "Print the table as CSV.", into="as_csv"),
+        Option("--ids", None, "Print the ids alone, one a line.", into="as_ids"),
+        STORE,
+    ),
+)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from typing import Annotated, Any, NamedTuple
-
-import typer
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from evalprov import render
+from evalprov.cli.options import Command, Option
 from evalprov.errors import EvalprovError
 from evalprov.settings import FILE, load, project_root
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 DEPTH = 4
 FILES_LOOKED_AT = 20_000
@@ -43,9 +44,7 @@ class Layout(NamedTuple):
     data: list[str]
 
 
-def init(
-    scenario: Annotated[str | None, typer.Option("--scenario", metavar="NAME", help="What is evaluated.")] = None,
-) -> None:
+def init(*, scenario: str | None) -> int:
     """Write an evalprov.toml that names this project's configs, prompts and data.
 
     An existing file is never overwritten. Example: evalprov init --scenario support-tickets
@@ -65,6 +64,7 @@ def init(
     for what, names in (("config", layout.configs), ("prompt", layout.prompts), ("data", layout.data)):
         render.out(f"{what}\t{len(names)}\t{', '.join(map(render.neutral, names[:5]))}".rstrip())
     render.out(f"wrote {render.neutral(path)}")
+    return 0
 
 
 def survey(root: str) -> Layout:
@@ -143,3 +143,6 @@ def _named(paths: list[str]) -> dict[str, str]:
         name = stem if stem not in named else path.removesuffix(".dvc").rsplit(".", 1)[0]
         named[name if name not in named else path] = path
     return named
+
+
+COMMAND = Command(init, (Option("--scenario", "NAME", "What is evaluated."),))

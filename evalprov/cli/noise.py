@@ -6,17 +6,15 @@ import json
 import os
 import sys
 from collections import Counter
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from evalprov import render
-from evalprov.cli.common import Command, StoreOption, open_store
+from evalprov.cli.common import STORE, open_store
+from evalprov.cli.options import Argument, Command, Option
 from evalprov.cli.sides import side
 from evalprov.compare.rules import rules_of
 from evalprov.compare.verdicts import Side, can_judge
 from evalprov.errors import EvalprovError, UsageError
-from evalprov.record.manifest import Manifest
 from evalprov.record.result import has_result, why_none
 from evalprov.settings import load
 from evalprov.store import read
@@ -26,6 +24,8 @@ from evalprov.store.where import equals
 
 if TYPE_CHECKING:
     from evalprov.compare.aa import MetricNoise, Noise, Rate
+    from evalprov.record.manifest import Manifest
+    from evalprov.trials import Series
 
 COLUMNS = (
     "metric",
@@ -46,39 +46,19 @@ COLUMNS = (
 TRIALS = 10
 RUNS_KEPT = 200  # of one program, where they are no trials of one repeat
 UNSTABLE_SHOWN = 5
-_COMMAND = "evalprov.command"
 _EXAMPLE = "for example: evalprov noise latest, or: evalprov noise --repeat 10 -- python my_eval.py"
 _COLOURS = {"holds": "1;32", "fires_more": "1;31", "trials_differ": "1;31", "cannot_tell": "1;33"}
 
 
-class WithCommand(Command):
-    """A command line that may end in another one, behind --."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Keep what stands behind -- for the command, and parse the rest."""
-        if "--" in args:
-            place = args.index("--")
-            ctx.meta[_COMMAND] = tuple(args[place + 1 :])
-            args = args[:place]
-        return super().parse_args(ctx, args)
-
-
-def noise(  # noqa: PLR0913, PLR0917 - one argument an option
-    ctx: typer.Context,
-    run: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="RUN | -- CMD...", help="A run of the program, or the command to run.", show_default=False
-        ),
-    ] = None,
-    repeat: Annotated[
-        int | None,
-        typer.Option("--repeat", metavar="N", min=2, help=f"How often to run CMD; {TRIALS} times otherwise."),
-    ] = None,
-    jobs: Annotated[int | None, typer.Option("--jobs", metavar="J", min=1, help="How many at a time.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON.")] = False,
-    store: StoreOption = None,
-) -> None:
+def noise(  # noqa: PLR0913 - one argument an option
+    *,
+    run: str | None,
+    command: tuple[str, ...] | None,
+    repeat: int | None,
+    jobs: int | None,
+    as_json: bool,
+    store: str | None,
+) -> int:
     """Say how often the gate would fire where nothing is wrong.
 
     The trials of a run's repeat are compared with each other, as the gate compares a run with its baseline; without
@@ -92,11 +72,13 @@ def noise(  # noqa: PLR0913, PLR0917 - one argument an option
 
     folder = open_store(store)
     notes: list[str] = []
-    command = ctx.meta.get(_COMMAND)
     if command is not None:
         if run is not None or not command:
             raise UsageError("give a run, or a command behind --", _EXAMPLE)
-        run = _run(command, repeat or TRIALS, jobs or 1, store)
+        series = _recorded(command, repeat or TRIALS, jobs or 1, store)
+        if series.stopped_by:
+            return series.exit_code
+        run = _last(series)
     elif repeat or jobs:
         raise UsageError(f"{'--repeat' if repeat else '--jobs'} goes with a command, behind --", _EXAMPLE)
     elif run is None:
@@ -104,7 +86,7 @@ def noise(  # noqa: PLR0913, PLR0917 - one argument an option
     if not can_judge():
         raise EvalprovError("the gate's verdicts need scipy", "pip install '.[stats]' in evalprov's checkout")
     rules = rules_of(load(os.getcwd()).declared)
-    one = _runs(folder, run, notes, rules.gate.allow_failed)
+    one = _runs(folder, run, notes, allow_failed=rules.gate.allow_failed)
     bar = render.progress("comparing", lambda done, total: f"{done} of {total}")
     found = measure(one, rules, bar)
     if bar:
@@ -119,27 +101,30 @@ def noise(  # noqa: PLR0913, PLR0917 - one argument an option
     if not as_json:
         for note in notes:
             render.note(note)
+    return 0
 
 
 # --- what is compared
 
 
-def _run(command: tuple[str, ...], times: int, jobs: int, store: str | None) -> str:
-    """Run a command so many times, and return the last run there is."""
+def _recorded(command: tuple[str, ...], times: int, jobs: int, store: str | None) -> Series:
+    """Run a command so many times."""
     from evalprov.cli.repeat import recorded
     from evalprov.run import Request
     from evalprov.trials import Plan
 
-    series = recorded(Request(argv=command, store=store and os.path.abspath(store)), Plan(times, jobs), quiet=False)
-    if series.stopped_by:
-        raise typer.Exit(series.exit_code)
+    return recorded(Request(argv=command, store=store and os.path.abspath(store)), Plan(times, jobs), quiet=False)
+
+
+def _last(series: Series) -> str:
+    """Return the last run there is of a series."""
     runs = [one.run_id for one in series.ended if one.run_id]
     if not runs:
         raise EvalprovError("no trial left a record", exit_code=series.exit_code)
     return runs[-1]
 
 
-def _runs(folder: str, spec: str, notes: list[str], allow_failed: bool | None) -> Side:
+def _runs(folder: str, spec: str, notes: list[str], *, allow_failed: bool | None) -> Side:
     """Return the runs of one program that have results."""
     named = read.load(folder, spec)
     left_out: Counter[str] = Counter()
@@ -154,7 +139,7 @@ def _runs(folder: str, spec: str, notes: list[str], allow_failed: bool | None) -
         left_out.update(filter(None, (why_none(run, allow_failed=allow_failed) for run in same)))
         runs = [run for run in same if has_result(run, allow_failed=allow_failed)]
     else:
-        found = _alike(folder, named, notes, left_out, allow_failed)
+        found = _alike(folder, named, notes, left_out, allow_failed=allow_failed)
         what = "no other run shares its fingerprint" if len(found) < 2 else f"{len(found)} runs share its fingerprint"
         runs = [read.load(folder, run_id) for run_id in found]
     notes += [f"left out: {count} that {why}" for why, count in left_out.items()]
@@ -168,7 +153,7 @@ def _runs(folder: str, spec: str, notes: list[str], allow_failed: bool | None) -
 
 
 def _alike(
-    folder: str, named: Manifest, notes: list[str], left_out: Counter[str], allow_failed: bool | None
+    folder: str, named: Manifest, notes: list[str], left_out: Counter[str], *, allow_failed: bool | None
 ) -> list[str]:
     """Return the runs with a run's fingerprint that have results, oldest first."""
     fingerprint = named["identity"]["fingerprint"]
@@ -346,3 +331,16 @@ def _document(found: Noise, notes: list[str]) -> dict[str, Any]:
         "metrics": metrics,
         "notes": notes,
     }
+
+
+COMMAND = Command(
+    noise,
+    (
+        Option("--repeat", "N", f"How often to run CMD; {TRIALS} times otherwise.", at_least=2),
+        Option("--jobs", "J", "How many at a time.", at_least=1),
+        Option("--json", None, "Print what was found as JSON.", into="as_json"),
+        STORE,
+    ),
+    (Argument("run", "RUN | -- CMD...", "A run of the program, or the command to run."),),
+    behind="command",
+)

@@ -1,11 +1,16 @@
-"""The options of `evalprov run`: declared once, read without a toolkit on the fast path, shown by typer in the help."""
+"""What a command line may say: each command's options and arguments, declared in tables, and the parser of them all."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from evalprov.errors import EvalprovError
+from evalprov.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+HELP = ("--help", "-h")
 
 
 class Option(NamedTuple):
@@ -16,13 +21,15 @@ class Option(NamedTuple):
     help: str
     repeatable: bool = False
     choices: tuple[str, ...] = ()
-    number: bool = False
-    whole: bool = False
+    seconds: bool = False  # a number of them
+    at_least: int | None = None  # a whole number, this or more
+    short: str = ""
+    into: str = ""  # the name its value goes by, where it is not the flag's
 
     @property
     def name(self) -> str:
         """The name its value goes by."""
-        return self.flag.lstrip("-").replace("-", "_")
+        return self.into or self.flag.lstrip("-").replace("-", "_")
 
     @property
     def default(self) -> Any:
@@ -30,95 +37,151 @@ class Option(NamedTuple):
         return () if self.repeatable else None if self.metavar else False
 
 
-OPTIONS = (
-    Option("--scenario", "NAME", "What the program is evaluated on, e.g. support-tickets."),
-    Option("--config", "PATH", "A configuration file to record.", repeatable=True),
-    Option("--set", "KEY=VALUE", "Declare a fact, as in the settings: model.temperature=0.2", repeatable=True),
-    Option("--prompt", "NAME=PATH@V", "Declare a prompt file, with a version if you like.", repeatable=True),
-    Option("--data", "NAME=PATH@V", "Declare a data set: a file, a folder or a .dvc pointer.", repeatable=True),
-    Option("--tag", "TAG", "A word to find the run by.", repeatable=True),
-    Option("--note", "TEXT", "Why you ran it."),
-    Option(
-        "--metrics-file",
-        "PATH[:FORMAT]",
-        "Read the metrics from this file when the command is done: JSON, or lm-eval, inspect, promptfoo ... results.",
-    ),
-    Option("--timeout", "SECONDS", "End the command and all it started after this time (exit 124).", number=True),
-    Option(
-        "--repeat",
-        "N",
-        "Run the command so many times, each a run of its own, and sum them up. {trial} in a word of the command or in "
-        "--metrics-file stands for 1, 2 ...",
-        whole=True,
-    ),
-    Option("--jobs", "J", "Run so many of them at a time; their output is kept, not shown.", whole=True),
-    Option("--store", "DIR", "Where to keep the records; metrics/ at the project root otherwise."),
-    Option("--require-clean", None, "Refuse to run unless everything is committed."),
-    Option("--strict", None, "Refuse to run where a declared file is there and cannot be read."),
-    Option(
-        "--log",
-        "MODE",
-        "Keep the output's head and tail, all of it, or none.",
-        choices=("bounded", "full", "off"),
-    ),
-    Option("--quiet", None, "Say nothing of our own, errors aside."),
-)
+class Argument(NamedTuple):
+    """One argument: the name its value goes by, how it is written in the help, and its help."""
 
-_USAGE = "evalprov run [options] -- CMD..., for example: evalprov run -- python my_eval.py"
+    name: str
+    metavar: str
+    help: str
+    default: str | None = None
+    required: bool = False
+    many: bool = False  # all words that are left
 
 
-def parse(words: Sequence[str]) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Split `[options] [--] CMD...` into the options' values by name and the command."""
-    known = {option.flag: option for option in OPTIONS}
-    values: dict[str, Any] = {option.name: option.default for option in OPTIONS}
-    rest = list(words)
-    while rest and rest[0].startswith("-"):
-        word = rest.pop(0)
+class Command(NamedTuple):
+    """One command: the function that is given every value by its name, and whose docstring is the help."""
+
+    function: Callable[..., int]
+    options: tuple[Option, ...]
+    arguments: tuple[Argument, ...] = ()
+    wraps: bool = False  # the first word that is no option begins another command line
+    behind: str = ""  # the name by which the words behind -- go, where they are no arguments
+
+    @property
+    def flags(self) -> dict[str, Option]:
+        """The options by each spelling of their flags."""
+        return {flag: option for option in self.options for flag in (option.flag, option.short) if flag}
+
+
+class Group(NamedTuple):
+    """Commands under one name."""
+
+    help: str
+    commands: dict[str, Command]
+
+
+def wants_help(command: Command, words: Sequence[str]) -> bool:
+    """Say whether help is asked for, before `--` and before any word of a command that is to be run."""
+    taking = {flag for flag, option in command.flags.items() if option.metavar}
+    is_value = False
+    for word in words:
+        if word in HELP:
+            return True
+        if word == "--" or (command.wraps and not is_value and not _is_option(word)):
+            return False
+        is_value = not is_value and word in taking
+    return False
+
+
+def parse(name: str, command: Command, words: Sequence[str]) -> dict[str, Any]:
+    """Return the values of a command's options and arguments by their names."""
+    values: dict[str, Any] = {option.name: option.default for option in command.options}
+    given: list[str] = []
+    behind: tuple[str, ...] | None = None
+    rest = iter(words)
+    for word in rest:
         if word == "--":
-            break
-        flag, equals, attached = word.partition("=")
-        option = known.get(flag)
-        if option is None:
-            raise EvalprovError(f"run has no option {flag}", _suggestion(flag, known))
-        if option.metavar is None:
-            if equals:
-                raise EvalprovError(f"{flag} takes no value", f"leave out ={attached}")
-            values[option.name] = True
-            continue
-        if not equals:
-            if not rest or rest[0] == "--":
-                raise EvalprovError(f"{flag} needs a value: {flag} {option.metavar}", _USAGE)
-            attached = rest.pop(0)
-        value = _value(option, attached)
-        values[option.name] = (*values[option.name], value) if option.repeatable else value
-    if not rest:
-        raise EvalprovError("there is no command to run", _USAGE)
-    if values["jobs"] and not values["repeat"]:
-        raise EvalprovError("--jobs goes with --repeat: --repeat N --jobs J", _USAGE)
-    return values, tuple(rest)
+            behind = tuple(rest)
+        elif _is_option(word):
+            option, value = _option(name, command, word, rest)
+            values[option.name] = (*values[option.name], value) if option.repeatable else value
+        else:
+            given += [word, *rest] if command.wraps else [word]
+    if command.behind:
+        values[command.behind] = behind
+    else:
+        given += behind or ()
+    return values | _placed(name, command, given)
+
+
+def _is_option(word: str) -> bool:
+    return word.startswith("-") and word != "-"
+
+
+def _option(name: str, command: Command, word: str, rest: Iterator[str]) -> tuple[Option, Any]:
+    """Return the option that a word names, and its value, which may be the next word."""
+    flags = command.flags
+    flag, equals, attached = word.partition("=")
+    if word[:2] in flags:  # -n5
+        flag, attached = word[:2], word[2:].removeprefix("=")
+        equals = attached
+    option = flags.get(flag)
+    if option is None:
+        raise UsageError(f"{name} has no option {flag}", _suggestion(name, command, flag))
+    if option.metavar is None:
+        if equals:
+            raise UsageError(f"{flag} takes no value", f"leave out ={attached}")
+        return option, True
+    if not equals:
+        value = next(rest, "--")
+        if value == "--":
+            raise UsageError(f"{flag} needs a value: {flag} {option.metavar}", usage(name, command))
+        attached = value
+    return option, _value(option, attached)
 
 
 def _value(option: Option, text: str) -> Any:
     if option.choices and text not in option.choices:
-        raise EvalprovError(f"{option.flag} is {', '.join(option.choices[:-1])} or {option.choices[-1]}, not {text!r}")
-    if option.whole:
-        if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text)):
-            raise EvalprovError(f"{option.flag} wants a whole number above 0, not {text!r}")
+        raise UsageError(f"{option.flag} is {', '.join(option.choices[:-1])} or {option.choices[-1]}, not {text!r}")
+    if option.at_least is not None:
+        if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) >= option.at_least):
+            raise UsageError(f"{option.flag} wants a whole number above {option.at_least - 1}, not {text!r}")
         return int(text)
-    if not option.number:
+    if not option.seconds:
         return text
     try:
         value = float(text)
     except ValueError:
         value = -1.0
     if not 0 < value < float("inf"):
-        raise EvalprovError(f"{option.flag} wants a number of seconds above 0, not {text!r}")
+        raise UsageError(f"{option.flag} wants a number of seconds above 0, not {text!r}")
     return value
 
 
-def _suggestion(flag: str, known: dict[str, Option]) -> str:
-    import difflib
+def _placed(name: str, command: Command, given: list[str]) -> dict[str, Any]:
+    """Return the arguments' values by their names."""
+    values: dict[str, Any] = {}
+    left = iter(given)
+    for argument in command.arguments:
+        value = tuple(left) if argument.many else next(left, argument.default)
+        if argument.required and not value:
+            raise UsageError(f"{name} needs {argument.metavar}", usage(name, command))
+        values[argument.name] = value
+    if (more := next(left, None)) is not None:
+        raise UsageError(f"{name} has no use for {more!r}", usage(name, command))
+    return values
 
-    near = difflib.get_close_matches(flag, known, n=1)
-    tip = f"did you mean {near[0]}? " if near else ""
-    return f"{tip}An option of your command goes behind --: {_USAGE}"
+
+def _suggestion(name: str, command: Command, flag: str) -> str:
+    tip = did_you_mean(flag, command.flags)
+    if command.wraps:
+        return f"{tip and tip + ' '}An option of your command goes behind --: {usage(name, command)}"
+    return tip or usage(name, command)
+
+
+def did_you_mean(word: str, known: Sequence[str] | dict[str, Any]) -> str:
+    """Return the question whether the nearest of the known words is meant; nothing where none is near."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(word, known, n=1)
+    return f"did you mean {near[0]}?" if near else ""
+
+
+def usage(name: str, command: Command) -> str:
+    """Return how a command is written, with the first example of its help."""
+    words = [f"evalprov {name} [options]"]
+    for argument in command.arguments:
+        shown = argument.metavar if argument.required else f"[{argument.metavar}]"
+        words.append(f"-- {argument.metavar}..." if command.wraps else shown)
+    example = re.search(r"Examples?: ([^;]+?)\s*(?:;|$)", command.function.__doc__ or "", flags=re.MULTILINE)
+    return " ".join(words) + (f", for example: {example[1]}" if example else "")

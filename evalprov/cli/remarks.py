@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from difflib import get_close_matches
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from evalprov.store import read
 from evalprov.store.where import METRICS, Condition, Path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 NAMES_SHOWN = 5
 _NEAR = 3
@@ -41,7 +42,7 @@ def unknown(folder: str, paths: Iterable[Path]) -> Iterator[str]:
     for path in dict.fromkeys(paths):
         if names is None:
             names = _names(read.history(folder, _RUNS_LOOKED_AT).lines)
-        near = get_close_matches(path.text, names, _NEAR)
+        near = _nearest(path.text, names, _NEAR)
         metric = path.keys[0] == METRICS and not path.text.startswith(METRICS)
         meant = f"metric {path.text}" if metric else path.text
         others = f"; near it: {', '.join(near)}" if near else ""
@@ -52,10 +53,16 @@ def scenarios(scenario: str, names: set[str]) -> str:
     """Return which scenarios there are, the likeliest first, where this is none of them."""
     if scenario in names or not names:
         return ""
-    near = get_close_matches(scenario, sorted(names), NAMES_SHOWN)
+    near = _nearest(scenario, sorted(names), NAMES_SHOWN)
     some = [*near, *sorted(names - set(near))] if len(names) > NAMES_SHOWN else sorted(names)
     more = f" and {len(some) - NAMES_SHOWN} more" if len(some) > NAMES_SHOWN else ""
     return f"; the scenarios are {', '.join(some[:NAMES_SHOWN])}{more}"
+
+
+def _nearest(word: str, names: Sequence[str], count: int) -> list[str]:
+    from difflib import get_close_matches  # most lists need none
+
+    return get_close_matches(word, names, count)
 
 
 def _names(lines: Sequence[dict[str, Any]]) -> list[str]:

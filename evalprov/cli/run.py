@@ -3,42 +3,42 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from evalprov import render
-from evalprov.cli.options import parse
+from evalprov.cli.options import Argument, Command, Option, usage
 from evalprov.errors import CANNOT_START, EvalprovError, UsageError
 from evalprov.isolation import given_environment
 from evalprov.run import Request, record_run
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from evalprov.record.manifest import Manifest
 
 LINES = 3  # that `run` says at most
 READS = "next time: --metrics-file "
 
 
-def wants_help(words: Sequence[str]) -> bool:
-    """Say whether help is asked for, before any word of the command."""
-    for word in words:
-        if word in {"--help", "-h"}:
-            return True
-        if word == "--" or not word.startswith("-"):
-            return False
-    return False
+def run(*, argv: tuple[str, ...], repeat: int | None, jobs: int | None, quiet: bool, **values: Any) -> int:
+    """Run a command and record it.
 
+    The command behaves as it does without us: same output, same exit code, same signals.
+    The record goes to metrics/runs, and one line to metrics/eval_history.jsonl.
+    If the last line it prints is a JSON object, such as {"accuracy": 0.74}, those are its metrics.
 
-def main(words: Sequence[str]) -> int:
-    """Record the command on this command line; the exit code is its own."""
-    values, argv = parse(words)
-    quiet, times, jobs = (values.pop(name) for name in ("quiet", "repeat", "jobs"))
+    Example: evalprov run --scenario support-tickets --config eval.yaml -- python my_eval.py
+
+    Exit codes: the command's own; 128+n when signal n ended it; 124 timed out; 125 could not start the run;
+    126 not executable; 127 not found; 2 wrong usage of evalprov.
+    """
+    if not argv:
+        raise UsageError("there is no command to run", usage("run", COMMAND))
+    if jobs and not repeat:
+        raise UsageError("--jobs goes with --repeat: --repeat N --jobs J", usage("run", COMMAND))
     request = Request(argv=argv, **values)
-    if times:
+    if repeat:
         from evalprov.cli.repeat import repeated  # one run does without
 
-        return repeated(request, times, jobs or 1, quiet=quiet)
+        return repeated(request, repeat, jobs or 1, quiet=quiet)
     bar = None if quiet else render.hashing()
     try:
         done = record_run(request, here(), given_environment(), bar)
@@ -98,3 +98,44 @@ def _metrics(manifest: Manifest) -> str:
     shown = [f"{name} {render.number(value)}" for name, value in list(summed.items())[:4]]
     more = f" +{len(summed) - 4}" if len(summed) > 4 else ""
     return " ".join(shown) + more
+
+
+COMMAND = Command(
+    run,
+    (
+        Option("--scenario", "NAME", "What the program is evaluated on, e.g. support-tickets."),
+        Option("--config", "PATH", "A configuration file to record.", repeatable=True),
+        Option("--set", "KEY=VALUE", "Declare a fact, as in the settings: model.temperature=0.2", repeatable=True),
+        Option("--prompt", "NAME=PATH@V", "Declare a prompt file, with a version if you like.", repeatable=True),
+        Option("--data", "NAME=PATH@V", "Declare a data set: a file, a folder or a .dvc pointer.", repeatable=True),
+        Option("--tag", "TAG", "A word to find the run by.", repeatable=True),
+        Option("--note", "TEXT", "Why you ran it."),
+        Option(
+            "--metrics-file",
+            "PATH[:FORMAT]",
+            "Read the metrics from this file when the command is done: "
+            "JSON, or lm-eval, inspect, promptfoo ... results.",
+        ),
+        Option("--timeout", "SECONDS", "End the command and all it started after this time (exit 124).", seconds=True),
+        Option(
+            "--repeat",
+            "N",
+            "Run the command so many times, each a run of its own, and sum them up. "
+            "{trial} in a word of the command or in --metrics-file stands for 1, 2 ...",
+            at_least=1,
+        ),
+        Option("--jobs", "J", "Run so many of them at a time; their output is kept, not shown.", at_least=1),
+        Option("--store", "DIR", "Where to keep the records; metrics/ at the project root otherwise."),
+        Option("--require-clean", None, "Refuse to run unless everything is committed."),
+        Option("--strict", None, "Refuse to run where a declared file is there and cannot be read."),
+        Option(
+            "--log",
+            "MODE",
+            "Keep the output's head and tail, all of it, or none.",
+            choices=("bounded", "full", "off"),
+        ),
+        Option("--quiet", None, "Say nothing of our own, errors aside."),
+    ),
+    (Argument("argv", "CMD", "The command and its arguments.", many=True),),
+    wraps=True,
+)

@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from typing import Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from evalprov import render
-from evalprov.cli.common import StoreOption, open_store
+from evalprov.cli.common import STORE, open_store
+from evalprov.cli.options import Argument, Command, Option
 from evalprov.compare.elide import cut
 from evalprov.errors import EvalprovError
-from evalprov.record.decision_spec import decision_spec
 from evalprov.record.layers import layers
-from evalprov.record.manifest import DataSet, Manifest, MetricInfo
 from evalprov.store import lookup, read
+
+if TYPE_CHECKING:
+    from evalprov.record.manifest import DataSet, Manifest, MetricInfo
 
 Pairs = list[tuple[str, str]]
 NAMES_SHOWN = 5
@@ -24,18 +24,7 @@ NOT_KNOWN = "content not known"
 STDERR_LINES = 12
 
 
-def show(  # noqa: PLR0913, PLR0917 - one argument an option
-    run: Annotated[
-        str, typer.Argument(help="A run id, its beginning, latest, latest~2, or a manifest's path.")
-    ] = "latest",
-    as_json: Annotated[bool, typer.Option("--json", help="Print the whole record as JSON.")] = False,
-    path: Annotated[bool, typer.Option("--path", help="Print where the record is.")] = False,
-    log: Annotated[bool, typer.Option("--log", help="Print the kept output: stdout, then stderr on stderr.")] = False,
-    spec: Annotated[
-        bool, typer.Option("--decision-spec", help="Print the run as a TraceLens DecisionSpec, as JSON.")
-    ] = False,
-    store: StoreOption = None,
-) -> None:
+def show(*, run: str, as_json: bool, path: bool, log: bool, spec: bool, store: str | None) -> int:  # noqa: PLR0913 - one an option
     """Show what exactly was running.
 
     Example: evalprov show latest
@@ -43,16 +32,19 @@ def show(  # noqa: PLR0913, PLR0917 - one argument an option
     folder = open_store(store)
     if path:
         render.out(lookup.manifest_path(folder, run))
-        return
+        return 0
     manifest = read.load(folder, run)
     if as_json:
         render.document(manifest, indent=1)
     elif spec:
+        from evalprov.record.decision_spec import decision_spec
+
         render.document(decision_spec(manifest), indent=1)
     elif log:
         _print_logs(folder, manifest)
     else:
         _print(manifest)
+    return 0
 
 
 def _print_logs(folder: str, manifest: Manifest) -> None:
@@ -301,3 +293,16 @@ def _output(m: Manifest) -> Pairs:
         pairs.append(("used", f"{cpu:.2f} s of CPU" + peak))
     pairs += [(f"stage {name}", render.duration(seconds)) for name, seconds in m["stages"].items()]
     return pairs
+
+
+COMMAND = Command(
+    show,
+    (
+        Option("--json", None, "Print the whole record as JSON.", into="as_json"),
+        Option("--path", None, "Print where the record is."),
+        Option("--log", None, "Print the kept output: stdout, then stderr on stderr."),
+        Option("--decision-spec", None, "Print the run as a TraceLens DecisionSpec, as JSON.", into="spec"),
+        STORE,
+    ),
+    (Argument("run", "run", "A run id, its beginning, latest, latest~2, or a manifest's path.", default="latest"),),
+)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from array import array
-from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from evalprov import render
 from evalprov.cli.columns import exactly, row_of_csv
 from evalprov.cli.common import counted
 from evalprov.store import ids
-from evalprov.store.lines import Run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from evalprov.store.lines import Run
 
 COLUMNS = ("run", "time", "group", "value")
 GROUPS_SHOWN = 20
@@ -94,7 +96,7 @@ def screen(found: Points, metric: str, by: str | None) -> None:
         return
     low = min(min(group.values) for group in groups.values())
     high = max(max(group.values) for group in groups.values())
-    frame = Frame(found.count, min(found.count, shutil.get_terminal_size().columns), low, high)
+    frame = Frame(found.count, min(found.count, render.width()), low, high)
     went = _number(first.value) if found.count == 1 else f"{_number(first.value)} -> {_number(last.value)}"
     over = f"in {counted(found.count)} {_days(first, last)}"
     render.out(render.paint(render.neutral(f"{metric}  {went} {over}"), "1", sys.stdout))

@@ -103,7 +103,7 @@ def test_accepting_wants_to_know_what_and_why(evals: Project) -> None:
         (("--accept", "grader"), "--reason TEXT is missing"),
         (("--accept", "grader", "--reason", "  "), "--reason TEXT is missing"),
         (("--reason", "because"), "--accept WHAT is missing"),
-        (("--accept", "model", "--reason", "because"), "--accept takes grader, data"),
+        (("--accept", "model", "--reason", "because"), "--accept is grader, data"),
     ):
         code, _, err = gate(evals, *words)
         assert (code, says in err) == (2, True), err

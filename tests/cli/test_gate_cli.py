@@ -177,7 +177,7 @@ WRONG = (
     (["gate", "--baseline", "main", "latest~9"], "no run latest~9"),
     (["gate", "--baseline", "main", "--json", "--markdown"], "give one of them"),
     (["gate", "--baseline", "main", "--junit", "no/such/folder/x.xml"], "cannot write no/such/folder/x.xml"),
-    (["gate", "--baseline", "main", "--whatever"], "No such option"),
+    (["gate", "--baseline", "main", "--whatever"], "gate has no option --whatever"),
     (["baseline", "set", "main", "latest"], 'evalprov baseline set main latest --reason "release 1.2"'),
     (["baseline", "set", "main", "latest", "--reason", " "], "a baseline needs a reason"),
     (["baseline", "set", "main", "latest", "--reason", "x"], "there is a baseline main already"),

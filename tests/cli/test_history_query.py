@@ -228,7 +228,7 @@ def test_a_wrong_command_line_is_refused(history: Any, past: list[str]) -> None:
         (["--where", "accuracy"], "not a condition: accuracy"),
         (["--where", "accuracy=~1"], "=~ is none of"),
         (["--where", "metrics.case=1"], "the history does not hold metrics"),
-        (["--status", "done"], "the statuses are running, completed"),
+        (["--status", "done"], "--status is running, completed"),
         (["--since", "yesterday"], "not a time: yesterday"),
         (["--since", "2026-02-30"], "not a time"),
         (["-n", "-1"], "give 1 or more, or 0 for all"),
