@@ -90,6 +90,10 @@ def declared_files(scene: Scene) -> set[str]:
         pointers += [f"{one.path}.dvc" for one in found] or [f"{path}.dvc"]
         pointers += [path.removesuffix(".dvc")] if path.endswith(".dvc") else []
     paths = {file.path for file in files} | {path for path in pointers if os.path.lexists(path)}
+    declared = scene.settings.declared
+    texts = [tool.get(key) for tool in declared.get("tools", ()) for key in ("description", "schema")]
+    texts += [declared.get("agent", {}).get(key) for key in ("graph", "config")]
+    paths |= {file for said in texts if said is not None and (file := _file_of(scene, said)) is not None}
     return {os.path.relpath(path, scene.root) for path in paths}
 
 
@@ -220,8 +224,8 @@ def _text_hash(scene: Scene, keys: tuple[str, ...], said: str | None, unread: Un
     """Hash what is a text or names a file that holds it; JSON, TOML and YAML by what they say, not by their layout."""
     if said is None:
         return None
-    path = os.path.join(scene.root, said)
-    if "\n" in said or len(said) > 4096 or os.path.isdir(path) or not is_there(path):
+    path = _file_of(scene, said)
+    if path is None:
         if re.fullmatch(FILE_LIKE, said):
             raise missing(scene, Said(keys, said))
         ending = ".json" if said.lstrip()[:1] in {"{", "["} else ""
@@ -232,6 +236,12 @@ def _text_hash(scene: Scene, keys: tuple[str, ...], said: str | None, unread: Un
         unread.note(keys, key_of(scene, path, said), error.strerror or str(error))
         return None
     return _content_hash(data, os.path.splitext(said)[1].lower())
+
+
+def _file_of(scene: Scene, said: str) -> str | None:
+    """Return the path of the file that a setting names; null where it is a text itself."""
+    path = os.path.join(scene.root, said)
+    return None if "\n" in said or len(said) > 4096 or os.path.isdir(path) or not is_there(path) else path
 
 
 def _content_hash(data: bytes, ending: str) -> str:
