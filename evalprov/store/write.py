@@ -164,7 +164,7 @@ class Store:
 
     def _make(self) -> None:
         try:
-            os.makedirs(self.path, 0o755, exist_ok=True)
+            os.makedirs(self.path, 0o777 if _is_shared(os.path.dirname(self.path)) else 0o700, exist_ok=True)
         except FileExistsError:  # a file, or a link that leads nowhere
             raise NotADirectoryError(errno.ENOTDIR, "not a folder", self.path) from None
         with Folder(self.path, follow=True) as root:
@@ -196,6 +196,14 @@ class Store:
             return EvalprovError(f"{error.filename or self.path} is not a folder", _ELSEWHERE, CANNOT_START)
         message = f"cannot record in {self.path}: {_words(error)}"
         return EvalprovError(message, _HINTS.get(error.errno or 0, _ELSEWHERE), CANNOT_START)
+
+
+def _is_shared(folder: str) -> bool:
+    """Say whether others are meant to write into a folder: then what is made there is theirs to read, too."""
+    with suppress(OSError):
+        mode = os.stat(folder).st_mode
+        return bool(mode & (stat.S_IWGRP | stat.S_IWOTH | stat.S_ISGID)) and not mode & stat.S_ISVTX
+    return False
 
 
 def _make_folder(path: str) -> None:

@@ -388,3 +388,23 @@ def test_a_log_is_new_and_no_link(path: str, tmp_path: Path) -> None:
     with pytest.raises(EvalprovError, match="not a run id"):
         store.open_log("../../x", "out")
     assert not (tmp_path / "outside").exists()
+
+
+@pytest.mark.parametrize(
+    ("mode", "wanted"),
+    [(0o755, 0o700), (0o700, 0o700), (0o775, 0o755), (0o2755, 0o755), (0o777, 0o755), (0o1777, 0o700)],
+)
+def test_what_is_recorded_is_for_its_owner_alone(tmp_path: Path, mode: int, wanted: int) -> None:
+    """A new store is closed to others, save in a folder that is shared on purpose; one that is there stays as it is."""
+    place = tmp_path / "project"
+    place.mkdir()
+    place.chmod(mode)
+    before = os.umask(0o022)
+    try:
+        record(str(place / "metrics"))
+        assert stat.S_IMODE((place / "metrics").stat().st_mode) & 0o777 == wanted
+        (place / "metrics").chmod(0o750)
+        record(str(place / "metrics"))
+        assert stat.S_IMODE((place / "metrics").stat().st_mode) & 0o777 == 0o750
+    finally:
+        os.umask(before)
