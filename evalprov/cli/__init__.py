@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from evalprov.cli.options import Command
 
 # Each is a module of this folder, which holds its COMMAND; of these only the one that is asked for is imported.
-COMMANDS = ("run", "show", "history", "diff", "audit", "gate", "noise", "init", "doctor", "baseline")
+COMMANDS = ("run", "show", "history", "diff", "audit", "gate", "noise", "init", "doctor", "baseline", "trust")
 _OF_THE_TOOLKIT = (*HELP, "--install-completion", "--show-completion")
 _EXAMPLE = "to record a command: evalprov run -- python my_eval.py"
 
@@ -29,15 +29,24 @@ def main(argv: list[str]) -> int:
             _end_with_the_reader()
         return _carry_out(argv)
     except EvalprovError as problem:
-        render.error(problem)
+        _tell(problem)
         return problem.exit_code
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     except Exception as bug:
         if os.environ.get("EVALPROV_DEBUG"):
             raise
-        render.error(_in_words(bug))
+        _tell(_in_words(bug))
         return CANNOT_START if argv[:1] == ["run"] else 2
+
+
+def _tell(problem: EvalprovError) -> None:
+    """Say what went wrong: a CI system keeps our words too, and a wrong path may hold a key."""
+    from evalprov.secrets import Scrubber
+
+    scrub = Scrubber(os.environ)
+    problem.message, problem.hint = scrub.text(problem.message), problem.hint and scrub.text(problem.hint)
+    render.error(problem)
 
 
 def _end_with_the_reader() -> None:

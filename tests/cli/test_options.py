@@ -211,3 +211,17 @@ def test_help_stands_behind_every_command(project: Project) -> None:
         assert (code, err) == (0, "")
         assert f"Usage: evalprov {name} " in out
         assert all(f" {option.flag} " in out for option in command.options), name
+
+
+def test_our_own_errors_hold_no_secret(project: Project) -> None:
+    """A wrong path or a wrong word may hold a key, and what we say of it is kept by a CI system."""
+    env = {"SERVICE_TOKEN": "s3cr3t-Value-0123456789"}
+    for words in (
+        ["run", "--", "/x/s3cr3t-Value-0123456789"],
+        ["show", "s3cr3t-Value-0123456789"],
+        ["s3cr3t-Value-0123456789"],
+    ):
+        done = project.evalprov(*words, env=env)
+        assert done.returncode in {2, 127}
+        assert b"[secret]" in done.stderr
+        assert b"s3cr3t" not in done.stderr
