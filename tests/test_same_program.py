@@ -34,8 +34,9 @@ tool = "cat TOOL"
 
 
 @pytest.fixture
-def program(project: Project) -> Project:
-    """A project with something in every layer, committed."""
+def program(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A project with something in every layer, committed, and trusted."""
+    monkeypatch.setenv("EVALPROV_TRUST", "1")
     project.write("evalprov.toml", SETTINGS)
     project.write("prompts/plan.txt", "Plan.\n")
     project.write("conf/eval.json", '{"temperature": 0, "api_key": "k-first-0001", "max_tokens": 5}')

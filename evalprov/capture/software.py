@@ -12,7 +12,7 @@ from evalprov.capture.interpreter import MANAGERS, Choice, choose
 from evalprov.capture.text import first_line, readable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Callable, Generator, Mapping
 
     from evalprov.capture.packages import Installed
     from evalprov.capture.trees import Tree
@@ -37,7 +37,7 @@ class _Look(NamedTuple):
 def collect(scene: Scene) -> Steps:
     """Ask the Python that the command will run on, or its other program, and the declared tools, all at once."""
     choice = choose(scene.argv, scene.cwd, scene.environ, scene.root)
-    tools = scene.settings.versions
+    tools = _permitted(scene)
     questions = [_probe(choice)] if choice.argv else []
     questions += [
         Command(("/bin/sh", "-c", line), _elsewhere(scene.root), dict(scene.environ), timeout=TIMEOUT)
@@ -67,7 +67,7 @@ def collect(scene: Scene) -> Steps:
         entry, problem = yield from executable_steps(choice.program, said, scene.environ, scene.store)
         software = software | {"executable": entry | {"path": scene.scrub.text(readable(entry["path"]))}}
         reasons.append(problem and scene.scrub.text(readable(problem)))
-    of_tools = answers[len(questions) - len(tools) : len(questions)]
+    of_tools = dict(zip(tools, answers[len(questions) - len(tools) : len(questions)], strict=True))
     warnings = [*look.warnings, *_add_tools(scene, system, of_tools)]
     reason = "; ".join(filter(None, reasons)) or None
     facts = {"system": system} | ({"software": software} if software else {})
@@ -90,11 +90,28 @@ def _probe(choice: Choice, timeout: float | None = None) -> Command:
     return Command(argv, _elsewhere(choice.cwd), dict(choice.environ), timeout=timeout or TIMEOUT)
 
 
-def _add_tools(scene: Scene, system: dict[str, str | None], answers: Sequence[Answer]) -> list[str]:
+def _permitted(scene: Scene) -> Mapping[str, str]:
+    """Return the commands of the settings that may be run."""
+    from evalprov.settings.trust import commands_of, is_trusted
+
+    settings = scene.settings
+    if not settings.versions or is_trusted(settings, scene.environ):
+        return settings.versions
+    theirs = commands_of(settings)
+    return {name: line for name, line in settings.versions.items() if name not in theirs}
+
+
+def _add_tools(scene: Scene, system: dict[str, str | None], answers: Mapping[str, Answer]) -> list[str]:
     """Put in the versions of the declared tools; return what is not known of them."""
     warnings = []
-    for (name, line), answer in zip(scene.settings.versions.items(), answers, strict=True):
-        key = f"{name}_version"
+    if untrusted := [name for name in scene.settings.versions if name not in answers]:
+        for name in untrusted:
+            system.setdefault(f"{name}_version", None)
+        file = os.path.basename(scene.settings.path or "")
+        hint = f"{file} is not trusted to run commands; look at its [versions], then: evalprov trust"
+        warnings.append(scene.scrub.text(f"version of {', '.join(untrusted)} is not known: {hint}"))
+    for name, answer in answers.items():
+        key, line = f"{name}_version", scene.settings.versions[name]
         if system.get(key) is not None:
             warnings.append(f"version of {name}: the measured {system[key]} is kept, `{line}` is not recorded")
             continue

@@ -1,0 +1,57 @@
+"""Which settings may run commands: those of a file that its user has said to trust, as it stands there now."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from evalprov.settings import Settings
+
+VARIABLE = "EVALPROV_TRUST"  # where nobody can be asked, as in CI: 1 trusts whatever settings there are
+_FILE = "evalprov/trusted"
+
+
+def commands_of(settings: Settings) -> dict[str, str]:
+    """Return the commands that the settings file would have us run; what the command line declares its user wrote."""
+    return {
+        name: line for name, line in settings.versions.items() if settings.origins.get(f"versions.{name}") != "--set"
+    }
+
+
+def is_trusted(settings: Settings, environ: Mapping[str, str]) -> bool:
+    """Say whether the settings' commands may be run: there are none, or their user has seen just these, just there."""
+    if not commands_of(settings) or environ.get(VARIABLE) == "1":
+        return True
+    return _mark(settings) in _marks(environ)
+
+
+def trust(settings: Settings, environ: Mapping[str, str]) -> str:
+    """Remember that these commands may be run; return the file that says so. Raises OSError."""
+    file = _file(environ)
+    os.makedirs(os.path.dirname(file), 0o700, exist_ok=True)
+    with open(os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600), "a", encoding="utf-8") as to:
+        to.write(f"{_mark(settings)}  {settings.path!a}\n")
+    return file
+
+
+def _mark(settings: Settings) -> str:
+    """Return a hash of the commands and of where they stand: a relative path in one means another program elsewhere."""
+    what = [os.path.realpath(settings.path or ""), commands_of(settings)]
+    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
+
+
+def _marks(environ: Mapping[str, str]) -> set[str]:
+    with suppress(OSError, UnicodeDecodeError), open(_file(environ), encoding="utf-8") as file:
+        return {line.partition(" ")[0] for line in file}
+    return set()
+
+
+def _file(environ: Mapping[str, str]) -> str:
+    home = environ.get("XDG_STATE_HOME") or os.path.join(environ.get("HOME") or os.path.expanduser("~"), ".local/state")
+    return os.path.join(home, _FILE)
