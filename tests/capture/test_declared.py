@@ -194,7 +194,7 @@ def test_nothing_declared_is_absent(tmp_path: Path) -> None:
 
 
 def test_other_layers_files_are_claimed(root: Path) -> None:
-    """The code layer hears which files are prompts, data and grader, and which pointers belong to them."""
+    """The code layer hears which files are prompts, data, grader and agent, and which pointers belong to them."""
     write(root, "data/golden.jsonl.dvc", "outs:\n- path: golden.jsonl\n")
     settings = load(str(root))._asdict()
     settings.pop("root")
@@ -206,6 +206,7 @@ def test_other_layers_files_are_claimed(root: Path) -> None:
         "data/golden.jsonl",
         "data/golden.jsonl.dvc",
         "data/docs",
+        "agent/graph.json",
         "grade/exact.py",
         "grade/rubric.md",
     }

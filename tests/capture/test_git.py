@@ -184,7 +184,8 @@ def test_dirt_inside_a_submodule_is_dirt(outer: Repo) -> None:
     assert found.facts["git_dirty"] is True
     git = found.facts["git"]
     assert git["submodules"][1] == {"path": "libs/inner", "commit": commit, "dirty": ["changed", "untracked"]}
-    assert git["withheld"] == [{"path": "libs/inner", "reason": "changes inside a submodule are not kept"}]
+    (withheld,) = git["withheld"]
+    assert (withheld["path"], withheld["reason"]) == ("libs/inner", "changes inside a submodule are not kept")
     assert "libs/inner" in found.warnings[0]
     assert git["tree"] == outer.head("HEAD^{tree}")
 
@@ -218,7 +219,7 @@ def test_a_nested_repository_counts_by_its_commit(repo: Repo) -> None:
     nested.commit()
     facts = repo.facts()
     assert facts["git"]["untracked"] == ["nested/"]
-    assert facts["git"]["withheld"] == [{"path": "nested/", "reason": "a repository of its own"}]
+    assert facts["git"]["withheld"] == [{"path": "nested/", "reason": "a repository of its own", "blob": None}]
     assert facts["git"]["tree"] == repo.tree_git_makes()
 
 
