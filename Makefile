@@ -2,19 +2,30 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+LOWEST := .venv-lowest
 DEMO := fixtures/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench campaign format clean
+.PHONY: help demo test test-lowest check check-dist bench campaign format clean
 
 help: ## Say what there is to make
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
 demo: $(READY) ## Record two runs of a small eval, then say why the score moved
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python $(DEMO)/demo.py
 
 test: $(READY) ## Run the tests
 	$(BIN)/python -m pytest -q -n 2
+
+test-lowest: pyproject.toml ## Run the tests with the lowest version of everything it depends on
+	$(PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check uv
+	$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST)/bin/python --resolution lowest-direct --editable '.[dev,stats]'
+	$(LOWEST)/bin/python -m pytest -q -n 2 -W ignore::DeprecationWarning
+
+check-dist: $(READY) ## Build the wheel and the sdist twice, and look at what is in them
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check build twine pip-audit
+	$(BIN)/python tests/bench/dist.py
 
 check: $(READY) ## Lint, check the format, check the types
 	$(BIN)/ruff check .
@@ -34,7 +45,7 @@ format: $(READY) ## Format the code
 	$(BIN)/ruff format .
 
 clean: ## Remove what was built
-	rm -rf $(VENV) .bench .pytest_cache .mypy_cache .ruff_cache .hypothesis $(DEMO)/metrics
+	rm -rf $(VENV) $(LOWEST) .bench .pytest_cache .mypy_cache .ruff_cache .hypothesis $(DEMO)/metrics
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
