@@ -184,7 +184,7 @@ OF_SESSION_STARTS = (
     *("TRAVIS", "DRONE_", "BITBUCKET_", "SYSTEM_", "AGENT_", "TEAMCITY_", "CODEBUILD_", "APPVEYOR", "SEMAPHORE_"),
     *("SLURM_", "SLURMD_", "PBS_", "LSB_", "SGE_", "FLUX_", "OMPI_", "PMI", "PMIX_", "KUBERNETES_", "ECS_"),
     *("CONDA_", "_OLD_VIRTUAL_", "PYENV_", "NVM_", "ASDF_", "MISE_", "VOLTA_", "SDKMAN_"),
-    *("EVALPROV_", "npm_", "BASH_FUNC_", "DIRENV_"),
+    *("npm_", "BASH_FUNC_", "DIRENV_"),
 )
 # What Kubernetes and Docker set for every service that happens to run beside.
 OF_SERVICES = ("_SERVICE_HOST", "_SERVICE_PORT", "_PORT", "_ADDR", "_PROTO")
@@ -200,6 +200,8 @@ def collect(scene: Scene) -> Steps:
     asked = _Names(scene.settings.env_allow)
     hidden = _Names(scene.settings.env_secret)
     for name in sorted(scene.environ):
+        if name.startswith("EVALPROV_"):
+            continue  # ours, as EVALPROV_SEED is where a trial of several records a run of its own
         shown = scene.scrub.text(readable(name))
         if name in hidden or is_secret_variable(name):
             names.append(shown)
@@ -235,8 +237,6 @@ def _of_session(name: str) -> bool:
 
 
 def _allowed(name: str) -> bool:
-    if name.startswith("EVALPROV_"):
-        return False  # ours, as EVALPROV_SEED is where a trial of several records a run of its own
     return name in ALLOWED or name.startswith(ALLOWED_STARTS) or name.endswith(ALLOWED_ENDS)
 
 
