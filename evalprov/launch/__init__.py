@@ -105,38 +105,40 @@ def _begin(what: Launch, warnings: list[str]) -> _Going:
     adopt_orphans()
     mask = hold(numbers)
     outlets: list[_Outlet] = []
+    ended: tuple[int, ...] = ()
     try:
         for name, target, at_start in (("stdout", 1, sys.__stdout__), ("stderr", 2, sys.__stderr__)):
             outlets.append(_open(name, target, warnings) if at_start else _Outlet(name, target))
         turns = _turns(outlets)
+        # All that may be refused is asked for now: once the command runs nothing of ours may fail.
+        ended = os.pipe()
+        sinks = (what.stdout_sinks, what.stderr_sinks)
+        streams = [
+            Stream(one.name, one.source, one.target, to, terminal=one.terminal)
+            for one, to in zip(outlets, sinks, strict=True)
+        ]
+        relays = [Relay(group, ended[0], turns) for group in _by_destination(streams)]
         begun = time.monotonic()
         pid = start(what.argv, what.environ, mask, _wiring(outlets))
     except BaseException:
         _close(end for outlet in outlets for end in (outlet.source, outlet.childs))
+        _close(ended)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         raise
     if turns is None:
         _close(outlet.childs for outlet in outlets)
-    child = Child(pid, begun, apart)
+    child = Child(pid, begun, apart, ended)
     try:
-        return _attend(what, child, outlets, turns, numbers)
+        return _attend(what, child, streams, relays, numbers)
     except RuntimeError as error:  # no thread to be had: then it is as if there had been no process
         child.send(signal.SIGKILL)
         raise EvalprovError(f"cannot watch the command: {error}", "see ulimit -u", CANNOT_START) from None
 
 
-def _attend(
-    what: Launch, child: Child, outlets: Sequence[_Outlet], turns: Turns | None, numbers: Sequence[int]
-) -> _Going:
+def _attend(what: Launch, child: Child, streams: list[Stream], relays: list[Relay], numbers: Sequence[int]) -> _Going:
     """Put everybody in place around the child that has just been started."""
     overseer = Overseer(child, numbers)
     child.start_waiting()
-    sinks = (what.stdout_sinks, what.stderr_sinks)
-    streams = [
-        Stream(one.name, one.source, one.target, to, terminal=one.terminal)
-        for one, to in zip(outlets, sinks, strict=True)
-    ]
-    relays = [Relay(group, child.ended, turns) for group in _by_destination(streams)]
     for relay in relays:
         relay.start()
     overseer.start(relays, streams, what.timeout, what.grace)

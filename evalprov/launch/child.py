@@ -12,10 +12,10 @@ from evalprov.launch.resources import Usage, moved_bytes
 class Child:
     """A started process; a signal can never reach another one that got its pid."""
 
-    def __init__(self, pid: int, begun: float, apart: set[int]) -> None:
+    def __init__(self, pid: int, begun: float, apart: set[int], ended: tuple[int, int]) -> None:
         self.pid = pid
         self.apart = apart  # children of ours that have nothing to do with this one
-        self.ended, self._announce = os.pipe()  # the first is at its end once the child is, for all who wait
+        self.ended, self._announce = ended  # of a pipe: the first is at its end once the child is, for all who wait
         self.status: int | None = None  # as wait has it; stays null if somebody else took it
         self.usage = Usage()
         self.seconds = 0.0

@@ -181,7 +181,11 @@ class Witness:
             self._leash = -1
 
     def _start(self) -> None:
-        near, self._leash = os.pipe()
+        self._pid = 0  # without it a signal's sender alone says who got it
+        try:
+            near, self._leash = os.pipe()
+        except OSError:
+            return
         try:
             # It reads from a pipe that nobody writes to, and so ends when we do, however that happens.
             self._pid = os.posix_spawn(
@@ -197,7 +201,7 @@ class Witness:
             )
             self._apart.add(self._pid)
         except OSError:
-            self._pid = 0  # then a signal's sender alone says who got it
+            return
         finally:
             os.close(near)
 
