@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from evalprov.compare.changes import ARGUMENTS, CERTAIN, RETRIEVAL, TREE, different_words
 from evalprov.compare.elide import apart
 from evalprov.numbers import rounded
+from evalprov.record.hidden import MARK, holds
 from evalprov.record.result import has_result
 
 if TYPE_CHECKING:
@@ -277,6 +278,8 @@ def _fact(change: Change, *, named: bool) -> str:
     if change.kind == "changed" and change.field == ARGUMENTS:
         a, b = apart([" ".join(words) or "none" for words in different_words(change.a, change.b)], TEXT)
         return f"{name} {a} -> {b}"
+    if change.kind == "changed" and holds(change.a, MARK) and holds(change.b, MARK):
+        return f"{name} changed (values hidden)"
     if change.kind == "changed" and change.field not in _HASHES:
         a, b = (
             (change.a, change.b)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 from evalprov.record.form import REPORTED
+from evalprov.record.hidden import UNTOLD, holds
 from evalprov.record.manifest import DataSet, Manifest
 
 Control = Literal["full", "partial", "none"]
@@ -23,7 +24,14 @@ class Layer(NamedTuple):
 
 def layers(m: Manifest) -> dict[str, Layer]:
     """Return every layer of a run."""
-    return {name: of(m) for name, of in _LAYERS.items()}
+    return {name: _told_apart(of(m), m["config"] if name == "config" else None) for name, of in _LAYERS.items()}
+
+
+def _told_apart(layer: Layer, beside: object) -> Layer:
+    """Say that a layer is not known where of its hidden values nobody knows whether they are another's."""
+    if layer.unknown or not (holds(layer.facts, UNTOLD) or holds(beside, UNTOLD)):
+        return layer
+    return layer._replace(unknown="more of its values are hidden than are told apart")
 
 
 def hashed(layer: Layer) -> dict[str, Any]:
