@@ -1,8 +1,9 @@
 """Which names stand for a secret: the one judgement on keys, options and environment variables.
 
-A name is split into words (at _ - . and camelCase) and judged by its last word and what qualifies it. There are
-three answers, because `eos_token` and `hf_token` are built alike: SURE (whatever stands there is a secret),
-PERHAPS (only a value that looks issued by a machine is one: `acme_token`, `acme_key`), NO.
+A name is split into words (at _ - . and camelCase) and judged by its last word and what qualifies it. The answer
+says what a value must look like to be a secret there, because `eos_token` and `hf_token` are built alike: SURE
+(anything is one), CHOSEN (a password, no word or path: `pwd`, `pass`), PERHAPS (issued by a machine: `acme_token`,
+`key`), LIKELY (the same, and plain hex digits too: `salt`, `jwt`), NO.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-NO, PERHAPS, SURE = 0, 1, 2
+NO, PERHAPS, SURE, CHOSEN, LIKELY = 0, 1, 2, 3, 4
 
 _WORD = r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+[0-9]*|[A-Z]+[0-9]*|[0-9]+"
 
@@ -23,7 +24,8 @@ def _words(text: str) -> frozenset[str]:
 _COMPOUNDS = (
     *("password", "passwords", "passwd", "passphrase", "passcode", "apikey", "apikeys", "apitoken"),
     *("accesskey", "accesstoken", "authtoken", "refreshtoken", "secretkey", "privatekey", "signingkey"),
-    *("encryptionkey", "clientsecret", "sshpass"),
+    *("encryptionkey", "clientsecret", "sshpass", "masterkey", "accountkey", "passwort", "kennwort", "userpwd"),
+    *("pgpass", "storepass", "keypass", "authtok", "requirepass", "masterauth"),
 )
 _ALWAYS = _words("""secret secrets credential credentials cred creds cookie cookies bearer authorization dsn""")
 # Whoever issues keys and tokens; `NAME_key` and `NAME_token` of these are surely secrets.
@@ -70,6 +72,10 @@ _OF_TEXT = _words(
 )
 _FLAGS = _words("""allow disable enable enabled has is needs no pre require required skip use with without""")
 _NOT_PASS = _words("""all by first forward full last max min multi n no num one second single test tests two""")
+_WORTH = _words(
+    """key keys token secret secrets password pass pwd pw credential credentials auth cookie dsn bearer jwt pat salt
+    pepper hmac fernet webhook connection netrc authorization sk role"""
+)
 # What may follow the noun without changing what it is.
 _SUFFIXES = _words("""b64 backup base64 current dev new old plain prod production staging test value""")
 # What turns a secret's name into the name of something about it.
@@ -80,7 +86,15 @@ _ABOUT = _words(
     ref region required rotation scope size sock socket source store strategy threshold timeout ttl type
     uri url user username version"""
 )
-_INTERESTING = "key|token|secret|pass|pwd|auth|cred|cookie|dsn|bearer|pat"
+_FOREIGN = _words(
+    """contraseña contrasena motdepasse passwort kennwort senha wachtwoord hasło пароль 密码 密碼
+    パスワード 비밀번호"""
+)
+_WORDS_IN_PASS = _words("pass compass bypass surpass trespass encompass overpass underpass impasse")
+_ISSUED = _words("jwt salt pepper hmac fernet pat webhook masterkey login")
+_INTERESTING = (
+    "key|tok|secret|pass|pwd|pw|auth|cred|cookie|dsn|bearer|pat|jwt|salt|pepper|hmac|fernet|hook|kennwort|login"
+)
 
 
 def words(name: str) -> list[str]:
@@ -91,9 +105,14 @@ def words(name: str) -> list[str]:
 @lru_cache(maxsize=1 << 14)
 def judge(name: str) -> int:
     """Say whether what stands at this key is a secret: NO, PERHAPS (if it looks issued), SURE."""
+    if name.lower().replace("_", "").replace("-", "").replace(" ", "") in _FOREIGN:
+        return SURE
     if not re.search(_INTERESTING, name, re.IGNORECASE) or len(name) > 200:
         return NO
-    parts = words(re.sub(r"\.[0-9]+\Z", "", name).rpartition(".")[2])
+    name = re.sub(r"\.[0-9]+\Z", "", name)
+    parts = words(name.rpartition(".")[2])
+    if len(parts) == 1:  # openai.api.key, but not logs.keys
+        parts = words(name)[-3:] if parts[0] == "key" else parts
     whole = len(parts)
     while parts and (parts[-1].isdigit() or parts[-1] in _SUFFIXES):
         parts.pop()
@@ -115,12 +134,15 @@ def _judge_words(parts: list[str], *, trimmed: bool) -> int:  # noqa: PLR0911 - 
         return _judge_key(before, plural=last == "keys")
     if last in {"auth", "oauth"}:
         return NO if _FLAGS.intersection(before) else SURE
-    if last == "pwd":  # alone it is the working folder
-        return SURE if before and before[-1] != "old" else NO
-    if last in {"pass", "pat"} and not _NOT_PASS.intersection(before):
-        known = _OF_PASS if last == "pass" else _ISSUERS
-        return SURE if before and before[-1] in known else PERHAPS
-    return NO
+    if last in {"pwd", "pw"}:  # alone it is the working folder
+        return CHOSEN if not before else SURE if before[-1] != "old" else NO
+    if last == "pass" and not _NOT_PASS.intersection(before):
+        return SURE if before and before[-1] in _OF_PASS else CHOSEN
+    if last == "pat" and before and before[-1] in _ISSUERS:
+        return SURE
+    if not before and last.endswith(("pass", "pw", "pwd")) and last not in _WORDS_IN_PASS:
+        return CHOSEN  # bindpw, rootpw, requirepass
+    return LIKELY if last in _ISSUED else NO
 
 
 def _judge_token(before: list[str], *, trimmed: bool) -> int:
@@ -135,7 +157,7 @@ def _judge_token(before: list[str], *, trimmed: bool) -> int:
 
 def _judge_key(before: list[str], *, plural: bool) -> int:
     if not before:
-        return NO
+        return NO if plural else PERHAPS
     if before[-1] in _OF_KEY:
         return SURE
     return NO if plural or _PUBLIC_KEY.intersection(before) else PERHAPS
@@ -164,12 +186,23 @@ def is_secret_variable(name: str) -> bool:
     if judge(name) == SURE:
         return True
     parts = words(name)
-    if judge(name) == PERHAPS:
+    if judge(name) in {PERHAPS, CHOSEN, LIKELY}:
         return len(parts) > 1
     return any(
         "".join(parts[:end]).endswith(_COMPOUNDS) and not _ABOUT.intersection(parts[end:])
         for end in range(1, len(parts))
     )
+
+
+def may_hold_a_secret(name: str) -> bool:
+    """Say whether a variable's value is worth a look: its name has a secret's word in it."""
+    return judge(name) != NO or not _WORTH.isdisjoint(words(name))
+
+
+def is_issuer(name: str) -> bool:
+    """Say whether a name is an issuer's alone, or a webhook's: what looks issued in its value is a secret."""
+    parts = words(name)
+    return "webhook" in parts or (len(parts) == 1 and parts[0] in _ISSUERS)
 
 
 def holds_many(name: str) -> bool:

@@ -7,9 +7,10 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from evalprov.secrets.names import is_secret_variable, judge
+from evalprov.secrets.names import LIKELY, PERHAPS, is_issuer, is_secret_variable, judge, may_hold_a_secret
+from evalprov.secrets.pairs import is_secret_value
 from evalprov.secrets.shapes import url_passwords
-from evalprov.secrets.values import is_no_value, is_path
+from evalprov.secrets.values import is_no_value, is_path, issued_pieces
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from evalprov.secrets.shapes import Spans
 
 EVERYWHERE = 8  # characters from which on a value is replaced wherever it stands
+_LEAST_HELD = 16  # characters of a variable in which more than one thing may stand
 WHOLE_WORD = 4  # from which on it is replaced as a whole word
 FEW = 256  # so many are looked for one by one; the search for more goes by their first bytes
 START = 4  # bytes
@@ -28,7 +30,7 @@ _HTML = {'"': b"&quot;", "&": b"&amp;", "<": b"&lt;", ">": b"&gt;", "'": b"&#39;
 
 
 def secret_values(environ: Mapping[str, str], is_extra: Callable[[str], bool]) -> set[str]:
-    """Return the values of the environment that are secrets: by their name, or standing in a URL as its password."""
+    """Return the values of the environment that are secrets: by their name, or what stands in one as text has it."""
     found: set[str] = set()
     for name, value in environ.items():
         if is_extra(name) or (is_secret_variable(name) and not _harmless(name, value)):
@@ -36,9 +38,34 @@ def secret_values(environ: Mapping[str, str], is_extra: Callable[[str], bool]) -
             scheme, _, rest = value.strip().partition(" ")
             if scheme.lower() in {"bearer", "basic", "token"}:
                 found.add(rest.strip())
-        elif "@" in value:
+            found.update(os.fsdecode(piece) for piece in issued_pieces(_raw(value)))
+        elif len(value) >= _LEAST_HELD and value[0] not in "/~." and (may_hold_a_secret(name) or _tells(value)):
+            found.update(_held(name, value))
+        if "@" in value:
             found.update(os.fsdecode(secret) for secret in url_passwords(_raw(value)))
+        if is_issuer(name):
+            found.update(os.fsdecode(piece) for piece in issued_pieces(_raw(value)))
     return found
+
+
+def _tells(value: str) -> bool:
+    """Say whether a value names a secret itself: `Authorization=Basic ...`, `sv=2024&sig=...`."""
+    lower = value.lower()
+    return "=" in lower and any(word in lower for word in ("key", "token", "secret", "pass", "auth", "pwd", "sig="))
+
+
+def _held(name: str, value: str) -> Iterable[str]:
+    """Return the secrets in a variable whose name has a secret's word in it but is none's: KEY, CONNECTION_STRING."""
+    if not any(sign in value for sign in "=: {"):
+        plain_hex = judge(name) != LIKELY and not value.strip("0123456789abcdefABCDEF")  # a digest or an id
+        return [value] if not plain_hex and is_secret_value(_raw(value), name, judge(name) or PERHAPS) else []
+    from evalprov.secrets.rules import find_written  # costs a start more than most variables are worth
+
+    line = _raw(f"{name}={value}")
+    spans: Spans = []
+    find_written(line, spans)
+    held = (line[start:end].strip(b"\"'") for start, end in spans)
+    return [os.fsdecode(secret) for secret in held if len(secret) >= EVERYWHERE]
 
 
 def _harmless(name: str, value: str) -> bool:
@@ -102,14 +129,17 @@ class Anchors:
 
     def __init__(self, anchors: Iterable[bytes]) -> None:
         self._all = list(anchors)
+        self._short = [(n, one) for n, one in enumerate(self._all) if not re.search(rb"[A-Za-z0-9_-]{15}", one)]
         self._by_start: dict[int, dict[bytes, list[int]]] = {}  # by length and first bytes, where they are many
         if len(self._all) > FEW:
             for number, anchor in enumerate(self._all):
                 start = anchor[:START]
                 self._by_start.setdefault(len(start), {}).setdefault(start, []).append(number)
 
-    def within(self, text: bytes) -> list[int]:
-        """Return the numbers of those that stand in the text."""
+    def within(self, text: bytes, *, runs: bool = True) -> list[int]:
+        """Return the numbers of those that stand in the text; of those with a long run only if it has any."""
+        if not runs and not self._by_start:
+            return [number for number, anchor in self._short if anchor in text]
         if not self._by_start:
             return [number for number, anchor in enumerate(self._all) if anchor in text]
         found: set[int] = set()
@@ -149,6 +179,7 @@ class Needles:
             self._needles.append(_Pattern(_anchor(raw), lambda: _flexible(value)))
         if len(value) >= EVERYWHERE:
             self._needles += _in_base64(raw)
+            self._needles += (_Literal(raw.hex().encode()), _Literal(raw.hex().upper().encode()))
         if b"\n" in raw:
             self.blocks.append([line.strip(b" \t\r") for line in raw.split(b"\n")])
         encoded = binascii.b2a_base64(raw, newline=False)[: len(raw) // 3 * 4]
@@ -165,10 +196,26 @@ class Needles:
             _Pattern(encoded, lambda: rb"(?<![\w+/])" + re.escape(encoded) + rb"(?![\w+/])=*"),
         )
 
-    def find(self, text: bytes, spans: Spans) -> None:
-        """Add where a value stands in a text."""
-        for number in self._anchors.within(text):
-            self._needles[number].find(text, spans)
+    def hits(self, text: bytes, *, runs: bool = True) -> list[tuple[int, int]]:
+        """Return where one may stand, and which; `runs` says whether a long run stands in the text at all."""
+        found = []
+        for number in self._anchors.within(text, runs=runs):
+            anchor = self._needles[number].anchor
+            at = text.find(anchor) if anchor else -1
+            while at >= 0:
+                found.append((at, number))
+                at = text.find(anchor, at + len(anchor))
+            if not anchor:  # nothing but signs, each of which may be escaped
+                spans: Spans = []
+                self._needles[number].find(text, spans)
+                found += [(start, number) for start, _ in spans]
+        return found
+
+    def find(self, text: bytes, spans: Spans, numbers: Iterable[int] | None = None) -> None:
+        """Add where a value stands in a text; of some of them, if their numbers are given."""
+        for number in self._anchors.within(text) if numbers is None else numbers:
+            if self._needles[number].anchor in text:
+                self._needles[number].find(text, spans)
 
 
 def _anchor(raw: bytes) -> bytes:

@@ -10,8 +10,20 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING
 
-from evalprov.secrets.names import NO, PERHAPS, SURE, holds_many, is_secret_name, judge, may_name_a_file
-from evalprov.secrets.values import is_path, is_plain, is_reference, is_type, looks_issued, starts_reference
+from evalprov.secrets.names import CHOSEN, LIKELY, NO, PERHAPS, SURE, holds_many, is_secret_name, judge, may_name_a_file
+from evalprov.secrets.values import (
+    compiled,
+    is_common,
+    is_masked,
+    is_path,
+    is_plain,
+    is_reference,
+    is_type,
+    looks_chosen,
+    looks_issued,
+    looks_random,
+    starts_reference,
+)
 
 if TYPE_CHECKING:
     from evalprov.secrets.shapes import Spans
@@ -24,7 +36,8 @@ _PROSE = frozenset(
     not of on option or parameter requires required set should so that the then this to via was were when which will
     with without""".split()
 )
-_SIGNATURES = frozenset({"sig", "signature", "x-amz-signature", "x-goog-signature"})
+_SIGNATURES = frozenset({"appid", "sig", "signature", "x-amz-signature", "x-goog-signature"})
+_COMMON = frozenset({"token", "secret", "auth", "cookie", "cookies", "bearer", "credentials", "key", "keys", "secrets"})
 _WHOLE_LINE = ("password", "passwd", "passphrase", "pwd")
 
 
@@ -46,23 +59,23 @@ def _names_backwards() -> re.Pattern[bytes]:
             "pass",
         ),
         *("passphrase", "passcode", "credential", "credentials", "cred", "creds", "auth", "authorization"),
-        *("cookie", "cookies", "bearer", "dsn", "pat"),
+        *("cookie", "cookies", "bearer", "dsn", "pat", "pw", "jwt", "salt", "pepper", "hmac", "fernet", "webhook"),
+        *("passwort", "kennwort", "userpwd", "tok"),
     ]
     backwards = b"|".join(noun[::-1].encode() for noun in nouns)
     return re.compile(
         rb"(?:=:?|:)[ \t]{0,32}[\"'\\\]`]{0,8}"
         rb"((?:[0-9]{1,3}[_-]?)?(?:(?:eulav|dlo|wen|dorp|noitcudorp|ved|tset|gnigats|pukcab|46b)[_.-])?(?:"
         + backwards
-        + rb")[\w.-]{0,64}|(?:gis|erutangis(?:-gmoog-x|-goog-x|-zma-x)?)(?=[&?]))"
+        + rb")[\w.-]{0,64}|dippa(?=[&?])|(?:gis|erutangis(?:-gmoog-x|-goog-x|-zma-x)?)(?=[&?]))"
     )
 
 
-@cache
-def _compiled(pattern: bytes) -> re.Pattern[bytes]:
-    return re.compile(pattern)
-
-
-_LEAD = rb"[>]?[ \t]*(?:(?:Optional\[(?:str|SecretStr)\]|str|bytes|string|SecretStr)(?:[ ]*\|[ ]*None)?[ ]*=[ ]*)?"
+_LEAD = (
+    rb"[>]?[ \t]*(?:&[\w-]{1,64}[ ]+)?"
+    rb"(?:(?:Optional\[(?:str|SecretStr)\]|str|bytes|string|SecretStr)(?:[ ]*\|[ ]*None)?[ ]*=[ ]*"
+    rb"|&?[\w<>'?]{1,24}[ ]?=[ ](?=[\"']))?"
+)
 _QUOTE = rb"[rbufRBUF]{0,2}(\\*)(\"\"\"|'''|[\"'`])"
 _SCHEME = rb"(?:[Bb]earer|[Bb]asic|[Tt]oken|[Aa]pi-?[Kk]ey|[Nn]egotiate|BEARER|BASIC)[ \t]+"
 # A header of several parts, or of a scheme nobody has heard of and one word.
@@ -97,14 +110,14 @@ def find_pairs(text: bytes, spans: Spans) -> None:
                 spans.append(span)
                 done = span[1]
     if b"--" in text:
-        for found in _compiled(_OPTION).finditer(text):
+        for found in compiled(_OPTION).finditer(text):
             option = found[1].decode()
             span = _value(text, found.end(), option, judge(option)) if judge(option) != NO else None
             if span and text[slice(*span)].lower() not in _PROSE:
                 spans.append(span)
 
 
-def _at_name(text: bytes, start: int, raw: bytes, at: int) -> Span:
+def _at_name(text: bytes, start: int, raw: bytes, at: int) -> Span:  # noqa: PLR0911 - one line a case
     """Return the secret that stands after the separator before `at`, if its name is one's."""
     before = text[start - 1 : start]
     if before == b"\\" and raw[:1] in {b"n", b"r", b"t"}:
@@ -112,20 +125,47 @@ def _at_name(text: bytes, start: int, raw: bytes, at: int) -> Span:
     name = raw.decode("ascii").strip("-.")
     if text[start - 3 : at] == b"://" + raw + b":":
         return None  # the user of a URL, whose password is looked for elsewhere
-    rank = judge(name)
-    if (name.lower() in _SIGNATURES and before in {b"?", b"&"}) or (name.lower() == "pwd" and before == b";"):
+    rank = rank_in(text, start, name)
+    lower = name.lower()
+    if (lower in _SIGNATURES and before in {b"?", b"&"}) or (lower == "pwd" and before == b";"):
         rank = SURE
+    if rank == PERHAPS and (before in {b"?", b"&"} or text.endswith(b"login(", 0, start)):
+        rank = LIKELY
     if rank == NO or text[at : at + 1] in {b"=", b":"}:
         return None
-    led = _compiled(_LEAD).match(text, at)
+    led = compiled(_LEAD).match(text, at)
     value_at = led.end() if led else at
+    sayable = lower.rpartition(".")[2] in _COMMON and text[at - 1 : at] == b":"
+    if lower == "token" and compiled(rb"[0-9]{1,7}(?![\w.-])").match(text, at):
+        return None  # its number
+    if sayable and _stands_in_prose(text, at, lower):
+        return None
     header = name.lower() in {"cookie", "set-cookie"} and text[at - 1 : at] == b":"
-    if header and (rest := _compiled(rb"[^\"'\r\n\\]+").match(text, value_at)):
+    if header and (rest := compiled(rb"[^\"'\r\n\\]+").match(text, value_at)):
         return rest.span()
     span = _value(text, value_at, name, rank)
     if span and text[at - 1 : at] == b":" and text[at : at + 1] == b" " and name.lower().endswith(_WHOLE_LINE):
         return _rest_of_line(text, start, span)
     return span
+
+
+def rank_in(text: bytes, start: int, name: str) -> int:
+    """Judge a name with the words before it: `secret access key` is one, `first token` and `cache key` are none."""
+    rank = judge(name)
+    if name.lower() in {"key", "keys", "token"} and text[start - 1 : start] == b" ":
+        before = compiled(rb"(?:[A-Za-z]{1,20}[ ]){1,3}\Z").search(text, max(0, start - 48), start)
+        if before:
+            phrase = judge(before[0].decode().replace(" ", "_").lower() + name.lower())
+            return phrase if phrase in {SURE, NO} or rank == NO else rank
+    return rank
+
+
+def _stands_in_prose(text: bytes, at: int, name: str) -> bool:
+    """Say whether a word or a number stands here as prose has it (`token: the`), or the name is part of an address."""
+    if text[at : at + 1] != b" " and compiled(rb"\barn:[\w:-]*\Z").search(text, max(0, at - 200), at):
+        return True
+    found = compiled(rb"[ \t]*([\"']?)([^\s\"',}]+)").match(text, at)
+    return found is not None and (not found[1] or name == "token") and is_common(found[2])
 
 
 def _rest_of_line(text: bytes, start: int, span: tuple[int, int]) -> tuple[int, int]:
@@ -134,42 +174,42 @@ def _rest_of_line(text: bytes, start: int, span: tuple[int, int]) -> tuple[int, 
     if (
         start - line > 64
         or text[span[0] - 1 : span[0]] not in b" \t"
-        or not _compiled(rb"[-+]?[ \t]*(?:-[ \t]+)?\Z").match(text[line:start])
+        or not compiled(rb"[-+]?[ \t]*(?:-[ \t]+)?\Z").match(text[line:start])
     ):
         return span
-    rest = _compiled(rb"[^\r\n#,\"'{}]*[^\s#,\"'{}]").match(text, span[1])
+    rest = compiled(rb"[^\r\n#,\"'{}]*[^\s#,\"'{}]").match(text, span[1])
     return (span[0], rest.end()) if rest else span
 
 
 def _value(text: bytes, at: int, name: str, rank: int) -> Span:
     """Return where the value that begins here stands, if it is a secret."""
-    quote = _compiled(_QUOTE).match(text, at)
+    quote = compiled(_QUOTE).match(text, at)
     if quote:
         start, end = quote.end(), _closing(text, quote.end(), quote[1], quote[2])
-        if name.lower() == "token" and _compiled(_LOGPROB).match(text, end):
+        if name.lower() == "token" and compiled(_LOGPROB).match(text, end):
             return None  # a piece of text with its probability
-    elif (items := _compiled(_LIST).match(text, at)) and holds_many(name):
+    elif (items := compiled(_LIST).match(text, at)) and holds_many(name):
         return items.span(1)
     else:
         start = end = at
-    if scheme := _compiled(_SCHEME).match(text, start):
+    if scheme := compiled(_SCHEME).match(text, start):
         start = scheme.end()
     elif not quote and name.lower().endswith("authorization") and (signed := _signed(text, start)):
         return signed
     if starts_reference(text, start):
         return None
     if not quote:
-        head = _compiled(_BARE).match(text, start, start + 512)
+        head = compiled(_BARE).match(text, start, start + 512)
         if not head or _is_code(text, head, name):
             return None
-        bare = _compiled(_BARE).match(text, start)
+        bare = compiled(_BARE).match(text, start)
         end = bare.end() if bare else head.end()
     value = text[start:end]
     return (start, end) if is_secret_value(value, name, rank) else None
 
 
 def _signed(text: bytes, start: int) -> Span:
-    found = _compiled(_SIGNED).match(text, start)
+    found = compiled(_SIGNED).match(text, start)
     return found.span() if found else None
 
 
@@ -178,7 +218,7 @@ def _closing(text: bytes, start: int, slashes: bytes, quote: bytes) -> int:
     line_end = text.find(b"\n", start)
     line_end = len(text) if line_end < 0 else line_end
     if not slashes and len(quote) == 1:
-        inside = _compiled(rb"[^%s\\\n]*+(?:\\[^\n][^%s\\\n]*+)*+" % (quote, quote)).match(text, start)
+        inside = compiled(rb"[^%s\\\n]*+(?:\\[^\n][^%s\\\n]*+)*+" % (quote, quote)).match(text, start)
         return inside.end() if inside else start
     close = slashes + quote
     end = text.find(close, start, line_end)
@@ -190,14 +230,14 @@ def _closing(text: bytes, start: int, slashes: bytes, quote: bytes) -> int:
 def _is_code(text: bytes, bare: re.Match[bytes], name: str) -> bool:
     """Say whether an unquoted value is an expression: a call, an attribute, a type, a variable of the same name."""
     value = bare[0]
-    if is_type(value) or _compiled(_DOTTED).fullmatch(value):
+    if is_type(value) or compiled(_DOTTED).fullmatch(value):
         return True
-    if _compiled(_CALL).match(text, bare.start()):
+    if compiled(_CALL).match(text, bare.start()):
         return True
-    if not _compiled(_IDENTIFIER).fullmatch(value):
+    if not compiled(_IDENTIFIER).fullmatch(value):
         return False
     same = value.decode().lower().rpartition(".")[2]
-    own = name.lower().replace("-", "_").rpartition(".")[2]
+    own = name.lower().replace("-", "_").rpartition(".")[2].strip("_")
     return same == own or (same.endswith("_" + own) and is_secret_name(same))
 
 
@@ -205,6 +245,8 @@ def is_secret_value(value: bytes, name: str, rank: int) -> bool:
     """Say whether a value at a name of this rank is a secret and no reference, no yes or no, no path."""
     if not value.strip() or is_reference(value) or is_plain(value):
         return False
-    if rank == PERHAPS:
-        return looks_issued(value)
-    return rank == SURE and not (may_name_a_file(name) and is_path(value))
+    if rank == SURE:
+        return not is_masked(value) and not (is_path(value) and (name.lower() == "key" or may_name_a_file(name)))
+    if rank == CHOSEN:
+        return looks_chosen(value)
+    return rank != NO and (looks_issued(value, hex_too=rank == LIKELY) or looks_random(value))

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from evalprov.secrets.names import NO, SURE, holds_many, is_secret_variable, judge
+from evalprov.secrets.gate import flattened, has_run, suspects
+from evalprov.secrets.names import NO, SURE, holds_many, is_issuer, is_secret_variable, judge
 from evalprov.secrets.needles import Needles, secret_values
-from evalprov.secrets.pairs import find_pairs, is_secret_value
-from evalprov.secrets.shapes import Spans, find_shapes
+from evalprov.secrets.pairs import is_secret_value
+from evalprov.secrets.shapes import RUN
 from evalprov.secrets.stream import WINDOW, StreamScrubber
-from evalprov.secrets.values import MARK, PLACEHOLDER
+from evalprov.secrets.values import MARK, PLACEHOLDER, compiled, issued_pieces, looks_issued
 
+if TYPE_CHECKING:
+    from evalprov.secrets.lines import Context
+    from evalprov.secrets.shapes import Spans
+
+_DIGITS = bytes.maketrans(b"0123456789", b"0" * 10)
+_DIGIT_IN_NAME = rb"[A-Za-z_%#\\&][0-9]|[0-9][A-Za-z_]|[A-Za-z][+/-][0-9]|:5432:"
+_REMEMBERED = 1 << 12
 _BATCH = 1 << 14  # characters that are looked at together
+_VALUED = ("value", "val", "text", "content", "default", "v")
+_RECORD = 8  # so many things a record of name and value may tell of itself
 _APART = "\n\0\n"
 
 
@@ -27,13 +36,16 @@ class Scrubber:
     anywhere, of 4 to 7 as a whole word, a shorter one only at a secret's key. A value that obviously is none
     (empty, a yes or no, the path of a file, `EMPTY`) is left alone. (b) What has the shape of a known kind of
     secret. (c) What stands at a key, an option or a header that is exactly a secret's name, unless it only says
-    where the secret is (`${API_KEY}`, `os.environ["API_KEY"]`), or is a yes or no. Nothing else is changed.
+    where the secret is (`${API_KEY}`, `os.environ["API_KEY"]`), or is a yes or no. (d) What anything else points at: a
+    command's option, a table, a tag, a record of name and value, a sentence, the line before; the looser the tie, the
+    more must it look like a secret. (e) What is one of these when it is decoded. Nothing else is changed.
     """
 
     def __init__(self, environ: Mapping[str, str], extra_names: Iterable[str] = ()) -> None:
         self._environ = dict(environ)
         self._extra_names = tuple(name.upper() for name in extra_names)
         self._known: Mapping[str, str] = {}
+        self._clean: dict[bytes | None, Context | None] = {}  # lines with nothing in them, and what they tell
 
     def text(self, text: str) -> str:
         """Return the text with every secret replaced."""
@@ -68,22 +80,23 @@ class Scrubber:
     def data(self, data: bytes) -> bytes:
         """Return the bytes with every secret replaced; any bytes, whole."""
         if len(data) < WINDOW and b"-----BEGIN" not in data and not self.needles.blocks:
-            return self.scrub_lines(data)  # what the stream would do, without its cost: most texts are short
+            return self.scrub_lines(data)[0]  # what the stream would do, without its cost: most texts are short
         return StreamScrubber(self).take(data, final=True)
 
     def argv(self, argv: Sequence[str]) -> list[str]:
         """Return a command line with secrets replaced, also where an option names the next word a secret."""
+        from evalprov.secrets.idioms import secret_in
+
         words: list[str] = []
         option = ""  # the one that the next word belongs to
-        program = os.path.basename(argv[0]) if argv else ""
-        for word in argv:
-            if option and not word.startswith("-"):
-                words.append(self._scalar(word, option))
-            elif program == "curl" and words and words[-1] in {"-u", "--user", "--proxy-user"} and ":" in word:
-                words.append(f"{word.partition(':')[0]}:{PLACEHOLDER}")
-            else:
-                words.append(self._word(word))
-            option = word.lstrip("-") if re.fullmatch(r"--?[A-Za-z][\w.-]+", word) else ""
+        for number, word in enumerate(argv):
+            clean = self._scalar(word, option) if option and not word.startswith("-") else self._word(word)
+            if argv[0] == "gcloud" and re.match(r"--secret=[\w-]+\Z", word):
+                clean = word  # there it is a secret's name
+            if number and clean == word and (span := secret_in(argv, number)):
+                clean = f"{word[: span[0]]}{PLACEHOLDER}{word[span[1] :]}"
+            words.append(clean)
+            option = word.lstrip("-") if re.fullmatch(r"--?[^\W\d_][\w.-]+", word) else ""
         return words
 
     def value(self, value: Any, key: str = "") -> Any:
@@ -123,21 +136,74 @@ class Scrubber:
         """The environment's secrets, in all their forms."""
         return Needles(secret_values(self._environ, self._is_extra))
 
-    def scrub_lines(self, text: bytes, spans: Spans | None = None) -> bytes:
-        """Return whole lines without the secrets that stand within one, given those already known."""
-        spans = self.find(text) if spans is None else spans
-        while spans:  # what is left may read differently, now that a placeholder stands beside it
-            text = _replace(text, spans)
-            spans = self.find(text)
-        return text
+    def suspects(self, text: bytes) -> bool:
+        """Say whether anything in a text is worth a look."""
+        flat = flattened(text)
+        return bool(suspects(text, flat)) or bool(self.needles.hits(text, runs=has_run(flat)))
 
-    def find(self, text: bytes) -> Spans:
-        """Return where secrets stand in whole lines: in order, apart, none of them blinded yet."""
+    def scrub_lines(self, text: bytes, before: Context | None = None) -> tuple[bytes, Context | None]:
+        """Return whole lines without their secrets, and what the last of them tells about the next.
+
+        Lines in which nothing suspicious stands are not looked at one by one.
+        """
+        flat = flattened(text)
+        hits = self.needles.hits(text, runs=has_run(flat))
+        starts = suspects(text, flat, [place for place, _ in hits])
+        if not starts and not before:
+            return text, None
+        pieces: list[bytes] = []
+        at = 0
+        needles = sorted({number for _, number in hits})
+        for start in (*starts, len(text)):
+            while before and at < start:  # a line that is nothing by itself
+                if before.kind == "near" and text[at : at + 1] not in b"\r\n":
+                    before = None  # only a token could be announced
+                    break
+                line, at = _line(text, at)
+                line, before = self._scrub_line(line, before, needles)
+                pieces.append(line)
+            if at <= start < len(text):
+                pieces.append(text[at:start])
+                line, at = _line(text, start)
+                line, before = self._scrub_line(line, before, needles)
+                pieces.append(line)
+        pieces.append(text[at:])
+        return b"".join(pieces), before
+
+    def _scrub_line(self, line: bytes, before: Context | None, needles: list[int]) -> tuple[bytes, Context | None]:
+        if before and before.kind == "near" and line.strip() and not compiled(RUN).search(line):
+            before = None  # only a token could be announced
+        from evalprov.secrets.lines import told
+
+        while True:  # what is left may read differently, now that a placeholder stands beside it
+            kind = None if before or needles or compiled(_DIGIT_IN_NAME).search(line) else line.translate(_DIGITS)
+            if kind in self._clean:  # lines of a log differ in their numbers, which decide nothing
+                return line, self._clean[kind]
+            spans = self.find(line, before, needles)
+            if not spans:
+                break
+            line = _replace(line, spans)
+        after = told(line, before)
+        if kind is not None:
+            if len(self._clean) >= _REMEMBERED:
+                self._clean.clear()
+            self._clean[kind] = after
+        return line, after
+
+    def scrub_piece(self, piece: bytes, spans: Spans) -> bytes:
+        """Return a piece of a long line without the secrets that stand in it, given those already known."""
+        while spans:
+            piece = _replace(piece, spans)
+            spans = self.find(piece)
+        return piece
+
+    def find(self, line: bytes, before: Context | None = None, needles: list[int] | None = None) -> Spans:
+        """Return where secrets stand in one line: in order, apart, none of them blinded yet."""
+        from evalprov.secrets.rules import find_all  # most output never needs it
+
         spans: Spans = []
-        self.needles.find(text, spans)
-        find_shapes(text, spans)
-        find_pairs(text, spans)
-        return _settled(text, spans) if spans else spans
+        find_all(line, spans, before, self.needles, needles)
+        return _settled(line, spans) if spans else spans
 
     def _is_extra(self, name: str) -> bool:
         if not self._extra_names:
@@ -151,34 +217,61 @@ class Scrubber:
 
     def _scalar(self, text: str, key: str) -> str:
         rank = judge(key)
-        if rank != NO and is_secret_value(text.encode("utf-8", "surrogatepass"), key, rank):
+        raw = text.encode("utf-8", "surrogatepass")
+        if rank != NO and is_secret_value(raw, key, rank):
             return PLACEHOLDER
+        if is_issuer(key):
+            for piece in issued_pieces(raw):
+                text = text.replace(piece.decode(), PLACEHOLDER)
         return self.text(text)
 
     def _word(self, word: str) -> str:
         name, assigned, value = word.partition("=")
-        if assigned and re.fullmatch(r"-{0,2}[A-Za-z_][\w.-]*", name):
-            rank = SURE if self._is_variable(name) else judge(name)
+        if assigned and re.fullmatch(r"-{0,2}[^\W\d][\w.-]*", name):
+            rank = SURE if self._is_variable(name) else judge(name.removeprefix("-D"))
             if rank != NO and is_secret_value(value.encode("utf-8", "surrogatepass"), name, rank):
                 return f"{name}={PLACEHOLDER}"
         return self.text(word)
 
+    def _record(self, value: Mapping[Any, Any]) -> tuple[set[str], str]:
+        """Return which things of a mapping are secrets by what stands beside them, and as what they are judged."""
+        blind: set[str] = set()
+        kind = "secret"
+        for name, item in value.items():
+            if not isinstance(item, str) or not isinstance(name, str):
+                continue
+            # Kubernetes, compose, CloudFormation: {"name": "OPENAI_API_KEY", "value": ...}
+            if len(value) < _RECORD and (self._is_variable(item) or judge(item) == SURE):
+                blind = {other for other in value if isinstance(other, str) and other.lower().endswith(_VALUED)}
+                kind = "key" if item.lower() in {"token", "key", "secret"} else "secret"
+            elif name == "kty":  # a key by itself: its secret parts have names of a letter or two
+                blind = {"k", "d", "p", "q", "dp", "dq", "qi"}
+            elif name == "key" and "username" in value and looks_issued(item.encode(), hex_too=True):
+                blind = {"key"}
+        return blind, kind
+
     def _mapping(self, value: Mapping[Any, Any], key: str) -> dict[Any, Any]:
-        # Kubernetes and compose files: {"name": "OPENAI_API_KEY", "value": ...}
-        named = value.get("name", value.get("key"))
-        blind = {"value"} if isinstance(named, str) and self._is_variable(named) else set()
+        blind, kind = self._record(value)
+        if judge(key) == SURE:  # {"password": {"type": ..., "default": ...}}
+            blind |= {name for name in value if isinstance(name, str) and name.lower() in _VALUED}
         many = key if holds_many(key) else ""
         scrubbed: dict[Any, Any] = {}
         for name, item in value.items():
             if not isinstance(name, str):
                 scrubbed[name] = self.value(item, many)
-            elif name in blind and isinstance(named, str):
-                scrubbed[name] = self.value(item, "secret")
+            elif name in blind:
+                scrubbed[name] = self.value(item, kind)
             elif name.lower() == "token" and any("logprob" in str(other) for other in value):
                 scrubbed[name] = self.value(item)  # a piece of text with its probability
             else:
                 scrubbed[self.text(name)] = self.value(item, many or name)
         return scrubbed
+
+
+def _line(text: bytes, at: int) -> tuple[bytes, int]:
+    """Return the line that begins here, with its end, and where the next one begins."""
+    end = text.find(b"\n", at) + 1 or len(text)
+    return text[at:end], end
 
 
 def _settled(text: bytes, spans: Spans) -> Spans:

@@ -2,91 +2,154 @@
 
 from __future__ import annotations
 
-import re
 from functools import cache
+from typing import TYPE_CHECKING
 
-from evalprov.secrets.values import is_reference
+from evalprov.secrets.values import compiled, is_reference
+
+if TYPE_CHECKING:
+    import re
 
 Spans = list[tuple[int, int]]
 
-# A word may begin after an escape (\n, \u0022, %20) or a colour code, whose last character would pass for one of it.
-_ESCAPES = (
-    rb"\\[nrtbf]", rb"%[0-9A-Fa-f]{2}", rb"\\u[0-9A-Fa-f]{4}", rb"\\x[0-9A-Fa-f]{2}",
-    rb"\x1b\[m", rb"\x1b\[[0-9]m", rb"\x1b\[[0-9]{2}m", rb"\x1b\[[0-9];[0-9]{2}m",
-)  # fmt: skip
-
-
-def begin(literal: bytes, word: bytes = rb"[A-Za-z0-9]") -> bytes:
-    """Return a pattern for a literal at the beginning of a word; it comes first so that it is searched fast."""
-    after = b"|".join(b"(?<=" + escape + literal + b")" for escape in _ESCAPES)
-    return literal + b"(?:(?<!" + word + literal + b")|" + after + b")"
-
-
-# The bytes a kind of secret cannot be without (looked for first, which is fast), and the whole of it; its group 1,
-# where there is one, is the secret. A pattern that begins with plain letters is as fast as the bytes would be.
-SHAPES: tuple[tuple[bytes, bytes], ...] = (
+_MIXED = rb"(?=[A-Za-z_+/-]*[0-9]|[A-Za-z]*[a-z][A-Z])(?=[0-9_+/-]*[A-Za-z])"
+# Tokens by the first two letters of their prefix, which begins a word.
+_PREFIXED: tuple[tuple[bytes, bytes], ...] = (
     (
-        b"sk-",
-        begin(b"sk-")
-        + rb"(?:(?:ant|proj|svcacct|admin|or-v1)-[\w-]{10,}"
-        + rb"|(?:[a-z0-9]{1,12}-){0,3}(?:(?=[A-Za-z_]{0,60}[0-9])(?=[0-9_]{0,60}[A-Za-z])[A-Za-z0-9_]{12,}"
-        + rb"|[A-Za-z0-9]{32,})[\w-]*)",
+        b"sk",
+        (
+            rb"sk-(?:(?:ant|proj|svcacct|admin|or-v1|lf)-[\w-]{10,}|(?:[a-z0-9]{1,12}-){0,3}"
+            rb"(?:(?=[A-Za-z_]{0,60}[0-9])(?=[0-9_]{0,60}[A-Za-z])[A-Za-z0-9_]{12,}|[A-Za-z0-9]{32,})[\w-]*)"
+        ),
     ),
-    (b"", rb"gh[pousr]_[A-Za-z0-9]{16,}"),
-    (b"github_pat_", rb"github_pat_[A-Za-z0-9_]{16,}"),
-    (b"glpat-", rb"glpat-[\w-]{16,}"),
-    (b"AKIA", begin(b"AKIA") + rb"[A-Z0-9]{16}(?![A-Za-z0-9])"),
-    (b"ASIA", begin(b"ASIA") + rb"[A-Z0-9]{16}(?![A-Za-z0-9])"),
-    (b"hf_", begin(b"hf_") + rb"(?:(?=[a-z]*[0-9A-Z])[A-Za-z0-9]{16,}|[a-z]{30,})"),
-    (b"xox", rb"xox[abeoprs]-[A-Za-z0-9-]{10,}"),
-    (b"hooks.slack.com/", rb"hooks\.slack\.com/(?:services|workflows|triggers)/([\w/+-]{8,})"),
-    (b"AIza", begin(b"AIza") + rb"[\w-]{35}(?![\w-])"),
-    (b"ya29.", rb"ya29\.[\w-]{16,}"),
-    (b"k_live_", begin(b"[sr]k_live_") + rb"[A-Za-z0-9]{10,}"),
-    (b"k_test_", begin(b"[sr]k_test_") + rb"[A-Za-z0-9]{10,}"),
-    (b"SG.", rb"SG\.[\w-]{16,}\.[\w-]{16,}"),
-    (b"npm_", begin(b"npm_") + rb"[A-Za-z0-9]{30,}"),
-    (b"pypi-AgE", rb"pypi-AgE[\w-]{16,}"),
-    # The left side may not be of the same alphabet: otherwise a long run of eyJ-eyJ- is tried from every one.
-    (b"eyJ", begin(b"eyJ", rb"[\w-]") + rb"[\w-]{5,}+(?:\.[\w-]{5,}+){2,4}"),
-    (b"earer ", rb"[Bb]earer[ ]+((?=[A-Za-z._~+/-]*[0-9])[\w.~+/-]{16,}=*)"),
-    # A private key in base64, as a kubeconfig or a Kubernetes secret has it.
+    (b"gh", rb"gh[pousr]_[A-Za-z0-9]{16,}"),
+    (b"gi", rb"github_pat_[A-Za-z0-9_]{16,}"),
+    (b"gl", rb"gl(?:pat|dt|rt|cbt|ptt|ft|imt|agent|soat|ffct)-[\w.-]{16,}"),
+    (b"AK AS AB AC", rb"A(?:KIA|SIA|BIA|CCA)[A-Z0-9]{16}(?![A-Za-z0-9])"),
+    (b"hf", rb"hf_(?:(?=[a-z]*[0-9A-Z])[A-Za-z0-9]{16,}|[a-z]{30,})"),
+    (b"ap", rb"api_org_[A-Za-z0-9]{24,}"),
+    (b"xo", rb"xox[abeoprs]-[A-Za-z0-9-]{10,}"),
+    (b"xa", rb"xapp-[0-9]-[\w-]{20,}"),
+    (b"AI", rb"AIza[\w-]{35}(?![\w-])"),
+    (b"ya", rb"ya29\.[\w-]{16,}"),
+    (b"GO", rb"GOCSPX-[\w-]{20,}"),
+    (b"sk rk", rb"[sr]k_(?:live|test)_[A-Za-z0-9]{10,}"),
+    (b"sk", rb"sk_[0-9a-f]{40,}"),
+    (b"wh", rb"whsec_[A-Za-z0-9+/]{24,}"),
+    (b"SG", rb"SG\.[\w-]{16,}\.[\w-]{16,}"),
+    (b"SK", rb"SK[0-9a-f]{32}(?![\w-])"),
+    (b"np", rb"npm_[A-Za-z0-9]{30,}"),
+    (b"py", rb"pypi-AgE[\w-]{16,}"),
+    (b"ey", rb"(?<![_-])eyJ[\w-]{5,}+(?:\.[\w-]{5,}+){2,4}"),
+    (b"AT", rb"ATBB[A-Za-z0-9]{24,}"),
+    (b"AT", rb"AT(?:ATT|CTT)3[\w=-]{40,}"),
+    (b"AK", rb"AKC[a-z0-9][A-Za-z0-9]{48,}"),
+    (b"AG", rb"AGE-SECRET-KEY-1[A-Z0-9]{40,}"),
+    (b"LT", rb"LTAI(?=[A-Za-z]*[0-9])[A-Za-z0-9]{12,24}(?![\w-])"),
+    (b"M", rb"M(?=[a-z]*[A-Z0-9])[A-Za-z0-9_-]{23,27}\.[\w-]{6,7}\.[\w-]{27,}"),
     (
-        b"LS0tLS1CRUdJTiB",
-        rb"LS0tLS1CRUdJTiB(?:QUklWQVRF|SU0EgUFJJVkFURSB|FQyBQUklWQVRF|PUEVOU1NI|FTkNSWVBURUQg)[A-Za-z0-9+/=]{16,}",
+        b"gs pc nf rn ji pn tf sg sb bk ph rd zp nt KG CC sn sh li ps do tg wa dc ru io gl ls fi fm op fw r8",
+        rb"(?:gsk|pcsk|nfp|rnd|jina|pnu|tfp|sgp|sbp|bkua|phx|phc|rdme|zpka|ntn|KGAT|CCIPAT|sntryu|shp(?:at|ca|pa|ss)"
+        rb"|lin_api|lin_oauth|pscale_(?:tkn|pw|oauth)|dop_v1|doo_v1|dor_v1|tgp_v1|wandb_v1|dckr_(?:pat|oat)|rubygems|ion"
+        rb"|glsa|glc|sntrys|lsv2_(?:pt|sk)|figd|fio-u|fm[12]|ops|fw|r8)_" + _MIXED + rb"[\w+/=.-]{20,}",
     ),
+    (
+        b"xa cs pp nv tv xk xs NR CF PM pu pa HR CL Fl p8 ic ke fc tk",
+        (
+            rb"(?:xai|csk|pplx|nvapi|tvly(?:-dev|-prod)?|xkeysib|xsmtpsib|NRAK|NRJS|NRII|CFPAT|PMAK|pul|pat-[a-z]{2}[0-9]|HRKU"
+            rb"|CLOJARS|FlyV1|p8e|ico|key|fc|pa|tk-us)-(?=[\w-]*[0-9])(?=[0-9_-]*[A-Za-z])(?=[\w-]*[A-Za-z0-9]{12})[\w-]{20,}"
+        ),
+    ),
+    (b"da", rb"dapi[0-9a-f]{32}(?:-[0-9])?(?![\w-])"),
+    (b"hv s.", rb"(?:hv[sbr]\.|s\.)" + _MIXED + rb"[\w-]{24,}"),
+    (
+        b"dp",
+        rb"dp\.(?:pt|st|ct|sa|scim|audit)\.[A-Za-z0-9._-]{30,}",
+    ),
+    (b"dt", rb"dt0[a-z][0-9]{2}\.[A-Z0-9]{24}\.[A-Z0-9]{40,}"),
+    (b"pa", rb"pat[A-Za-z0-9]{14}\.[0-9a-f]{64}"),
+    (b"sq", rb"sq0(?:atp|csp|idp)-[\w-]{22,}"),
+    (b"ci", rb"cio(?=[a-zA-Z]*[0-9])(?=[a-z0-9]*[A-Z])[A-Za-z0-9]{32}(?![\w-])"),
+    (b"oy", rb"oy2[a-z0-9]{43}(?![\w-])"),
+    (b"cm", rb"cmVmdGtu[A-Za-z0-9]{40,}"),
+    (b"sh", rb"sha256~[\w-]{40,}"),
+    (b"SC", rb"SCW(?=[A-Z]*[0-9])[A-Z0-9]{17}(?![\w-])"),
+    (b"sl", rb"sl\.(?:u\.)?[A-Z][\w-]{100,}"),
+    (b"EA", rb"EAA[A-Za-z0-9]{60,}"),
 )
+_PEM_IN_BASE64 = (
+    rb"LS0tLS1CRUdJTiB(?:QUklWQVRF|SU0EgUFJJVkFURSB|FQyBQUklWQVRF|PUEVOU1NI|FTkNSWVBURUQg)[A-Za-z0-9+/=]{16,}"
+)
+# Where the sign stands within or behind: looked for by itself.
+_MARKED = (
+    (b"hooks.slack.com/", rb"hooks\.slack\.com/(?:services|workflows|triggers)/([\w/+-]{8,})"),
+    (b"_", rb"gh[pousr]_[A-Za-z0-9]{16,}"),  # also in the middle of a word
+    (b"arer ", rb"[Bb]earer[ ]+((?=[A-Za-z._~+/-]*[0-9])[\w.~+/-]{16,}=*)"),
+    (b"LS0tLS1CRUdJTiB", _PEM_IN_BASE64),
+    (b"JQQJ99", rb"[A-Za-z0-9]{52}JQQJ99[A-Za-z0-9]{20,}={0,2}"),
+    (b"8Q~", rb"[\w~.-]{3}8Q~[\w~.-]{31,34}"),
+    (b".atlasv1.", rb"[A-Za-z0-9]{14}\.atlasv1\.[\w-]{60,}"),
+    (b"T3BlbkFJ", rb"[\w-]{16,}T3BlbkFJ[\w-]{16,}"),
+    (b":AA", rb"(?<![0-9])[0-9]{8,10}:AA[\w-]{33}"),
+    (b"-us", rb"(?<![\w-])[0-9a-f]{32}-us[0-9]{1,2}(?![\w-])"),
+    (b"/t/", rb"/t/([A-Za-z0-9-]{20,})/"),
+)  # fmt: skip
 _TOKEN_PREFIX = rb"(?:gh[pousr]_|github_pat_|glpat-|hf_|sk[-_]|rk_|xox[abeoprs]-|npm_|pypi-|AKIA|ASIA|AIza|eyJ)"
+_LONE_TOKEN = _TOKEN_PREFIX + rb"[\w.-]+|(?=[A-Za-z_-]*[0-9])[\w-]{20,}"
+
+RUN = rb"[A-Za-z0-9_-]{15}"  # of so many signs each of these has a run; ordinary text has few
+_REACH = 24  # before a run, where the beginning of its token may stand: `ya29.`, `dp.pt.`
+_WORD_START = rb"(?<![A-Za-z0-9])[A-Za-z][\w.]"
+# A word may begin after an escape (\n, \u0022, %20), whose last letter would pass for one of it.
+_ESCAPED_START = (
+    rb"(?:(?<![A-Za-z0-9])|(?<=\\[nrtbf])|(?<=%[0-9A-Fa-f]{2})|(?<=\\u[0-9A-Fa-f]{4})|(?<=\\x[0-9A-Fa-f]{2}))"
+    rb"(?=[A-Za-z][\w.])"
+)
+# First as the standard has it; then a password with a bare slash in it, which is no port and no path.
+_USER = rb":(?:\\?/){2}([^\s/?#\"'<>@:\\\[\]]{0,256}|\[secret\])"
+_URL = (
+    _USER + rb"(?::([^\s/?#\"'<>\\]{0,8192}))?@"
+    rb"|" + _USER + rb":((?![0-9]{1,5}(?:[/?#\s]|$))[^\s\"'<>@]{1,512})@"
+)
 
 
 @cache
-def _compiled(pattern: bytes) -> re.Pattern[bytes]:
-    return re.compile(pattern)
-
-
-@cache
-def _url() -> re.Pattern[bytes]:
-    # First as the standard has it; then a password with a bare slash in it, which is no port and no path.
-    user = rb":(?:\\?/){2}([^\s/?#\"'<>@:\\\[\]]{0,256}|\[secret\])"
-    return re.compile(
-        user + rb"(?::([^\s/?#\"'<>\\]{0,8192}))?@"
-        rb"|" + user + rb":((?![0-9]{1,5}(?:[/?#\s]|$))[^\s\"'<>@]{1,512})@"
-    )
-
-
-@cache
-def _lone_token() -> re.Pattern[bytes]:
-    return re.compile(_TOKEN_PREFIX + rb"[\w.-]+|(?=[A-Za-z_-]*[0-9])[\w-]{20,}")
+def _by_start() -> dict[bytes, bytes]:
+    """Return one pattern for all tokens that begin with the same two letters."""
+    found: dict[bytes, list[bytes]] = {}
+    for starts, pattern in _PREFIXED:
+        for start in starts.split():
+            found.setdefault(start, []).append(pattern)
+    return {start: b"|".join(patterns) for start, patterns in found.items()}
 
 
 def find_shapes(text: bytes, spans: Spans) -> None:
     """Add where secrets of a known shape stand."""
-    for anchor, pattern in SHAPES:
-        if anchor in text:
-            spans.extend(found.span(found.lastindex or 0) for found in _compiled(pattern).finditer(text))
+    if compiled(RUN).search(text):
+        _find_prefixed(text, spans)
+    for mark, pattern in _MARKED:
+        if mark in text:
+            spans.extend(found.span(found.lastindex or 0) for found in compiled(pattern).finditer(text))
     if b"@" in text and (b"://" in text or rb":\/\/" in text):
-        for found in _url().finditer(text):
+        for found in compiled(_URL).finditer(text):
             spans.extend(_in_url(found))
+
+
+def _find_prefixed(text: bytes, spans: Spans) -> None:
+    """Look at every beginning of a word inside whatever has a long run of letters, digits, - and _ in it."""
+    starts = _by_start()
+    begins = compiled(_ESCAPED_START if b"\\" in text or b"%" in text else _WORD_START)
+    done = 0
+    for run in compiled(RUN + rb"[\w-]*").finditer(text):
+        for start in begins.finditer(text, max(done, run.start() - _REACH), run.end()):
+            at = start.start()
+            if at < done:
+                continue
+            pattern = starts.get(text[at : at + 2]) or starts.get(text[at : at + 1])
+            found = compiled(pattern).match(text, at) if pattern else None
+            if found:
+                spans.append(found.span())
+                done = found.end()
 
 
 def _in_url(found: re.Match[bytes]) -> Spans:
@@ -96,8 +159,8 @@ def _in_url(found: re.Match[bytes]) -> Spans:
     if found[password] and not is_reference(found[password]):
         secret.append(found.span(password))
     stands_in = not found[password] or found[password] == b"x-oauth-basic"
-    token = _lone_token().fullmatch(found[user])
-    if token and (stands_in or _compiled(_TOKEN_PREFIX).match(found[user])):
+    token = compiled(_LONE_TOKEN).fullmatch(found[user])
+    if token and (stands_in or compiled(_TOKEN_PREFIX).match(found[user])):
         secret.append(found.span(user))
     return secret
 
@@ -106,4 +169,4 @@ def url_passwords(value: bytes) -> list[bytes]:
     """Return the secrets of the URLs in a value."""
     if b"@" not in value or b"://" not in value:
         return []
-    return [value[start:end] for found in _url().finditer(value) for start, end in _in_url(found)]
+    return [value[start:end] for found in compiled(_URL).finditer(value) for start, end in _in_url(found)]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from evalprov.secrets.values import MARK
 
 if TYPE_CHECKING:
+    from evalprov.secrets.lines import Context
     from evalprov.secrets.scrubber import Scrubber
     from evalprov.secrets.shapes import Spans
 
@@ -54,6 +55,7 @@ class StreamScrubber:
         self._pending = 0
         self._raw = b""  # held back by the first pass
         self._line = b""  # held back by the second
+        self._before: Context | None = None  # what the last line told
         self._inside = b""  # what a secret longer than a window goes on with
 
     def feed(self, data: bytes) -> bytes:
@@ -112,17 +114,20 @@ class StreamScrubber:
                 at = self._skip(text, at)
                 continue
             newline = text.rfind(b"\n", at, at + window)
-            spans = None
             if newline < 0 and len(text) - at >= window:
                 cut, spans = self._cut(text[at : at + window])
-                stop = at + cut
-            elif final and len(text) - at < window:
+                pieces.append(self._scrubber.scrub_piece(text[at : at + cut], spans))
+                self._before = None
+                at += cut
+                continue
+            if final and len(text) - at < window:
                 stop = len(text)
             elif newline >= 0:
                 stop = newline + 1
             else:
                 break
-            pieces.append(self._scrubber.scrub_lines(text[at:stop], spans))
+            clean, self._before = self._scrubber.scrub_lines(text[at:stop], self._before)
+            pieces.append(clean)
             at = stop
         self._line = text[at:]
         return b"".join(pieces)
@@ -137,7 +142,7 @@ class StreamScrubber:
     def _cut(self, window: bytes) -> tuple[int, Spans]:
         """Return where a piece of a long line may end (in no secret nor between one and its key) and its secrets."""
         size = len(window)
-        spans = self._scrubber.find(window)
+        spans = self._scrubber.find(window, self._before) if self._before or self._scrubber.suspects(window) else []
         taken = spans + [found.span() for found in re.finditer(re.escape(MARK), window)]
         blank = max(window.rfind(sign, size // 2, size // 4 * 3) for sign in (b" ", b",", b"\r"))
         cut = blank if blank > 0 else size // 4 * 3

@@ -8,11 +8,25 @@ from functools import cache
 PLACEHOLDER = "[secret]"
 MARK = PLACEHOLDER.encode()
 
+
+@cache
+def compiled(pattern: bytes, flags: int = 0) -> re.Pattern[bytes]:
+    """Return a pattern, compiled when it is first needed: most runs need few of them."""
+    return re.compile(pattern, flags)
+
+
 _PLAIN = frozenset(b"true false yes no on off none null nil undefined".split())
 # An environment value like these says that there is no secret; blinding the word everywhere would only do harm.
 _NO_VALUE = _PLAIN | frozenset(
     b"""0 1 anonymous auto basic bearer changeme default digest disabled dummy empty enabled fake inherit n/a na
     no-key not-needed oauth oauth2 optional placeholder required test unset unused xxx xxxx y n""".split()
+)
+# What stands at a secret's name in a form, a message or a masked log.
+_SAID_OF_ONE = frozenset(
+    b"""absent authentication basic bearer changed changeme configured correct digest disabled empty enabled expired
+    false found given hidden include incorrect inherit invalid jwt masked missing needed negotiate not oauth oauth2 ok
+    omit optional password provided redacted required same-origin set stored true unchanged unset updated valid wrong
+    yes""".split()
 )
 _TYPES = frozenset(b"str string bytes int float bool any object Optional SecretStr Any String Secret".split())
 
@@ -22,8 +36,10 @@ def _reference() -> re.Pattern[bytes]:
     return re.compile(
         rb"""(?:(?:[Bb]earer|[Bb]asic|[Tt]oken|[Aa]pi-?[Kk]ey)[ ]+)?
         (?: \$\{[\w.:]{1,200}\} | \$\([^)]{0,200}\) | \$[A-Z_][A-Z0-9_]* | %[A-Za-z_]\w*%
-          | \$?\{\{.{0,200}\}\} | \{\w{0,200}\}
+          | \$?\{\{.{0,200}\}\} | \{[\w!:.\[\]]{0,200}\} | %[-0-9.]{0,8}[sdrf] | [|>][-+0-9]{0,2} | =
           | (?:env|ENV|vault|op|ssm|keyring|file):[\w./:@-]{1,200} | <[\w .:-]{1,200}>
+          | !(?:env|ENV|secret|include|Ref|Sub|GetAtt|ImportValue)\b[^\n"']{0,200}
+          | ![\w:-]{1,40}[ ]+[|>][-+0-9]* | ENC\[[^\]\n]{1,4096}\]
           | (?:os\.(?:environ|getenv)|process\.env|System\.getenv|ENV|getenv)\b[\w.\[\]()'",\ -]{0,200} )""",
         re.VERBOSE,
     )
@@ -45,6 +61,30 @@ def is_plain(value: bytes) -> bool:
     return value.lower() in _PLAIN
 
 
+@cache
+def _masked() -> re.Pattern[bytes]:
+    return re.compile(
+        rb"""(?:[*xX.#-]|\xe2\x80\xa2){3,}|[\w-]{0,12}(?:[*.]{3,}|[xX]{8,})[\w-]{0,6}
+        |[(\[<][A-Za-z _-]{1,40}[)\]>]
+        |(?i:(?:your|my|the|some|insert|enter|add|put)[-_ ](?:[a-z]+[-_ ]){0,3}(?:key|token|secret|password|value)s?)
+        |[a-z]+(?:[-_][a-z]+){0,4}[-_]here|~""",
+        re.VERBOSE,
+    )
+
+
+def is_masked(value: bytes) -> bool:
+    """Say whether a value is blinded already or only says what to put there: ****, sk-..., YOUR_KEY, (hidden)."""
+    return _masked().fullmatch(value) is not None or value.lower() in _SAID_OF_ONE
+
+
+_COMMON = rb"[A-Za-z][a-z]*[.,;!]?|[0-9.,%:]+|\W"
+
+
+def is_common(value: bytes) -> bool:
+    """Say whether a value is a word, a number or a sign, as prose has them: `token: the`."""
+    return compiled(_COMMON).fullmatch(value) is not None
+
+
 def is_type(value: bytes) -> bool:
     """Say whether a value is the name of a type, as in `api_key: str`."""
     return value in _TYPES
@@ -63,9 +103,53 @@ def _issued() -> re.Pattern[bytes]:
     )
 
 
-def looks_issued(value: bytes) -> bool:
+def looks_issued(value: bytes, *, hex_too: bool = False) -> bool:
     """Say whether a value looks made by a machine for one holder: long, letters and digits mixed, no hex id."""
-    return len(value) >= 16 and _issued().fullmatch(value) is not None
+    if len(value) < 16:
+        return False
+    return _issued().fullmatch(value) is not None or (hex_too and compiled(_HEX).fullmatch(value) is not None)
+
+
+_HEX = rb"[0-9a-fA-F]{16,}|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+_RANDOM = (
+    rb"(?=[^a-z]*[a-z])(?=[^A-Z]*[A-Z])(?=[^0-9]*[0-9]+[^0-9]+[0-9])"
+    rb"(?=[\w+/-]*?[A-Za-z0-9]{9})[\w+/-]{20,}={0,2}"
+)
+_CHOSEN = rb"(?=[^A-Za-z]*[A-Za-z])(?=[^0-9]*[0-9])[!-~]{6,128}"
+_STRICT = (
+    rb"(?=[!-~]*[0-9])(?=[!-~]*[A-Za-z])[\w.*+!#$%^&@?~-]*[*+!#$%^&?~][\w.*+!#$%^&@?~-]*"
+    rb"|(?=[a-z]*[A-Z])[A-Za-z]{5,}[0-9]{2,}"
+)
+_NO_PASSWORD = (
+    rb"[0-9.,:/TZ+-]+|[0-9.]+[a-zA-Z/%]{1,5}|[A-Za-z]{1,10}[(].*|[\w.-]+[(].*|(?:[A-Za-z_]\w*\.)+[A-Za-z_]\w*"
+    rb"|v?[0-9]+(?:\.[0-9]+)+\w*"
+    rb"|[a-z][a-z0-9]*(?:[-_/:.][a-z0-9.]+)+|[A-Z0-9]+(?:[_-][A-Z0-9]+)+|\w+://.*|[\w.+-]+@[\w.-]+"
+    rb"|0x[0-9a-f]+|.*[|<>{}].*|[A-Za-z_][\w.-]*=.*"
+)
+
+
+def looks_random(value: bytes) -> bool:
+    """Say whether a text of twenty and more signs mixes both cases and digits as no word does."""
+    return compiled(_RANDOM).fullmatch(value) is not None
+
+
+def looks_chosen(value: bytes, *, strict: bool = False) -> bool:
+    """Say whether a value could be a password or a key, and no word, number, version, path, name or address.
+
+    Strictly (in prose, where any word might stand): with a sign like ! or *, or a capital and digits at the end.
+    """
+    if looks_issued(value) or looks_random(value):
+        return not is_masked(value)
+    if compiled(_NO_PASSWORD).fullmatch(value):
+        return False
+    if strict:
+        return 8 <= len(value) <= 64 and compiled(_STRICT).fullmatch(value) is not None
+    return compiled(_CHOSEN).fullmatch(value) is not None and not is_masked(value)
+
+
+def issued_pieces(value: bytes) -> list[bytes]:
+    """Return the parts of an address that look issued: the last of a webhook's."""
+    return [piece for piece in compiled(rb"[\w-]{16,}").findall(value) if looks_issued(piece, hex_too=True)]
 
 
 @cache

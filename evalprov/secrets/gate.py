@@ -1,0 +1,103 @@
+"""Which lines of a text are worth a look: the rest, which is nearly all of most output, goes by at full speed.
+
+A line is looked at if it has a secret's word in it, a run of letters and digits as long as a token's, a URL with a
+user, or a command that takes a secret. No rule finds anything on another line, but by what a line before it told.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from evalprov.secrets.values import compiled
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_RUN = b"a" * 15
+_FLAT = bytes(97 if (chr(code).isalnum() and code < 128) or code in b"-_" else 32 for code in range(256))
+# Digests, ids and long identifiers: no token is of hex digits alone, none but a rare kind of small letters alone.
+_NO_TOKEN = rb"(?:(?!fc-|(?:[2-7][0-9a-f]){12})[0-9a-f-]{15,}|(?!hf_)[a-z_-]{15,})(?![A-Za-z0-9_-])"
+# Each begins with one plain letter, which is searched as fast as a byte; what comes before it is told by looking back.
+_WORDS = (
+    rb"k(?:ey|en(?<=token)|ie(?<=cookie)|s\.(?<=hooks\.))",
+    rb"p(?:ass|wd)",
+    rb"c(?:red|ret(?<=secret)|url )",
+    rb"uth(?<=auth)",
+    rb"gin(?<=login)",
+    rb"ql(?<=mysql)",
+    rb"dentified by",
+)
+# The same, for a short text, which is not worth what compiling a pattern costs the start of a run.
+_PLAINLY = (
+    *(
+        b"key",
+        b"token",
+        b"cookie",
+        b"hooks.",
+        b"pass",
+        b"pwd",
+        b"cred",
+        b"secret",
+        b"url ",
+        b"auth",
+        b"login",
+        b"mysql",
+    ),
+    b"dentified by",
+)
+_SHORT = 1 << 9
+_IN_URLS = rb"sig(?:nature)?="
+_FOREIGN = ("contrase", "senha", "wachtwoord", "hasło", "пароль", "密码", "密碼", "パスワード", "비밀번호")
+
+
+def flattened(text: bytes) -> bytes:
+    """Return a text in which all that a token may be made of looks alike, so that a run is found fast."""
+    return text.translate(_FLAT)
+
+
+def has_run(flat: bytes) -> bool:
+    """Say whether a flattened text has a run as long as a token's."""
+    return _RUN in flat
+
+
+def suspects(text: bytes, flat: bytes, places: Iterable[int] = ()) -> list[int]:
+    """Return where the lines begin that are to be looked at, those around given places among them."""
+    found = {text.rfind(b"\n", 0, place) + 1 for place in places}
+    lower = text.lower()
+    if len(text) > _SHORT or any(word in lower for word in _PLAINLY):
+        for pattern in _WORDS:
+            _add_lines(lower, pattern, found)
+    if b"&" in text or b"?" in text:
+        _add_lines(lower, _IN_URLS, found)
+    if b"@" in text:
+        _add_lines(text, b"@", found)
+    if b"*" in text:
+        _add_lines(text, rb"\*:\*:", found)
+    if not text.isascii():
+        for foreign in _FOREIGN:
+            _add_lines(lower, foreign.encode(), found)
+    _add_runs(text, flat, found)
+    return sorted(found)
+
+
+def _add_lines(text: bytes, pattern: bytes, found: set[int]) -> None:
+    """Add the beginnings of the lines that have a sign in them."""
+    search = compiled(pattern).search
+    sign = search(text)
+    while sign:
+        at = sign.start()
+        found.add(text.rfind(b"\n", 0, at) + 1)
+        end = text.find(b"\n", at)
+        sign = search(text, end) if end >= 0 else None
+
+
+def _add_runs(text: bytes, flat: bytes, found: set[int]) -> None:
+    """Add the beginnings of the lines with a run that could be a token."""
+    at = flat.find(_RUN)
+    while at >= 0:
+        if harmless := compiled(_NO_TOKEN).match(text, at):
+            end = harmless.end()
+        else:
+            found.add(text.rfind(b"\n", 0, at) + 1)
+            end = text.find(b"\n", at)
+        at = flat.find(_RUN, end) if end >= 0 else -1

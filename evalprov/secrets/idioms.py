@@ -1,0 +1,177 @@
+"""What commands take as a secret without a secret's name: `mysql -pX`, `curl -u me:X`, `vault login X`.
+
+One table serves a command line that is given as words and one that stands somewhere in a text.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+
+from evalprov.secrets.names import SURE, judge
+from evalprov.secrets.values import (
+    MARK,
+    compiled,
+    is_masked,
+    is_path,
+    is_plain,
+    is_reference,
+    looks_chosen,
+    looks_random,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from evalprov.secrets.shapes import Spans
+
+# By command: options whose next word is a secret, those it may be glued to, those of user:secret, words before it.
+_NEXT: dict[str, frozenset[str]] = {
+    name: frozenset(options.split())
+    for names, options in (
+        ("docker podman nerdctl helm skopeo buildah oras crane", "-p"),
+        ("mongo mongosh mongodump mongorestore mongoimport mongoexport", "-p"),
+        ("oc az rabbitmqadmin twine sshpass cloudflared", "-p"),
+        ("sqlcmd bcp unzip zip mosquitto_pub mosquitto_sub", "-P"),
+        ("ldapsearch ldapadd ldapmodify ldapdelete ldapwhoami", "-w"),
+        ("redis-cli", "-a"),
+        ("openssl", "-k -K -passin -passout -pass"),
+        ("keytool jarsigner", "-storepass -keypass"),
+        ("nuget dotnet", "-ApiKey -k"),
+        ("curl", "-b --cookie --oauth2-bearer"),
+        ("influx", "-t"),
+        ("ssh-keygen", "-N -P"),
+        ("snmpget snmpwalk snmpset", "-A -X"),
+        ("rdesktop vncviewer cypher-shell cqlsh beeline", "-p -passwd"),
+        ("ipmitool", "-P"),
+    )
+    for name in names.split()
+}
+_GLUED = {
+    name: option
+    for names, option in (
+        ("mysql mysqldump mysqladmin mysqlimport mysqlshow mariadb mariadb-dump mariadb-admin", "-p"),
+        ("7z 7za 7zz rar sshpass", "-p"),
+        ("mongo mongosh mongodump", "-p"),
+        ("sqlcmd bcp unzip", "-P"),
+        ("xfreerdp xfreerdp3 wlfreerdp", "/p:"),
+    )
+    for name in names.split()
+}  # fmt: skip
+_WITH_USER = {
+    "curl": "-u --user -U --proxy-user",
+    "http": "-a --auth",
+    "https": "-a --auth",
+    "lftp": "-u",
+    "smbclient": "-U",
+    "wget": "",
+    "ab": "-A -P",
+    "siege": "",
+}
+_ORACLE = {"sqlplus", "sqlldr", "imp", "exp", "impdp", "expdp", "rman"}
+_AFTER = {  # the words before it, then the secret
+    "wandb": ("login",),
+    "cargo": ("login",),
+    "vault": ("login",),
+    "heroku": ("auth:token",),
+    "ngrok": ("add-authtoken", "authtoken"),
+    "gcloud": ("activate-refresh-token",),
+    "doppler": ("set",),
+}
+_COMMANDS = frozenset((*_NEXT, *_GLUED, *_WITH_USER, *_AFTER, "aws", "dvc", "npm", "poetry", "conda", "kaggle", "pip"))
+_LINE = (
+    rb"(?<![\w.-])((?:/[\w.-]+)*/?(?:"
+    + "|".join(sorted(_COMMANDS, key=len, reverse=True)).encode()
+    + rb"))((?:[ \t]+(?:'[^'\n]*'|\"(?:[^\"\\\n]|\\.)*\"|[^\s'\"|;&]+)+){1,40})"
+)
+_WORD = rb"(?:'[^'\n]*'|\"(?:[^\"\\\n]|\\.)*\"|[^\s'\"])+"
+
+
+def secret_in(words: Sequence[str], at: int) -> tuple[int, int] | None:
+    """Return which part of a command line's word is a secret by the idiom of its command."""
+    wrapped = (number for number, one in enumerate(words[:at]) if os.path.basename(one) in _COMMANDS)
+    begin = next(wrapped, 0)  # `nice -n 5 mysql ...`
+    words, at = words[begin:], at - begin
+    program = os.path.basename(words[0])
+    word, before = words[at], words[at - 1] if at > 1 else ""
+    span = _by_command(program, words, at, word, before)
+    if span and _is_value(word[slice(*span)]):
+        return span
+    raw = word.encode("utf-8", "replace")
+    if (
+        len(before) == 2
+        and before[0] == "-"
+        and before[1].isalpha()
+        and len(word) > 7
+        and looks_chosen(raw, strict=True)
+    ):
+        return (0, len(word)) if before in {"-p", "-P", "-w"} or looks_random(raw) else None
+    if at > 1 and len(word) > 7 and looks_chosen(raw, strict=True) and _tells_of_one(words, at):
+        return (0, len(word))
+    if " " in word and "pass" in before:  # --password-command 'echo X'
+        inside = (
+            one
+            for one in re.finditer(r"[^\s'\"]+", word)
+            if looks_chosen(one[0].encode("utf-8", "replace"), strict=True)
+        )
+        return next((one.span() for one in inside), None)
+    named = at > 1 and before[:1] != "-" and "=" not in before and judge(before) == SURE
+    return (0, len(word)) if named and looks_chosen(raw) else None
+
+
+def _tells_of_one(words: Sequence[str], at: int) -> bool:
+    """Say whether a word before this one speaks of a password or a user: `add_user bob X`, `secret set N --body X`."""
+    about = r"(?i)(?<![a-z])(?:.*passw.*|ht?passwd|.*passphrase|secrets?|login|logon|users?|keys?)(?![a-z])"
+    return any(re.search(about, word) and not word.startswith("--max") for word in words[:at])
+
+
+def _by_command(  # noqa: C901, PLR0911 - one line an idiom
+    program: str, words: Sequence[str], at: int, word: str, before: str
+) -> tuple[int, int] | None:
+    if program in _ORACLE and (found := re.fullmatch(r"(?:userid=)?\w+/([^\s@/]+)(?:@.*)?", word)):
+        return found.span(1)
+    glued = "-hp" if program == "rar" and word.startswith("-hp") else _GLUED.get(program)
+    if glued and word.startswith(glued) and len(word) > len(glued):
+        return (len(glued), len(word))
+    if before in _NEXT.get(program, ()):
+        kind = re.match(r"(?:pass:|env:|file:|fd:|stdin\Z)", word)
+        if kind and kind[0] != "pass:":
+            return None
+        if before == "-p" and program in {"docker", "podman", "nerdctl", "az", "oc"} and "login" not in words[:at]:
+            return None
+        start = kind.end() if kind else 0
+        if before in {"-b", "--cookie"}:
+            return (word.index("=") + 1, len(word)) if "=" in word else None
+        return (start, len(word))
+    for option in _WITH_USER.get(program, "").split():
+        inside = word if before == option else word[2:] if len(option) == 2 and word.startswith(option) else ""
+        parted = re.search(r"[:,%]", inside)
+        if parted and parted.end() < len(inside):
+            return (len(word) - len(inside) + parted.end(), len(word))
+    if before in _AFTER.get(program, ()) and not word.startswith("-"):
+        return (0, len(word))
+    if not before.startswith("--method") and any(one in _AFTER.get(program, ()) for one in words[:at]):
+        return (0, len(word)) if looks_random(word.encode()) or len(word) == 40 else None
+    if program == "poetry" and at > 2 and words[at - 2].startswith("http-basic"):
+        return (0, len(word))
+    if program == "kaggle" and before == "-v" and "key" in words[:at]:
+        return (0, len(word))
+    return None
+
+
+def _is_value(value: str) -> bool:
+    raw = value.encode("utf-8", "replace")
+    return bool(raw) and not (is_reference(raw) or is_plain(raw) or is_masked(raw) or is_path(raw)) and raw != MARK
+
+
+def find_idioms(line: bytes, spans: Spans) -> None:
+    """Add the secrets of command lines that stand in a text."""
+    for found in compiled(_LINE).finditer(line):
+        places = list(compiled(_WORD).finditer(line, found.start(2), found.end(2)))
+        words = [found[1].decode(), *(place[0].decode("latin-1").strip("'\"") for place in places)]
+        for number, place in enumerate(places, 1):
+            span = secret_in(words, number)
+            if span:
+                quoted = 1 if place[0][:1] in {b"'", b'"'} else 0
+                spans.append((place.start() + quoted + span[0], place.start() + quoted + span[1]))

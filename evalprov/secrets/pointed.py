@@ -1,0 +1,227 @@
+"""Secrets that something other than `=` and `:` points at: an arrow, a table's line, a tag, a call, a sentence.
+
+Wherever a secret's word stands, the name around it is judged (names.py), then what comes after it: the looser the
+tie, the more must the value look like a secret. In the end a long random text near such a word is taken for one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from evalprov.secrets.names import CHOSEN, NO, SURE, judge
+from evalprov.secrets.pairs import is_secret_value, rank_in
+from evalprov.secrets.shapes import RUN
+from evalprov.secrets.values import (
+    MARK,
+    compiled,
+    is_common,
+    is_masked,
+    is_plain,
+    is_reference,
+    looks_chosen,
+    looks_issued,
+    looks_random,
+)
+
+if TYPE_CHECKING:
+    import re
+
+    from evalprov.secrets.shapes import Spans
+
+_FOREIGN = "contraseña|contrasena|mot[ _-]de[ _-]passe|senha|wachtwoord|hasło|пароль|密码|密碼|パスワード|비밀번호"
+NOUN = (
+    rb"key|tok(?:en)?|secret|pass(?:w(?:or[dt]|d)|phrase|code)?|pwd?|cred|auth|cookie|bearer|jwt|salt|pepper|hmac|fernet"
+    rb"|kennwort|dsn|webhook|signed|session|" + _FOREIGN.encode()
+)
+_OF_NAMES = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
+_WORD = rb"(?<![a-z])(?:" + NOUN + rb")(?:s|ential|entials|orization)?(?![a-z])"
+# What may stand between a name and its value; the sort of the tie is told by the group that matched.
+_VALUE_KEY = rb"(?:\w{0,32}[Vv]alue|VALUE|val|content|default|text|v|connectionString)"
+_TIE = (
+    rb"(?P<record>[\"']?[ \t]*[,;]?[ \t]*[{]?[ \t]*[\"']?" + _VALUE_KEY + rb"[\"']?[ \t]*[:=][ \t]*(?=[^\s,]))"
+    rb"|(?P<tag>>)(?=[^<>\s])"
+    rb"|(?P<tags>[\"']?[ \t]*:?(?:[ \t]*</?[\w:-]{1,40}(?:[ \t][^<>]{0,200})?>){1,6}[ \t]*)(?=[^<>\s])"
+    rb"|(?P<call>(?<=[\"'`])[ \t]*,[ \t]*(?=b?[\"'`]))"
+    rb"|(?P<open>[ \t]*\([ \t]*(?=b?[\"']))"
+    rb"|(?P<sign>[\"'`*\])]{0,4}[ \t]*(?:->|=>|<-|-->|[=!]==?|:=|\.{3,}|\xe2\x86[\x90-\xbf]|\xe2\x87[\x90-\xbf]"
+    rb"|\xe2\x9f[\xb0-\xbf]|\xe2\x80[\x93-\x95]|(?:\xe2\x95[\x90-\xbf]|\xe2\x94[\x80\x81])+|\xe2\x94[\x82\x83]|\xef\xbc\x9a"
+    rb"|\|)[ \t]*)"
+    rb"|(?P<blank>[\"'`*\])]{0,4}(?:\t[ \t]*|[ ]{2,}:?[ ]*|[ ](?=b?[\"'`])))"
+)
+_SHOWN = rb"(?:\*\*|`|b?(?P<quote>[\"']))?"
+_BARE = rb"[^\s\"'`<>|,;)\]}\xe2]+"
+_LINKS = frozenset(
+    """is was are were to be being = : equals ist war lautet est était es era é 是 为 為 = → -> with mit
+    avec con""".encode().split()
+)
+_PASSWORDS = rb"pass(?:w|phrase|code|\b)|pwd?\b|credential|kennwort|" + _FOREIGN.encode()
+_IDS = (
+    rb"(?:req|chatcmpl|cmpl|call|msg|toolu|thread|run|file|batch|org|proj|asst|user|sha[0-9]+|md5|fp|ft|id|ids|uuid|hash"
+    rb"|integrity|digest|etag|fingerprint|checksum|tool_call_id|_id|Id|contentHash|commit|revision|base64|image|url|src)"
+)
+_ID_BEFORE = _IDS + rb"[\"']?[ ]?[-_:=,][ ]?[\"']?\Z"
+_ID_ITSELF = _IDS + rb"[-_]|AAAA[BCE]|MII|iVBOR|/9j/|R0lGOD|UklGR"
+_TOKEN = rb"(?<![A-Za-z0-9+_-])(?<![\w.]/)[A-Za-z0-9][\w+/-]{19,}={0,2}"
+_HEX = rb"(?<![\w-])[0-9a-f]{32,}(?![\w-])"
+_HEX_WORDS = rb"(?i)secret|private key|hmac|signing|master"
+_NO_HEX = rb"(?i)digest|commit|sha|md5|hash|fingerprint|checksum|cache|revision|public|etag|trace|span|integrity"
+NEAR = 80
+# Without a word of letters and digits nothing looks like a password; without these no value stands at a loose tie.
+_EVIDENCE = rb"[A-Za-z][!-/:-<>-@\[-`{-~]{0,8}[0-9]|[0-9][!-/:-<>-@\[-`{-~]{0,8}[A-Za-z]"
+_RECORDED = rb"[>]|alue|ALUE|val|content|default|connectionString"
+_LOGIN = (
+    rb"(?:[Aa]uth|login|connect|signin|sign_in)\w{0,24}[ ]?[=(][ ]?\(?[ ]?[^\s,()]{1,64},[ ]?(?:[^\s,()]{1,64},[ ]?)?"
+    rb"b?[\"']([^\"']{4,128})[\"']"
+)
+_WEAK = {"token", "key", "secret", "auth", "cookie", "bearer"}
+_PIPED = (
+    rb"(?:echo|printf)[ ]+(?:-n[ ]+)?['\"]?([^\s'\"|$]{4,128})['\"]?[ ]*\|"
+    rb"[^|]*(?:--\w+-stdin|--with-token|passwd|sudo -S)"
+)
+_INSERT = rb"(?i)insert\s+into\s+\S+\s*\(([^()]{1,400})\)\s*values\s*\(([^()]{1,4000})\)"
+_IDENTIFIED = rb"(?i)identified\s+by\s+[\"']([^\"']+)[\"']"
+_PGPASS = rb"(?m)^[\w.*-]+:(?:[0-9]{2,5}|\*):[\w*-]+:[\w*.-]+:([^\s:]{4,})$"
+_JWK = rb"\"(?:k|d|p|q|dp|dq|qi)\"[ ]*:[ ]*\"([^\"]+)\""
+_COOKIE_JAR = rb"\t(?:TRUE|FALSE)\t/\S*\t(?:TRUE|FALSE)\t[0-9]+\t\S+\t(\S{8,})"
+
+
+def find_pointed(line: bytes, spans: Spans) -> None:
+    """Add where secrets stand that a looser tie points at; in one line."""
+    text = line.replace(MARK, b"\x01" * len(MARK)) if MARK in line else line
+    lower = text.lower()
+    evident = compiled(_EVIDENCE).search(text) is not None
+    if evident or compiled(_RECORDED).search(text):
+        done = 0
+        for noun in compiled(NOUN).finditer(lower):
+            if noun.start() >= done and (span := _after(text, lower, noun)):
+                spans.append(span)
+                done = span[1]
+        if evident:
+            _find_near(text, lower, spans)
+    if b"(" in text:
+        if evident:
+            spans.extend(found.span(1) for found in compiled(_LOGIN).finditer(text) if looks_chosen(found[1]))
+        _find_inserted(text, lower, spans)
+    if b'"kty"' in text:
+        spans.extend(found.span(1) for found in compiled(_JWK).finditer(text))
+    if b"|" in text:
+        spans.extend(found.span(1) for found in compiled(_PIPED).finditer(text))
+    if b"dentified" in lower:
+        spans.extend(found.span(1) for found in compiled(_IDENTIFIED).finditer(text))
+    if b":5432:" in text or b"*:*:" in text:
+        spans.extend(found.span(1) for found in compiled(_PGPASS).finditer(text))
+    if b"TRUE\t" in text or b"FALSE\t" in text:
+        spans.extend(found.span(1) for found in compiled(_COOKIE_JAR).finditer(text))
+
+
+def _after(text: bytes, lower: bytes, noun: re.Match[bytes]) -> tuple[int, int] | None:
+    """Return the secret that the name around this word points at."""
+    before = text[max(0, noun.start() - 64) : noun.start()]
+    start = noun.start() - len(before) + len(before.rstrip(_OF_NAMES))
+    ended = compiled(rb"[\w-]{0,40}").match(text, noun.end())
+    end = ended.end() if ended else noun.end()
+    raw = text[start:end]
+    if raw.isascii():
+        name = raw.decode().strip("-.")
+        rank = rank_in(text, start, name)
+        if rank == NO:
+            return None
+    else:
+        name, rank = "password", CHOSEN
+    tie = compiled(_TIE).match(text, end)
+    if tie and (span := _tied(text, tie, name, rank)):
+        return span
+    given = compiled(rb"[\"']?[ \t]*[:=]").match(text, end) is not None
+    if given and rank == SURE and name.lower() not in _WEAK:  # password = a if b else "X"
+        for quoted in compiled(rb"[\"']([^\"'\s]{6,128})[\"']").finditer(text, end, end + 160):
+            if looks_chosen(quoted[1]) and judge(quoted[1].decode("utf-8", "replace")) == NO:
+                return quoted.span(1)
+    if text[end : end + 1] == b"=":  # pairs.py has judged it
+        return None
+    return _in_sentence(text, lower, noun, end, rank)
+
+
+def _tied(text: bytes, tie: re.Match[bytes], name: str, rank: int) -> tuple[int, int] | None:
+    """Return the value behind a tie, if it looks as much like a secret as the tie demands."""
+    shown = compiled(_SHOWN).match(text, tie.end())
+    start = shown.end() if shown else tie.end()
+    if shown and shown["quote"]:
+        end = text.find(shown["quote"], start, start + 4096)
+    elif tie.lastgroup in {"tag", "tags"}:
+        end = text.find(b"<", start, start + 4096)
+        end = len(text.rstrip()) if end < 0 else end
+    else:
+        bare = compiled(_BARE).match(text, start)
+        end = bare.end() if bare else -1
+    value = text[start:end].strip(b"*` ") if end > start else b""
+    if not value or is_reference(value) or is_plain(value) or is_masked(value) or b"\x01" in value:
+        return None
+    end = start + len(value)
+    if tie.lastgroup == "record" and name.lower() in {"token", "key", "secret"}:
+        fits = looks_issued(value) or looks_random(value)
+    elif tie.lastgroup == "record" and rank in {SURE, CHOSEN}:
+        fits = not is_common(value) and judge(value.decode("utf-8", "replace")) == NO
+    elif tie.lastgroup == "tag" and rank == SURE:
+        fits = text[end : end + 2] == b"</" and text.startswith(name.encode(), end + 2)
+        fits = fits or looks_chosen(value)
+    elif rank in {SURE, CHOSEN}:
+        fits = looks_chosen(value) and (name.lower() not in {"token", "key"} or len(value) > 9)
+    else:
+        fits = is_secret_value(value, name, rank)
+    return (start, end) if fits else None
+
+
+def _in_sentence(text: bytes, lower: bytes, noun: re.Match[bytes], at: int, rank: int) -> tuple[int, int] | None:
+    """Return the secret that a sentence names: `the password for bob is X`, `use token X`."""
+    if rank not in {SURE, CHOSEN} or not compiled(_EVIDENCE).search(text, at, at + 120):
+        return None
+    password = compiled(_PASSWORDS).match(lower, noun.start()) is not None
+    linked = False
+    for number, word in enumerate(compiled(rb"[^\s\"'`(){}\[\]<>,;|\\]+").finditer(text, at, at + 120)):
+        bare = word[0].strip(b",:;").rstrip(b".")
+        if bare in _LINKS or word[0] in _LINKS:
+            linked = True
+            continue
+        if b"\x01" in bare or number > 9:
+            return None
+        last = bare.rpartition(b":")[2] if b"://" not in bare else b""
+        start = word.start() + word[0].rfind(last)
+        if password and len(last) > 7 and looks_chosen(last, strict=not linked):
+            return (start, start + len(last))
+        if looks_random(last) or (linked and looks_issued(last)):
+            return (start, start + len(last))
+        if word[0].endswith((b".", b"!", b"?")):
+            return None
+    return None
+
+
+def _find_near(text: bytes, lower: bytes, spans: Spans) -> None:
+    """Add long random texts that stand near a secret's word, in any syntax."""
+    if not compiled(RUN).search(text):
+        return
+    found = [token for token in compiled(_TOKEN).finditer(text) if looks_random(token[0])]
+    if compiled(_HEX_WORDS).search(text) and not compiled(_NO_HEX).search(text):
+        found += compiled(_HEX).finditer(text)
+    for token in found:
+        near = lower[max(0, token.start() - NEAR) : token.start()] + b" " + lower[token.end() : token.end() + NEAR]
+        if compiled(_WORD).search(near) and not _is_id(text, token):
+            spans.append(token.span())
+
+
+def _is_id(text: bytes, token: re.Match[bytes]) -> bool:
+    """Say whether a token is an id or a digest by what stands before it."""
+    if compiled(_ID_ITSELF).match(token[0]):
+        return True
+    return compiled(_ID_BEFORE).search(text, max(0, token.start() - 24), token.start()) is not None
+
+
+def _find_inserted(text: bytes, lower: bytes, spans: Spans) -> None:
+    """Add the values of an INSERT that go into a secret's column."""
+    if b"insert" not in lower:
+        return
+    for found in compiled(_INSERT).finditer(text):
+        columns = [judge(name.strip(b" `\"'").decode("utf-8", "replace")) for name in found[1].split(b",")]
+        values = list(compiled(rb"\s*'((?:[^'\\]|\\.|'')*)'\s*|[^,]+").finditer(found[2]))
+        for rank, value in zip(columns, values, strict=False):
+            if rank != NO and value[1] is not None and is_secret_value(value[1], "password", rank):
+                spans.append((found.start(2) + value.start(1), found.start(2) + value.end(1)))

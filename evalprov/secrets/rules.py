@@ -1,0 +1,56 @@
+"""All rules on one line, each where it can find anything at all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from evalprov.secrets.idioms import find_idioms
+from evalprov.secrets.lines import find_told
+from evalprov.secrets.pairs import find_pairs
+from evalprov.secrets.pointed import find_pointed
+from evalprov.secrets.shapes import RUN, find_shapes
+from evalprov.secrets.values import compiled
+from evalprov.secrets.views import find_encoded, unescaped, without_colours
+
+if TYPE_CHECKING:
+    from evalprov.secrets.lines import Context
+    from evalprov.secrets.needles import Needles
+    from evalprov.secrets.shapes import Spans
+
+
+def find_all(line: bytes, spans: Spans, before: Context | None, needles: Needles, numbers: list[int] | None) -> None:
+    """Add where secrets stand, as the line is written and as it would be read."""
+    if numbers is None or numbers:
+        needles.find(line, spans, numbers)
+    find_written(line, spans, before)
+    if b"\x1b" in line:
+        shown = without_colours(line)
+        inside: Spans = []
+        needles.find(shown.text, inside)
+        find_written(shown.text, inside, before)
+        spans += map(shown.place, inside)
+    if (b"%" in line or b"&" in line or b"\\" in line) and (read := unescaped(line)):
+        inside = []
+        find_written(read.text, inside)
+        spans += map(read.place, inside)
+    if compiled(RUN).search(line):
+        find_encoded(line, spans, _has_secret)
+
+
+def find_written(line: bytes, spans: Spans, before: Context | None = None) -> None:
+    """Add where secrets stand as the line is written."""
+    find_shapes(line, spans)
+    find_pairs(line, spans)
+    find_pointed(line, spans)
+    if b" -" in line or b"login" in line or b"set " in line or b"auth" in line:
+        find_idioms(line, spans)
+    if before:
+        find_told(line, before, spans)
+
+
+def _has_secret(text: bytes) -> bool:
+    """Say whether a decoded text holds a secret; what is encoded in it again is left alone."""
+    spans: Spans = []
+    for line in text.split(b"\n"):
+        find_written(line, spans)
+    return bool(spans)
