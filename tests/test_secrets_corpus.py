@@ -1,0 +1,80 @@
+"""The scrubber held to its figures: what it hides of a corpus of placed secrets, and what it leaves alone."""
+
+from __future__ import annotations
+
+import random
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from evalprov.secrets import Scrubber
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "fixtures" / "secrets"))
+
+from corpus import POINTED, cases, is_held, templates
+from measure import measure
+from values import PROVIDERS
+
+PARTS = ("open", "held")
+ENVIRON = {
+    "OPENAI_API_KEY": "sk-proj-" + "abcDEF123456ghiJKL789mnoPQR",
+    "DB_PASSWORD": "Sommer2024!",
+    "X_SECRET": "one\ntwo two\n-three",
+}
+
+
+def test_the_corpus_is_large_and_various() -> None:
+    """Hundreds of templates of either sort make more than a thousand texts each, with the tokens of sixty providers."""
+    for what in ("canaries", "innocents"):
+        assert sum(len(templates(what, part)) for part in PARTS) > 500
+        assert sum(len(cases(what, part)) for part in PARTS) > 2000
+    assert len(PROVIDERS) >= 60
+
+
+def test_a_third_is_held_out_by_a_hash() -> None:
+    """No template stands in the part it was not drawn for, nor twice."""
+    for what in ("canaries", "innocents"):
+        seen = {part: [template for _, _, template in templates(what, part)] for part in PARTS}
+        assert all(is_held(template) for template in seen["held"])
+        assert not any(is_held(template) for template in seen["open"])
+        assert len({*seen["open"], *seen["held"]}) == len(seen["open"]) + len(seen["held"])
+
+
+@pytest.mark.parametrize(
+    ("part", "pointed", "all_kinds", "changed"), [("open", 0.99, 0.99, 0.005), ("held", 0.93, 0.93, 0.035)]
+)
+def test_what_is_hidden_and_what_is_not(part: str, pointed: float, all_kinds: float, changed: float) -> None:
+    """Of what the rules were made for nearly all is hidden and nothing else; of what they never saw, somewhat less."""
+    figures = measure(part)
+    assert figures.recall(POINTED) >= pointed
+    assert figures.recall() >= all_kinds
+    assert figures.false_hiding <= changed
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_texts_of_many_lines_are_scrubbed_alike_in_any_pieces_and_only_once(seed: int) -> None:
+    """What a line tells about the next holds wherever a stream is cut, and a second scrubbing changes nothing."""
+    draw = random.Random(seed)
+    texts = [case.text.encode() for case in cases("canaries", "open") + cases("innocents", "open")]
+    scrubber = Scrubber(ENVIRON)
+    for _ in range(100):
+        chosen = [
+            draw.choice(texts) + draw.choice([b"\n", b"\n", b" ", b"", b"\n\n"]) for _ in range(draw.randint(1, 6))
+        ]
+        data = b"".join(chosen)
+        whole = scrubber.data(data)
+        assert scrubber.data(whole) == whole
+        cuts = [0, *sorted(draw.randint(0, len(data)) for _ in range(5)), len(data)]
+        stream = scrubber.stream()
+        assert b"".join(stream.feed(data[a:b]) for a, b in pairwise(cuts)) + stream.close() == whole
+
+
+def test_what_was_seen_before_changes_nothing() -> None:
+    """A scrubber that remembers clean lines says of each text what a new one says."""
+    draw = random.Random(7)
+    texts = [case.text for case in cases("canaries", "open") + cases("innocents", "open")]
+    draw.shuffle(texts)
+    used = Scrubber({})
+    assert [used.text(text) for text in texts] == [Scrubber({}).text(text) for text in texts]
