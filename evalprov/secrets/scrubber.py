@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _DIGITS = bytes.maketrans(b"0123456789", b"0" * 10)
 _DIGIT_IN_NAME = rb"[A-Za-z_%#\\&][0-9]|[0-9][A-Za-z_]|[A-Za-z][+/-][0-9]|:5432:"
-_REMEMBERED = 1 << 12
+_REMEMBERED, _LONGEST = 1 << 12, 1 << 9
 _BATCH = 1 << 14  # characters that are looked at together
 _VALUED = ("value", "val", "text", "content", "default", "v")
 _RECORD = 8  # so many things a record of name and value may tell of itself
@@ -176,7 +176,8 @@ class Scrubber:
         from evalprov.secrets.lines import told
 
         while True:  # what is left may read differently, now that a placeholder stands beside it
-            kind = None if before or needles or compiled(_DIGIT_IN_NAME).search(line) else line.translate(_DIGITS)
+            alike = not before and not needles and len(line) < _LONGEST and not compiled(_DIGIT_IN_NAME).search(line)
+            kind = line.translate(_DIGITS) if alike else None
             if kind in self._clean:  # lines of a log differ in their numbers, which decide nothing
                 return line, self._clean[kind]
             spans = self.find(line, before, needles)
