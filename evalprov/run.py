@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from evalprov.capture import Capturing, start
 from evalprov.capture.collector import Capture, Scene
 from evalprov.errors import EvalprovError
-from evalprov.secrets import Scrubber
+from evalprov.secrets import TellingScrubber
 from evalprov.settings import load, overlay
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def scene_of(request: Request, cwd: str, environ: dict[str, str]) -> Scene:
         store=os.path.normpath(os.path.join(base, store)),
         environ=environ,
         settings=settings,
-        scrub=Scrubber(environ, settings.env_secret),
+        scrub=TellingScrubber(environ, settings.env_secret),
         config_paths=request.config,
         outputs=(request.metrics_file,) if request.metrics_file else (),
         known=_known(os.path.normpath(os.path.join(base, store))),

@@ -18,7 +18,7 @@ MAY_IMPORT = {
     "record": set(),
     "errors": set(),
     "numbers": set(),
-    "secrets": set(),
+    "secrets": {"record"},
     "settings": {"errors"},
     "render": {"errors", "numbers"},
     "capture": {"record", "errors", "secrets", "settings"},

@@ -141,12 +141,15 @@ def test_a_docs_only_commit_can_be_left_out(program: Project) -> None:
 
 
 def test_a_rotated_key_is_the_same_program(program: Project) -> None:
-    """Another API key in the environment or a config leaves every hash; in a prompt it is another text, as for git."""
-    before = identity(program, env={"OPENAI_API_KEY": "first-secret-value-1"})
+    """Another key in the environment leaves every hash, in a config too; in a prompt it is another text, as for git."""
+    before = identity(program, env={"OPENAI_API_KEY": "k-first-0001"})
     replace("conf/eval.json", "k-first-0001", "k-second-0002")(program)
-    after = identity(program, env={"OPENAI_API_KEY": "second-secret-value-2"})
+    after = identity(program, env={"OPENAI_API_KEY": "k-second-0002"})
     assert before["layers"] == after["layers"]
     assert before["fingerprint"] == after["fingerprint"]
+    hidden = identity(program)["layers"]["config"]
+    assert hidden != after["layers"]["config"], "what only its name makes a key may be something else, and counts"
+    assert hidden == identity(program)["layers"]["config"]
     program.write("prompts/plan.txt", "Use sk-proj-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa01 to plan.\n")
     assert identity(program)["layers"]["prompts"] != before["layers"]["prompts"]
 

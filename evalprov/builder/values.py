@@ -27,9 +27,9 @@ def plain(
 
 def scrubbed(value: Any, key: str = "") -> Any:
     """Return a JSON value with every secret replaced, as the record has it: a secret counts as its placeholder."""
-    from evalprov.secrets import Scrubber
+    from evalprov.secrets import TellingScrubber
 
-    return Scrubber(os.environ).value(value, key)
+    return TellingScrubber(os.environ).value(value, key)
 
 
 def text_hash(text: str) -> str:

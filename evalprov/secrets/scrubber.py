@@ -5,15 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
+from evalprov.record.hidden import PLACEHOLDER
 from evalprov.secrets.gate import flattened, has_run, suspects
 from evalprov.secrets.names import NO, SURE, holds_many, is_issuer, is_secret_variable, judge
 from evalprov.secrets.needles import Needles, secret_values
 from evalprov.secrets.pairs import is_secret_value
 from evalprov.secrets.shapes import RUN
 from evalprov.secrets.stream import WINDOW, StreamScrubber
-from evalprov.secrets.values import MARK, PLACEHOLDER, compiled, issued_pieces, looks_issued
+from evalprov.secrets.values import MARK, compiled, issued_pieces, looks_issued
 
 if TYPE_CHECKING:
     from evalprov.secrets.lines import Context
@@ -55,7 +56,7 @@ class Scrubber:
         scrubbed = self.data(raw)
         return text if scrubbed == raw else scrubbed.decode("utf-8", "surrogatepass")
 
-    def knowing(self, texts: Iterable[str]) -> Scrubber:
+    def knowing(self, texts: Iterable[str]) -> Self:
         """Return a scrubber that has looked at these texts already: many at once, for most hold no secret."""
         known: dict[str, str] = {}
         batch: list[str] = []
@@ -67,7 +68,7 @@ class Scrubber:
                 self._learn(batch, known)
                 batch, size = [], 0
         self._learn(batch, known)
-        knowing = Scrubber.__new__(Scrubber)  # a copy; `copy` itself costs the start of a run more than this line
+        knowing = type(self).__new__(type(self))  # a copy; `copy` itself costs the start of a run more than this line
         knowing.__dict__.update(self.__dict__, _known=known)
         return knowing
 
@@ -183,7 +184,7 @@ class Scrubber:
             spans = self.find(line, before, needles)
             if not spans:
                 break
-            line = _replace(line, spans)
+            line = replaced(line, spans)
         after = told(line, before)
         if kind is not None:
             if len(self._clean) >= _REMEMBERED:
@@ -194,7 +195,7 @@ class Scrubber:
     def scrub_piece(self, piece: bytes, spans: Spans) -> bytes:
         """Return a piece of a long line without the secrets that stand in it, given those already known."""
         while spans:
-            piece = _replace(piece, spans)
+            piece = replaced(piece, spans)
             spans = self.find(piece)
         return piece
 
@@ -204,7 +205,7 @@ class Scrubber:
 
         spans: Spans = []
         find_all(line, spans, before, self.needles, needles)
-        return _settled(line, spans) if spans else spans
+        return settled(line, spans) if spans else spans
 
     def _is_extra(self, name: str) -> bool:
         if not self._extra_names:
@@ -275,7 +276,7 @@ def _line(text: bytes, at: int) -> tuple[bytes, int]:
     return text[at:end], end
 
 
-def _settled(text: bytes, spans: Spans) -> Spans:
+def settled(text: bytes, spans: Spans) -> Spans:
     """Put overlapping spans together; a placeholder is taken whole, and left out where it stands alone."""
     marks = [found.span() for found in re.finditer(re.escape(MARK), text)] if MARK in text else []
     merged: Spans = []
@@ -288,7 +289,8 @@ def _settled(text: bytes, spans: Spans) -> Spans:
     return [span for span in merged if span not in alone] if marks else merged
 
 
-def _replace(text: bytes, spans: Spans) -> bytes:
+def replaced(text: bytes, spans: Spans) -> bytes:
+    """Return a text with a placeholder in place of each of these spans, which are in order and apart."""
     pieces: list[bytes] = []
     at = 0
     for start, end in spans:

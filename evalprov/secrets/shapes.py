@@ -126,7 +126,7 @@ def _by_start() -> dict[bytes, bytes]:
 def find_shapes(text: bytes, spans: Spans) -> None:
     """Add where secrets of a known shape stand."""
     if compiled(RUN).search(text):
-        _find_prefixed(text, spans)
+        find_prefixed(text, spans)
     for mark, pattern in _MARKED:
         if mark in text:
             spans.extend(found.span(found.lastindex or 0) for found in compiled(pattern).finditer(text))
@@ -135,7 +135,7 @@ def find_shapes(text: bytes, spans: Spans) -> None:
             spans.extend(_in_url(found))
 
 
-def _find_prefixed(text: bytes, spans: Spans) -> None:
+def find_prefixed(text: bytes, spans: Spans) -> None:
     """Look at every beginning of a word inside whatever has a long run of letters, digits, - and _ in it."""
     starts = _by_start()
     begins = compiled(_ESCAPED_START if b"\\" in text or b"%" in text else _WORD_START)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from functools import cache
 
-PLACEHOLDER = "[secret]"
+from evalprov.record.hidden import PLACEHOLDER
+
 MARK = PLACEHOLDER.encode()
 
 
