@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import termios
+import venv
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -39,13 +40,22 @@ def pytest_sessionstart() -> None:
     compileall.compile_dir(Path(__file__).parent.parent / "evalprov", quiet=1)
 
 
+@pytest.fixture(scope="session")
+def lean(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Python with nothing installed: what else this machine has would be looked at in each of a thousand runs."""
+    place = tmp_path_factory.mktemp("lean") / "venv"
+    venv.create(place, symlinks=True)
+    return place
+
+
 @pytest.fixture(autouse=True)
-def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def _plain_environment(monkeypatch: pytest.MonkeyPatch, lean: Path) -> None:
     for name in list(os.environ):
         if name == "CI" or name.startswith(FOREIGN):
             monkeypatch.delenv(name)
     for name, value in GIT_ENV.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PATH", f"{lean}/bin:{os.environ['PATH']}")
     # A process that may write little, or is killed, would leave half a file of bytecode to all others.
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     for name in ("NO_COLOR", "COLUMNS", "LINES"):
