@@ -137,7 +137,7 @@ class Project:
 
     def python(self, code: str, *, options: tuple[str, ...] = (), **how: Any) -> subprocess.CompletedProcess[bytes]:
         """Record a Python program given as text."""
-        return self.run(sys.executable, "-c", code, options=options, **how)
+        return self.run("python3", "-c", code, options=options, **how)
 
     def records(self) -> list[dict[str, Any]]:
         """Return every manifest, oldest first."""

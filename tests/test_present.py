@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +58,7 @@ def repository(project: Project) -> Project:
 
 def record(project: Project, *options: str, script: str = "eval.py", **how: Any) -> None:
     """Record a run."""
-    done = project.run(sys.executable, script, options=("--quiet", *options), **how)
+    done = project.run("python3", script, options=("--quiet", *options), **how)
     assert done.returncode == 0, done.stderr
 
 
@@ -195,7 +194,7 @@ def test_a_folder_below_the_root_is_found_from_anywhere(repository: Project) -> 
     """The command is looked at where it ran, whatever folder the question is asked from."""
     repository.write("sub/own.json", '{"a": 1}')
     repository.commit_all()
-    done = repository.run(sys.executable, "../eval.py", "--config", "own.json", options=("--quiet",), cwd="sub")
+    done = repository.run("python3", "../eval.py", "--config", "own.json", options=("--quiet",), cwd="sub")
     assert done.returncode == 0
     for folder in (".", "sub", "conf"):
         assert states(document(repository, cwd=folder)) == {}, folder
@@ -206,7 +205,7 @@ def test_a_folder_below_the_root_is_found_from_anywhere(repository: Project) -> 
 def test_a_secret_in_the_command_is_no_change(repository: Project) -> None:
     """The placeholder in the record stands for any key: a rotated one is the same program, and none is shown."""
     key = "sk-abcdefghij0123456789abcdefghij01"
-    done = repository.run(sys.executable, "eval.py", "--api-key", key, options=("--quiet",))
+    done = repository.run("python3", "eval.py", "--api-key", key, options=("--quiet",))
     assert done.returncode == 0
     found = document(repository)
     assert states(found) == {}

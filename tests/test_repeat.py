@@ -85,7 +85,7 @@ def test_each_trial_is_a_whole_run_that_knows_which_it_is(project: Project) -> N
     """Trials have ids, manifests and history lines of their own, one name in common, and the child is told."""
     project.write("eval.py", EVAL)
     project.commit_all()
-    done = project.run(sys.executable, "eval.py", options=("--repeat", "3"))
+    done = project.run("python3", "eval.py", options=("--repeat", "3"))
     assert done.returncode == 0
     records = trials(project)
     assert [record["repeat"]["trial"] for record in records] == [1, 2, 3]
@@ -278,7 +278,7 @@ def test_what_is_odd_about_the_trials_is_said_once(project: Project) -> None:
     """A warning in every record is one line, with how many have it; so is a program that changed meanwhile."""
     project.write("eval.py", "print('{\"x\": NaN}')")
     project.commit_all()
-    script = f"{sys.executable} eval.py; test $EVALPROV_TRIAL != 1 || echo >> eval.py"
+    script = "python3 eval.py; test $EVALPROV_TRIAL != 1 || echo >> eval.py"
     done = project.run("sh", "-c", script, options=("--repeat", "3"))
     assert done.stderr.count(b"warning: ") == 1
     assert b"(in 3 trials); see: evalprov show " in done.stderr
@@ -302,7 +302,7 @@ def test_a_person_sees_how_far_it_is(project: Project) -> None:
 def test_ctrl_c_reaches_who_is_running_once_and_begins_nobody(project: Project, jobs: int) -> None:
     """Every trial under way gets one interrupt and is recorded; no other is begun; the exit code is 130."""
     ready = [project.path / f"ready{trial}" for trial in range(1, jobs + 1)]
-    words = ("run", "--repeat", "9", "--jobs", str(jobs), "--", sys.executable, "-c", COUNTING)
+    words = ("run", "--repeat", "9", "--jobs", str(jobs), "--", "python3", "-c", COUNTING)
     seen = at_a_terminal(project, *words, keys=b"\x03", when=lambda: all(path.exists() for path in ready))
     assert seen.endswith("exit 130")
     records = trials(project)
@@ -313,7 +313,7 @@ def test_ctrl_c_reaches_who_is_running_once_and_begins_nobody(project: Project, 
 @pytest.mark.parametrize("whom", ["us", "group"])
 def test_a_signal_to_us_or_to_all_reaches_every_trial_once(project: Project, whom: str) -> None:
     """SIGTERM to evalprov alone, or to its whole group: each child gets it once, and the exit code is 143."""
-    one = start(project, "--repeat", "9", "--jobs", "2", "--", sys.executable, "-c", COUNTING)
+    one = start(project, "--repeat", "9", "--jobs", "2", "--", "python3", "-c", COUNTING)
     until(lambda: all((project.path / f"ready{trial}").exists() for trial in (1, 2)))
     (os.kill if whom == "us" else os.killpg)(one.pid, signal.SIGTERM)
     assert one.wait(PATIENCE) == 128 + signal.SIGTERM
@@ -366,7 +366,7 @@ OWN = "import os, sys; open(sys.argv[1], 'w').write('{\"trial\": %s}' % os.envir
 
 def test_trials_at_one_time_have_a_metrics_file_each(project: Project) -> None:
     """{trial} stands for the number, in the command and in the path; the trials are one program all the same."""
-    command = [sys.executable, "-c", OWN, "m-{trial}.json"]
+    command = ["python3", "-c", OWN, "m-{trial}.json"]
     project.run(*command, options=("--repeat", "6", "--jobs", "3", "--metrics-file", "m-{trial}.json"))
     records = trials(project)
     assert [record["metric_summary"] for record in records] == [{"trial": n} for n in range(1, 7)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import Any
 
 import pytest
@@ -38,14 +37,14 @@ def repository(project: Project) -> Project:
 def record(project: Project, right: int, served: str = "fp_a") -> None:
     """Record a run that answers so many scenarios correctly."""
     how = ("--quiet", "--scenario", "tickets")
-    done = project.run(sys.executable, "eval.py", options=how, env={"RIGHT": str(right), "SERVED": served})
+    done = project.run("python3", "eval.py", options=how, env={"RIGHT": str(right), "SERVED": served})
     assert done.returncode == 0, done.stderr
 
 
 def summarised(project: Project, accuracy: float) -> None:
     """Record a run that reports one number."""
     env = {"ACCURACY": str(accuracy)}
-    assert project.run(sys.executable, "summary.py", options=("--quiet",), env=env).returncode == 0
+    assert project.run("python3", "summary.py", options=("--quiet",), env=env).returncode == 0
 
 
 def document(project: Project, *options: str) -> dict[str, Any]:

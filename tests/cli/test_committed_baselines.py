@@ -35,7 +35,7 @@ def evals(project: Project) -> Project:
 def run(project: Project, right: int, *options: str, grader: str = "1", **env: str) -> int:
     """Record a run, or several; return the exit code."""
     env = {"RIGHT": str(right), "GRADER": grader, **env}
-    return project.run(sys.executable, "eval.py", options=("--quiet", *options), env=env).returncode
+    return project.run("python3", "eval.py", options=("--quiet", *options), env=env).returncode
 
 
 def set_main(project: Project, *options: str) -> str:

@@ -437,7 +437,7 @@ def test_the_commits_and_files_between_are_told(project: Project) -> None:
     project.write("evalprov.toml", '[config]\nfiles = ["c.json"]\n')
     project.write("c.json", '{"a": 1}')
     project.commit_all()
-    run = (sys.executable, "eval.py")
+    run = ("python3", "eval.py")
     assert project.run(*run, options=("--quiet",)).returncode == 0
     project.write("eval.py", "import json; print(json.dumps({'accuracy': 0.6}))\n")
     project.write("c.json", '{"a": 2}')

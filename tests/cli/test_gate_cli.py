@@ -49,7 +49,7 @@ def project_with_baseline(project: Project) -> Project:
 
 def run(project: Project, right: int, **env: str) -> None:
     """Record a run that answers so many scenarios correctly."""
-    done = project.run(sys.executable, "eval.py", options=("--quiet",), env={"RIGHT": str(right), **env})
+    done = project.run("python3", "eval.py", options=("--quiet",), env={"RIGHT": str(right), **env})
     assert done.returncode == 0, done.stderr
 
 
@@ -359,7 +359,7 @@ def test_a_mean_that_holds_while_scenarios_collapse_is_told(project: Project) ->
     project.write("eval.py", SWAPPED)
     project.commit_all()
     for env in ({}, {"SWAP": "1"}):
-        assert project.run(sys.executable, "eval.py", options=("--quiet",), env=env).returncode == 0
+        assert project.run("python3", "eval.py", options=("--quiet",), env=env).returncode == 0
     assert project.evalprov("baseline", "set", "main", "latest~1", "--reason", "r").returncode == 0
     code, out, err = gate(project)
     assert (code, out.splitlines()[0]) == (0, "pass: correct_mean did not regress")
@@ -377,7 +377,7 @@ def test_nothing_is_said_to_hold_that_cannot_be_judged(project: Project) -> None
     project.write("eval.py", SWAPPED)
     project.commit_all()
     for env in ({"OF": "5", "SWAP": "1"}, {"OF": "5"}):
-        assert project.run(sys.executable, "eval.py", options=("--quiet",), env=env).returncode == 0
+        assert project.run("python3", "eval.py", options=("--quiet",), env=env).returncode == 0
     assert project.evalprov("baseline", "set", "main", "latest~1", "--reason", "r").returncode == 0
     code, _, err = gate(project)
     assert code == 3

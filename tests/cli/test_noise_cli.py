@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import Any
 
 import pytest
@@ -39,7 +38,7 @@ def repository(project: Project) -> Project:
 def record(project: Project, script: str, times: int) -> None:
     """Record some trials of a script."""
     how = ("--quiet", "--jobs", "2", "--repeat", str(times))
-    done = project.run(sys.executable, script, options=how)
+    done = project.run("python3", script, options=how)
     assert done.returncode == 0, done.stderr
 
 
@@ -96,7 +95,7 @@ def test_trials_that_differ_as_a_whole_are_found(repository: Project) -> None:
 
 def test_a_command_is_run_first(repository: Project) -> None:
     """What it prints is kept and not shown; stdout has the answer alone."""
-    words = ("noise", "--repeat", "3", "--jobs", "2", "--json", "--", sys.executable, "noisy.py")
+    words = ("noise", "--repeat", "3", "--jobs", "2", "--json", "--", "python3", "noisy.py")
     done = repository.evalprov(*words)
     assert done.returncode == 0, done.stderr
     assert len(json.loads(done.stdout)["runs"]) == 3
@@ -106,7 +105,7 @@ def test_a_command_is_run_first(repository: Project) -> None:
 
 def test_an_option_behind_the_dashes_is_the_commands(repository: Project) -> None:
     """`--json` there is a word of the command."""
-    done = repository.evalprov("noise", "--repeat", "2", "--", sys.executable, "flat.py", "--json", "--", "x")
+    done = repository.evalprov("noise", "--repeat", "2", "--", "python3", "flat.py", "--json", "--", "x")
     assert done.returncode == 0
     assert done.stdout.startswith(b"metric\t")
     assert repository.records()[0]["command"]["argv"][1:] == ["flat.py", "--json", "--", "x"]
@@ -115,8 +114,8 @@ def test_an_option_behind_the_dashes_is_the_commands(repository: Project) -> Non
 def test_without_a_repeat_runs_of_one_fingerprint_are_compared(repository: Project) -> None:
     """Only they, and only completed ones; a tolerance is suggested in the settings' words, and settles it."""
     for number in range(4):
-        assert repository.run(sys.executable, "flat.py", env={"ROUND": str(number)}).returncode == 0
-    repository.run(sys.executable, "noisy.py", env={"EVALPROV_SEED": "1"})
+        assert repository.run("python3", "flat.py", env={"ROUND": str(number)}).returncode == 0
+    repository.run("python3", "noisy.py", env={"EVALPROV_SEED": "1"})
     latest = repository.records()[0]["run_id"]
     found = document(repository, latest)
     assert len(found["runs"]) == 4
