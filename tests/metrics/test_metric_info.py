@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import sys
 from typing import Any
 
 import pytest
@@ -115,7 +116,7 @@ def test_the_python_api_hands_both_over(project: Project) -> None:
         "report({'ok': True}, scenario='q1', group='page-1', metric_info={'ok': {'direction': 'higher'}})\n"
         "report({}, scenario_groups={'q2': 'page-1'})\n"
     )
-    project.python(code)
+    project.run(sys.executable, "-c", code)
     record = project.record()
     assert record["metric_info"] == {"ok_mean": {**NOTHING, "direction": "higher"}}
     assert record["scenario_groups"] == {"q1": "page-1", "q2": "page-1"}
