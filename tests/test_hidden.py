@@ -112,6 +112,34 @@ def test_of_too_many_it_is_said_that_they_are_not_told_apart() -> None:
     assert identify(record)["unknown"]["model"] == "more of its values are hidden than are told apart"
 
 
+def test_a_thousand_errors_take_nothing_from_the_facts(project: Project) -> None:
+    """What goes wrong may speak of passwords as often as it likes: the layers are known, and no digest stands there."""
+    project.write(
+        "eval.py",
+        "import json, sys\n"
+        "errors = [f'the password is Horse-{n}-battery' for n in range(1000)]\n"
+        "model = {'provider': 'p', 'model': 'm', 'api_key': sys.argv[1]}\n"
+        "print(json.dumps({'metrics': {'accuracy': 1.0}, 'errors': errors, 'model': model}))\n",
+    )
+    for key in ("alpha-1", "alpha-2"):
+        project.run("python3", "eval.py", key)
+    first, second = project.records()
+    assert first["identity"]["layers"]["model"] != second["identity"]["layers"]["model"]
+    assert all(record["identity"]["layers"]["model"] for record in (first, second))
+    assert PLACEHOLDER in first["errors"][0]["message"]
+    assert MARK not in json.dumps(first["errors"])
+
+
+def test_variables_that_hide_differ_however_many_they_are(project: Project) -> None:
+    """The digest over what is not recorded of the environment sees each of them."""
+    many = {f"PLACE_{number}": f"use api_key: alpha-{number}" for number in range(MOST + 9)}
+    last = f"PLACE_{MOST + 8}"
+    for value in ("use api_key: another", many[last]):
+        project.run("true", env={**many, last: value})
+    first, second = (record["software"]["env_rest"] for record in project.records())
+    assert first != second
+
+
 def test_diff_says_that_a_hidden_value_changed(project: Project) -> None:
     """End to end: another key in a config is a change that is named, and neither key is on disk."""
     for number in (1, 2, 1):

@@ -78,3 +78,12 @@ def test_what_was_seen_before_changes_nothing() -> None:
     draw.shuffle(texts)
     used = Scrubber({})
     assert [used.text(text) for text in texts] == [Scrubber({}).text(text) for text in texts]
+
+
+def test_whether_there_is_a_secret_is_known_without_cleaning() -> None:
+    """The search that ends at the first secret says of every text what the scrubber makes of it."""
+    scrubber = Scrubber(ENVIRON)
+    texts = [case.text.encode() for case in cases("canaries", "open") + cases("innocents", "open")]
+    long = [b"plain words and numbers\n" * 9000 + text + b"\n" + b"and more\n" * 9000 for text in texts[::400]]
+    for text in (*texts, *long, b"", b"\n", b"no line's end"):
+        assert scrubber.has_secret(text) == (scrubber.data(text) != text), text[-200:]

@@ -33,7 +33,7 @@ class ConfigLayer:
     """Fields by name, and the hash that is the experiment's id: the same fields in any order, the same hash.
 
     The hash is the SHA-256 of the canonical JSON (RFC 8785) of `{"scenario": ..., "fields": {...}}`, where a
-    secret stands as its placeholder. What nobody adds is outside the experiment.
+    secret stands as in the record. What nobody adds is outside the experiment.
     """
 
     __slots__ = ("_algorithms", "_fields", "_kinds", "_scenario")

@@ -223,7 +223,7 @@ def rest_digest(scene: Scene, rest: Mapping[str, str]) -> str:
     lines = []
     places = [(scene.root, "."), (scene.environ.get("HOME", ""), "~")]
     for name, value in sorted(rest.items()):
-        plain = scene.scrub.text(value)
+        plain = scene.scrub.less_credentials(value)
         for place, sign in places:
             if len(place) > 1:
                 plain = plain.replace(place, sign)

@@ -50,7 +50,7 @@ _DIFF = (
     *("--diff-algorithm=myers", "--indent-heuristic", "--ignore-submodules=all"),
 )
 
-_BY_NAMES = frozenset(
+_SECRET_NAMES = frozenset(
     (
         *(".env", ".netrc", "_netrc", ".npmrc", ".pypirc", ".pgpass", ".my.cnf", ".htpasswd", ".dockercfg"),
         *(".git-credentials", "credentials", "credentials.json", "credentials.yaml", "credentials.toml"),
@@ -83,7 +83,7 @@ def is_secret_file(path: bytes) -> bool:
     name = readable(path.rpartition(b"/")[2]).lower()
     if name.startswith(".env."):
         return not name.endswith(_SAMPLE_ENDS)
-    return name in _BY_NAMES or name.endswith(_SECRET_ENDS)
+    return name in _SECRET_NAMES or name.endswith(_SECRET_ENDS)
 
 
 def patch_steps(
@@ -119,12 +119,12 @@ def patch_steps(
     if why:
         kept.withheld.extend((path, why) for path in seeds)
         return kept
-    if scrub.data(raw) != raw:
+    if scrub.has_secret(raw):
         pieces = _by_path(raw, seeds)
-        secret = {path for path, piece in pieces.items() if scrub.data(piece) != piece}
+        secret = {path for path, piece in pieces.items() if scrub.has_secret(piece)}
         kept.withheld.extend((path, BY_CONTENT) for path in pieces if path in secret)
         raw = b"".join(piece for path, piece in pieces.items() if path not in secret)
-        if scrub.data(raw) != raw:  # it shows in no piece alone
+        if scrub.has_secret(raw):  # it shows in no piece alone
             kept.withheld.extend((path, BY_CONTENT) for path in pieces if path not in secret)
             raw = b""
     if b"git-lfs.github.com/spec/" in raw:
@@ -134,12 +134,12 @@ def patch_steps(
 
 
 _POINTER = re.compile(rb"^@@[^\n]*\n(?:-[^\n]*\n)*[ +]version https://git-lfs\.github\.com/spec/", re.MULTILINE)
-_HEAD = b"diff --git "
+_TO_QUOTE = rb'[\0-\x1f"\\\x7f-\xff]'
 
 
 def _by_path(patch: bytes, paths: Iterable[bytes]) -> dict[bytes, bytes]:
     """Return what a patch says of each file, in its order."""
-    heads = {b"%b%b %b" % (_HEAD, _quoted(b"a/" + path), _quoted(b"b/" + path)): path for path in paths}
+    heads = {b"diff --git %b %b" % (_quoted(b"a/" + path), _quoted(b"b/" + path)): path for path in paths}
     pieces: dict[bytes, bytes] = {}
     for piece in re.split(rb"^(?=diff --git )", patch, flags=re.MULTILINE)[1:]:
         head = piece.partition(b"\n")[0]
@@ -151,9 +151,9 @@ def _by_path(patch: bytes, paths: Iterable[bytes]) -> dict[bytes, bytes]:
 
 def _quoted(name: bytes) -> bytes:
     """Return a name as git writes it in the head of a patch."""
-    if not re.search(rb'[\0-\x1f"\\\x7f-\xff]', name):
+    if not re.search(_TO_QUOTE, name):
         return name
-    return b'"%b"' % re.sub(rb'[\0-\x1f"\\\x7f-\xff]', lambda one: _escaped(one[0]), name)
+    return b'"%b"' % re.sub(_TO_QUOTE, lambda one: _escaped(one[0]), name)
 
 
 def _escaped(byte: bytes) -> bytes:
@@ -222,7 +222,7 @@ def keep_untracked(
         except GitError as why:
             kept.withheld.append((path, str(why)))
             continue
-        if scrub.data(content) != content:
+        if scrub.has_secret(content):
             kept.withheld.append((path, BY_CONTENT))
             continue
         room -= len(content)

@@ -69,8 +69,8 @@ class Git(TypedDict):
 class ConfigFile(TypedDict):
     """One configuration file."""
 
-    # Of its canonical content where it parses, else of its bytes; a secret counts as its placeholder. Null where the
-    # file is there and could not be read.
+    # Of its canonical content where it parses, else of its bytes; a credential counts as its placeholder. Null where
+    # the file is there and could not be read.
     sha256: str | None
     format: Literal["json", "toml", "yaml", "bytes"]
     bytes: int | None

@@ -1,4 +1,4 @@
-"""The one scrubber that everything written goes through: one decision for text and for hashes."""
+"""The one scrubber that everything written goes through; for facts it also tells hidden values apart."""
 
 from evalprov.record.hidden import PLACEHOLDER
 from evalprov.secrets.names import is_secret_name, is_secret_variable

@@ -12,7 +12,7 @@ from evalprov.secrets.gate import flattened, has_run, suspects
 from evalprov.secrets.names import NO, SURE, holds_many, is_issuer, is_secret_variable, judge
 from evalprov.secrets.needles import Needles, secret_values
 from evalprov.secrets.pairs import is_secret_value
-from evalprov.secrets.shapes import RUN
+from evalprov.secrets.shapes import RUN, find_prefixed
 from evalprov.secrets.stream import WINDOW, StreamScrubber
 from evalprov.secrets.values import MARK, compiled, issued_pieces, looks_issued
 
@@ -83,6 +83,32 @@ class Scrubber:
         if len(data) < WINDOW and b"-----BEGIN" not in data and not self.needles.blocks:
             return self.scrub_lines(data)[0]  # what the stream would do, without its cost: most texts are short
         return StreamScrubber(self).take(data, final=True)
+
+    def has_secret(self, data: bytes) -> bool:
+        """Say whether anything in the bytes would be replaced; the first such thing ends the search."""
+        stream, at = StreamScrubber(self), 0
+        for start in range(0, max(len(data), 1), WINDOW):
+            clean = stream.take(data[start : start + WINDOW], final=start + WINDOW >= len(data))
+            if data[at : at + len(clean)] != clean:
+                return True
+            at += len(clean)
+        return at != len(data)
+
+    def less_credentials(self, text: str) -> str:
+        """Return a text without what is surely a credential: a value of the environment's, a known kind of token."""
+        lines = []
+        for line in text.encode("utf-8", "surrogatepass").splitlines(keepends=True):
+            spans: Spans = []
+            self.needles.find(line, spans)
+            find_prefixed(line, spans)
+            lines.append(replaced(line, settled(line, spans)) if spans else line)
+        return b"".join(lines).decode("utf-8", "surrogatepass")
+
+    def plain(self) -> Scrubber:
+        """Return a scrubber for words that are no facts, which nobody compares."""
+        plain = Scrubber.__new__(Scrubber)
+        plain.__dict__.update(self.__dict__, _known={})
+        return plain
 
     def argv(self, argv: Sequence[str]) -> list[str]:
         """Return a command line with secrets replaced, also where an option names the next word a secret."""

@@ -11,13 +11,10 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from evalprov.record.hidden import MARK, PLACEHOLDER, UNTOLD
-from evalprov.secrets.scrubber import Scrubber, replaced, settled
-from evalprov.secrets.shapes import find_prefixed
+from evalprov.secrets.scrubber import Scrubber
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-
-    from evalprov.secrets.shapes import Spans
 
 COST = 1 << 12  # of scrypt: some ten milliseconds a value
 _AS_HIDDEN = re.escape(PLACEHOLDER) + r"(?:~(?:[0-9a-f]{6}|\?))?"
@@ -27,8 +24,9 @@ MOST = 48  # values of one run; so many cost half a second
 class TellingScrubber(Scrubber):
     """Texts and values come out with digests; bytes, which are output and kept files, come out as ever."""
 
-    def __init__(self, environ: Mapping[str, str], extra_names: Iterable[str] = ()) -> None:
+    def __init__(self, environ: Mapping[str, str], extra_names: Iterable[str] = (), most: float = MOST) -> None:
         super().__init__(environ, extra_names)
+        self._most = most
         self._digests: dict[str, str] = {}
 
     def text(self, text: str) -> str:
@@ -52,22 +50,12 @@ class TellingScrubber(Scrubber):
             return raw
         if clean == raw or clean.count(MARK) > raw.count(MARK):
             return clean
-        known = self._less_credentials(raw)
+        known = self.less_credentials(raw)
         if known == clean:
             return clean
-        if known not in self._digests:
-            self._digests[known] = f"{MARK}{_digest(known)}" if len(self._digests) < MOST else UNTOLD
-        return clean.replace(PLACEHOLDER, self._digests[known], 1)
-
-    def _less_credentials(self, text: str) -> str:
-        """Return a text without what is surely a credential: a value of the environment's, a known kind of token."""
-        lines = []
-        for line in text.encode("utf-8", "surrogatepass").splitlines(keepends=True):
-            spans: Spans = []
-            self.needles.find(line, spans)
-            find_prefixed(line, spans)
-            lines.append(replaced(line, settled(line, spans)) if spans else line)
-        return b"".join(lines).decode("utf-8", "surrogatepass")
+        if known not in self._digests and len(self._digests) < self._most:
+            self._digests[known] = f"{MARK}{_digest(known)}"
+        return clean.replace(PLACEHOLDER, self._digests.get(known, UNTOLD), 1)
 
 
 def _digest(text: str) -> str:
