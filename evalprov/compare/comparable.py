@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from evalprov.record.baseline import What
     from evalprov.record.manifest import Manifest
 
+    Runs = Sequence[Manifest]
+
 _WORST_FIRST: tuple[LayerState, ...] = ("unknown", "changed", "undeclared", "named", "equal")
 _SHOWN = 3
 
@@ -42,51 +44,109 @@ class Machine(NamedTuple):
     changes: list[Change]
 
 
-def problems(a: Side, b: Side, rule: GateRule) -> list[str]:
-    """Say why the baseline (A) and the run (B) cannot be compared, in words; nothing where they can."""
-    if any(_is_same(one, other) for one in a.runs for other in b.runs):
-        return ["the run is the baseline itself; record another one"]
-    return [*_unfinished(a, b, rule), *_other_experiment(a, b), *_without_metrics(a, b), *_too_lacking(a, b, rule)]
+class _Pair(NamedTuple):
+    """The baseline's first run beside another one, of either side."""
+
+    first: Manifest
+    other: Manifest
+    states: dict[str, LayerState]
+    changes: list[Change]
 
 
-def machine(a: Side, b: Side) -> Machine:
-    """Say whether both sides ran on the same machine, as far as scores may depend on it."""
-    found = [change for pair in _pairs(a, b) for change in changes(*pair) if change.layer == "infra"]
-    certain = any(change.kind in ("changed", "added", "removed") for change in found)
-    state = "changed" if certain else _state(a, b, "infra")
-    return Machine(state, list({(one.item, one.field): one for one in found}.values()))
+class Experiment:
+    """A baseline's runs (A) and the runs held against them (B), every pair's layers looked at once."""
+
+    def __init__(self, a: Side, b: Side) -> None:
+        self._a, self._b = a.runs, b.runs
+        first = a.runs[0]
+        others = (*a.runs[1:], *b.runs)
+        self._pairs = [_Pair(first, run, layer_states(first, run), changes(first, run)) for run in others]
+
+    def problems(self, rule: GateRule) -> list[str]:
+        """Say why the baseline and the run cannot be compared, in words; nothing where they can."""
+        a, b = self._a, self._b
+        if any(_is_same(one, other) for one in a for other in b):
+            return ["the run is the baseline itself; record another one"]
+        return [*_unfinished(a, b, rule), *self._another(), *_without_metrics(a, b), *_too_lacking(self.lacks(), rule)]
+
+    def machine(self) -> Machine:
+        """Say whether both sides ran on the same machine, as far as scores may depend on it."""
+        found = _differing(self._pairs, "infra")
+        certain = any(change.kind in ("changed", "added", "removed") for change in found)
+        state = "changed" if certain else _state(self._pairs, "infra")
+        return Machine(state, list({(one.item, one.field): one for one in found}.values()))
+
+    def lacks(self) -> list[Lack]:
+        """Count the scenarios without a sound result in each run of B."""
+        expected = {name for run in self._a for name in _with_values(run)}
+        return [_lack(run, expected) for run in self._b]
+
+    def notes(self) -> list[str]:
+        """Say what to know about a comparison that can be made."""
+        a, b = self._a, self._b
+        account = account_of(a[0])
+        said = (
+            [f"the baseline was set although {'; '.join(account['forced'])}"] if account and account["forced"] else []
+        )
+        accepted = [one for what in WHATS for run in b if (one := acceptance(a, run, what))]
+        said += dict.fromkeys(
+            f"another {one['what'].replace('_', ' ')} than the baseline's, accepted {who_and_why(one)}"
+            for one in accepted
+        )
+        said += [
+            f"{run['run_id']} exited with {run['exit_code']}, and is judged by what it reported"
+            for run in (*a, *b)
+            if run["status"] == "failed"
+        ]
+        undeclared = [layer for layer in JUDGED if _state(self._pairs, layer) == "undeclared"]
+        if undeclared:
+            said.append(f"nobody declared the {' or the '.join(undeclared)}: that both runs had the same is not known")
+        if retrieval := [change for change in _differing(self._pairs, "data") if change.item == RETRIEVAL]:
+            said.append(f"what is retrieved from differs: {facts(retrieval)}")
+        for lack in self.lacks():
+            if lack.elsewhere:
+                said.append(f"{lack.run_id} reported {_counted(lack.elsewhere, 'error')} that name no scenario")
+            if found := [*lack.task, *lack.infra, *lack.missing]:
+                said.append(f"{lack.run_id}: {_told(lack)} ({_some(found)})")
+        return said
+
+    def _another(self) -> list[str]:
+        """Say in which way the run was another experiment."""
+        found = []
+        keys: tuple[tuple[str, What], ...] = (("scenario", "scenario"), ("golden version", "golden_version"))
+        for what, key in keys:
+            for one, other, *_ in self._pairs:
+                if one[key] != other[key] and not acceptance(self._a, other, key):
+                    said = [brief(run[key]) if run[key] is not None else "none" for run in (one, other)]
+                    step = f"{said[0]} in the baseline, {said[1]} in the run"
+                    found.append(f"another {what}: {step}; --accept {key} --reason TEXT takes it from now on")
+                    break
+        for layer in JUDGED:
+            rest = [pair for pair in self._pairs if not acceptance(self._a, pair.other, cast("What", layer))]
+            state = _state(rest, layer) if rest else "equal"
+            if state == "unknown":
+                found.append(f"the {layer} is not known on both sides: it may be another")
+            elif state == "changed" and (differing := _judged_changes(rest, layer)):
+                found.append(
+                    f"another {layer}: {facts(differing)}; --accept {layer} --reason TEXT takes it from now on"
+                )
+        return found
 
 
-def lacks(a: Side, b: Side) -> list[Lack]:
-    """Count the scenarios without a sound result in each run of B."""
-    expected = {name for run in a.runs for name in _with_values(run)}
-    return [_lack(run, expected) for run in b.runs]
+def _state(pairs: Iterable[_Pair], layer: str) -> LayerState:
+    return min((pair.states[layer] for pair in pairs), key=_WORST_FIRST.index)
 
 
-def notes(a: Side, b: Side) -> list[str]:
-    """Say what to know about a comparison that can be made."""
-    account = account_of(a.runs[0])
-    said = [f"the baseline was set although {'; '.join(account['forced'])}"] if account and account["forced"] else []
-    accepted = [one for what in WHATS for run in b.runs if (one := acceptance(a.runs, run, what))]
-    said += dict.fromkeys(
-        f"another {one['what'].replace('_', ' ')} than the baseline's, accepted {who_and_why(one)}" for one in accepted
-    )
-    said += [
-        f"{run['run_id']} exited with {run['exit_code']}, and is judged by what it reported"
-        for run in (*a.runs, *b.runs)
-        if run["status"] == "failed"
-    ]
-    undeclared = [layer for layer in JUDGED if _state(a, b, layer) == "undeclared"]
-    if undeclared:
-        said.append(f"nobody declared the {' or the '.join(undeclared)}: that both runs had the same is not known")
-    if _data_changes(a, b, retrieval=True):
-        said.append(f"what is retrieved from differs: {facts(_data_changes(a, b, retrieval=True))}")
-    for lack in lacks(a, b):
-        if lack.elsewhere:
-            said.append(f"{lack.run_id} reported {_counted(lack.elsewhere, 'error')} that name no scenario")
-        if found := [*lack.task, *lack.infra, *lack.missing]:
-            said.append(f"{lack.run_id}: {_told(lack)} ({_some(found)})")
-    return said
+def _differing(pairs: Iterable[_Pair], layer: str) -> list[Change]:
+    return [change for pair in pairs for change in pair.changes if change.layer == layer]
+
+
+def _judged_changes(pairs: Iterable[_Pair], layer: str) -> list[Change]:
+    """Return what differs in what is judged on; what is retrieved from is the program's own."""
+    found = _differing(pairs, layer)
+    if layer == "data":
+        return [one for one in found if one.item != RETRIEVAL and one.field != "golden_version"]
+    return found
 
 
 def _is_same(one: Manifest, other: Manifest) -> bool:
@@ -94,61 +154,28 @@ def _is_same(one: Manifest, other: Manifest) -> bool:
     return one["run_id"] == other["run_id"] and one["observed"]["process"] == other["observed"]["process"]
 
 
-def _unfinished(a: Side, b: Side, rule: GateRule) -> list[str]:
+def _unfinished(a: Runs, b: Runs, rule: GateRule) -> list[str]:
     def refused(run: Manifest) -> str | None:
         return why_none(run, allow_failed=rule.allow_failed)
 
-    found = [f"run {run['run_id']} {why}" for run in b.runs if (why := refused(run))]
+    found = [f"run {run['run_id']} {why}" for run in b if (why := refused(run))]
     # Somebody who sets a baseline has seen how it ended.
-    unset = [(run, why) for run in a.runs if account_of(run) is None and (why := refused(run))]
+    unset = [(run, why) for run in a if account_of(run) is None and (why := refused(run))]
     return [*found, *(f"the baseline, run {run['run_id']}, {why}" for run, why in unset)]
 
 
-def _other_experiment(a: Side, b: Side) -> list[str]:
-    found = []
-    keys: tuple[tuple[str, What], ...] = (("scenario", "scenario"), ("golden version", "golden_version"))
-    for what, key in keys:
-        for one, other in _pairs(a, b):
-            if one[key] != other[key] and not acceptance(a.runs, other, key):
-                said = [brief(run[key]) if run[key] is not None else "none" for run in (one, other)]
-                step = f"{said[0]} in the baseline, {said[1]} in the run"
-                found.append(f"another {what}: {step}; --accept {key} --reason TEXT takes it from now on")
-                break
-    for layer in JUDGED:
-        what = cast("What", layer)
-        rest = b._replace(runs=tuple(run for run in b.runs if not acceptance(a.runs, run, what)))
-        state = _state(a, rest, layer) if rest.runs else "equal"
-        if state == "unknown":
-            found.append(f"the {layer} is not known on both sides: it may be another")
-        elif state == "changed" and (differing := _judged_changes(a, rest, layer)):
-            found.append(f"another {layer}: {facts(differing)}; --accept {layer} --reason TEXT takes it from now on")
-    return found
-
-
-def _judged_changes(a: Side, b: Side, layer: str) -> list[Change]:
-    if layer == "data":
-        return [one for one in _data_changes(a, b, retrieval=False) if one.field != "golden_version"]
-    return [change for pair in _pairs(a, b) for change in changes(*pair) if change.layer == layer]
-
-
-def _data_changes(a: Side, b: Side, *, retrieval: bool) -> list[Change]:
-    """Return what differs in what is judged on, or in what is retrieved from: that is the program's own."""
-    found = (change for pair in _pairs(a, b) for change in changes(*pair) if change.layer == "data")
-    return [change for change in found if (change.item == RETRIEVAL) == retrieval]
-
-
-def _without_metrics(a: Side, b: Side) -> list[str]:
+def _without_metrics(a: Runs, b: Runs) -> list[str]:
     sides = (("the baseline", a), ("the run", b))
     return [
         f"{name} has no metrics"
-        for name, side in sides
-        if not any(run["metrics"] or run["metric_summary"] for run in side.runs)
+        for name, runs in sides
+        if not any(run["metrics"] or run["metric_summary"] for run in runs)
     ]
 
 
-def _too_lacking(a: Side, b: Side, rule: GateRule) -> list[str]:
+def _too_lacking(lacks: Iterable[Lack], rule: GateRule) -> list[str]:
     found = []
-    for lack in lacks(a, b):
+    for lack in lacks:
         by_task = [*lack.task, *lack.missing]
         for names, bound, whose in (
             (by_task, rule.max_errors, "failed in the task or are missing"),
@@ -184,15 +211,6 @@ def _told(lack: Lack) -> str:
     kinds = ((lack.task, "ended in an error"), (lack.infra, "in one of the machine"), (lack.missing, "are missing"))
     said = ", ".join(f"{len(names)} {words}" for names, words in kinds if names)
     return f"of {_counted(lack.scenarios, 'scenario')} {said}"
-
-
-def _pairs(a: Side, b: Side) -> Iterable[tuple[Manifest, Manifest]]:
-    first = a.runs[0]
-    return [(first, run) for run in (*a.runs[1:], *b.runs)]
-
-
-def _state(a: Side, b: Side, layer: str) -> LayerState:
-    return min((layer_states(*pair)[layer] for pair in _pairs(a, b)), key=_WORST_FIRST.index)
 
 
 def _counted(count: int, what: str) -> str:

@@ -27,8 +27,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from evalprov.compare import comparable
 from evalprov.compare.answer import brief, facts
+from evalprov.compare.comparable import Experiment
 from evalprov.compare.direction import is_spent, rule_of
 from evalprov.compare.falls import Falls, falls_of
 from evalprov.compare.rules import MetricRule
@@ -96,10 +96,11 @@ class Gate(NamedTuple):
 
 def judge(a: Side, b: Side, rules: Rules) -> Gate:
     """Hold a run (B) against a baseline (A)."""
-    problems = comparable.problems(a, b, rules.gate)
+    experiment = Experiment(a, b)
+    problems = experiment.problems(rules.gate)
     if not can_judge():
         problems.append(INSTALL)
-    machine = comparable.machine(a, b)
+    machine = experiment.machine()
     ours, theirs = samples(a.runs), samples(b.runs)
     diffs = compare_samples(ours, theirs, Groups(a.runs, b.runs), rules, rules.gate.level)
     metrics = []
@@ -119,9 +120,9 @@ def judge(a: Side, b: Side, rules: Rules) -> Gate:
         [*problems, *absent],
         metrics,
         machine,
-        comparable.lacks(a, b),
+        experiment.lacks(),
         falls_of(diffs, ours, theirs),
-        [*comparable.notes(a, b), *_of_rules(rules, diffs), *_of_machine(machine, metrics)],
+        [*experiment.notes(), *_of_rules(rules, diffs), *_of_machine(machine, metrics)],
     )
 
 

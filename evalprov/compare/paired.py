@@ -52,7 +52,7 @@ def of_rates(d: Floats) -> Evidence:
         n=n,
         noise=noise_of(d),
         interval=lambda level: bonett_price(up, down, n, level),
-        detectable=lambda level: mcnemar_detectable(up, down, n, level),
+        detectable=lambda level: mcnemar_detectable(up + down, n, level),
         fewest=flips_needed,
     )
 

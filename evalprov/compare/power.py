@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import ceil, floor, sqrt
 from typing import TYPE_CHECKING
 
@@ -18,11 +19,12 @@ _CORRECTIONS = 12  # the normal limit is off by less
 _EXACT = 2000  # up to so many changes are counted through
 
 
-def mcnemar_detectable(up: int, down: int, n: int, level: float) -> float | None:
+@lru_cache(maxsize=4096)
+def mcnemar_detectable(changed: int, n: int, level: float) -> float | None:
     """Return the smallest such move of a paired rate, with as many chance changes as were seen."""
     if not 0 < level < 1:
         return None
-    noise = (up + down + 1) / (n + 2)
+    noise = (changed + 1) / (n + 2)
     if n * noise > _EXACT:
         return t_detectable(Noise(sqrt(noise / n), np.inf), level)
     if _mcnemar_power(n, noise, 1.0, level) < POWER:

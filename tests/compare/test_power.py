@@ -38,7 +38,7 @@ def test_a_move_of_the_stated_size_is_seen(kind: str) -> None:
 @pytest.mark.parametrize(("up", "down", "n"), [(0, 0, 50), (3, 4, 40), (30, 25, 1000), (0, 1, 20_000)])
 def test_a_move_of_a_paired_rate_is_seen_four_times_in_five(up: int, down: int, n: int) -> None:
     """By McNemar's exact test, with as many chance changes besides as there were."""
-    size = mcnemar_detectable(up, down, n, LEVEL)
+    size = mcnemar_detectable(up + down, n, LEVEL)
     assert size is not None
     noise = (up + down + 1) / (n + 2)
     against = noise / 2 * (1 - size)
@@ -51,5 +51,5 @@ def test_a_move_of_a_paired_rate_is_seen_four_times_in_five(up: int, down: int, 
 
 def test_too_few_scenarios_see_nothing() -> None:
     """Five could not tell whatever they did; where there is no level, neither is there a move."""
-    assert mcnemar_detectable(0, 0, 5, LEVEL) is None
-    assert mcnemar_detectable(3, 3, 50, 0.0) is None
+    assert mcnemar_detectable(0, 5, LEVEL) is None
+    assert mcnemar_detectable(6, 50, 0.0) is None
