@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from evalprov.capture import Capturing
 from evalprov.capture.afterwards import Afterwards
@@ -15,6 +15,7 @@ from evalprov.launch import Launch, Outcome, StreamEnd, launch
 from evalprov.launch.log import BoundedLog
 from evalprov.metrics import Reported, Scanner, gather, look_before, merge_reported
 from evalprov.metrics.reportfile import ReportFile
+from evalprov.named import NamedTuple
 from evalprov.record.ending import Ending, errors_of, status_of
 from evalprov.record.form import REPORTED
 from evalprov.store.outputs import add_outputs, read_outputs

@@ -7,11 +7,12 @@ import signal
 import time
 from contextlib import contextmanager
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from evalprov.capture import Capturing, start
 from evalprov.capture.collector import Capture, Scene
 from evalprov.errors import EvalprovError
+from evalprov.named import NamedTuple
 from evalprov.secrets import TellingScrubber
 from evalprov.settings import load, overlay
 

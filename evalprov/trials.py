@@ -6,10 +6,11 @@ import json
 import os
 import signal
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from evalprov.errors import CANNOT_START, EvalprovError, UsageError
 from evalprov.launch.signals import STOP, Witness, hold, taken
+from evalprov.named import NamedTuple
 from evalprov.run import record_run
 
 if TYPE_CHECKING:

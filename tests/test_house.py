@@ -14,7 +14,9 @@ from conftest import Project
 from evalprov.cli import COMMANDS
 
 PACKAGE = Path(__file__).parent.parent / "evalprov"
+EVERYBODYS = {"named"}  # a thing of the language, as it were
 MAY_IMPORT = {
+    "named": set(),
     "record": set(),
     "errors": set(),
     "numbers": set(),
@@ -77,7 +79,7 @@ def imports() -> list[tuple[str, str, str]]:
 
 def test_imports_run_one_way() -> None:
     """Every import of ours goes the way the plan of the house says."""
-    wrong = [(file, other) for file, room, other in imports() if other != room and other not in MAY_IMPORT[room]]
+    wrong = [(file, other) for file, room, other in imports() if other not in {room, *MAY_IMPORT[room], *EVERYBODYS}]
     assert not wrong
     assert len(imports()) > 40
 

@@ -6,7 +6,7 @@ What is there is listed before the command starts, and read while it runs.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from evalprov.capture.collector import Absent, Found, Later, Scene, Steps
 from evalprov.capture.commands import Command
@@ -14,6 +14,7 @@ from evalprov.capture.git import ENVIRON, OPTIONS
 from evalprov.capture.interpreter import read_head
 from evalprov.capture.made import BUILT, CACHES, ENVIRONMENTS
 from evalprov.capture.text import readable
+from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from evalprov.capture import config, declared, locks
 from evalprov.capture.gittree import Asking, Entry, Repository, told, tree_steps
 from evalprov.capture.written import left_out, named_outputs
+from evalprov.named import NamedTuple
 from evalprov.record.outputs import is_cache
 from evalprov.settings import FILE
 

@@ -10,9 +10,10 @@ settings or the command line name and nothing has that name, and under --strict 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from evalprov.capture.commands import Answer, Command
+from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
     from evalprov.capture.gitfacts import Before

@@ -7,7 +7,8 @@ import select
 import signal
 import time
 from contextlib import suppress
-from typing import NamedTuple
+
+from evalprov.named import NamedTuple
 
 OUTPUT_LIMIT = 64 << 20
 GIT_PATIENCE = 5.0  # seconds for all that git is asked; what takes longer is a hanging filter or file system

@@ -4,7 +4,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 from evalprov.capture.collector import Found, Scene, Steps
 from evalprov.capture.interpreter import is_python
@@ -12,6 +12,7 @@ from evalprov.capture.naming import is_there
 from evalprov.capture.text import from_root, readable
 from evalprov.capture.written import named_outputs, wrote_before
 from evalprov.errors import EvalprovError
+from evalprov.named import NamedTuple
 
 PARSED_LIMIT = 16 << 20
 # A large file that merely stands in the command is more likely data, and the launch waits for us.

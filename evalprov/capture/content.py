@@ -7,10 +7,11 @@ import json
 import os
 import stat
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from evalprov.capture.hashcache import HashCache
 from evalprov.capture.hashing import Digest, Entry, Hashing, Md5, Progress, Todo, hash_file
+from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Mapping

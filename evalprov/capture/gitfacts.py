@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from evalprov.capture.collector import Found
 from evalprov.capture.gittree import Change, Entry, GitError, complaint, readable
+from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -8,7 +8,7 @@ import re
 import stat
 from contextlib import suppress
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from evalprov.capture.gittree import (
     GITLINK,
@@ -26,6 +26,7 @@ from evalprov.capture.gittree import (
     told,
     write_index,
 )
+from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

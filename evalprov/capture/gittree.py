@@ -11,9 +11,10 @@ import os
 import stat
 import struct
 from collections.abc import Generator, Iterable, Mapping
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from evalprov.capture.commands import GIT_PATIENCE, Answer, Command
+from evalprov.named import NamedTuple
 
 T = TypeVar("T")
 Asking = Generator[list[Command], list[Answer], T]

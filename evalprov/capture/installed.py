@@ -10,10 +10,11 @@ from __future__ import annotations
 import hashlib
 import os
 from binascii import a2b_hex, b2a_base64
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from evalprov.capture.sums import Bounds, entry_of, sums, walk
 from evalprov.capture.text import normalised
+from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping

@@ -8,7 +8,9 @@ no part of what the program was told.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -1,9 +1,15 @@
 """Which Python a command will run on: read off the command and the files it names, nothing is executed."""
 
+from __future__ import annotations
+
 import os
 import stat
-from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING
+
+from evalprov.named import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
 
 STEPS = 12  # programs that start one another before we give up
 

@@ -7,12 +7,13 @@ import os
 import re
 import stat
 from collections.abc import Generator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from evalprov.capture.collector import Absent, Found, Scene, Steps
 from evalprov.capture.naming import key_of
 from evalprov.capture.text import readable
 from evalprov.capture.written import is_output_option, named_outputs, wrote_before
+from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from evalprov.capture.codetree import from_top, less_steps
 from evalprov.capture.collector import Found
@@ -17,6 +17,7 @@ from evalprov.capture.gittree import GitError, complaint
 from evalprov.capture.text import readable
 from evalprov.capture.watch import Stamp, Watch, stamp
 from evalprov.capture.written import PROVED, named_files, named_outputs, pieces, program_of
+from evalprov.named import NamedTuple
 from evalprov.record.outputs import Row, is_by_hand, is_cache, is_source, speaks_of_results, tells_the_time
 
 if TYPE_CHECKING:

@@ -3,9 +3,10 @@
 import hashlib
 import json
 import os
-from typing import Any, NamedTuple
+from typing import Any
 
 from evalprov.capture.text import normalised, readable
+from evalprov.named import NamedTuple
 
 BEGIN, END = b"\0evalprov:begin\0", b"\0evalprov:end\0"
 EDITABLE = " (editable)"

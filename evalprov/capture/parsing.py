@@ -6,7 +6,9 @@ import hashlib
 import json
 from binascii import b2a_base64
 from math import isfinite
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
+
+from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

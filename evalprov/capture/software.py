@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from evalprov import __version__
 from evalprov.capture.collector import Found, Later, Scene, Steps
 from evalprov.capture.commands import Answer, Command
 from evalprov.capture.interpreter import MANAGERS, Choice, choose
 from evalprov.capture.text import first_line, readable
+from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from evalprov.capture.commands import Answer, Command
 from evalprov.capture.git import ENVIRON, OPTIONS
 from evalprov.capture.installed import is_glue, read_record
 from evalprov.capture.sums import Unread, entry_of, sums, walk
 from evalprov.capture.text import readable
+from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping

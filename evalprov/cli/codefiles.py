@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from evalprov.errors import EvalprovError
+from evalprov.named import NamedTuple
 from evalprov.store import read
 
 if TYPE_CHECKING:

@@ -9,13 +9,14 @@ import os
 import re
 import shlex
 import sys
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from msgspec import UNSET
 
 from evalprov import render
 from evalprov.compare.elide import apart
 from evalprov.errors import UsageError
+from evalprov.named import NamedTuple
 from evalprov.store.where import METRICS, Path, last_name, path, value_at
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from evalprov import render
 from evalprov.cli import diffscreen
@@ -18,6 +18,7 @@ from evalprov.compare.diff import diff as compared
 from evalprov.compare.rules import rules_of
 from evalprov.compare.verdicts import Side
 from evalprov.errors import EvalprovError, UsageError
+from evalprov.named import NamedTuple
 from evalprov.settings import load
 
 if TYPE_CHECKING:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from evalprov import render
 from evalprov.compare import elide
 from evalprov.compare.changes import ARGUMENTS, PACKAGE, different_words
+from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -6,7 +6,7 @@ import heapq
 import sys
 from collections import Counter
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from msgspec import UNSET
 
@@ -17,6 +17,7 @@ from evalprov.cli.common import STORE, counted, open_store
 from evalprov.cli.moment import second
 from evalprov.cli.options import Command, Option
 from evalprov.errors import EvalprovError, UsageError
+from evalprov.named import NamedTuple
 from evalprov.record.manifest import Status
 from evalprov.store.lines import Run, Search, left_out
 from evalprov.store.query import Query

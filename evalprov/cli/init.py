@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from evalprov import render
 from evalprov.cli.options import Command, Option
 from evalprov.errors import EvalprovError
+from evalprov.named import NamedTuple
 from evalprov.settings import FILE, load, project_root
 
 if TYPE_CHECKING:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from array import array
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from evalprov import render
 from evalprov.cli.columns import exactly, row_of_csv
 from evalprov.cli.common import counted
+from evalprov.named import NamedTuple
 from evalprov.store import ids
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import random
 from itertools import permutations
 from math import ceil, floor, isnan, log10, nan, sqrt
 from statistics import median
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 from evalprov.compare.direction import rule_of, unit_of
 from evalprov.compare.distributions import t_quantile
@@ -22,6 +22,7 @@ from evalprov.compare.rules import NO_RULES, MetricRule
 from evalprov.compare.samples import mean_of, number, own_names
 from evalprov.compare.summary import gathered, standard_error
 from evalprov.compare.verdicts import Needed, Side
+from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 from evalprov.compare.changes import ARGUMENTS, CERTAIN, RETRIEVAL, TREE, different_words
 from evalprov.compare.elide import apart
+from evalprov.named import NamedTuple
 from evalprov.numbers import rounded
 from evalprov.record.hidden import MARK, holds
 from evalprov.record.result import has_result

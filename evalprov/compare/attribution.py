@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
+from evalprov.named import NamedTuple
 from evalprov.record.form import REPORTED
 from evalprov.record.layers import Layer, hashed, layers
 

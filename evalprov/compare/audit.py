@@ -11,11 +11,12 @@ import json
 from array import array
 from collections import Counter
 from math import isclose, isnan, nan
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 from evalprov.compare.noise import LEVEL, Judgement, holm, judge
 from evalprov.compare.outside import PACKAGES_HASH, Facts, Split, facts_of, packages_of, suspects
 from evalprov.compare.samples import belongs, number, own_names, says_no_more
+from evalprov.named import NamedTuple
 from evalprov.record.layers import JUDGED, PROGRAM
 from evalprov.record.result import why_none
 

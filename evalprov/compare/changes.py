@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 from evalprov.compare.attribution import alike, layer_states, one_tree, same_sets, why_unknown
 from evalprov.compare.outside import differing, facts_of
+from evalprov.named import NamedTuple
 from evalprov.record.layers import cards_of, content_of, layers, tool_versions
 
 if TYPE_CHECKING:

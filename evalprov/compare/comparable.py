@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, cast
 
 from evalprov.compare.answer import brief, facts
 from evalprov.compare.attribution import layer_states
 from evalprov.compare.changes import RETRIEVAL, Change, changes
+from evalprov.named import NamedTuple
 from evalprov.record.baseline import WHATS, acceptance, account_of, who_and_why
 from evalprov.record.layers import JUDGED
 from evalprov.record.result import why_none

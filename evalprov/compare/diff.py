@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from evalprov.compare.answer import Answer, Evidence, answer, experiment
 from evalprov.compare.attribution import LayerState, Standing, standings
 from evalprov.compare.changes import CERTAIN, Change, beside, changes
 from evalprov.compare.rules import NO_RULES
 from evalprov.compare.verdicts import MetricDiff, Side, compare_metrics
+from evalprov.named import NamedTuple
 from evalprov.record import decision_spec
 
 if TYPE_CHECKING:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from math import ceil, inf, isfinite, log2, sqrt
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 from evalprov.compare.distributions import t_quantile
 from evalprov.compare.samples import ROUNDING, finite
+from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable

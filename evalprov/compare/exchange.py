@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from itertools import combinations
 from math import comb, erfc, inf, sqrt
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from evalprov.compare.evidence import Noise, t_detectable, t_interval
 from evalprov.compare.paired import doubt_of
+from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from evalprov.compare.samples import Pairing
 from evalprov.compare.verdicts import ScenarioMove
+from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

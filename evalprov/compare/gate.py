@@ -25,7 +25,7 @@ outweighs both: then nothing is proven.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 from evalprov.compare.answer import brief, facts
 from evalprov.compare.comparable import Experiment
@@ -35,6 +35,7 @@ from evalprov.compare.rules import MetricRule
 from evalprov.compare.samples import NO_SAMPLE, number, samples
 from evalprov.compare.verdicts import MetricDiff, can_judge, compare_samples
 from evalprov.compare.weigh import Groups
+from evalprov.named import NamedTuple
 from evalprov.numbers import rounded
 
 if TYPE_CHECKING:

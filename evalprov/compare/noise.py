@@ -15,9 +15,10 @@ from __future__ import annotations
 from collections import Counter
 from itertools import product
 from math import comb, exp, factorial, fsum, isnan, lgamma, log, prod
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from evalprov.compare.distributions import chi2_sf, f_sf
+from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -7,7 +7,9 @@ from itertools import chain, compress
 from math import fsum, inf, isclose
 from operator import itemgetter
 from sys import float_info
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from array import array
 from math import fsum, hypot, isfinite, sqrt
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 from evalprov.compare.direction import is_spent, unit_of
 from evalprov.compare.samples import Column, mean_of, samples
+from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

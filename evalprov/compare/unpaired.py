@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import comb, inf, sqrt
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from evalprov.compare.distributions import t_quantile, t_two_sided
 from evalprov.compare.evidence import Evidence, Interval, Noise, rate_growth, t_detectable, t_interval
 from evalprov.compare.paired import clustered_noise, noise_of
 from evalprov.compare.samples import ROUNDING
+from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,7 +6,7 @@ from bisect import bisect_left
 from importlib.util import find_spec
 from itertools import accumulate
 from math import ceil
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 from evalprov.compare.direction import rule_of, way_of
 from evalprov.compare.evidence import agreed, more
@@ -26,6 +26,7 @@ from evalprov.compare.weigh import (
     summed,
     weigh,
 )
+from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -5,7 +5,7 @@ from __future__ import annotations
 from heapq import nlargest, nsmallest
 from math import frexp, isclose, ldexp, sqrt
 from operator import countOf, sub
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 from evalprov.compare.evidence import Noise, rate_growth, times
 from evalprov.compare.samples import (
@@ -19,6 +19,7 @@ from evalprov.compare.samples import (
     mean_of,
     number,
 )
+from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

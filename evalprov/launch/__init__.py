@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from evalprov.errors import CANNOT_START, EvalprovError
 from evalprov.launch.child import Child
@@ -17,6 +17,7 @@ from evalprov.launch.resources import Sampler, own_peak
 from evalprov.launch.signals import Overseer, hold, taken
 from evalprov.launch.terminal import Turns, open_like
 from evalprov.launch.tree import adopt_orphans, children_of, tree_of
+from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

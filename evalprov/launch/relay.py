@@ -9,9 +9,10 @@ import fcntl
 import os
 import select
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from evalprov.launch.digest import Digest
+from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

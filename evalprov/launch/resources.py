@@ -5,9 +5,10 @@ from __future__ import annotations
 import _thread
 import sys
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from evalprov.launch.tree import PROC
+from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
     from evalprov.launch.tree import Tree

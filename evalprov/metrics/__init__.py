@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from evalprov.metrics.scan import Scanner
+from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
     from evalprov.metrics.opening import Before

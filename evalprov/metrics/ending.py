@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from evalprov.metrics.tail import BEHIND_TEXT, ON_ITS_LINE, OVER_LINES, Found, Tail, has_numbers, may_sum_up
 from evalprov.metrics.text import NotAnObject
+from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

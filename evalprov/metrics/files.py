@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 from itertools import islice
-from typing import IO, TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 from evalprov.metrics.adapters import ADAPTERS, HEAD, Adapter, fitting, named
 from evalprov.metrics.adapters.source import ROWS, Source, described
@@ -14,6 +14,7 @@ from evalprov.metrics.ledger import Ledger
 from evalprov.metrics.opening import FILE_LIMIT, Unusable, is_called, opened, opened_fresh, words_of, written
 from evalprov.metrics.tail import begins, may_sum_up
 from evalprov.metrics.text import BOM, LINE_LIMIT, OBJECT_LIMIT, NotAnObject, Reader, may_be_object, printable, shown
+from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from evalprov.metrics.facts import KEYS
 from evalprov.metrics.text import printable
+from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

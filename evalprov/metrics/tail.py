@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from evalprov.metrics.text import ESCAPE, NotAnObject, may_be_object, shown
+from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

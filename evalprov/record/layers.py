@@ -1,8 +1,9 @@
 """Which fact belongs to which layer, and how well each layer is held."""
 
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
+from evalprov.named import NamedTuple
 from evalprov.record.form import REPORTED
 from evalprov.record.hidden import UNTOLD, holds
 from evalprov.record.manifest import DataSet, Manifest

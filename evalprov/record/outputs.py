@@ -1,7 +1,10 @@
 """What the name of a file tells of its part in a run: text that people write, a result, a tool's cache."""
 
+from __future__ import annotations
+
 import re
-from typing import NamedTuple
+
+from evalprov.named import NamedTuple
 
 _PROGRAMS = frozenset(
     (

@@ -6,8 +6,9 @@ alone, so that a stream gives the same result wherever its pieces begin and end.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from evalprov.named import NamedTuple
 from evalprov.secrets.names import CHOSEN, NO, PERHAPS, SURE, holds_many, judge
 from evalprov.secrets.pairs import is_secret_value, rank_in
 from evalprov.secrets.pointed import NOUN

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from evalprov.errors import EvalprovError, UsageError
+from evalprov.named import NamedTuple
 from evalprov.settings.shapes import FILE, RULES, SHAPE, At, check, parts
 
 if TYPE_CHECKING:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import Any, NamedTuple
+from typing import Any
 
 from evalprov.errors import EvalprovError, UsageError
+from evalprov.named import NamedTuple
 
 FILE = "evalprov.toml"
 RULES = ("metrics", "gate")  # how runs are judged: no facts of a run, so no record has them

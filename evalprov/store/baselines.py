@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple, TypedDict, cast
+from typing import TYPE_CHECKING, TypedDict, cast
 
 from evalprov.errors import EvalprovError, UnreadableError
+from evalprov.named import NamedTuple
 from evalprov.record.baseline import (
     KEY,
     Accepted,

@@ -7,9 +7,10 @@ from calendar import timegm
 from functools import partial
 from itertools import islice
 from time import gmtime, strftime
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from evalprov.errors import EvalprovError
+from evalprov.named import NamedTuple
 from evalprov.record.form import BULKY, RECIPE, without
 from evalprov.store import ids
 from evalprov.store.decode import Unreadable, as_seen, decode, glance, slim, with_empty

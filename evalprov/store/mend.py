@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from evalprov.errors import EvalprovError
+from evalprov.named import NamedTuple
 from evalprov.store import ids
 from evalprov.store.decode import Newer, Unreadable, decode_line, named_id
 from evalprov.store.folder import LARGEST, Folder, write_all

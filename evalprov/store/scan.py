@@ -8,8 +8,9 @@ import os
 import signal
 from functools import lru_cache
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from evalprov.named import NamedTuple
 from evalprov.store.decode import Newer, Unreadable
 from evalprov.store.folder import LARGEST
 from evalprov.store.query import Query, check

@@ -6,11 +6,12 @@ import json
 import operator
 import re
 from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Any, NamedTuple, Union, get_args, get_origin, get_type_hints, is_typeddict
+from typing import TYPE_CHECKING, Any, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 from msgspec import UNSET
 
 from evalprov.errors import UsageError
+from evalprov.named import NamedTuple
 from evalprov.record.form import BULKY
 from evalprov.record.manifest import Manifest
 

@@ -9,7 +9,9 @@ result from others that the same command wrote.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,10 +7,11 @@ import os
 import re
 from hashlib import sha256
 from math import fsum, isclose
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any
 
 from evalprov.metrics.opening import FILE_LIMIT, opened_fresh
 from evalprov.metrics.text import BOM, LINE_LIMIT, NotAnObject, Reader, brief, printable
+from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
