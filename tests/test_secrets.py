@@ -671,7 +671,7 @@ def long_lines() -> list[bytes]:
 
 
 @pytest.mark.parametrize("number", range(9))
-@pytest.mark.parametrize("step", [1000, 4097, 65_536, 100_000])
+@pytest.mark.parametrize("step", [1000, 65_536])
 def test_long_lines(number: int, step: int) -> None:
     """A line of any length is scrubbed the same in pieces and whole, and no secret is lost where it is cut."""
     data = long_lines()[number]
@@ -707,7 +707,7 @@ def test_memory_stays_flat() -> None:
 )  # fmt: skip
 def test_hostile_text_ends(piece: str) -> None:
     """No text makes a pattern run away."""
-    data = (piece * (300_000 // len(piece))).encode()
+    data = (piece * (120_000 // len(piece))).encode()
     assert SCRUBBER.data(data) is not None
     assert SCRUBBER.data(data.replace(b"\n", b"") + b"\n") is not None
 
@@ -723,7 +723,7 @@ def test_each_of_many_secrets_is_found_as_if_it_were_the_only_one() -> None:
     """Among thousands of secrets each is taken out in every writing, wherever it stands."""
     environ = many_secrets(3000)
     scrubber = Scrubber(environ)
-    for name in list(environ)[:60] + list(environ)[-60:]:
+    for name in list(environ)[:18] + list(environ)[-18:]:
         alone, value = Scrubber({name: environ[name]}), environ[name].encode()
         for text in (
             b"it is %s." % value,

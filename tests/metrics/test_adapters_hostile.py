@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -46,8 +47,7 @@ def held(told: Reported) -> None:
     json.dumps(told.facts, allow_nan=False)
     if told.facts["metric_summary"] is None:
         assert len(told.warnings) == 1, told.warnings
-        assert " was not used: " in told.warnings[0]
-        assert "; wanted is " in told.warnings[0]
+        assert re.search(r" was not used: .*; wanted is | line [0-9]+ is no JSON object: ", told.warnings[0])
         assert "\n" not in told.warnings[0]
     assert not any("could not be read: " in text for text in told.warnings), told.warnings
 
@@ -231,32 +231,32 @@ PROBE = r"""
 import re, sys
 from evalprov.metrics import Scanner, gather
 told = gather(Scanner(), None, sys.argv[1])
-assert len(told.facts["metrics"]) == 100_000, (told.warnings, len(told.facts["metrics"] or ()))
+assert len(told.facts["metrics"]) == 50_000, (told.warnings, len(told.facts["metrics"] or ()))
 assert told.warnings == [], told.warnings
 print(re.search(r"VmHWM:\s+(\d+)", open("/proc/self/status").read())[1])
 """
 
 
 def many_junit() -> str:
-    """Return a hundred thousand tests, each with a long output."""
+    """Return fifty thousand tests, each with a long output."""
     cases = "".join(
-        f'<testcase classname="c" name="t{n}"><system-out>{"x" * 500}</system-out></testcase>' for n in range(100_000)
+        f'<testcase classname="c" name="t{n}"><system-out>{"x" * 500}</system-out></testcase>' for n in range(50_000)
     )
     return f"<testsuite>{cases}</testsuite>"
 
 
 def many_deepeval() -> str:
-    """Return a hundred thousand test cases, each with a long answer."""
+    """Return fifty thousand test cases, each with a long answer."""
     case = {"actualOutput": "x" * 500, "metricsData": [{"name": "m", "score": 1.0, "threshold": 0.5}], "input": "<n>"}
     before, _, after = json.dumps(case).partition("<n>")
-    return f'{{"testCases": [{",".join(f"{before}{n}{after}" for n in range(100_000))}]}}'
+    return f'{{"testCases": [{",".join(f"{before}{n}{after}" for n in range(50_000))}]}}'
 
 
 @pytest.mark.parametrize("content", [many_junit, many_deepeval])
-def test_a_hundred_thousand_samples_need_little_memory(tmp_path: Path, content: Any) -> None:
+def test_fifty_thousand_samples_need_little_memory(tmp_path: Path, content: Any) -> None:
     """The file is read in pieces: what is needed grows with what is recorded, not with answers and outputs."""
     file = tmp_path / "many"
     file.write_text(content())
     done = subprocess.run([sys.executable, "-c", PROBE, file], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert int(done.stdout) < 120_000  # KiB
+    assert int(done.stdout) < 80_000  # KiB

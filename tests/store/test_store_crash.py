@@ -25,10 +25,8 @@ if TYPE_CHECKING:
     ("before", "mode"),
     [
         ("nothing", "die"),
-        ("nothing", "EIO"),
         *(("runs", mode) for mode in MODES),
         ("no links", "die"),
-        ("no links", "half"),
     ],
 )
 def test_every_call_of_a_recording_may_be_its_last_or_fail(tmp_path: Path, mode: Mode, before: str) -> None:

@@ -214,9 +214,10 @@ def test_a_line_without_end_does_not_fill_the_memory(tmp_path: Path) -> None:
 def test_lines_are_found_wherever_the_pieces_meet(tmp_path: Path, size: int) -> None:
     """Read in pieces of any size, a history has the lines it has, with empty ones among them."""
     chance = random.Random(size)
-    texts = [line(NOON + at, note="x" * chance.randrange(3000)) + b"\n" * chance.randrange(3) for at in range(60)]
+    count = 6 if size == 1 else 60  # each byte by itself is slow
+    texts = [line(NOON + at, note="x" * chance.randrange(3000)) + b"\n" * chance.randrange(3) for at in range(count)]
     (tmp_path / "file").write_bytes(b"".join(texts).rstrip(b"\n"))
-    found = [ids.stamp(NOON + at) for at in reversed(range(60))]
+    found = [ids.stamp(NOON + at) for at in reversed(range(count))]
     assert scanned(tmp_path / "file", size) == (found, 0, False)
     (tmp_path / "file").write_bytes(b"\n" + b"".join(texts) + b"\n\n")
     assert scanned(tmp_path / "file", size) == (found, 0, False)
