@@ -47,7 +47,6 @@ class Facts:
         self.said: dict[str, Any] = {}  # by the report's keys
         self._notes = notes
         self._budget = budget
-        self._weights: dict[tuple[str, str], int] = {}
         self._looked_up: set[str] = set()
         self._unknown: list[str] = []
 
@@ -68,24 +67,26 @@ class Facts:
         elif key == "metric_info":
             self._take_info(value, where)
         elif key == "scenario_groups":
-            self.take_groups(value, where)
+            self._take_groups(value, where)
         elif key == "decision_spec":
             self._take_spec(value, where)
         else:
             self._take_plain(key, value, where)
 
-    def take_groups(self, value: Any, where: str) -> None:
-        """Take in which group each scenario is of."""
+    def take_group(self, scenario: str, group: Any, where: str) -> None:
+        """Take in which group a scenario is of."""
+        if isinstance(group, bool) or not isinstance(group, (str, int)):
+            self.wrong(f"the group of {scenario}", group, "a text", where)
+        else:
+            self._keep(self.said.setdefault("scenario_groups", {}), scenario, name(str(group)), where)
+
+    def _take_groups(self, value: Any, where: str) -> None:
         if not isinstance(value, dict):
             self.wrong("scenario_groups", value, "an object of scenarios and the group of each", where)
             return
-        section = self.said.setdefault("scenario_groups", {})
+        self.said.setdefault("scenario_groups", {})
         for scenario, group in value.items():
-            called = name(scenario)
-            if isinstance(group, bool) or not isinstance(group, (str, int)):
-                self.wrong(f"the group of {called}", group, "a text", where)
-            else:
-                self._keep(section, "scenario_groups", called, name(str(group)), where)
+            self.take_group(name(scenario), group, where)
 
     def wrong(self, key: str, value: object, wanted: str, where: str) -> None:
         """Remark that a key has the wrong type."""
@@ -131,7 +132,7 @@ class Facts:
         section = self.said.setdefault(key, {})
         for inner, fact in value.items():
             called = name(inner)
-            self._keep(section, key, called, self._tidy(fact, f"{key}.{called}", where), where)
+            self._keep(section, called, self._tidy(fact, f"{key}.{called}", where), where)
 
     def _take_stages(self, value: Any, where: str) -> None:
         if not isinstance(value, dict):
@@ -145,7 +146,7 @@ class Facts:
                 continue
             took = self._tidy(seconds, f"stages.{called}", where)
             if took is not None:
-                self._keep(section, "stages", called, float(took), where)
+                self._keep(section, called, float(took), where)
 
     def take_field(self, key: str, value: Any, where: str) -> None:
         """Take in a parameter that stands in a report by itself, under the name it has in the program."""
@@ -156,7 +157,7 @@ class Facts:
         if not isinstance(value, dict):
             self.wrong("decision_spec", value, "an object", where)
         elif _is_finite(value):
-            self._keep(self.said, "", "decision_spec", value, where)
+            self._keep(self.said, "decision_spec", value, where)
         else:
             self._notes.add("spec", f"{where}: decision_spec was left out: a number in it is not finite")
 
@@ -176,7 +177,7 @@ class Facts:
                     self._notes.add(("info", key), f"{where}: nothing is known of {brief(key)} in metric_info")
                 elif fact is not None:
                     info[key] = self._info(key, fact, f"metric_info.{called}.{key}", where)
-            self._keep(section, "metric_info", called, info, where)
+            self._keep(section, called, info, where)
 
     def _info(self, key: str, fact: Any, called: str, where: str) -> Any:
         """Return one thing said of a metric if it is what it should be."""
@@ -208,7 +209,7 @@ class Facts:
             if text is None:
                 self.wrong(f"prompt_versions.{called}", version, "a text", where)
             else:
-                self._keep(section, "prompt_versions", called, text, where)
+                self._keep(section, called, text, where)
 
     def _take_plain(self, key: str, value: Any, where: str) -> None:
         fact: Any = None
@@ -226,7 +227,7 @@ class Facts:
         if fact is None:
             self.wrong(key, value, wanted, where)
         else:
-            self._keep(self.said, "", key, fact, where)
+            self._keep(self.said, key, fact, where)
 
     def _take_errors(self, value: Any, scenario: str | None, where: str) -> None:
         listed = [value] if isinstance(value, (str, dict)) else value
@@ -255,14 +256,10 @@ class Facts:
             if self._has_room(_weight(link), where):
                 artifacts.append(link)
 
-    def _keep(self, section: dict[str, Any], key: str, called: str, fact: Any, where: str) -> None:
-        weight = len(called) + _weight(fact)
-        more = weight - self._weights.get((key, called), 0)
-        if more > 0:
-            if not self._has_room(more, where):
-                return
-            self._weights[key, called] = weight
-        section[called] = fact
+    def _keep(self, section: dict[str, Any], called: str, fact: Any, where: str) -> None:
+        more = _weight(fact) - _weight(section[called]) if called in section else _weight(fact) + len(called)
+        if more <= 0 or self._has_room(more, where):
+            section[called] = fact
 
     def _has_room(self, weight: int, where: str) -> bool:
         if self._budget.take(weight):

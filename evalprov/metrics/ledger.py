@@ -102,7 +102,7 @@ class Ledger:
                 if scenario is None:
                     self.notes.add("group", f"{self.at(line)}: a group without a scenario beside it was left out")
                 else:
-                    self.facts.take_groups({scenario: group}, self.at(line))
+                    self.facts.take_group(scenario, group, self.at(line))
         if scenario is None:
             self._take_metrics(metrics, line)
         else:
@@ -136,11 +136,11 @@ class Ledger:
     def _take_beside(self, said: dict[str, Any], scenario: str | None, line: int | None) -> None:
         where = self.at(line)
         for key, value in said.items():
+            if key in METRIC_KEYS:
+                continue
             if key in KEYS:
                 if value is not None:
                     self.facts.take(key, value, scenario, where)
-            elif key in METRIC_KEYS:
-                continue
             elif is_field(key):
                 if value is not None:
                     self.facts.take_field(key, value, where)
