@@ -100,7 +100,7 @@ def diff(  # noqa: PLR0913 - one argument an option
 
 
 def _present(like: Manifest, store: str) -> Manifest:
-    from evalprov.present import present
+    from evalprov.run.present import present
 
     return present(like, os.getcwd(), dict(os.environ), store=store, progress=render.hashing())
 

@@ -25,7 +25,7 @@ from evalprov.store.where import equals
 if TYPE_CHECKING:
     from evalprov.compare.aa import MetricNoise, Noise, Rate
     from evalprov.record.manifest import Manifest
-    from evalprov.trials import Series
+    from evalprov.run.trials import Series
 
 COLUMNS = (
     "metric",
@@ -110,8 +110,8 @@ def noise(  # noqa: PLR0913 - one argument an option
 def _recorded(command: tuple[str, ...], times: int, jobs: int, store: str | None) -> Series:
     """Run a command so many times."""
     from evalprov.cli.repeat import recorded
-    from evalprov.run import Request
-    from evalprov.trials import Plan
+    from evalprov.run.request import Request
+    from evalprov.run.trials import Plan
 
     return recorded(Request(argv=command, store=store and os.path.abspath(store)), Plan(times, jobs), quiet=False)
 

@@ -13,14 +13,14 @@ from evalprov.cli.run import here
 from evalprov.errors import EvalprovError, UsageError
 from evalprov.isolation import given_environment
 from evalprov.record.result import has_result
-from evalprov.trials import TRIAL, Ended, Plan, Series, run_trials
+from evalprov.run.trials import TRIAL, Ended, Plan, Series, run_trials
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from evalprov.compare.summary import MetricSummary
     from evalprov.record.manifest import Manifest
-    from evalprov.run import Request
+    from evalprov.run.request import Request
 
 METRICS_SHOWN = 12
 NAME_SHOWN = 24  # characters

@@ -9,7 +9,8 @@ from evalprov import render
 from evalprov.cli.options import Argument, Command, Option, usage
 from evalprov.errors import CANNOT_START, EvalprovError, UsageError
 from evalprov.isolation import given_environment
-from evalprov.run import Request, record_run
+from evalprov.run.pipeline import record_run
+from evalprov.run.request import Request
 
 if TYPE_CHECKING:
     from evalprov.record.manifest import Manifest

@@ -12,10 +12,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from evalprov.attend import scrubbed
 from evalprov.metrics import Scanner, gather, merge_reported
 from evalprov.record.form import LINE_LIMIT, blank, counts_of, encode, history_line
 from evalprov.record.identity import identify
+from evalprov.run.cleaning import scrubbed
 from evalprov.secrets import Scrubber
 
 SIZES = (10_000, 100_000, 200_000)

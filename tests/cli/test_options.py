@@ -160,7 +160,7 @@ def test_a_command_takes_what_its_table_declares(name: str) -> None:
     assert len(declared) == len(command.options) + len(command.arguments) + bool(command.behind)
     taken = dict(inspect.signature(command.function).parameters)
     if name == "run":  # most of its options are the request's fields
-        from evalprov.run import Request
+        from evalprov.run.request import Request
 
         del taken["values"]
         assert set(declared) - set(taken) <= set(Request._fields)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from evalprov.capture.collector import Capture, Scene
     from evalprov.record.manifest import Manifest, Withheld
-    from evalprov.run import Request
+    from evalprov.run.request import Request
     from evalprov.secrets import Scrubber
     from evalprov.store import Store
 

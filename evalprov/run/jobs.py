@@ -9,13 +9,13 @@ import time
 from calendar import timegm
 from typing import TYPE_CHECKING, Any, cast
 
-from evalprov.attend import scrubbed
 from evalprov.capture.hydra import OUTPUT, Look, hydra_outputs
 from evalprov.metrics import Scanner, gather, merge_reported
 from evalprov.metrics.files import PLAIN
 from evalprov.metrics.opening import Before
 from evalprov.record.form import blank
 from evalprov.record.identity import identify
+from evalprov.run.cleaning import scrubbed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from evalprov.errors import CANNOT_START, EvalprovError, UsageError
 from evalprov.launch.signals import STOP, Witness, hold, taken
 from evalprov.named import NamedTuple
-from evalprov.run import record_run
+from evalprov.run.pipeline import record_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Self
 
     from evalprov.record.manifest import Repeat
-    from evalprov.run import Done, Request
+    from evalprov.run.request import Done, Request
 
     Progress = Callable[[int, int], None]
 

@@ -12,47 +12,17 @@ from typing import TYPE_CHECKING
 from evalprov.capture import Capturing, start
 from evalprov.capture.collector import Capture, Scene
 from evalprov.errors import EvalprovError
-from evalprov.named import NamedTuple
+from evalprov.run.request import Done
 from evalprov.secrets import TellingScrubber
 from evalprov.settings import load, overlay
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from evalprov.record.manifest import Manifest, Repeat
+    from evalprov.record.manifest import Manifest
     from evalprov.record.outputs import Row
+    from evalprov.run.request import Request
     from evalprov.store import Store
-
-
-class Request(NamedTuple):
-    """What the user asked for on the command line."""
-
-    argv: tuple[str, ...]
-    scenario: str | None = None
-    config: tuple[str, ...] = ()
-    set: tuple[str, ...] = ()
-    prompt: tuple[str, ...] = ()
-    data: tuple[str, ...] = ()
-    tag: tuple[str, ...] = ()
-    note: str | None = None
-    metrics_file: str | None = None
-    timeout: float | None = None
-    store: str | None = None
-    require_clean: bool = False
-    strict: bool = False
-    log: str | None = None
-    repeat: Repeat | None = None  # which trial of several this is
-    since: float | None = None  # Unix time at which they began
-    written: tuple[str, ...] = ()  # the command before {trial} was filled in, where this is a trial
-
-
-class Done(NamedTuple):
-    """A run that was launched: what to exit with, its record and where it is, and what went wrong in keeping it."""
-
-    exit_code: int
-    manifest: Manifest
-    store: str
-    problems: list[str]
 
 
 class Stopped(EvalprovError):  # noqa: N818 - it is a request and no error
@@ -70,9 +40,9 @@ def record_run(
     scene = scene_of(request, cwd, environ)._replace(progress=progress)
     with _stoppable(), start(scene) as capturing:
         # Loaded while git and the interpreter answer.
-        from evalprov.attend import attend
         from evalprov.record.form import blank
-        from evalprov.recording import fill, give_up, keep, opened, refuse_unclean
+        from evalprov.run.prepare import fill, give_up, keep, opened, refuse_unclean
+        from evalprov.run.supervise import supervise
         from evalprov.store import Store
 
         store = Store.open(scene.store)
@@ -83,7 +53,7 @@ def record_run(
             refuse_unclean(request, manifest)
             keep(store, manifest, found.blobs)
             store.begin(manifest)
-            problems = attend(request, scene, store, manifest, found)
+            problems = supervise(request, scene, store, manifest, found)
         except EvalprovError as problem:
             give_up(store, manifest, problem, scene.scrub)
     return Done(manifest["exit_code"] or 0, manifest, store.path, problems + _finish(store, manifest, scene, request))
@@ -93,7 +63,7 @@ def _finish(store: Store, manifest: Manifest, scene: Scene, request: Request) ->
     """Complete the record, and leave one of each job where the command ran several; return what went wrong."""
     if sum(path.endswith("/.hydra/config.yaml") for path in manifest["config"]["files"]) < 2:
         return store.finish(manifest)
-    from evalprov.jobs import begun, record_jobs  # few commands run several
+    from evalprov.run.jobs import begun, record_jobs  # few commands run several
 
     before = begun(store, manifest["run_id"])
     return store.finish(manifest) or record_jobs(store, before, manifest, scene, request.metrics_file)

@@ -12,8 +12,9 @@ from evalprov.capture.afterwards import Afterwards
 from evalprov.errors import EvalprovError
 from evalprov.record.form import REPORTED, blank
 from evalprov.record.identity import identify
-from evalprov.recording import fill, opened
-from evalprov.run import Request, scene_of
+from evalprov.run.pipeline import scene_of
+from evalprov.run.prepare import fill, opened
+from evalprov.run.request import Request
 from evalprov.settings import load
 
 if TYPE_CHECKING:

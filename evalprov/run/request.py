@@ -1,0 +1,41 @@
+"""What a run is asked to be, and what it came to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from evalprov.named import NamedTuple
+
+if TYPE_CHECKING:
+    from evalprov.record.manifest import Manifest, Repeat
+
+
+class Request(NamedTuple):
+    """What the user asked for on the command line."""
+
+    argv: tuple[str, ...]
+    scenario: str | None = None
+    config: tuple[str, ...] = ()
+    set: tuple[str, ...] = ()
+    prompt: tuple[str, ...] = ()
+    data: tuple[str, ...] = ()
+    tag: tuple[str, ...] = ()
+    note: str | None = None
+    metrics_file: str | None = None
+    timeout: float | None = None
+    store: str | None = None
+    require_clean: bool = False
+    strict: bool = False
+    log: str | None = None
+    repeat: Repeat | None = None  # which trial of several this is
+    since: float | None = None  # Unix time at which they began
+    written: tuple[str, ...] = ()  # the command before {trial} was filled in, where this is a trial
+
+
+class Done(NamedTuple):
+    """A run that was launched: what to exit with, its record and where it is, and what went wrong in keeping it."""
+
+    exit_code: int
+    manifest: Manifest
+    store: str
+    problems: list[str]
