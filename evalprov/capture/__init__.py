@@ -5,21 +5,31 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Self
 
+from evalprov.capture.ask import GIT_PATIENCE, Budget, Running, wait_any
 from evalprov.capture.collector import Absent, Capture, Found, Scene, Steps
-from evalprov.capture.commands import GIT_PATIENCE, Budget, Running, wait_any
 from evalprov.errors import EvalprovError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
     from evalprov.record.manifest import Captured, CaptureStatus
 
 # Each is a file here with a function `collect`. Those that ask other programs come first: each is loaded when its
 # turn comes, so that git and the interpreter are at work while the rest is loaded and read.
 # What is declared counts more than what is merely named, and comes after it.
-COLLECTORS = (
-    *("git", "software", "beside", "named", "locks", "config", "declared", "environment", "hardware", "gpu", "place"),
-)
+COLLECTORS = {
+    "git": "code.git",
+    "software": "software.software",
+    "beside": "code.beside",
+    "named": "declared.named",
+    "locks": "software.locks",
+    "config": "declared.config",
+    "declared": "declared.declared",
+    "environment": "software.environment",
+    "hardware": "machine.hardware",
+    "gpu": "machine.gpu",
+    "place": "machine.place",
+}
 
 
 class Capturing:
@@ -87,7 +97,7 @@ def _add(section: dict[str, Any], value: dict[str, Any]) -> None:
         section[key] = {**known, **inner} if isinstance(known, dict) and isinstance(inner, dict) else inner
 
 
-def start(scene: Scene, collectors: Sequence[str] = COLLECTORS) -> Capturing:
+def start(scene: Scene, collectors: Iterable[str] = COLLECTORS) -> Capturing:
     """Start the collectors; the commands they ask are under way when this returns."""
     capturing = Capturing()
     try:
@@ -101,7 +111,7 @@ def start(scene: Scene, collectors: Sequence[str] = COLLECTORS) -> Capturing:
 
 def _steps(name: str, scene: Scene) -> Steps:
     """Load a collector and start it; one that cannot even be loaded has failed like any other."""
-    module = __import__(f"evalprov.capture.{name}", fromlist=["collect"])
+    module = __import__(f"evalprov.capture.{COLLECTORS.get(name, name)}", fromlist=["collect"])
     found: Found = yield from module.collect(scene)
     return found
 

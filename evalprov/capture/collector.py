@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from evalprov.capture.commands import Answer, Command
+from evalprov.capture.ask import Answer, Command
 from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
-    from evalprov.capture.gitfacts import Before
+    from evalprov.capture.code.gitfacts import Before
     from evalprov.record.manifest import Captured
     from evalprov.record.outputs import Row
     from evalprov.secrets import Scrubber

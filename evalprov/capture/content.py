@@ -16,7 +16,7 @@ from evalprov.named import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 
-    from evalprov.capture.commands import Answer, Command
+    from evalprov.capture.ask import Answer, Command
 
 CACHED = 1 << 20  # a smaller file is hashed as fast as it is looked up
 WORTH_KEEPING = 256 << 20  # to read so much again every time is worth a word

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from evalprov.capture.git import command_in
+from evalprov.capture.code.git import command_in
 
 if TYPE_CHECKING:
+    from evalprov.capture.ask import Command
     from evalprov.capture.collector import Scene
-    from evalprov.capture.commands import Command
 
 _ENTRIES = 12  # bytes before the first entry
 _UNUSUAL = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR")

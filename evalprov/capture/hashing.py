@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from typing import Any, Literal
 
-from evalprov.capture.commands import Answer, Command
+from evalprov.capture.ask import Answer, Command
 from evalprov.named import NamedTuple
 
 Md5 = Literal["md5", "dos2unix"]  # of the bytes; or of a text with the line ends that DVC before 3.0 gave it

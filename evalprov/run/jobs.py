@@ -9,7 +9,7 @@ import time
 from calendar import timegm
 from typing import TYPE_CHECKING, Any, cast
 
-from evalprov.capture.hydra import OUTPUT, Look, hydra_outputs
+from evalprov.capture.declared.hydra import OUTPUT, Look, hydra_outputs
 from evalprov.metrics import Scanner, gather, merge_reported
 from evalprov.metrics.files import PLAIN
 from evalprov.metrics.opening import Before

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from evalprov.capture import Capturing
 from evalprov.capture.afterwards import Afterwards
-from evalprov.capture.hardware import oom_kills
-from evalprov.capture.outputs import Look
+from evalprov.capture.code.outputs import Look
+from evalprov.capture.machine.hardware import oom_kills
 from evalprov.errors import EvalprovError
 from evalprov.launch import Launch, Outcome, StreamEnd, launch
 from evalprov.launch.log import BoundedLog
@@ -178,7 +178,7 @@ def _interpret(manifest: Manifest, child: _Child, request: Request, scene: Scene
         hint = unread_results(request.argv, scene.cwd, child.began)
         reported = reported._replace(reason="; ".join(filter(None, (reported.reason, hint and scene.scrub.text(hint)))))
     if reported.facts.get("data") or reported.facts.get("prompts"):
-        from evalprov.capture.told import held_by_content
+        from evalprov.capture.declared.told import held_by_content
 
         reported.warnings.extend(held_by_content(reported.facts, scene, child.began))
     merge_reported(manifest, scrubbed(reported, scene.scrub))
@@ -200,7 +200,7 @@ def _add_hydra(manifest: Manifest, began: float, scene: Scene, look: Look) -> No
     usual = any(os.path.isdir(os.path.join(scene.cwd, name)) for name in ("outputs", "multirun"))
     if not in_use and not usual:
         return
-    from evalprov.capture import hydra
+    from evalprov.capture.declared import hydra
 
     outputs = hydra.Look(scene.cwd, scene.root, scene.argv, began, scene.environ, everywhere=in_use)
     found = hydra.hydra_outputs(outputs, scene.scrub)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from evalprov.capture.ask import Running, wait_any
 from evalprov.capture.collector import Collector, Found, Scene
-from evalprov.capture.commands import Running, wait_any
 from evalprov.secrets import Scrubber
 from evalprov.settings import Settings
 

@@ -9,9 +9,9 @@ import subprocess
 import tempfile
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from evalprov.capture.ask import Answer, Command, Running, wait_any
+from evalprov.capture.code.git import collect
 from evalprov.capture.collector import Found, Scene
-from evalprov.capture.commands import Answer, Command, Running, wait_any
-from evalprov.capture.git import collect
 from evalprov.secrets import Scrubber
 from evalprov.settings import Settings
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from evalprov.capture.ask import Running, wait_any
 from evalprov.capture.collector import Found, Scene, Steps
-from evalprov.capture.commands import Running, wait_any
 from evalprov.secrets import Scrubber
 from evalprov.settings import Settings
 

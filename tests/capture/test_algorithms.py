@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from collecting import collected, scene_of
 
-from evalprov.capture import declared
+from evalprov.capture.declared import declared
 from evalprov.errors import EvalprovError
 
 if TYPE_CHECKING:

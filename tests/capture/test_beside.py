@@ -12,8 +12,9 @@ from collecting import collected, scene_of, settled
 from environments import install, make_venv, site_of
 from gitrepos import Repo
 
-from evalprov.capture import beside, software
+from evalprov.capture.code import beside
 from evalprov.capture.collector import Absent, Found
+from evalprov.capture.software import software
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from evalprov.capture import COLLECTORS, start
+from evalprov.capture.ask import OUTPUT_LIMIT, Answer, Command
 from evalprov.capture.collector import Absent, Capture, Found, Scene, Steps
-from evalprov.capture.commands import OUTPUT_LIMIT, Answer, Command
 from evalprov.errors import EvalprovError
 from evalprov.secrets import Scrubber
 from evalprov.settings import Settings

@@ -6,7 +6,7 @@ import os
 import time
 from pathlib import Path
 
-from evalprov.capture.commands import Answer, Budget, Command, Running, wait_any
+from evalprov.capture.ask import Answer, Budget, Command, Running, wait_any
 
 
 def asked(*lines: str, budget: Budget | None = None, timeout: float = 30.0) -> list[Answer]:

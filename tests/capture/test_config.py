@@ -15,8 +15,8 @@ from collecting import collected, scene_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalprov.capture import config
-from evalprov.capture.parsing import ENTRIES, flatten
+from evalprov.capture.declared import config
+from evalprov.capture.declared.parsing import ENTRIES, flatten
 from evalprov.errors import EvalprovError
 from evalprov.record.identity import canonical
 

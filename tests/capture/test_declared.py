@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from collecting import collected, scene_of
 
-from evalprov.capture import declared
 from evalprov.capture.collector import Absent
+from evalprov.capture.declared import declared
 from evalprov.errors import EvalprovError
 from evalprov.record.identity import canonical
 from evalprov.settings import load

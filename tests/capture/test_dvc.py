@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from collecting import collected, scene_of
 
-from evalprov.capture import declared
-from evalprov.capture.dvc import Malformed, Pointer, pointer_to
+from evalprov.capture.declared import declared
+from evalprov.capture.declared.dvc import Malformed, Pointer, pointer_to
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from collecting import collected, scene_of, settled
 
-from evalprov.capture import environment
+from evalprov.capture.software import environment
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,7 @@ import pytest
 from collecting import collected, scene_of
 from environments import program
 
-from evalprov.capture import executable, software
+from evalprov.capture.software import executable, software
 
 if TYPE_CHECKING:
     from evalprov.capture.collector import Found

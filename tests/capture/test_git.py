@@ -13,7 +13,7 @@ from gitrepos import Repo, gathered, restored_tree, small_repo, snapshot
 if TYPE_CHECKING:
     from pathlib import Path
 
-from evalprov.capture.git import collect
+from evalprov.capture.code.git import collect
 
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 

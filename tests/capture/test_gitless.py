@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 from gitrepos import Repo, small_repo, snapshot
 
-from evalprov.capture import gitless
+from evalprov.capture.code import gitless
+from evalprov.capture.code.gittree import GitError
 from evalprov.capture.collector import Absent
-from evalprov.capture.gittree import GitError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

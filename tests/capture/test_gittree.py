@@ -12,8 +12,8 @@ from gitrepos import Repo, answered, gathered, restored_tree, small_repo, snapsh
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from evalprov.capture import gitpatch, gittree
-from evalprov.capture.gittree import Entry, Repository, tree_steps
+from evalprov.capture.code import gitpatch, gittree
+from evalprov.capture.code.gittree import Entry, Repository, tree_steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable

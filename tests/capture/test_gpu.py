@@ -14,7 +14,7 @@ import pynvml
 import pytest
 from machine_samples import finish, scene_of
 
-from evalprov.capture import gpu, nvml
+from evalprov.capture.machine import gpu, nvml
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from machine_samples import GRAVITON, SAMPLES, finish, lay, scene_of, v2_limits
 
-from evalprov.capture import hardware
+from evalprov.capture.machine import hardware
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -218,7 +218,7 @@ def test_this_machine() -> None:
 ASK = f"""
 import json, sys
 sys.path.append({os.path.dirname(__file__)!r})
-from evalprov.capture import hardware
+from evalprov.capture.machine import hardware
 from machine_samples import finish, scene_of
 json.dump(finish(hardware.collect(scene_of({{}}))).facts["infra"], sys.stdout)
 """
@@ -327,7 +327,7 @@ def test_limits_of_a_real_cgroup(real_group: dict[str, Path]) -> None:
 
 OOM = """
 import json, signal, subprocess, sys
-from evalprov.capture.hardware import oom_kills
+from evalprov.capture.machine.hardware import oom_kills
 before = oom_kills()
 code = subprocess.call([sys.executable, "-c", "b = bytearray(1 << 29); b[::4096] = b'x' * (1 << 17)"])
 between = oom_kills()

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import yaml
 
-from evalprov.capture.hydra import HydraFound, Look, composed_from, hydra_outputs
-from evalprov.capture.interpolation import resolve
-from evalprov.capture.parsing import flatten
+from evalprov.capture.declared.hydra import HydraFound, Look, composed_from, hydra_outputs
+from evalprov.capture.declared.interpolation import resolve
+from evalprov.capture.declared.parsing import flatten
 from evalprov.record.identity import canonical
 from evalprov.secrets import Scrubber
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from environments import VERSION, install, install_files, make_venv, site_of
 
-from evalprov.capture.installed import content_of, sites_of
-from evalprov.capture.packages import PROBE, Installed, parse
+from evalprov.capture.software.installed import content_of, sites_of
+from evalprov.capture.software.packages import PROBE, Installed, parse
 from evalprov.capture.sums import Bounds, Unread
 
 if TYPE_CHECKING:

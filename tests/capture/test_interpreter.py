@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from environments import like_venv, program
 
-from evalprov.capture.interpreter import Choice, choose
+from evalprov.capture.software.interpreter import Choice, choose
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

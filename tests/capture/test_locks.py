@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from collecting import collected, scene_of
 
-from evalprov.capture import locks
 from evalprov.capture.collector import Absent
+from evalprov.capture.software import locks
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from environments import like_venv, program
 
-from evalprov.capture.interpreter import Choice, choose
-from evalprov.capture.poetry import env_name
+from evalprov.capture.software.interpreter import Choice, choose
+from evalprov.capture.software.poetry import env_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

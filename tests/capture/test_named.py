@@ -11,8 +11,9 @@ import pytest
 from collecting import scene_of
 from gitrepos import Repo, answered, gathered
 
-from evalprov.capture import declared, named, start
+from evalprov.capture import start
 from evalprov.capture.collector import Absent, Found
+from evalprov.capture.declared import declared, named
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from environments import install, make_venv, site_of, told_by_python
 
-from evalprov.capture.packages import PROBE, Installed, packages_hash, parse
+from evalprov.capture.software.packages import PROBE, Installed, packages_hash, parse
 from evalprov.capture.text import normalised
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from machine_samples import ID, PAUSE, POD, SAMPLES, docker_files, finish, lay, scene_of
 
-from evalprov.capture import place
+from evalprov.capture.machine import place
 from evalprov.secrets import PLACEHOLDER
 
 if TYPE_CHECKING:
@@ -354,7 +354,7 @@ def test_a_user_without_an_entry() -> None:
     if os.getuid() != 0:
         pytest.skip("only root can become another user")
     code = (
-        "import os; from evalprov.capture.machine import Machine; from evalprov.capture import place;"
+        "import os; from evalprov.capture.machine.machine import Machine; from evalprov.capture import place;"
         "os.setuid(54321); print(place._user(Machine()))"
     )
     assert subprocess.check_output([sys.executable, "-c", code], env={}, text=True) == "54321\n"

@@ -14,7 +14,7 @@ from collecting import collected, scene_of
 from environments import install, make_venv, program, site_of, told_by_python
 
 import evalprov
-from evalprov.capture import software
+from evalprov.capture.software import software
 
 if TYPE_CHECKING:
     from evalprov.capture.collector import Found

@@ -11,7 +11,7 @@ from collecting import scene_of, settled
 from environments import install_files, make_venv, site_of
 from gitrepos import Repo
 
-from evalprov.capture import software, trees
+from evalprov.capture.software import software, trees
 
 if TYPE_CHECKING:
     from evalprov.capture.collector import Found

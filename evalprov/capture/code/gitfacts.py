@@ -6,17 +6,17 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
+from evalprov.capture.code.gittree import Change, Entry, GitError, complaint, readable
 from evalprov.capture.collector import Found
-from evalprov.capture.gittree import Change, Entry, GitError, complaint, readable
 from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from evalprov.capture.codetree import Code
-    from evalprov.capture.commands import Answer
-    from evalprov.capture.gitpatch import Kept
-    from evalprov.capture.gittree import Repository
+    from evalprov.capture.ask import Answer
+    from evalprov.capture.code.codetree import Code
+    from evalprov.capture.code.gitpatch import Kept
+    from evalprov.capture.code.gittree import Repository
     from evalprov.capture.watch import Stamp
     from evalprov.record.manifest import Submodule, Withheld
     from evalprov.secrets import Scrubber

@@ -127,7 +127,7 @@ def _handler(name: str) -> Callable[[Way, str], Choice | None] | None:
     if name in WRAPPERS:
         return _through_wrapper
     if name in MANAGERS:
-        from evalprov.capture.managers import follow
+        from evalprov.capture.software.managers import follow
 
         return follow
     return None

@@ -8,8 +8,8 @@ import re
 import sys
 from typing import TYPE_CHECKING, Any
 
+from evalprov.capture.ask import Answer, Command
 from evalprov.capture.collector import Found, Scene, Steps
-from evalprov.capture.commands import Answer, Command
 
 if TYPE_CHECKING:
     from evalprov.record.manifest import Gpu

@@ -6,7 +6,7 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
-from evalprov.capture.gittree import Asking, Change, Entry, GitError, Repository, edits_steps, told
+from evalprov.capture.code.gittree import Asking, Change, Entry, GitError, Repository, edits_steps, told
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -101,7 +101,7 @@ def composed_from(folder: str, root: str) -> set[str]:
 
 def _defaults(path: str, group: str) -> Iterator[str]:
     """Give the configurations that a file names as its own defaults; those of groups stand among the choices."""
-    from evalprov.capture.parsing import Unreadable, parse
+    from evalprov.capture.declared.parsing import Unreadable, parse
 
     try:
         with open(path, "rb") as file:
@@ -120,7 +120,7 @@ def _table(value: Any) -> dict[str, Any]:
 
 def _own(folder: str) -> Any:
     """Return what Hydra says of itself; null where it does not."""
-    from evalprov.capture.parsing import Unreadable, parse
+    from evalprov.capture.declared.parsing import Unreadable, parse
 
     try:
         with open(os.path.join(folder, OUTPUT, "hydra.yaml"), "rb") as file:
@@ -132,8 +132,8 @@ def _own(folder: str) -> Any:
 
 def _entry(data: bytes, hydra: Any, environ: Mapping[str, str], scrub: Scrubber) -> tuple[ConfigFile, list[str]]:
     """Return one file's entry, resolved, and what was odd about it."""
-    from evalprov.capture.interpolation import resolve
-    from evalprov.capture.parsing import ENTRIES, Unreadable, flatten, parse
+    from evalprov.capture.declared.interpolation import resolve
+    from evalprov.capture.declared.parsing import ENTRIES, Unreadable, flatten, parse
     from evalprov.record.identity import canonical
 
     entry: ConfigFile = {

@@ -8,20 +8,20 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from evalprov.capture.ask import Command
+from evalprov.capture.code.git import ENVIRON, OPTIONS
 from evalprov.capture.collector import Absent, Found, Later, Scene, Steps
-from evalprov.capture.commands import Command
-from evalprov.capture.git import ENVIRON, OPTIONS
-from evalprov.capture.interpreter import read_head
 from evalprov.capture.made import BUILT, CACHES, ENVIRONMENTS
+from evalprov.capture.software.interpreter import read_head
 from evalprov.capture.text import readable
 from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from evalprov.capture.commands import Answer
+    from evalprov.capture.ask import Answer
     from evalprov.capture.hashing import Entry
-    from evalprov.capture.packages import Installed
+    from evalprov.capture.software.packages import Installed
 
 FILES, SIZE = 2_000, 32 << 20
 SCANNED = 20_000  # names looked at in folders that git ignores
@@ -82,7 +82,7 @@ def added_folders(
     scene: Scene, installed: Installed, nobody_waits: Callable[[], bool]
 ) -> tuple[dict[str, str], str | None]:
     """Read the modules in folders that a .pth file added to a Python's path, and say what is not known of them."""
-    from evalprov.capture.installed import sites_of
+    from evalprov.capture.software.installed import sites_of
 
     given = scene.environ.get("PYTHONPATH", "").split(os.pathsep)
     used = [os.path.realpath(path) for path in installed.folders.values()]
@@ -180,8 +180,9 @@ def _ignored(scene: Scene, answer: Answer, listing: _Listing) -> None:
         if not name.endswith("/") and not _may_count(parts[-1]):
             continue
         if taken is None:  # asked for where it can matter
-            from evalprov.capture import config, declared, locks
-            from evalprov.capture.written import left_out
+            from evalprov.capture.declared import config, declared
+            from evalprov.capture.declared.written import left_out
+            from evalprov.capture.software import locks
 
             taken = config.claimed(scene) | declared.claimed(scene) | locks.claimed(scene) | left_out(scene)
         if name.rstrip("/") in taken:

@@ -9,7 +9,7 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from evalprov.capture.commands import GIT_PATIENCE, Command
+from evalprov.capture.ask import GIT_PATIENCE, Command
 
 if TYPE_CHECKING:
     from evalprov.capture.collector import Scene, Steps
@@ -55,7 +55,7 @@ def _ask(scene: Scene, scratch: str | None) -> Steps:
         Command((*here, "config", "-z", "--get-regexp", r"^remote\..*\.url$"), env=environ, timeout=GIT_PATIENCE),
     ]
     # Loaded while git answers.
-    from evalprov.capture.gitlook import look
+    from evalprov.capture.code.gitlook import look
 
     return (yield from look(scene, scratch, options, environ, [status, where, described, remotes]))
 

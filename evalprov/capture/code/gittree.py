@@ -13,7 +13,7 @@ import struct
 from collections.abc import Generator, Iterable, Mapping
 from typing import Any, TypeVar
 
-from evalprov.capture.commands import GIT_PATIENCE, Answer, Command
+from evalprov.capture.ask import GIT_PATIENCE, Answer, Command
 from evalprov.named import NamedTuple
 
 T = TypeVar("T")

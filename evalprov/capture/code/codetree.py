@@ -6,9 +6,10 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from evalprov.capture import config, declared, locks
-from evalprov.capture.gittree import Asking, Entry, Repository, told, tree_steps
-from evalprov.capture.written import left_out, named_outputs
+from evalprov.capture.code.gittree import Asking, Entry, Repository, told, tree_steps
+from evalprov.capture.declared import config, declared
+from evalprov.capture.declared.written import left_out, named_outputs
+from evalprov.capture.software import locks
 from evalprov.named import NamedTuple
 from evalprov.record.outputs import is_cache
 from evalprov.settings import FILE

@@ -7,9 +7,9 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
-from evalprov.capture.commands import Answer, Command
-from evalprov.capture.git import ENVIRON, OPTIONS
-from evalprov.capture.installed import is_glue, read_record
+from evalprov.capture.ask import Answer, Command
+from evalprov.capture.code.git import ENVIRON, OPTIONS
+from evalprov.capture.software.installed import is_glue, read_record
 from evalprov.capture.sums import Unread, entry_of, sums, walk
 from evalprov.capture.text import readable
 from evalprov.named import NamedTuple
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping
 
     from evalprov.capture.hashing import Entry
-    from evalprov.capture.packages import Installed
+    from evalprov.capture.software.packages import Installed
     from evalprov.capture.sums import Bounds
 
 FILES, SIZE = 5_000, 64 << 20  # of one package's sources

@@ -8,7 +8,7 @@ import resource
 from typing import TYPE_CHECKING
 
 from evalprov.capture.collector import Found, Scene, Steps
-from evalprov.capture.machine import UNLIMITED, Group, Machine
+from evalprov.capture.machine.machine import UNLIMITED, Group, Machine
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

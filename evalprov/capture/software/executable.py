@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from evalprov.capture.commands import Answer, Command
-from evalprov.capture.locks import file_hash
+from evalprov.capture.ask import Answer, Command
+from evalprov.capture.software.locks import file_hash
 from evalprov.capture.text import first_line
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from evalprov.capture.collector import Found, Scene, Steps
-from evalprov.capture.interpreter import is_python
-from evalprov.capture.naming import is_there
+from evalprov.capture.declared.naming import is_there
+from evalprov.capture.declared.written import named_outputs, wrote_before
+from evalprov.capture.software.interpreter import is_python
 from evalprov.capture.text import from_root, readable
-from evalprov.capture.written import named_outputs, wrote_before
 from evalprov.errors import EvalprovError
 from evalprov.named import NamedTuple
 
@@ -208,7 +208,7 @@ def _hash_pieces(file: int) -> tuple[int, str]:
 def _content(scene: Scene, data: bytes, named: _Named, key: str, warnings: list[str]) -> dict[str, Any]:
     ending = os.path.splitext(named.path)[1].lower()
     if ending in {".json", ".toml", ".yaml", ".yml"}:
-        from evalprov.capture.parsing import ENTRIES, FORMATS, Unreadable, flatten, parse
+        from evalprov.capture.declared.parsing import ENTRIES, FORMATS, Unreadable, flatten, parse
         from evalprov.record.identity import canonical
 
         kind = FORMATS[ending]

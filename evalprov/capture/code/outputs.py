@@ -10,22 +10,22 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
-from evalprov.capture.codetree import from_top, less_steps
+from evalprov.capture.code.codetree import from_top, less_steps
+from evalprov.capture.code.gittree import GitError, complaint
 from evalprov.capture.collector import Found
-from evalprov.capture.config import asked_for
-from evalprov.capture.gittree import GitError, complaint
+from evalprov.capture.declared.config import asked_for
+from evalprov.capture.declared.written import PROVED, named_files, named_outputs, pieces, program_of
 from evalprov.capture.text import readable
 from evalprov.capture.watch import Stamp, Watch, stamp
-from evalprov.capture.written import PROVED, named_files, named_outputs, pieces, program_of
 from evalprov.named import NamedTuple
 from evalprov.record.outputs import Row, is_by_hand, is_cache, is_source, speaks_of_results, tells_the_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from evalprov.capture.ask import Answer
+    from evalprov.capture.code.gitfacts import Before
     from evalprov.capture.collector import Scene, Steps
-    from evalprov.capture.commands import Answer
-    from evalprov.capture.gitfacts import Before
     from evalprov.record.manifest import Manifest, OutputFile
 
 SHOWN = 200  # files in the record

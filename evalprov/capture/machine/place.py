@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from evalprov.capture.collector import Found, Scene, Steps
-from evalprov.capture.machine import Machine
+from evalprov.capture.machine.machine import Machine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -19,7 +19,7 @@ from evalprov.named import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping
 
-    from evalprov.capture.packages import Installed
+    from evalprov.capture.software.packages import Installed
 
 FILES, SIZE = 5_000, 128 << 20  # read for real in one run; the next one goes on from there
 # Neither run nor read by a program: their names count, and the hashes in RECORD.

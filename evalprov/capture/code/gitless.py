@@ -6,13 +6,13 @@ import os
 import re
 from typing import TYPE_CHECKING
 
+from evalprov.capture.code.gittree import GitError, complaint
 from evalprov.capture.collector import Absent, Found, Scene
-from evalprov.capture.gittree import GitError, complaint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from evalprov.capture.commands import Answer
+    from evalprov.capture.ask import Answer
 
 # The variable that holds the commit, and those that may hold its branch. A person sets the first two, maybe
 # with a short commit; the rest are set by build services, always whole.

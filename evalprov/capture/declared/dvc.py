@@ -177,7 +177,7 @@ def _text(value: object) -> str | None:
 
 
 def _table(file: str) -> dict[str, Any]:
-    from evalprov.capture.parsing import Unreadable, parse
+    from evalprov.capture.declared.parsing import Unreadable, parse
 
     try:
         with open(file, "rb") as opened:

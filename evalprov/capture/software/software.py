@@ -6,17 +6,17 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from evalprov import __version__
+from evalprov.capture.ask import Answer, Command
 from evalprov.capture.collector import Found, Later, Scene, Steps
-from evalprov.capture.commands import Answer, Command
-from evalprov.capture.interpreter import MANAGERS, Choice, choose
+from evalprov.capture.software.interpreter import MANAGERS, Choice, choose
 from evalprov.capture.text import first_line, readable
 from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
 
-    from evalprov.capture.packages import Installed
-    from evalprov.capture.trees import Tree
+    from evalprov.capture.software.packages import Installed
+    from evalprov.capture.software.trees import Tree
 
 TIMEOUT = 20.0
 AGAIN = 5.0  # seconds for what is asked after the command's end
@@ -46,7 +46,7 @@ def collect(scene: Scene) -> Steps:
     ]
     version = None
     if choice.program:
-        from evalprov.capture.executable import question
+        from evalprov.capture.software.executable import question
 
         version = question(choice.program, scene.environ)
     asked = [version] if version else []
@@ -62,7 +62,7 @@ def collect(scene: Scene) -> Steps:
     reasons = [look.reason]
     software = look.facts
     if choice.program:
-        from evalprov.capture.executable import executable_steps
+        from evalprov.capture.software.executable import executable_steps
 
         said = answers[-1] if version else None
         entry, problem = yield from executable_steps(choice.program, said, scene.environ, scene.store)
@@ -84,7 +84,7 @@ def _elsewhere(folder: str) -> str | None:
 
 
 def _probe(choice: Choice, timeout: float | None = None) -> Command:
-    from evalprov.capture.packages import PROBE
+    from evalprov.capture.software.packages import PROBE
 
     # -B: the probe must not leave a .pyc file behind.
     argv = (*choice.argv, "-B", "-c", PROBE, choice.first)
@@ -133,7 +133,7 @@ def _looked(scene: Scene, choice: Choice, answer: Answer | None) -> Generator[li
 
     if answer is None:
         return _Look(choice, {}, reason=choice.reason)
-    from evalprov.capture.packages import packages_hash, parse
+    from evalprov.capture.software.packages import packages_hash, parse
 
     installed = parse(answer.out) if answer.problem is None else None
     if installed is None:
@@ -142,7 +142,7 @@ def _looked(scene: Scene, choice: Choice, answer: Answer | None) -> Generator[li
         return _Look(choice, {}, reason=clean(reason))
     trees: dict[str, Tree] = {}
     if installed.folders:
-        from evalprov.capture.trees import trees_steps
+        from evalprov.capture.software.trees import trees_steps
 
         trees = yield from trees_steps(installed, scene.root, scene.environ)
     sources = {name: scene.scrub.text(source) for name, source in installed.sources.items()}
@@ -185,10 +185,10 @@ def _may_move(scene: Scene, choice: Choice) -> bool:
 
 def _with_content(scene: Scene, look: _Look, reason: str | None, nobody_waits: Callable[[], bool]) -> Found:
     """Add the hashes of what is installed and of the folders that packages are used from."""
-    from evalprov.capture.beside import added_folders
-    from evalprov.capture.installed import FILES, SIZE, content_of
+    from evalprov.capture.code.beside import added_folders
+    from evalprov.capture.software.installed import FILES, SIZE, content_of
+    from evalprov.capture.software.trees import sum_of
     from evalprov.capture.sums import Bounds, Unread
-    from evalprov.capture.trees import sum_of
 
     installed = look.installed
     assert installed is not None
@@ -240,7 +240,7 @@ def _again_steps(scene: Scene, choice: Choice) -> Generator[list[Command], list[
 
 def _asked(steps: Generator[list[Command], list[Answer], _Look]) -> _Look:
     """Run the steps to their end, here and now."""
-    from evalprov.capture.commands import Running, wait_any
+    from evalprov.capture.ask import Running, wait_any
 
     answers: list[Answer] | None = None
     try:
@@ -257,7 +257,7 @@ def _asked(steps: Generator[list[Command], list[Answer], _Look]) -> _Look:
 
 def _settled(reason: str | None) -> str | None:
     """Leave out a doubt that the second look has settled."""
-    from evalprov.capture.managers import MAY_SYNC
+    from evalprov.capture.software.managers import MAY_SYNC
 
     return "; ".join(one for one in (reason or "").split("; ") if one != MAY_SYNC) or None
 

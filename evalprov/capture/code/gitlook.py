@@ -6,10 +6,10 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
-from evalprov.capture.codetree import Edited, code_tree_steps
-from evalprov.capture.git import MARK, unlinked_above
-from evalprov.capture.gitfacts import Before, Dirt, Place, Report, Work
-from evalprov.capture.gittree import (
+from evalprov.capture.code.codetree import Edited, code_tree_steps
+from evalprov.capture.code.git import MARK, unlinked_above
+from evalprov.capture.code.gitfacts import Before, Dirt, Place, Report, Work
+from evalprov.capture.code.gittree import (
     Asking,
     Change,
     Entry,
@@ -28,9 +28,9 @@ from evalprov.capture.watch import stamp
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from evalprov.capture.ask import Answer
+    from evalprov.capture.code.gitpatch import Kept
     from evalprov.capture.collector import Found, Scene
-    from evalprov.capture.commands import Answer
-    from evalprov.capture.gitpatch import Kept
 
 
 def look(
@@ -40,7 +40,7 @@ def look(
     status, where, described, remotes = answers
     place = _read_place(where)
     if status.problem or status.code or place is None:
-        from evalprov.capture.gitless import without_status
+        from evalprov.capture.code.gitless import without_status
 
         return without_status(scene, status, where, place and place.commit)
     repo = Repository(place.top, place.folder, place.tree, place.algorithm, options, environ)
@@ -50,7 +50,7 @@ def look(
         raise GitError(f"the commit changed while git was asked, from {work.commit} to {place.commit}")
     unseen = None
     if _may_have_flags(repo):
-        from evalprov.capture.gitflags import hidden_steps  # hardly any repository has them
+        from evalprov.capture.code.gitflags import hidden_steps  # hardly any repository has them
 
         [hidden] = yield from together(hidden_steps(repo, work.changes, scratch))
         if isinstance(hidden, GitError):
@@ -156,7 +156,7 @@ def _look_closer(repo: Repository, work: Work, without: list[bytes], scratch: st
         )
         return Dirt(tree, code, {}, None, None, links)
     # What only a dirty tree needs is not loaded for a clean one.
-    from evalprov.capture import gitpatch
+    from evalprov.capture.code import gitpatch
 
     if scratch is None or scratch.startswith(os.path.join(repo.top, "")):
         patched: Kept | GitError = GitError("there is no writable temporary folder outside the repository")

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from evalprov.capture.collector import Absent, Found, Scene, Steps
-from evalprov.capture.naming import (
+from evalprov.capture.declared.naming import (
     File,
     Said,
     Unread,
@@ -57,7 +57,7 @@ def collect(scene: Scene) -> Steps:
         facts["golden_version"] = scene.scrub.text(declared["golden_version"])
     # Last, for it may take long and the others are waiting for their answers meanwhile.
     if declared.get("data") or declared.get("retrieval"):
-        from evalprov.capture.datasets import collect_data
+        from evalprov.capture.declared.datasets import collect_data
 
         facts["data"] = yield from collect_data(scene, warnings, unread)
     clean = [scene.scrub.text(readable(one)) for one in (*unread.noted, *warnings)]
@@ -66,7 +66,7 @@ def collect(scene: Scene) -> Steps:
 
 def claimed(scene: Scene) -> set[str]:
     """Return the files that belong to another layer, by their path from the project root; a folder means all in it."""
-    from evalprov.capture.named import stdin_path, words_of
+    from evalprov.capture.declared.named import stdin_path, words_of
 
     named = [word.path for word in words_of(scene)]
     if stdin := stdin_path(scene):
@@ -186,7 +186,7 @@ def _grader(scene: Scene, unread: Unread) -> dict[str, Any]:
 def _algorithms(scene: Scene, table: Mapping[str, str], unread: Unread) -> dict[str, Algorithm]:
     if not table:
         return {}
-    from evalprov.capture.algorithms import algorithm
+    from evalprov.capture.declared.algorithms import algorithm
 
     return {name: algorithm(scene, name, where, unread) for name, where in table.items()}
 
@@ -245,7 +245,7 @@ def _file_of(scene: Scene, said: str) -> str | None:
 
 
 def _content_hash(data: bytes, ending: str) -> str:
-    from evalprov.capture.parsing import FORMATS, Unreadable, parse
+    from evalprov.capture.declared.parsing import FORMATS, Unreadable, parse
     from evalprov.record.identity import canonical
 
     if ending in FORMATS:

@@ -7,13 +7,13 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 from evalprov.capture.content import Content, Contents
-from evalprov.capture.naming import File, Said, Unread, files_of, key_of, missing, source_of, versioned
+from evalprov.capture.declared.naming import File, Said, Unread, files_of, key_of, missing, source_of, versioned
 from evalprov.capture.text import readable
 
 if TYPE_CHECKING:
+    from evalprov.capture.ask import Answer, Command
     from evalprov.capture.collector import Scene
-    from evalprov.capture.commands import Answer, Command
-    from evalprov.capture.dvc import Pointer
+    from evalprov.capture.declared.dvc import Pointer
     from evalprov.record.manifest import DataSet
 
 Working = Generator["list[Command]", "list[Answer]", Any]
@@ -106,7 +106,7 @@ def data_set(scene: Scene, file: File, contents: Contents, warnings: list[str], 
 def _pointer(scene: Scene, path: str, malformed: list[str]) -> Pointer | None:
     if not _may_have_one(scene, path):
         return None
-    from evalprov.capture.dvc import Malformed, pointer_to
+    from evalprov.capture.declared.dvc import Malformed, pointer_to
 
     try:
         return pointer_to(path, scene.root)
@@ -129,13 +129,13 @@ def _may_have_one(scene: Scene, path: str) -> bool:
 def _md5(pointer: Pointer | None, path: str) -> Any:
     if pointer is None:
         return None
-    from evalprov.capture.dvc import wanted_md5
+    from evalprov.capture.declared.dvc import wanted_md5
 
     return wanted_md5(pointer, path)
 
 
 def _stale(name: str, pointer: Pointer, content: Content, warnings: list[str]) -> bool | None:
-    from evalprov.capture.dvc import is_stale
+    from evalprov.capture.declared.dvc import is_stale
 
     stale, why = is_stale(pointer, content)
     file = os.path.basename(pointer.file)

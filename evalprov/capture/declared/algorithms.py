@@ -7,7 +7,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
-from evalprov.capture.naming import Said, Unread, is_there, missing, open_regular, refuse
+from evalprov.capture.declared.naming import Said, Unread, is_there, missing, open_regular, refuse
 
 if TYPE_CHECKING:
     import ast

@@ -10,15 +10,15 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 from evalprov.capture.collector import Absent, Found, Scene, Steps
-from evalprov.capture.naming import key_of
+from evalprov.capture.declared.naming import key_of
+from evalprov.capture.declared.written import is_output_option, named_outputs, wrote_before
 from evalprov.capture.text import readable
-from evalprov.capture.written import is_output_option, named_outputs, wrote_before
 from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from evalprov.capture.commands import Answer, Command
+    from evalprov.capture.ask import Answer, Command
     from evalprov.record.manifest import DataSet
 
 MOST = 16  # files and folders; a command that names more names a list
@@ -71,7 +71,7 @@ def collect(scene: Scene) -> Steps:
             return Found({}, tuple(scene.scrub.text(readable(one)) for one in warnings))
         raise Absent("what the command names is in the code tree, or recorded elsewhere")
     # Not needed where a command names nothing of this kind.
-    from evalprov.capture.naming import Unread
+    from evalprov.capture.declared.naming import Unread
 
     hasher = _Hasher(scene, Unread(scene, "the command"), warnings)
     if stdin is not None:
@@ -90,8 +90,8 @@ def collect(scene: Scene) -> Steps:
 
 def words_of(scene: Scene) -> Iterator[_Word]:
     """Give what the command names that is there: files and folders, each once, evalprov's own and outputs left out."""
-    from evalprov.capture import config, declared  # what these claim is theirs
-    from evalprov.capture.gitpatch import is_secret_file
+    from evalprov.capture.code.gitpatch import is_secret_file
+    from evalprov.capture.declared import config, declared  # what these claim is theirs
 
     claimed: set[str] | None = None
     seen = named_outputs(scene)
@@ -162,7 +162,7 @@ def _prompts(scene: Scene) -> list[str]:
     """Return the declared prompts' files."""
     if not scene.settings.declared.get("prompts"):
         return []
-    from evalprov.capture.naming import files_of, versioned
+    from evalprov.capture.declared.naming import files_of, versioned
 
     return [file.path for said in versioned(scene, "prompts") for file in files_of(scene, said)]
 
@@ -238,7 +238,7 @@ class _Hasher:
 
     def _nameless(self, fd: int) -> DataSet:
         """Hash a file that has no name any more, as a shell's here-document: the system still has it."""
-        from evalprov.capture.datasets import blank_set
+        from evalprov.capture.declared.datasets import blank_set
 
         found = blank_set(self._scene, os.devnull, os.devnull, "stdin")
         found["path"] = None
@@ -257,8 +257,8 @@ class _Hasher:
         return found
 
     def _set(self, name: str, path: str, said: str, source: str) -> Working:
-        from evalprov.capture.datasets import blank_set, data_set
-        from evalprov.capture.naming import File, Said
+        from evalprov.capture.declared.datasets import blank_set, data_set
+        from evalprov.capture.declared.naming import File, Said
 
         scene = self._scene
         size = _size(path)

@@ -10,7 +10,7 @@ from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from evalprov.capture.gittree import (
+from evalprov.capture.code.gittree import (
     GITLINK,
     HASH_COUNT,
     HASH_LIMIT,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from evalprov.capture.interpreter import Choice, Way, options, python_in, read_head, which
+from evalprov.capture.software.interpreter import Choice, Way, options, python_in, read_head, which
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -336,7 +336,7 @@ def _in_project(way: Way, name: str) -> Choice | None:
     if project is None:
         return way.unknown(f"{name} finds no project from here upward")
     if name == "poetry":
-        from evalprov.capture.poetry import environment
+        from evalprov.capture.software.poetry import environment
 
         prefix, reason = environment(way, project)
         if reason:

@@ -1,0 +1,1 @@
+"""What is declared or named: configuration, prompts, data, graders, algorithms."""

@@ -1,0 +1,1 @@
+"""The interpreter, what is installed for it, the environment, and other executables."""
