@@ -92,3 +92,11 @@ def _start_again(given: dict[str, str]) -> None:
         os.execve(python, [python, *flags, ours, *sys.argv[1:]], given)  # noqa: S606 - no shell is meant
     except (OSError, ValueError):
         return  # as well as can be done
+
+
+def here() -> str:
+    """Return the folder we are in; one that was deleted has no other name than the system's for it."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return "/proc/self/cwd"

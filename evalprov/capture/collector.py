@@ -16,7 +16,6 @@ from evalprov.capture.ask import Answer, Command
 from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
-    from evalprov.capture.code.gitfacts import Before
     from evalprov.record.manifest import Captured
     from evalprov.record.outputs import Row
     from evalprov.secrets import Scrubber
@@ -57,7 +56,7 @@ class Found(NamedTuple):
     warnings: tuple[str, ...] = ()
     blobs: Mapping[str, bytes] = {}  # bytes for the store, by their file there, already scrubbed
     reason: str | None = None  # what could not be known, where the rest could
-    before: Before | None = None  # what git knows of the tree, for a second look at it when the command has ended
+    before: object = None  # what git knows of the tree, for a second look at it when the command has ended
     later: Later | None = None  # adds facts; its reason takes the place of this one
 
 
@@ -77,4 +76,4 @@ class Capture(NamedTuple):
     blobs: dict[str, bytes]
     fared: dict[str, Captured]
     later: dict[str, Later]
-    before: Before | None = None
+    before: object = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from evalprov.capture.code.git import command_in
+from evalprov.capture.askgit import command_in
 
 if TYPE_CHECKING:
     from evalprov.capture.ask import Command

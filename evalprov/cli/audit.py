@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from evalprov.compare.audit import audit as compared
 from evalprov.compare.elide import apart
 from evalprov.compare.rules import rules_of
 from evalprov.errors import EvalprovError
+from evalprov.isolation import here
 from evalprov.settings import load as settings
 from evalprov.store import read
 
@@ -56,7 +56,7 @@ def audit(*, as_json: bool, exit_code: bool, store: str | None) -> int:
         notes[f"the record of run {run_id} is gone"] = None
         return None
 
-    allow_failed = rules_of(settings(os.getcwd()).declared).gate.allow_failed
+    allow_failed = rules_of(settings(here()).declared).gate.allow_failed
     found = compared(read.iterate(folder, odd, whole=True), load, allow_failed=allow_failed)
     remarks = [*odd, *notes]
     if as_json:

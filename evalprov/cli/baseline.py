@@ -15,6 +15,7 @@ from evalprov.cli.options import Argument, Command, Group, Option
 from evalprov.cli.sides import side
 from evalprov.compare.rules import rules_of
 from evalprov.errors import UsageError
+from evalprov.isolation import here
 from evalprov.record.baseline import Accepted, Account, account_of, trials_of, who_and_why
 from evalprov.record.result import why_none
 from evalprov.secrets import Scrubber
@@ -44,7 +45,7 @@ def set_(  # noqa: PLR0913 - one argument an option
             "a baseline needs a reason", f'for example: evalprov baseline set {name} {run} --reason "release 1.2"'
         )
     folder = open_store(store)
-    allow_failed = rules_of(load(os.getcwd()).declared).gate.allow_failed
+    allow_failed = rules_of(load(here()).declared).gate.allow_failed
     wanted = baselines.Wanted(lookup.checked_name(name), **said(reason), replace=replace, force=force)
     named, trials = _with_trials(folder, run, allow_failed=allow_failed)
     stored = baselines.keep(folder, named, wanted._replace(allow_failed=allow_failed), trials)
@@ -61,7 +62,7 @@ def set_(  # noqa: PLR0913 - one argument an option
 
 def said(reason: str | None) -> baselines.Said:
     """Return who says something of a baseline, and why, without secrets."""
-    scrub = Scrubber(os.environ, load(os.getcwd()).env_secret)
+    scrub = Scrubber(os.environ, load(here()).env_secret)
     who = _who()
     return {"by": who and _clean(scrub, who), "reason": _clean(scrub, reason or "")}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from evalprov.cli.options import Option
+from evalprov.isolation import here
 from evalprov.settings import load
 
 STORE = Option("--store", "DIR", "Where the records are; metrics/ at the project root otherwise.")
@@ -19,5 +20,5 @@ def open_store(given: str | None) -> str:
     """Return the path of the store that is meant."""
     if given:
         return os.path.abspath(given)
-    settings = load(os.getcwd())
+    settings = load(here())
     return os.path.normpath(os.path.join(settings.root, settings.store))

@@ -18,6 +18,7 @@ from evalprov.compare.diff import diff as compared
 from evalprov.compare.rules import rules_of
 from evalprov.compare.verdicts import Side
 from evalprov.errors import EvalprovError, UsageError
+from evalprov.isolation import here
 from evalprov.named import NamedTuple
 from evalprov.settings import load
 
@@ -72,7 +73,7 @@ def diff(  # noqa: PLR0913 - one argument an option
     if a == PRESENT:
         raise UsageError("the present state is the second of the two", "evalprov diff RUN .")
     folder = open_store(store)
-    settings = load(os.getcwd())
+    settings = load(here())
     now = b == PRESENT
     repository = os.path.dirname(folder) if store else settings.root
     one = side(folder, a, trials=trials)
@@ -102,7 +103,7 @@ def diff(  # noqa: PLR0913 - one argument an option
 def _present(like: Manifest, store: str) -> Manifest:
     from evalprov.run.present import present
 
-    return present(like, os.getcwd(), dict(os.environ), store=store, progress=render.hashing())
+    return present(like, here(), dict(os.environ), store=store, progress=render.hashing())
 
 
 def _between(folder: str, a: Manifest, b: Manifest) -> Between | None:

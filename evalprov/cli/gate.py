@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any, cast
@@ -16,6 +15,7 @@ from evalprov.cli.sides import side
 from evalprov.compare.gate import WORDS, Gate, Judged, judge, unreadable
 from evalprov.compare.rules import rules_of
 from evalprov.errors import UnreadableError, UsageError
+from evalprov.isolation import here
 from evalprov.record.baseline import WHATS
 from evalprov.settings import load
 from evalprov.store import baselines, lookup
@@ -104,7 +104,7 @@ def _accept(folder: str, baseline: str, b: Side, accept: Sequence[str], reason: 
 
 
 def _judged(folder: str, baseline: str, run: str, *, trials: bool) -> Gate:
-    rules = rules_of(load(os.getcwd()).declared)
+    rules = rules_of(load(here()).declared)
     try:
         a = side(folder, _spec(baseline), trials=trials)
         return judge(a, side(folder, run, trials=trials), rules)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from evalprov import render
 from evalprov.cli.options import Command, Option
 from evalprov.errors import EvalprovError
+from evalprov.isolation import here
 from evalprov.named import NamedTuple
 from evalprov.settings import FILE, load, project_root
 
@@ -50,8 +51,8 @@ def init(*, scenario: str | None) -> int:
 
     An existing file is never overwritten. Example: evalprov init --scenario support-tickets
     """
-    root = project_root(os.getcwd())
-    existing = load(os.getcwd()).path
+    root = project_root(here())
+    existing = load(here()).path
     if existing:
         raise EvalprovError(f"there are settings already: {existing}", "edit that file; nothing was written")
     path = os.path.join(root, FILE)

@@ -15,6 +15,7 @@ from evalprov.cli.sides import side
 from evalprov.compare.rules import rules_of
 from evalprov.compare.verdicts import Side, can_judge
 from evalprov.errors import EvalprovError, UsageError
+from evalprov.isolation import here
 from evalprov.record.result import has_result, why_none
 from evalprov.settings import load
 from evalprov.store import read
@@ -85,7 +86,7 @@ def noise(  # noqa: PLR0913 - one argument an option
         raise UsageError("there is nothing to measure: give a run, or a command behind --", _EXAMPLE)
     if not can_judge():
         raise EvalprovError("the gate's verdicts need scipy", "pip install '.[stats]' in evalprov's checkout")
-    rules = rules_of(load(os.getcwd()).declared)
+    rules = rules_of(load(here()).declared)
     one = _runs(folder, run, notes, allow_failed=rules.gate.allow_failed)
     bar = render.progress("comparing", lambda done, total: f"{done} of {total}")
     found = measure(one, rules, bar)

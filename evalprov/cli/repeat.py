@@ -9,9 +9,8 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from evalprov import render
-from evalprov.cli.run import here
 from evalprov.errors import EvalprovError, UsageError
-from evalprov.isolation import given_environment
+from evalprov.isolation import given_environment, here
 from evalprov.record.result import has_result
 from evalprov.run.trials import TRIAL, Ended, Plan, Series, run_trials
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 from evalprov import render
 from evalprov.cli.options import Argument, Command, Option, usage
 from evalprov.errors import CANNOT_START, EvalprovError, UsageError
-from evalprov.isolation import given_environment
+from evalprov.isolation import given_environment, here
 from evalprov.run.pipeline import record_run
 from evalprov.run.request import Request
 
@@ -58,14 +57,6 @@ def run(*, argv: tuple[str, ...], repeat: int | None, jobs: int | None, quiet: b
         for line in summary(done.manifest, LINES - len(done.problems)):
             render.note(line)
     return done.exit_code
-
-
-def here() -> str:
-    """Return the folder we are in; one that was deleted has no other name than the system's for it."""
-    try:
-        return os.getcwd()
-    except OSError:
-        return "/proc/self/cwd"
 
 
 def summary(manifest: Manifest, room: int = LINES) -> list[str]:

@@ -7,6 +7,7 @@ import os
 from evalprov import render
 from evalprov.cli.options import Command
 from evalprov.errors import EvalprovError
+from evalprov.isolation import here
 from evalprov.settings import load
 from evalprov.settings.trust import commands_of, is_trusted
 from evalprov.settings.trust import trust as remember
@@ -21,7 +22,7 @@ def trust() -> int:
 
     Example: evalprov trust
     """
-    settings = load(os.getcwd())
+    settings = load(here())
     commands = commands_of(settings)
     if not commands:
         render.out(f"{settings.path}: nothing in it runs a command" if settings.path else "there are no settings here")

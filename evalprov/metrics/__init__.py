@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from evalprov.metrics.reported import Reported
 from evalprov.metrics.scan import Scanner
-from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
     from evalprov.metrics.opening import Before
-    from evalprov.record.manifest import Manifest, MetricsSource
+    from evalprov.record.manifest import Manifest
 
 __all__ = ["Reported", "Scanner", "gather", "look_before", "merge_reported"]
-
-
-class Reported(NamedTuple):
-    """What the eval reported, ready for the record."""
-
-    facts: dict[str, Any]  # by the manifest's top-level names; a dict adds to that section
-    source: MetricsSource | None
-    warnings: list[str]
-    reason: str | None  # why there are no metrics
-    ms: float = 0.0  # what putting it together took
 
 
 def look_before(metrics_file: str | None) -> Before | None:

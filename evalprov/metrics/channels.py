@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from evalprov.metrics import Reported
 from evalprov.metrics.files import read_metrics, read_report
 from evalprov.metrics.ledger import Ledger, summed_up
+from evalprov.metrics.reported import Reported
 from evalprov.metrics.tail import BEHIND_TEXT
 from evalprov.metrics.text import brief
 

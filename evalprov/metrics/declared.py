@@ -15,7 +15,7 @@ from evalprov.secrets import is_secret_name
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from evalprov.metrics import Reported
+    from evalprov.metrics.reported import Reported
     from evalprov.record.manifest import Manifest
 
 _DECLARED = ("golden_version", "prompt_versions", "model_config", "agent", "grader")

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from evalprov import __version__
-from evalprov.capture.software.interpreter import which
+from evalprov.capture.software.way import which
 from evalprov.capture.text import readable
 from evalprov.errors import CANNOT_START, EvalprovError
 

@@ -12,7 +12,7 @@ import pytest
 from collecting import collected, scene_of
 
 from evalprov.capture.collector import Absent
-from evalprov.capture.declared import declared
+from evalprov.capture.declared import declared, named
 from evalprov.errors import EvalprovError
 from evalprov.record.identity import canonical
 from evalprov.settings import load
@@ -199,7 +199,7 @@ def test_other_layers_files_are_claimed(root: Path) -> None:
     settings = load(str(root))._asdict()
     settings.pop("root")
     scene = scene_of(root, **settings)
-    assert declared.claimed(scene) == {
+    assert named.claimed(scene) == {
         "prompts/system.txt",
         "prompts/few/one.txt",
         "prompts/few/two.txt",
@@ -210,8 +210,8 @@ def test_other_layers_files_are_claimed(root: Path) -> None:
         "grade/exact.py",
         "grade/rubric.md",
     }
-    assert declared.claimed(scene_of(root, declared={"retrieval": {"index": "data/docs"}})) == {"data/docs"}
-    assert declared.claimed(scene_of(root, declared={"prompts": {"gone": "gone.txt"}})) == set()
+    assert named.claimed(scene_of(root, declared={"retrieval": {"index": "data/docs"}})) == {"data/docs"}
+    assert named.claimed(scene_of(root, declared={"prompts": {"gone": "gone.txt"}})) == set()
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 from environments import like_venv, program
 
-from evalprov.capture.software.interpreter import Choice, choose
+from evalprov.capture.software.interpreter import choose
 from evalprov.capture.software.poetry import env_name
+from evalprov.capture.software.way import Choice
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

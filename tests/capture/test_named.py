@@ -13,7 +13,7 @@ from gitrepos import Repo, answered, gathered
 
 from evalprov.capture import start
 from evalprov.capture.collector import Absent, Found
-from evalprov.capture.declared import declared, named
+from evalprov.capture.declared import named
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -147,7 +147,7 @@ def test_data_that_is_not_pulled_has_its_pointer(repo: Repo) -> None:
     repo.write("gone.csv.dvc", pointer)
     (entry,) = found(repo, "gone.csv").facts["data"]["sets"].values()
     assert (entry["kind"], entry["sha256"], entry["pointer"]) == ("dvc", None, f"md5:{'a1' * 16}")
-    assert declared.claimed(repo.scene(argv=("./eval", "gone.csv"), stdin=None)) == {"gone.csv.dvc"}
+    assert named.claimed(repo.scene(argv=("./eval", "gone.csv"), stdin=None)) == {"gone.csv.dvc"}
 
 
 def test_an_ignored_prompt_is_warned_of(repo: Repo) -> None:
@@ -168,7 +168,7 @@ def test_standard_input_from_a_file_is_hashed_whole(repo: Repo) -> None:
         of = found(repo, stdin=file.fileno())
         assert file.tell() == os.lseek(file.fileno(), 0, os.SEEK_CUR) == 2
         scene = repo.scene(argv=("./eval",), stdin=file.fileno())
-        assert declared.claimed(scene) == {"rows.jsonl"}
+        assert named.claimed(scene) == {"rows.jsonl"}
         assert gathered(scene)[0].facts["code"]["tree"] != repo.facts(stdin=None)["code"]["tree"]
     entry = of.facts["data"]["sets"]["stdin"]
     assert entry["sha256"] == sha(b"{}\n")

@@ -9,10 +9,10 @@ import os
 from typing import TYPE_CHECKING
 
 from evalprov.capture.ask import Command
-from evalprov.capture.code.git import ENVIRON, OPTIONS
+from evalprov.capture.askgit import ENVIRON, OPTIONS
 from evalprov.capture.collector import Absent, Found, Later, Scene, Steps
 from evalprov.capture.made import BUILT, CACHES, ENVIRONMENTS
-from evalprov.capture.software.interpreter import read_head
+from evalprov.capture.software.way import read_head
 from evalprov.capture.text import readable
 from evalprov.named import NamedTuple
 
@@ -180,11 +180,9 @@ def _ignored(scene: Scene, answer: Answer, listing: _Listing) -> None:
         if not name.endswith("/") and not _may_count(parts[-1]):
             continue
         if taken is None:  # asked for where it can matter
-            from evalprov.capture.declared import config, declared
-            from evalprov.capture.declared.written import left_out
-            from evalprov.capture.software import locks
+            from evalprov.capture.code.codetree import not_code
 
-            taken = config.claimed(scene) | declared.claimed(scene) | locks.claimed(scene) | left_out(scene)
+            taken = not_code(scene)
         if name.rstrip("/") in taken:
             continue
         if name.endswith("/"):

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from evalprov.capture.code.gittree import Asking, Entry, Repository, told, tree_steps
-from evalprov.capture.declared import config, declared
+from evalprov.capture.declared import config, named
 from evalprov.capture.declared.written import left_out, named_outputs
 from evalprov.capture.software import locks
 from evalprov.named import NamedTuple
@@ -36,11 +36,16 @@ class Edited(NamedTuple):
     folders: Mapping[bytes, Mapping[bytes, Entry]] | None = None  # of the commit, as far as they were asked for
 
 
+def not_code(scene: Scene) -> set[str]:
+    """Return the files that other layers claim and those that are written, by their path from the project root."""
+    return config.claimed(scene) | named.claimed(scene) | locks.claimed(scene) | left_out(scene)
+
+
 def code_tree_steps(repo: Repository, scene: Scene, own: Iterable[bytes], edited: Edited) -> Asking[Code]:
     """Return the tree of code alone; `own` is evalprov's own folder."""
     edits = edited.edits
     settings = scene.settings
-    claimed = config.claimed(scene) | declared.claimed(scene) | locks.claimed(scene) | left_out(scene)
+    claimed = not_code(scene)
     claimed |= {os.path.relpath(path, settings.root) for path in named_outputs(scene)}
     if settings.path and os.path.basename(settings.path) == FILE:
         claimed.add(FILE)

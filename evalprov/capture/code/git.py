@@ -10,28 +10,15 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from evalprov.capture.ask import GIT_PATIENCE, Command
+from evalprov.capture.askgit import MARK, OPTIONS, environ_of, unlinked_above
 
 if TYPE_CHECKING:
     from evalprov.capture.collector import Scene, Steps
 
-MARK = "--evalprov-mark"  # rev-parse repeats an option that it does not know
 _STATUS = (
     *("status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all", "--no-renames"),
     *("--no-ahead-behind", "--ignore-submodules=none"),
 )
-# Nothing of the user's may be started or written: no watcher, no hook, no shared index.
-OPTIONS = (
-    *("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "core.splitIndex=false"),
-    *("-c", "core.safecrlf=false", "-c", "status.showUntrackedFiles=all"),
-)
-ENVIRON = {
-    "LC_ALL": "C",
-    "GIT_OPTIONAL_LOCKS": "0",
-    "GIT_TERMINAL_PROMPT": "0",
-    # A partial clone would otherwise fetch what it lacks.
-    "GIT_NO_LAZY_FETCH": "1",
-    "GIT_ALLOW_PROTOCOL": "none",
-}
 
 
 def collect(scene: Scene) -> Steps:
@@ -60,17 +47,6 @@ def _ask(scene: Scene, scratch: str | None) -> Steps:
     return (yield from look(scene, scratch, options, environ, [status, where, described, remotes]))
 
 
-def command_in(scene: Scene, folder: str, *words: str, stdin: bytes = b"") -> Command:
-    """Put a question to git in a folder."""
-    return Command(("git", *OPTIONS, "-C", folder, *words), env=environ_of(scene), stdin=stdin, timeout=GIT_PATIENCE)
-
-
-def environ_of(scene: Scene) -> dict[str, str]:
-    """Return the environment in which git is asked."""
-    environ = {name: value for name, value in scene.environ.items() if not name.startswith("GIT_TRACE")}
-    return environ | ENVIRON
-
-
 # --- the first questions ------------------------------------------------------------------------------------
 
 
@@ -79,12 +55,6 @@ def _where(scene: Scene) -> tuple[str, ...]:
     store = os.path.relpath(unlinked_above(scene.store), os.path.realpath(scene.cwd))
     known = ("--show-object-format", MARK, "--show-toplevel", MARK, "--absolute-git-dir", MARK)
     return ("rev-parse", *known, "HEAD", "HEAD^{tree}", MARK, f"HEAD:./{store}")
-
-
-def unlinked_above(path: str) -> str:
-    """Return a path with the links of the folders above it resolved, and not its own."""
-    folder, name = os.path.split(path)
-    return os.path.join(os.path.realpath(folder), name)
 
 
 # --- the temporary folder -----------------------------------------------------------------------------------

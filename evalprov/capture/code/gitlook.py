@@ -6,8 +6,8 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
+from evalprov.capture.askgit import MARK, unlinked_above
 from evalprov.capture.code.codetree import Edited, code_tree_steps
-from evalprov.capture.code.git import MARK, unlinked_above
 from evalprov.capture.code.gitfacts import Before, Dirt, Place, Report, Work
 from evalprov.capture.code.gittree import (
     Asking,

@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from evalprov.capture.code.codetree import from_top, less_steps
+from evalprov.capture.code.gitfacts import Before
 from evalprov.capture.code.gittree import GitError, complaint
 from evalprov.capture.collector import Found
 from evalprov.capture.declared.config import asked_for
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from evalprov.capture.ask import Answer
-    from evalprov.capture.code.gitfacts import Before
     from evalprov.capture.collector import Scene, Steps
     from evalprov.record.manifest import Manifest, OutputFile
 
@@ -57,13 +57,13 @@ class Change(NamedTuple):
 class Look:
     """One run's two looks at its files: made before launch, asked once the command has ended."""
 
-    def __init__(self, scene: Scene, manifest: Manifest, before: Before | None) -> None:
+    def __init__(self, scene: Scene, manifest: Manifest, before: object) -> None:
         self.rows: dict[str, Row] = {}  # for the list of known outputs
         self.config: set[str] = set()  # what was taken for configuration, and is an output
         self.others: set[str] = set()  # files of other layers that are known by now alone, from the project root
         self._scene = scene
         self._manifest = manifest
-        self._before = before
+        self._before = before if isinstance(before, Before) else None
         self._layers = dict(_claims(manifest))
         self._outputs = named_outputs(scene)
         read = (os.path.join(scene.root, path) for path in self._layers)

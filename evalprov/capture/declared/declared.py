@@ -64,18 +64,6 @@ def collect(scene: Scene) -> Steps:
     return Found(facts, tuple(clean), reason="; ".join(clean[: len(unread.noted)]) or None)
 
 
-def claimed(scene: Scene) -> set[str]:
-    """Return the files that belong to another layer, by their path from the project root; a folder means all in it."""
-    from evalprov.capture.declared.named import stdin_path, words_of
-
-    named = [word.path for word in words_of(scene)]
-    if stdin := stdin_path(scene):
-        named.append(stdin)
-    # Of what the command names git's tree has the rest.
-    pointers = [f"{path}.dvc" for path in named if os.path.lexists(f"{path}.dvc")]
-    return declared_files(scene) | {os.path.relpath(path, scene.root) for path in ([stdin] if stdin else []) + pointers}
-
-
 def declared_files(scene: Scene) -> set[str]:
     """Return the declared files, and the pointers to declared data, by their path from the project root."""
     files = [file for said in versioned(scene, "prompts") for file in files_of(scene, said)]

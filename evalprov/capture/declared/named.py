@@ -10,6 +10,7 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 from evalprov.capture.collector import Absent, Found, Scene, Steps
+from evalprov.capture.declared.declared import declared_files
 from evalprov.capture.declared.naming import key_of
 from evalprov.capture.declared.written import is_output_option, named_outputs, wrote_before
 from evalprov.capture.text import readable
@@ -85,13 +86,23 @@ def collect(scene: Scene) -> Steps:
     return Found(facts, tuple(clean), reason="; ".join(clean[: len(hasher.unread.noted)]) or None)
 
 
+def claimed(scene: Scene) -> set[str]:
+    """Return what belongs to another layer than code, by its path from the project root; a folder means all in it."""
+    named = [word.path for word in words_of(scene)]
+    if stdin := stdin_path(scene):
+        named.append(stdin)
+    # Of what the command names git's tree has the rest.
+    pointers = [f"{path}.dvc" for path in named if os.path.lexists(f"{path}.dvc")]
+    return declared_files(scene) | {os.path.relpath(path, scene.root) for path in ([stdin] if stdin else []) + pointers}
+
+
 # --- what is named
 
 
 def words_of(scene: Scene) -> Iterator[_Word]:
     """Give what the command names that is there: files and folders, each once, evalprov's own and outputs left out."""
     from evalprov.capture.code.gitpatch import is_secret_file
-    from evalprov.capture.declared import config, declared  # what these claim is theirs
+    from evalprov.capture.declared import config
 
     claimed: set[str] | None = None
     seen = named_outputs(scene)
@@ -103,7 +114,7 @@ def words_of(scene: Scene) -> Iterator[_Word]:
         if is_secret_file(os.fsencode(path)):
             continue  # a certificate, a .env: no data, and no hash of a secret is kept
         seen.add(path)
-        claimed = config.claimed(scene) | declared.declared_files(scene) if claimed is None else claimed
+        claimed = config.claimed(scene) | declared_files(scene) if claimed is None else claimed
         if os.path.relpath(path, scene.root) not in claimed and not wrote_before(scene, path):
             yield _Word(text, path, os.path.realpath(path), kind == "folder")
 

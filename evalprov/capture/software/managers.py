@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from evalprov.capture.software.interpreter import Choice, Way, options, python_in, read_head, which
+from evalprov.capture.software.way import Choice, Way, options, python_in, read_head, which
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

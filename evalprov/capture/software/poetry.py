@@ -8,7 +8,7 @@ from binascii import b2a_base64
 from collections.abc import Mapping
 from typing import Any
 
-from evalprov.capture.software.interpreter import Way, which
+from evalprov.capture.software.way import Way, which
 from evalprov.capture.text import normalised
 
 NOT_PLAIN = ' $`!*@"\\\r\n\t'  # what poetry does not want in a folder's name

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from evalprov import __version__
 from evalprov.capture.ask import Answer, Command
 from evalprov.capture.collector import Found, Later, Scene, Steps
-from evalprov.capture.software.interpreter import MANAGERS, Choice, choose
+from evalprov.capture.software.interpreter import MANAGERS, choose
 from evalprov.capture.text import first_line, readable
 from evalprov.named import NamedTuple
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from evalprov.capture.software.packages import Installed
     from evalprov.capture.software.trees import Tree
+    from evalprov.capture.software.way import Choice
 
 TIMEOUT = 20.0
 AGAIN = 5.0  # seconds for what is asked after the command's end

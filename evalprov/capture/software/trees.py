@@ -8,7 +8,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from evalprov.capture.ask import Answer, Command
-from evalprov.capture.code.git import ENVIRON, OPTIONS
+from evalprov.capture.askgit import ENVIRON, OPTIONS
 from evalprov.capture.software.installed import is_glue, read_record
 from evalprov.capture.sums import Unread, entry_of, sums, walk
 from evalprov.capture.text import readable

@@ -1,0 +1,20 @@
+"""All that one run reported."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from evalprov.named import NamedTuple
+
+if TYPE_CHECKING:
+    from evalprov.record.manifest import MetricsSource
+
+
+class Reported(NamedTuple):
+    """What the eval reported, ready for the record."""
+
+    facts: dict[str, Any]  # by the manifest's top-level names; a dict adds to that section
+    source: MetricsSource | None
+    warnings: list[str]
+    reason: str | None  # why there are no metrics
+    ms: float = 0.0  # what putting it together took
