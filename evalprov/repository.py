@@ -28,14 +28,14 @@ class Commit(NamedTuple):
     subject: str
 
 
-class File(NamedTuple):
+class ChangedFile(NamedTuple):
     """One file that differs between two commits."""
 
     path: str
     how: str  # as git says it: A, M, D, T
 
 
-class Step(NamedTuple):
+class GitStep(NamedTuple):
     """What became of one file between two commits: blob ids, 0 where it is not there, and lines that came and went."""
 
     a: str
@@ -50,10 +50,10 @@ class Between(NamedTuple):
     ahead: int | None  # commits of B that A has not; null where unknown
     behind: int | None  # commits of A that B has not
     commits: list[Commit]  # those of B, newest first, up to a bound; of A where B has none
-    files: list[File] | None  # that differ, up to a bound; null where unknown
+    files: list[ChangedFile] | None  # that differ, up to a bound; null where unknown
     files_count: int
     problem: str | None  # what could not be told, and why
-    steps: dict[str, Step] | None = None  # by path; null where unknown
+    steps: dict[str, GitStep] | None = None  # by path; null where unknown
 
 
 def between(folder: str, a: str, b: str) -> Between:
@@ -107,11 +107,11 @@ def _between(git: Git, a: str, b: str) -> Between:
         ahead = behind = None
     commits = [] if ahead is None else _commits(git, f"{a}..{b}" if ahead else f"{b}..{a}")
     steps = _steps(git, a, b)
-    files = [File(path, "A" if one.a == "0" else "D" if one.b == "0" else "M") for path, one in steps.items()]
+    files = [ChangedFile(path, "A" if one.a == "0" else "D" if one.b == "0" else "M") for path, one in steps.items()]
     return Between(ahead, behind, commits, files[:SHOWN], len(files), problem, steps)
 
 
-def _steps(git: Git, a: str, b: str) -> dict[str, Step]:
+def _steps(git: Git, a: str, b: str) -> dict[str, GitStep]:
     """Return what became of each file between two commits."""
     how = ("-r", "--no-renames", "--raw", "--numstat", "--no-abbrev", "-z")
     words = str(git.diff_tree(*how, a, b, strip_newline_in_stdout=False)).split("\0")
@@ -129,7 +129,7 @@ def _steps(git: Git, a: str, b: str) -> dict[str, Step]:
             counts[path] = (plus, minus)
             at += 1
     numbers = {path: [int(one) if one.isdigit() else None for one in pair] for path, pair in counts.items()}
-    return {path: Step(*pair, *numbers.get(path, (None, None))) for path, pair in ids.items()}
+    return {path: GitStep(*pair, *numbers.get(path, (None, None))) for path, pair in ids.items()}
 
 
 def _related(git: Git, a: str, b: str) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import Project
 
-from evalprov.repository import Commit, File, between
+from evalprov.repository import ChangedFile, Commit, between
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def test_later_commits_are_counted_and_named(line: tuple[Project, list[str]]) ->
     found = between(str(project.path), first, third)
     assert (found.ahead, found.behind, found.problem) == (2, 0, None)
     assert found.commits == [Commit(third, "commit 2"), Commit(second, "commit 1")]
-    assert found.files == [File("eval.py", "M"), File("new 1.txt", "A"), File("new 2.txt", "A")]
+    assert found.files == [ChangedFile("eval.py", "M"), ChangedFile("new 1.txt", "A"), ChangedFile("new 2.txt", "A")]
     assert found.files_count == 3
 
 

@@ -14,7 +14,7 @@ REPORT_VARIABLE = "EVALPROV_REPORT"
 _LINE_LIMIT = 256 << 20  # a longer one is not read
 
 
-class Facts(TypedDict, total=False):
+class LineFacts(TypedDict, total=False):
     """What may stand beside the metrics; a null counts as not given."""
 
     metric_summary: Mapping[str, Any] | None
@@ -41,7 +41,9 @@ class Facts(TypedDict, total=False):
     layer: Mapping[str, Any] | None  # a ConfigLayer's to_dict()
 
 
-def report(metrics: Mapping[str, Any] | None = None, *, scenario: str | None = None, **facts: Unpack[Facts]) -> None:
+def report(
+    metrics: Mapping[str, Any] | None = None, *, scenario: str | None = None, **facts: Unpack[LineFacts]
+) -> None:
     """Hand metrics and facts to the surrounding `evalprov run`; without one, print them as a line of JSON.
 
     Metrics are numbers, booleans or None, by name or by scenario and name; with `scenario` they are that one's. Any
@@ -56,7 +58,7 @@ def report(metrics: Mapping[str, Any] | None = None, *, scenario: str | None = N
     if scenario is not None:
         line["scenario"] = str(scenario)
     for name, value in facts.items():
-        if name not in Facts.__annotations__:
+        if name not in LineFacts.__annotations__:
             raise TypeError(f"report() knows no {name!r}{_meant(name)}")
         if name == "metric_summary" and isinstance(value, Mapping):
             line[name] = _metrics(value, "", depth=0)
@@ -68,8 +70,8 @@ def report(metrics: Mapping[str, Any] | None = None, *, scenario: str | None = N
 def _meant(name: str) -> str:
     from difflib import get_close_matches
 
-    near = get_close_matches(name, Facts.__annotations__, 1)
-    return f"; is {near[0]!r} meant?" if near else f"; it knows {', '.join(Facts.__annotations__)}"
+    near = get_close_matches(name, LineFacts.__annotations__, 1)
+    return f"; is {near[0]!r} meant?" if near else f"; it knows {', '.join(LineFacts.__annotations__)}"
 
 
 def _metrics(metrics: Mapping[str, Any], path: str, *, depth: int) -> dict[str, Any]:

@@ -22,7 +22,7 @@ def plain(
 
     `saw_code` is told of every callable and class in it, by its place.
     """
-    return _Reader(saw_code, nesting).read(value, where, 0)
+    return _ValueReader(saw_code, nesting).read(value, where, 0)
 
 
 def scrubbed(value: Any, key: str = "") -> Any:
@@ -60,7 +60,7 @@ def path_name(path: str) -> str:
     return os.path.basename(os.path.abspath(path)) if inside.startswith("..") else inside.replace(os.sep, "/")
 
 
-class _Reader:
+class _ValueReader:
     def __init__(self, saw_code: Callable[[str, CodeHash], None] | None, nesting: int) -> None:
         self._saw_code = saw_code
         self._nesting = nesting

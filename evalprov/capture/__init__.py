@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Self
 
-from evalprov.capture.ask import GIT_PATIENCE, Budget, Running, wait_any
-from evalprov.capture.collector import Absent, Capture, Found, Scene, Steps
+from evalprov.capture.ask import GIT_PATIENCE, Running, TimeBudget, wait_any
+from evalprov.capture.collector import Absent, Capture, CaptureContext, Findings, Steps
 from evalprov.errors import EvalprovError
 
 if TYPE_CHECKING:
@@ -36,13 +36,13 @@ class Capturing:
     """Collectors under way; leaving the context ends whatever they still run."""
 
     def __init__(self) -> None:
-        self._going: list[_Going] = []
+        self._going: list[_RunningCollector] = []
         self._refusal: EvalprovError | None = None
-        self._git = Budget(GIT_PATIENCE)
+        self._git = TimeBudget(GIT_PATIENCE)
 
     def add(self, name: str, steps: Steps) -> None:
         """Start one more; that it stops the run is said at the end, when there is a record to say it in."""
-        one = _Going(name, steps, self._git)
+        one = _RunningCollector(name, steps, self._git)
         self._going.append(one)
         try:
             one.advance()
@@ -97,32 +97,32 @@ def _add(section: dict[str, Any], value: dict[str, Any]) -> None:
         section[key] = {**known, **inner} if isinstance(known, dict) and isinstance(inner, dict) else inner
 
 
-def start(scene: Scene, collectors: Iterable[str] = COLLECTORS) -> Capturing:
+def start(context: CaptureContext, collectors: Iterable[str] = COLLECTORS) -> Capturing:
     """Start the collectors; the commands they ask are under way when this returns."""
     capturing = Capturing()
     try:
         for name in collectors:
-            capturing.add(name, _steps(name, scene))
+            capturing.add(name, _steps(name, context))
     except BaseException:
         capturing.__exit__()
         raise
     return capturing
 
 
-def _steps(name: str, scene: Scene) -> Steps:
+def _steps(name: str, context: CaptureContext) -> Steps:
     """Load a collector and start it; one that cannot even be loaded has failed like any other."""
     module = __import__(f"evalprov.capture.{COLLECTORS.get(name, name)}", fromlist=["collect"])
-    found: Found = yield from module.collect(scene)
+    found: Findings = yield from module.collect(context)
     return found
 
 
-class _Going:
+class _RunningCollector:
     """One collector under way."""
 
-    def __init__(self, name: str, steps: Steps, git: Budget) -> None:
+    def __init__(self, name: str, steps: Steps, git: TimeBudget) -> None:
         self.name = name
         self._git = git
-        self.found: Found | None = None
+        self.found: Findings | None = None
         self.fared: Captured | None = None
         self._steps = steps
         self._asked: list[Running] | None = None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from evalprov.capture.collector import Found, Later
+    from evalprov.capture.collector import Findings, Later
     from evalprov.record.manifest import Manifest
     from evalprov.secrets import Scrubber
 
@@ -21,7 +21,7 @@ class Afterwards:
 
     def __init__(self, todo: Mapping[str, Later]) -> None:
         self._todo = todo
-        self._found: dict[str, Found | Exception] = {}
+        self._found: dict[str, Findings | Exception] = {}
         self._nobody_waits = False
         self._done = _thread.allocate_lock()
 
@@ -53,14 +53,14 @@ class Afterwards:
             _add(manifest, name, self._found.get(name), scrub)
 
 
-def _outcome(later: Later, nobody_waits: Any) -> Found | Exception:
+def _outcome(later: Later, nobody_waits: Any) -> Findings | Exception:
     try:
         return later.find(nobody_waits)
     except Exception as error:  # noqa: BLE001 - a look that fails is a fact to record
         return error
 
 
-def _add(manifest: Manifest, name: str, found: Found | Exception | None, scrub: Scrubber) -> None:
+def _add(manifest: Manifest, name: str, found: Findings | Exception | None, scrub: Scrubber) -> None:
     fared = manifest["capture"][name]
     if found is None or isinstance(found, Exception):
         why = f"{type(found).__name__}: {found}" if found else "not looked at to the end"

@@ -14,7 +14,7 @@ OUTPUT_LIMIT = 64 << 20
 GIT_PATIENCE = 5.0  # seconds for all that git is asked; what takes longer is a hanging filter or file system
 
 
-class Command(NamedTuple):
+class Question(NamedTuple):
     """A question put to another program."""
 
     argv: tuple[str, ...]
@@ -24,7 +24,7 @@ class Command(NamedTuple):
     timeout: float = 30.0
 
 
-class Answer(NamedTuple):
+class Reply(NamedTuple):
     """What it said; `code` is negative for a signal, `problem` says why there is no proper answer."""
 
     code: int
@@ -39,7 +39,7 @@ class Answer(NamedTuple):
         return self.problem or (words[0] if words else f"exit {self.code}")
 
 
-class Budget:
+class TimeBudget:
     """How long several commands together may be waited for; no limit where nothing is said."""
 
     def __init__(self, seconds: float = float("inf")) -> None:
@@ -49,10 +49,10 @@ class Budget:
 class Running:
     """One started command, read without blocking by whoever polls its descriptors."""
 
-    def __init__(self, command: Command, budget: Budget | None = None) -> None:
+    def __init__(self, command: Question, budget: TimeBudget | None = None) -> None:
         self.command = command
-        self.budget = budget or Budget()
-        self.answer: Answer | None = None
+        self.budget = budget or TimeBudget()
+        self.answer: Reply | None = None
         # Counted from when somebody waits: what we do meanwhile is not its slowness.
         self.deadline: float | None = None
         self._unsent = command.stdin
@@ -64,7 +64,7 @@ class Running:
         try:
             self._start()
         except OSError as error:
-            self.answer = Answer(127, b"", b"", f"{command.argv[0]}: {error.strerror}")
+            self.answer = Reply(127, b"", b"", f"{command.argv[0]}: {error.strerror}")
 
     def _start(self) -> None:
         argv = self.command.argv
@@ -164,7 +164,7 @@ class Running:
             code = os.waitstatus_to_exitcode(status)
         except ChildProcessError:  # somebody else has waited for it
             code, problem = 127, problem or f"{self.command.argv[0]}: how it ended is not known"
-        self.answer = Answer(code, b"".join(self._said[self._out]), b"".join(self._said[self._err]), problem)
+        self.answer = Reply(code, b"".join(self._said[self._out]), b"".join(self._said[self._err]), problem)
 
 
 def wait_any(running: list[Running], *, patient: bool = True) -> None:

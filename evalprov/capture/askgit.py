@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from evalprov.capture.ask import GIT_PATIENCE, Command
+from evalprov.capture.ask import GIT_PATIENCE, Question
 
 if TYPE_CHECKING:
-    from evalprov.capture.collector import Scene
+    from evalprov.capture.collector import CaptureContext
 
 MARK = "--evalprov-mark"  # rev-parse repeats an option that it does not know
 # Nothing of the user's may be started or written: no watcher, no hook, no shared index.
@@ -26,14 +26,14 @@ ENVIRON = {
 }
 
 
-def command_in(scene: Scene, folder: str, *words: str, stdin: bytes = b"") -> Command:
+def command_in(context: CaptureContext, folder: str, *words: str, stdin: bytes = b"") -> Question:
     """Put a question to git in a folder."""
-    return Command(("git", *OPTIONS, "-C", folder, *words), env=environ_of(scene), stdin=stdin, timeout=GIT_PATIENCE)
+    return Question(("git", *OPTIONS, "-C", folder, *words), env=environ_of(context), stdin=stdin, timeout=GIT_PATIENCE)
 
 
-def environ_of(scene: Scene) -> dict[str, str]:
+def environ_of(context: CaptureContext) -> dict[str, str]:
     """Return the environment in which git is asked."""
-    environ = {name: value for name, value in scene.environ.items() if not name.startswith("GIT_TRACE")}
+    environ = {name: value for name, value in context.environ.items() if not name.startswith("GIT_TRACE")}
     return environ | ENVIRON
 
 

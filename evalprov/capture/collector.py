@@ -1,6 +1,6 @@
 """What a collector is.
 
-A collector is a generator function in a file of its own: it takes the scene, yields the commands it wants to
+A collector is a generator function in a file of its own: it takes the context, yields the commands it wants to
 ask (several at once, in one list), is sent their answers in the same order, and returns what it found. One that
 asks nothing yields nothing. To say that a thing is not there it raises `Absent`; any other exception is
 recorded as a failure with its words, except an `EvalprovError`, which stops the run before launch: only for what the
@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from evalprov.capture.ask import Answer, Command
+from evalprov.capture.ask import Question, Reply
 from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from evalprov.settings import Settings
 
 
-class Scene(NamedTuple):
+class CaptureContext(NamedTuple):
     """All that a collector may look at."""
 
     argv: tuple[str, ...]  # the child's command
@@ -45,11 +45,11 @@ class Scene(NamedTuple):
 class Later(NamedTuple):
     """What a collector finds out once the command has started, so that nobody waits for it."""
 
-    find: Callable[[Callable[[], bool]], Found]  # told how to learn that nobody waits any more
+    find: Callable[[Callable[[], bool]], Findings]  # told how to learn that nobody waits any more
     after_end: bool = False  # of the command; else while it runs, in a thread: it may then start no process
 
 
-class Found(NamedTuple):
+class Findings(NamedTuple):
     """What a collector hands over."""
 
     facts: dict[str, Any]  # by the manifest's top-level names; a dict adds to that section, one in it to what is there
@@ -64,8 +64,8 @@ class Absent(Exception):  # noqa: N818 - it is a finding and no error
     """There is nothing of this kind here; the words say why."""
 
 
-Steps = Generator[list[Command], list[Answer], Found]
-Collector = Callable[[Scene], Steps]
+Steps = Generator[list[Question], list[Reply], Findings]
+Collector = Callable[[CaptureContext], Steps]
 
 
 class Capture(NamedTuple):

@@ -10,13 +10,13 @@ import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from evalprov.capture.hashcache import HashCache
-from evalprov.capture.hashing import Digest, Entry, Hashing, Md5, Progress, Todo, hash_file
+from evalprov.capture.hashing import FileDigest, FileEntry, Hashing, Md5, Progress, Todo, hash_file
 from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 
-    from evalprov.capture.ask import Answer, Command
+    from evalprov.capture.ask import Question, Reply
 
 CACHED = 1 << 20  # a smaller file is hashed as fast as it is looked up
 WORTH_KEEPING = 256 << 20  # to read so much again every time is worth a word
@@ -53,7 +53,7 @@ class Contents:
         self._store = os.fsencode(store)
         self._progress = progress
 
-    def of(self, path: str, md5: Md5 | None = None) -> Generator[list[Command], list[Answer], Content]:
+    def of(self, path: str, md5: Md5 | None = None) -> Generator[list[Question], list[Reply], Content]:
         """Hash what is at an absolute path; raises OSError if it is not there or cannot be read.
 
         It is a generator so that other collectors get their turn meanwhile; it never asks a command.
@@ -64,26 +64,26 @@ class Contents:
             return (yield from self._large(place, md5, lambda: _walk(place, self._store), folder=True))
         if not stat.S_ISREG(found.st_mode):
             raise OSError(0, "neither a file nor a folder", path)
-        entry = Entry.of(b"", place, found)
+        entry = FileEntry.of(b"", place, found)
         if entry.size <= CACHED:
-            tally = _Tally(md5, folder=False)
+            tally = _HashingTally(md5, folder=False)
             tally.add(entry, hash_file(entry, md5))
             return tally.content()
         return (yield from self._large(place, md5, lambda: iter((entry,)), folder=False))
 
     def _large(
-        self, place: bytes, md5: Md5 | None, entries: Callable[[], Iterator[Entry]], *, folder: bool
-    ) -> Generator[list[Command], list[Answer], Content]:
+        self, place: bytes, md5: Md5 | None, entries: Callable[[], Iterator[FileEntry]], *, folder: bool
+    ) -> Generator[list[Question], list[Reply], Content]:
         cache = HashCache(place, self._environ, md5)
-        tally = _Tally(md5, folder=folder)
+        tally = _HashingTally(md5, folder=folder)
         todo = yield from _survey(cache.known(entries()), tally)
         if not todo.files:
             cache.was_used()
             return tally.content()
-        tally = _Tally(md5, folder=folder)
+        tally = _HashingTally(md5, folder=folder)
         writer = cache.writer()
 
-        def take(entry: Entry, digest: Digest) -> None:
+        def take(entry: FileEntry, digest: FileDigest) -> None:
             tally.add(entry, digest)
             if writer:
                 writer.add(entry, digest)
@@ -101,7 +101,7 @@ class Contents:
         return tally.content()
 
 
-def finish(steps: Generator[list[Command], list[Answer], T]) -> T:
+def finish(steps: Generator[list[Question], list[Reply], T]) -> T:
     """Run a generator that asks nothing to its end."""
     try:
         while True:
@@ -112,8 +112,8 @@ def finish(steps: Generator[list[Command], list[Answer], T]) -> T:
 
 
 def _survey(
-    entries: Iterable[tuple[Entry, Digest | None]], tally: _Tally
-) -> Generator[list[Command], list[Answer], Todo]:
+    entries: Iterable[tuple[FileEntry, FileDigest | None]], tally: _HashingTally
+) -> Generator[list[Question], list[Reply], Todo]:
     """Say how much is not known yet; the tally is whole where that is nothing."""
     files = size = 0
     turn = time.monotonic() + TURN
@@ -129,7 +129,7 @@ def _survey(
     return Todo(files, size)
 
 
-def _walk(top: bytes, store: bytes) -> Iterator[Entry]:
+def _walk(top: bytes, store: bytes) -> Iterator[FileEntry]:
     """Give what is below a folder, in the order of the names as bytes."""
     pending = [_names(top, b"", store)]
     while pending:
@@ -142,7 +142,7 @@ def _walk(top: bytes, store: bytes) -> Iterator[Entry]:
             continue
         path = top + b"/" + name
         found = os.lstat(path)
-        yield Entry.of(name, path, found) if stat.S_ISREG(found.st_mode) else _special(name, path, found)
+        yield FileEntry.of(name, path, found) if stat.S_ISREG(found.st_mode) else _special(name, path, found)
 
 
 def _names(top: bytes, inside: bytes, store: bytes) -> list[bytes]:
@@ -159,19 +159,19 @@ def _names(top: bytes, inside: bytes, store: bytes) -> list[bytes]:
     return names
 
 
-def _special(name: bytes, path: bytes, found: os.stat_result) -> Entry:
+def _special(name: bytes, path: bytes, found: os.stat_result) -> FileEntry:
     mode = b"%06o" % stat.S_IFMT(found.st_mode)
     if not stat.S_ISLNK(found.st_mode):
-        return Entry(name, path, mode, fixed=Digest(b"-"), oddity="neither a file nor a folder, not read")
+        return FileEntry(name, path, mode, fixed=FileDigest(b"-"), oddity="neither a file nor a folder, not read")
     target = os.readlink(path)
     inside = os.path.normpath(os.path.join(os.path.dirname(name), target))
     out = target.startswith(b"/") or inside == b".." or inside.startswith(b"../")
-    digest = Digest(hashlib.sha256(target).hexdigest().encode())
+    digest = FileDigest(hashlib.sha256(target).hexdigest().encode())
     said = "a link that leads out of the folder: where to is hashed, and not what is there" if out else ""
-    return Entry(name, path, mode, fixed=digest, oddity=said)
+    return FileEntry(name, path, mode, fixed=digest, oddity=said)
 
 
-class _Tally:
+class _HashingTally:
     """The hash of a whole, made of its files' hashes as they come in."""
 
     def __init__(self, md5: Md5 | None, *, folder: bool) -> None:
@@ -179,12 +179,12 @@ class _Tally:
         self._folder = folder
         self._sum = hashlib.sha256()
         self._list = hashlib.md5(b"[", usedforsecurity=False) if md5 else None
-        self._one: Digest | None = None
+        self._one: FileDigest | None = None
         self._files = self._bytes = 0
         self._settled = True
         self._odd: dict[str, list[Any]] = {}  # what is odd, to how many and the first
 
-    def add(self, entry: Entry, digest: Digest) -> None:
+    def add(self, entry: FileEntry, digest: FileDigest) -> None:
         """Take the next file."""
         if not digest.settled:
             self._settled = False
@@ -200,7 +200,7 @@ class _Tally:
         self._files += 1
         self._bytes += entry.size
 
-    def _add_to_list(self, entry: Entry, digest: Digest) -> None:
+    def _add_to_list(self, entry: FileEntry, digest: FileDigest) -> None:
         """Take a file as DVC lists it: the MD5 of that list as JSON is its name for the folder."""
         if not digest.md5:  # a link: DVC has what is behind it
             self._list = None
@@ -209,7 +209,7 @@ class _Tally:
         assert self._list is not None
         self._list.update(f"{', ' if self._files else ''}{json.dumps(line)}".encode())
 
-    def _note(self, what: str, entry: Entry) -> None:
+    def _note(self, what: str, entry: FileEntry) -> None:
         self._odd.setdefault(what, [0, entry.name or os.path.basename(entry.path)])[0] += 1
 
     def content(self) -> Content:

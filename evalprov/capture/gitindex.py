@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from evalprov.capture.askgit import command_in
 
 if TYPE_CHECKING:
-    from evalprov.capture.ask import Command
-    from evalprov.capture.collector import Scene
+    from evalprov.capture.ask import Question
+    from evalprov.capture.collector import CaptureContext
 
 _ENTRIES = 12  # bytes before the first entry
 _UNUSUAL = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR")
@@ -18,11 +18,11 @@ _UNUSUAL = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR")
 class Tracked:
     """The repository around the place where the command runs."""
 
-    def __init__(self, scene: Scene) -> None:
-        self._scene = scene
-        self.top = _top(os.path.realpath(scene.cwd))  # empty where there is none
+    def __init__(self, context: CaptureContext) -> None:
+        self._context = context
+        self.top = _top(os.path.realpath(context.cwd))  # empty where there is none
         self._index: bytes | None = None
-        self._usual = not any(name in scene.environ for name in _UNUSUAL)
+        self._usual = not any(name in context.environ for name in _UNUSUAL)
 
     def is_outside(self, path: str) -> bool:
         """Say whether a real path lies where git does not look."""
@@ -44,10 +44,10 @@ class Tracked:
             at = self._index.find(name + b"\0", at + 1)
         return False
 
-    def which_ignored(self, paths: list[str]) -> Command:
+    def which_ignored(self, paths: list[str]) -> Question:
         """Ask git which of these it ignores."""
         names = b"".join(os.fsencode(os.path.relpath(path, self.top)) + b"\0" for path in paths)
-        return command_in(self._scene, self.top, "check-ignore", "-z", "--stdin", stdin=names)
+        return command_in(self._context, self.top, "check-ignore", "-z", "--stdin", stdin=names)
 
     def _read(self) -> bytes:
         if not self._usual:

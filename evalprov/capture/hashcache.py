@@ -15,7 +15,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from evalprov.capture.hashing import Digest, Entry, Md5
+from evalprov.capture.hashing import FileDigest, FileEntry, Md5
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -54,7 +54,7 @@ class HashCache:
             self.problem = f"{self._folder}: others can write there"
         return self.problem is None
 
-    def known(self, entries: Iterator[Entry]) -> Iterator[tuple[Entry, Digest | None]]:
+    def known(self, entries: Iterator[FileEntry]) -> Iterator[tuple[FileEntry, FileDigest | None]]:
         """Give each entry its digest if it is known and the file is still as it was."""
         have = self._read()
         name, stamp, digest = b"", b"", None
@@ -68,10 +68,10 @@ class HashCache:
                     have = None
             yield entry, digest if name == entry.name and stamp == entry.stamp else None
 
-    def _read(self) -> Iterator[tuple[bytes, bytes, Digest]] | None:
+    def _read(self) -> Iterator[tuple[bytes, bytes, FileDigest]] | None:
         return self._records() if self._open else None
 
-    def _records(self) -> Iterator[tuple[bytes, bytes, Digest]]:
+    def _records(self) -> Iterator[tuple[bytes, bytes, FileDigest]]:
         """Give name, stamp and digest of every file; what cannot be read is only hashed again."""
         try:
             with open(self._file, "rb") as file:
@@ -89,13 +89,13 @@ class HashCache:
         except OSError:
             return
 
-    def _digest(self, sums: bytes) -> Digest | None:
+    def _digest(self, sums: bytes) -> FileDigest | None:
         """Read a file's sums; null where one that is wanted is missing."""
         sha256, _, more = sums.partition(b" ")
         kind, _, md5 = more.partition(b":")
         if len(sha256) != 64 or (self._md5 and (kind != self._md5 or len(md5) != 32)):
             return None
-        return Digest(sha256, md5 if self._md5 else b"")
+        return FileDigest(sha256, md5 if self._md5 else b"")
 
     def was_used(self) -> None:
         """Keep it from being cleared away as one that nobody uses."""
@@ -129,7 +129,7 @@ class Writer:
         self._out = open(self._temp, "wb", buffering=PIECE)  # noqa: SIM115 - closed by keep or drop
         self._out.write(HEAD)
 
-    def add(self, entry: Entry, digest: Digest) -> None:
+    def add(self, entry: FileEntry, digest: FileDigest) -> None:
         """Take one file, unless it is too young or was written to while it was read."""
         if self.problem or entry.fixed or not digest.settled or entry.newest >= self._sure:
             return

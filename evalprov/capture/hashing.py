@@ -10,12 +10,12 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from typing import Any, Literal
 
-from evalprov.capture.ask import Answer, Command
+from evalprov.capture.ask import Question, Reply
 from evalprov.named import NamedTuple
 
 Md5 = Literal["md5", "dos2unix"]  # of the bytes; or of a text with the line ends that DVC before 3.0 gave it
 Progress = Callable[[int, int], None]  # bytes done, bytes in all; called at most ten times a second
-Pausing = Generator[list[Command], list[Answer], None]  # yields no command: only gives the others their turn
+Pausing = Generator[list[Question], list[Reply], None]  # yields no command: only gives the others their turn
 
 BLOCK = 1 << 20  # DVC's as well, and its rule on line ends goes block by block
 PROBED = 512  # bytes by which DVC tells text from binary
@@ -31,7 +31,7 @@ THREADED = 16 << 20  # so much in all is hashed before threads are ready
 PAUSE = 0.1  # seconds
 
 
-class Digest(NamedTuple):
+class FileDigest(NamedTuple):
     """What a file's bytes gave, in hexadecimal digits."""
 
     sha256: bytes
@@ -39,7 +39,7 @@ class Digest(NamedTuple):
     settled: bool = True  # false if the file was written to meanwhile
 
 
-class Entry(NamedTuple):
+class FileEntry(NamedTuple):
     """One thing to hash, as it stood when it was listed."""
 
     name: bytes  # from its folder on; empty for a file that was named by itself
@@ -48,11 +48,11 @@ class Entry(NamedTuple):
     size: int = 0
     stamp: bytes = b""  # another one after every write
     newest: float = 0.0  # the later of its two times of change
-    fixed: Digest | None = None  # of what is no regular file: there is nothing to read
+    fixed: FileDigest | None = None  # of what is no regular file: there is nothing to read
     oddity: str = ""
 
     @classmethod
-    def of(cls, name: bytes, path: bytes, found: os.stat_result) -> Entry:
+    def of(cls, name: bytes, path: bytes, found: os.stat_result) -> FileEntry:
         """Return the entry of a regular file by its status."""
         stamp = b"%d %d %d %d %d" % (
             found.st_size,
@@ -103,9 +103,9 @@ class _Sums:
         if self._md5:
             self._md5.update(block.replace(b"\r\n", b"\n") if self._ends and _is_text(block) else block)
 
-    def digest(self, *, settled: bool) -> Digest:
+    def digest(self, *, settled: bool) -> FileDigest:
         sha256, md5 = (one.hexdigest().encode() if one else b"" for one in (self._sha256, self._md5))
-        return Digest(sha256, md5, settled)
+        return FileDigest(sha256, md5, settled)
 
 
 def _is_text(block: bytes) -> bool:
@@ -113,12 +113,12 @@ def _is_text(block: bytes) -> bool:
     return b"\0" not in head and len(head.translate(None, PRINTING)) <= 0.3 * len(head)
 
 
-def hash_file(entry: Entry, md5: Md5 | None) -> Digest:
+def hash_file(entry: FileEntry, md5: Md5 | None) -> FileDigest:
     """Hash one file here and now; raises OSError if it cannot be read."""
     return _hash(entry, _open(entry), _Sums(md5), _Meter())
 
 
-def _open(entry: Entry) -> int:
+def _open(entry: FileEntry) -> int:
     """Open a file, and have the disk fetch its first block while others are hashed."""
     file = os.open(entry.path, FLAGS)
     if not stat.S_ISREG(os.fstat(file).st_mode):
@@ -129,7 +129,7 @@ def _open(entry: Entry) -> int:
     return file
 
 
-def _hash(entry: Entry, file: int, sums: _Sums, meter: _Meter) -> Digest:
+def _hash(entry: FileEntry, file: int, sums: _Sums, meter: _Meter) -> FileDigest:
     """Hash an open file and close it."""
     try:
         # No more room than the file needs: to provide it costs more than to read a small file.
@@ -139,7 +139,7 @@ def _hash(entry: Entry, file: int, sums: _Sums, meter: _Meter) -> Digest:
                 block += _rest(file, BLOCK - len(block))
             sums.add(block)
             meter.add(len(block))
-        after = Entry.of(entry.name, entry.path, os.fstat(file))
+        after = FileEntry.of(entry.name, entry.path, os.fstat(file))
     finally:
         os.close(file)
     return sums.digest(settled=after.stamp == entry.stamp)
@@ -157,8 +157,8 @@ def _rest(file: int, missing: int) -> bytes:
 class _Ahead(NamedTuple):
     """An entry in its turn: its digest is known, or its file is open, or threads are at it."""
 
-    entry: Entry
-    known: Digest | None = None
+    entry: FileEntry
+    known: FileDigest | None = None
     file: int = -1
     work: tuple[Any, ...] = ()  # futures; two for the two hashes of a very large file
 
@@ -179,7 +179,9 @@ class Hashing:
         self._ahead: deque[_Ahead] = deque()
         self._next_pause = time.monotonic() + PAUSE
 
-    def run(self, entries: Iterable[tuple[Entry, Digest | None]], take: Callable[[Entry, Digest], None]) -> Pausing:
+    def run(
+        self, entries: Iterable[tuple[FileEntry, FileDigest | None]], take: Callable[[FileEntry, FileDigest], None]
+    ) -> Pausing:
         """Hash every entry without a digest; raises OSError if one cannot be read."""
         busy = 0
         try:
@@ -201,7 +203,7 @@ class Hashing:
             if self._pool:
                 self._pool.shutdown(cancel_futures=True)
 
-    def _begin(self, entry: Entry) -> _Ahead:
+    def _begin(self, entry: FileEntry) -> _Ahead:
         if entry.size < LARGE or self._todo.bytes < THREADED:
             return _Ahead(entry, file=_open(entry))
         if self._pool is None:
@@ -213,14 +215,14 @@ class Hashing:
             return _Ahead(entry, work=(self._pool.submit(_work, entry, _Sums(None), self._meter), second))
         return _Ahead(entry, work=(self._pool.submit(_work, entry, _Sums(self._md5), self._meter),))
 
-    def _finish(self, take: Callable[[Entry, Digest], None]) -> Pausing:
+    def _finish(self, take: Callable[[FileEntry, FileDigest], None]) -> Pausing:
         """Hand over the first of those ahead."""
         for future in self._ahead[0].work:
             yield from self._await(future)
         one = self._ahead.popleft()
         if one.work:
             first, last = one.work[0].result(), one.work[-1].result()
-            take(one.entry, Digest(first.sha256, last.md5, first.settled and last.settled))
+            take(one.entry, FileDigest(first.sha256, last.md5, first.settled and last.settled))
             return
         take(one.entry, one.known or _hash(one.entry, one.file, _Sums(self._md5), self._meter))
         if time.monotonic() > self._next_pause:
@@ -239,7 +241,7 @@ class Hashing:
         self._next_pause = time.monotonic() + PAUSE
 
 
-def _work(entry: Entry, sums: _Sums, meter: _Meter) -> Digest:
+def _work(entry: FileEntry, sums: _Sums, meter: _Meter) -> FileDigest:
     return _hash(entry, _open(entry), sums, meter)
 
 

@@ -7,7 +7,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from evalprov.capture.hashcache import HashCache
-from evalprov.capture.hashing import Entry, hash_file
+from evalprov.capture.hashing import FileEntry, hash_file
 from evalprov.capture.made import CACHES
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 FEW, SMALL = 64, 1 << 20  # so much is hashed as fast as it is looked up
 
 
-class Unread(Exception):  # noqa: N818 - it is a finding and no error
+class NotRead(Exception):  # noqa: N818 - it is a finding and no error
     """Not all of it was read; the words say why."""
 
 
@@ -34,17 +34,17 @@ class Bounds:
         return self.files >= 0 and self.size >= 0 and not self._nobody_waits()
 
 
-def entry_of(name: str, path: str) -> Entry | None:
+def entry_of(name: str, path: str) -> FileEntry | None:
     """Return a file as it stands, for a link what it leads to; null where there is no regular file."""
     place = os.path.realpath(path)
     try:
         found = os.stat(place)
     except FileNotFoundError:
         return None
-    return Entry.of(os.fsencode(name), os.fsencode(place), found) if stat.S_ISREG(found.st_mode) else None
+    return FileEntry.of(os.fsencode(name), os.fsencode(place), found) if stat.S_ISREG(found.st_mode) else None
 
 
-def sums(place: str, entries: Iterable[Entry], environ: Mapping[str, str], bounds: Bounds) -> dict[bytes, bytes]:
+def sums(place: str, entries: Iterable[FileEntry], environ: Mapping[str, str], bounds: Bounds) -> dict[bytes, bytes]:
     """Return the SHA-256 of files by their names; `place` is what they are remembered by."""
     listed = sorted(entries)
     cache = None
@@ -72,7 +72,7 @@ def sums(place: str, entries: Iterable[Entry], environ: Mapping[str, str], bound
         if writer:
             writer.drop()
     if missing:
-        raise Unread(f"{os.fsdecode(first)}{f' and {missing - 1:,} more' if missing > 1 else ''}")
+        raise NotRead(f"{os.fsdecode(first)}{f' and {missing - 1:,} more' if missing > 1 else ''}")
     return found
 
 
@@ -89,7 +89,7 @@ def walk(top: str, skip: Callable[[str, str], bool]) -> Iterator[tuple[str, os.D
             status = os.stat(folder)
             entries = list(os.scandir(folder))
         except OSError as error:
-            raise Unread(f"{folder}: {error.strerror}") from None
+            raise NotRead(f"{folder}: {error.strerror}") from None
         if (status.st_dev, status.st_ino) in seen:
             continue
         seen.add((status.st_dev, status.st_ino))

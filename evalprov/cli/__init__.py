@@ -8,13 +8,13 @@ import sys
 from typing import TYPE_CHECKING
 
 from evalprov import __version__, render
-from evalprov.cli.options import HELP, Group, did_you_mean, parse, wants_help
+from evalprov.cli.options import HELP, SubcommandGroup, did_you_mean, parse, wants_help
 from evalprov.errors import CANNOT_START, EvalprovError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from evalprov.cli.options import Command
+    from evalprov.cli.options import Subcommand
 
 # Each is a module of this folder, which holds its COMMAND; of these only the one that is asked for is imported.
 COMMANDS = ("run", "show", "history", "diff", "audit", "gate", "noise", "init", "doctor", "baseline", "trust")
@@ -72,7 +72,7 @@ def _carry_out(argv: list[str]) -> int:
     _must_be_known(first, COMMANDS, "evalprov", _EXAMPLE)
     command = load(first)
     name = first
-    if isinstance(command, Group):
+    if isinstance(command, SubcommandGroup):
         if not words or words[0] in HELP:
             return _toolkit([first], argv)
         name = f"{first} {words[0]}"
@@ -83,10 +83,10 @@ def _carry_out(argv: list[str]) -> int:
     return command.function(**parse(name, command, words))
 
 
-def load(name: str) -> Command | Group:
+def load(name: str) -> Subcommand | SubcommandGroup:
     """Return what a command of this name does and takes."""
     module = __import__(f"{__name__}.{name}", fromlist=["COMMAND"])  # a run does without importlib
-    command: Command | Group = module.COMMAND
+    command: Subcommand | SubcommandGroup = module.COMMAND
     return command
 
 

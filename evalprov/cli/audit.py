@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from evalprov import render
 from evalprov.cli.common import STORE, counted, open_store
-from evalprov.cli.options import Command, Option
+from evalprov.cli.options import Option, Subcommand
 from evalprov.compare.audit import ADVICE, OF_BUILDER, Audit, Group, Metric
 from evalprov.compare.audit import audit as compared
 from evalprov.compare.elide import apart
@@ -280,7 +280,7 @@ def _group_document(group: Group) -> dict[str, Any]:
     return {**group._asdict(), "metrics": metrics, "suspects": splits}
 
 
-COMMAND = Command(
+COMMAND = Subcommand(
     audit,
     (
         Option("--json", None, "Print what was found as JSON.", into="as_json"),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from evalprov import render
 from evalprov.cli.columns import metrics
 from evalprov.cli.common import STORE, open_store
-from evalprov.cli.options import Argument, Command, Group, Option
+from evalprov.cli.options import Argument, Option, Subcommand, SubcommandGroup
 from evalprov.cli.sides import side
 from evalprov.compare.rules import rules_of
 from evalprov.errors import UsageError
@@ -60,7 +60,7 @@ def set_(  # noqa: PLR0913 - one argument an option
     return 0
 
 
-def said(reason: str | None) -> baselines.Said:
+def said(reason: str | None) -> baselines.BaselineRemarks:
     """Return who says something of a baseline, and why, without secrets."""
     scrub = Scrubber(os.environ, load(here()).env_secret)
     who = _who()
@@ -203,10 +203,10 @@ def _told(account: Account) -> list[tuple[str, str]]:
 _NAME = Argument("name", "NAME", "The baseline's name: letters, digits, dot, dash, _.", required=True)
 _RUN = Argument("run", "RUN", "A run id, its beginning, latest, or a manifest's path.", required=True)
 _JSON = Option("--json", None, "Print it as JSON.", into="as_json")
-COMMAND = Group(
+COMMAND = SubcommandGroup(
     "Keep runs that later ones are held against: whole records under metrics/baselines, meant to be committed.",
     {
-        "set": Command(
+        "set": Subcommand(
             set_,
             (
                 Option("--reason", "TEXT", "Why this run; required."),
@@ -216,8 +216,8 @@ COMMAND = Group(
             ),
             (_NAME, _RUN),
         ),
-        "list": Command(list_, (_JSON, STORE)),
-        "show": Command(show, (_JSON, STORE), (_NAME,)),
-        "rm": Command(rm, (STORE,), (_NAME,)),
+        "list": Subcommand(list_, (_JSON, STORE)),
+        "show": Subcommand(show, (_JSON, STORE), (_NAME,)),
+        "rm": Subcommand(rm, (STORE,), (_NAME,)),
     },
 )

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from evalprov.record.manifest import Manifest
-    from evalprov.repository import Step
+    from evalprov.repository import GitStep
 
 NONE = "0"  # stands for a file that is not there
 
@@ -43,7 +43,7 @@ class _Own(NamedTuple):
     minus: int
 
 
-def code_files(store: str, a: Manifest, b: Manifest, steps: dict[str, Step] | None) -> list[FileEdit]:
+def code_files(store: str, a: Manifest, b: Manifest, steps: dict[str, GitStep] | None) -> list[FileEdit]:
     """Return the files that differ, in their order; `steps` are those between the two commits, null where unknown.
 
     A file that another layer tells of, or that a run wrote, is not among them.
@@ -66,7 +66,7 @@ def _claimed(m: Manifest) -> set[str]:
     return {*m["config"]["files"], *m["grader"]["files"], *m["software"]["locks"], *filter(None, paths)}
 
 
-def _edit(path: str, one: _Own | None, other: _Own | None, step: Step | None) -> FileEdit | None:
+def _edit(path: str, one: _Own | None, other: _Own | None, step: GitStep | None) -> FileEdit | None:
     """Hold the two sides of one file against each other."""
     base = one.before if one else other.before if other else NONE
     in_commits = (step.a, step.b) if step else (base, base)

@@ -31,7 +31,7 @@ _LISTED = re.compile(r"""(?:\["(?:[^"\\]|\\.)*"\]|\['[^']*'\]|[^,])+""")
 _PATHS = {"run": "run_id", "took": "duration_seconds", "program": "identity.program"}
 
 
-class Column(NamedTuple):
+class TableColumn(NamedTuple):
     """One column: its heading and its cell of a run, for a table and for a program."""
 
     name: str
@@ -40,17 +40,17 @@ class Column(NamedTuple):
     plain: Callable[[dict[str, Any]], str]
 
 
-def column(name: str) -> Column:
+def column(name: str) -> TableColumn:
     """Return the column that is meant by a name or a key path."""
     if name in _CELLS:
-        return Column(name, None, _CELLS[name], _PLAIN.get(name, _CELLS[name]))
+        return TableColumn(name, None, _CELLS[name], _PLAIN.get(name, _CELLS[name]))
     where = path(name)
-    return Column(
+    return TableColumn(
         name, where, lambda line: shown(value_at(line, where)), lambda line: exactly(value_at(line, where), "")
     )
 
 
-def chosen(text: str) -> list[Column]:
+def chosen(text: str) -> list[TableColumn]:
     """Return the columns of a list with commas; one within brackets is part of a key."""
     found = [column(one.strip()) for one in _LISTED.findall(text) if one.strip()]
     if not found:
@@ -82,7 +82,7 @@ def exactly(value: Any, absent: str) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def table(columns: Sequence[Column], lines: Iterable[dict[str, Any]], *, spare: Sequence[str]) -> list[str]:
+def table(columns: Sequence[TableColumn], lines: Iterable[dict[str, Any]], *, spare: Sequence[str]) -> list[str]:
     """Print runs as a table; return the columns that a narrow terminal has no room for, first those to be spared."""
     if not sys.stdout.isatty():
         render.table([one.name for one in columns], ([one.cell(line) for one in columns] for line in lines))
@@ -110,13 +110,13 @@ def table(columns: Sequence[Column], lines: Iterable[dict[str, Any]], *, spare: 
     return [one.name for number, one in enumerate(columns) if number not in kept]
 
 
-def _short(columns: Sequence[Column]) -> list[str]:
+def _short(columns: Sequence[TableColumn]) -> list[str]:
     """Return headings for people: a path's last name where no other column ends so."""
     last = [last_name(one.path) if one.path else one.name for one in columns]
     return [name if last.count(name) == 1 else one.name for name, one in zip(last, columns, strict=True)]
 
 
-def _is_number(one: Column, lines: Sequence[dict[str, Any]]) -> bool:
+def _is_number(one: TableColumn, lines: Sequence[dict[str, Any]]) -> bool:
     if one.path is None:
         return one.name == "took"
     values = [value_at(line, one.path) for line in lines]

@@ -11,7 +11,7 @@ from evalprov.cli import diffscreen
 from evalprov.cli.codefiles import FileEdit, code_files
 from evalprov.cli.common import STORE, open_store
 from evalprov.cli.difftext import History
-from evalprov.cli.options import Argument, Command, Option
+from evalprov.cli.options import Argument, Option, Subcommand
 from evalprov.cli.sides import side
 from evalprov.compare.diff import Diff, differs
 from evalprov.compare.diff import diff as compared
@@ -179,7 +179,7 @@ def _commits(history: History) -> dict[str, Any]:
     }
 
 
-COMMAND = Command(
+COMMAND = Subcommand(
     diff,
     (
         Option("--json", None, "Print all of it as JSON.", into="as_json"),

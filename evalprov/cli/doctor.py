@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from evalprov import render
 from evalprov.cli.common import STORE, open_store
-from evalprov.cli.options import Command, Option
+from evalprov.cli.options import Option, Subcommand
 from evalprov.store import repair
 
 
@@ -24,7 +24,7 @@ def doctor(*, rebuild: bool, as_json: bool, store: str | None) -> int:
     return 0
 
 
-COMMAND = Command(
+COMMAND = Subcommand(
     doctor,
     (
         Option("--rebuild", None, "Make the history anew from the manifests."),

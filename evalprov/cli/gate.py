@@ -10,7 +10,7 @@ from evalprov import render
 from evalprov.cli import difftext, markdown
 from evalprov.cli.baseline import said
 from evalprov.cli.common import STORE, open_store
-from evalprov.cli.options import Argument, Command, Option
+from evalprov.cli.options import Argument, Option, Subcommand
 from evalprov.cli.sides import side
 from evalprov.compare.gate import WORDS, Gate, Judged, judge, unreadable
 from evalprov.compare.rules import rules_of
@@ -256,7 +256,7 @@ def _metric(one: Judged) -> dict[str, Any]:
     }
 
 
-COMMAND = Command(
+COMMAND = Subcommand(
     gate,
     (
         Option("--baseline", "NAME", "What to hold it against: a baseline's name, or run:RUN."),

@@ -12,14 +12,14 @@ from msgspec import UNSET
 
 from evalprov import render
 from evalprov.cli import remarks
-from evalprov.cli.columns import COLUMNS, Column, chosen, column, exactly, key_path, row_of_csv, table
+from evalprov.cli.columns import COLUMNS, TableColumn, chosen, column, exactly, key_path, row_of_csv, table
 from evalprov.cli.common import STORE, counted, open_store
 from evalprov.cli.moment import second
-from evalprov.cli.options import Command, Option
+from evalprov.cli.options import Option, Subcommand
 from evalprov.errors import EvalprovError, UsageError
 from evalprov.named import NamedTuple
 from evalprov.record.manifest import Status
-from evalprov.store.lines import Run, Search, left_out
+from evalprov.store.lines import HistoryRun, Search, left_out
 from evalprov.store.query import Query
 from evalprov.store.where import Condition, Path, begins, condition, equals, path, tagged, value_at, within
 
@@ -83,7 +83,7 @@ def history(  # noqa: PLR0913 - one argument an option
     names = None if scenario is None else path("scenario")
     query = Query(asked.conditions, brought, since=since and second(since), names=names)
     shown = chosen(columns) if columns else [column(name) for name in _usual(scenario, program)]
-    reading = _Reading(shown)
+    reading = _HistoryReading(shown)
     folder = open_store(store)
     # A bar and a list that grows meanwhile would be in each other's way.
     held = sort or (form == "table" and sys.stdout.isatty())
@@ -92,7 +92,7 @@ def history(  # noqa: PLR0913 - one argument an option
         if trend:
             _trend(reading.each(search.runs(limit)), form, trend, by)
         else:
-            every = _Tally(search.runs())
+            every = _HistoryTally(search.runs())
             runs = _sorted(every, limit, descending=sort.startswith("-")) if sort else islice(every, limit)
             _print(reading, runs, form, shown, () if columns else SPARED)
             if limit and not number:
@@ -181,7 +181,7 @@ def _limit(number: str | None, usual: int | None) -> int | None:
     return int(number)
 
 
-def _tell_rest(every: _Tally, shown: int, form: str) -> None:
+def _tell_rest(every: _HistoryTally, shown: int, form: str) -> None:
     """Say how many runs there are that were not shown; of very many no more than that."""
     some = sum(1 for _ in islice(every, COUNTED))
     if every.count > shown:
@@ -211,7 +211,7 @@ def _progress(done: int, total: int) -> str:
     return f"{render.size(done)} of {render.size(total)}"
 
 
-def _sorted(runs: Iterable[Run], limit: int | None, *, descending: bool) -> list[Run]:
+def _sorted(runs: Iterable[HistoryRun], limit: int | None, *, descending: bool) -> list[HistoryRun]:
     """Return the first runs by the value that was brought along; those that have none come last."""
     if limit is None:
         return sorted(runs, key=lambda run: _order(run, descending=descending), reverse=descending)
@@ -219,7 +219,7 @@ def _sorted(runs: Iterable[Run], limit: int | None, *, descending: bool) -> list
     return pick(limit, runs, key=lambda run: _order(run, descending=descending))
 
 
-def _order(run: Run, *, descending: bool) -> tuple[Any, ...]:
+def _order(run: HistoryRun, *, descending: bool) -> tuple[Any, ...]:
     """Return a key that sorts numbers first, then strings, booleans, all else, and nothing last, whichever way."""
     value = run.values[0]
     if type(value) is float or type(value) is int:
@@ -228,36 +228,36 @@ def _order(run: Run, *, descending: bool) -> tuple[Any, ...]:
     return (-kind if descending else kind, exactly(value, "") if kind > 2 else value)
 
 
-class _Tally:
+class _HistoryTally:
     """Runs as they are found, and how many that were so far."""
 
-    def __init__(self, runs: Iterator[Run]) -> None:
+    def __init__(self, runs: Iterator[HistoryRun]) -> None:
         self.count = 0
         self._runs = runs
 
-    def __iter__(self) -> Iterator[Run]:
+    def __iter__(self) -> Iterator[HistoryRun]:
         return self
 
-    def __next__(self) -> Run:
+    def __next__(self) -> HistoryRun:
         run = next(self._runs)
         self.count += 1
         return run
 
 
-class _Reading:
+class _HistoryReading:
     """Runs as they are read: how many, and which of the columns' paths none of them has."""
 
-    def __init__(self, columns: Sequence[Column]) -> None:
+    def __init__(self, columns: Sequence[TableColumn]) -> None:
         self.count = 0
         self.missing = self.paths = {column.path for column in columns if column.path}
         self.left_out: Counter[Path] = Counter()  # of the columns' paths, in how many lines it was too large
 
-    def each(self, runs: Iterable[Run]) -> Iterator[Run]:
+    def each(self, runs: Iterable[HistoryRun]) -> Iterator[HistoryRun]:
         for run in runs:
             self.count += 1
             yield run
 
-    def lines(self, runs: Iterable[Run]) -> Iterator[dict[str, Any]]:
+    def lines(self, runs: Iterable[HistoryRun]) -> Iterator[dict[str, Any]]:
         for run in self.each(runs):
             line = run.read()
             keys = left_out(line)
@@ -266,7 +266,7 @@ class _Reading:
             yield line
 
 
-def _trend(runs: Iterable[Run], form: str, metric: str, by: str | None) -> None:
+def _trend(runs: Iterable[HistoryRun], form: str, metric: str, by: str | None) -> None:
     from evalprov.cli import trends  # a list does without
 
     found = trends.Points(runs, parted=by is not None)
@@ -278,7 +278,13 @@ def _trend(runs: Iterable[Run], form: str, metric: str, by: str | None) -> None:
         render.note(f"{found.without} of {counted(found.without + found.count)} without a number there")
 
 
-def _print(reading: _Reading, runs: Iterable[Run], form: str, columns: Sequence[Column], spare: Sequence[str]) -> None:
+def _print(
+    reading: _HistoryReading,
+    runs: Iterable[HistoryRun],
+    form: str,
+    columns: Sequence[TableColumn],
+    spare: Sequence[str],
+) -> None:
     if form == "ids":
         for run in reading.each(runs):
             render.out(run.run_id)
@@ -295,7 +301,7 @@ def _print(reading: _Reading, runs: Iterable[Run], form: str, columns: Sequence[
             render.note(f"no room for {', '.join(left_out)}: a wider terminal, a pipe or --csv has all columns")
 
 
-COMMAND = Command(
+COMMAND = Subcommand(
     history,
     (
         Option("--number", "N", "How many runs to show, 0 for all; else a terminal gets 20.", short="-n"),

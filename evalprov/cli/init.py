@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from evalprov import render
-from evalprov.cli.options import Command, Option
+from evalprov.cli.options import Option, Subcommand
 from evalprov.errors import EvalprovError
 from evalprov.isolation import here
 from evalprov.named import NamedTuple
@@ -147,4 +147,4 @@ def _named(paths: list[str]) -> dict[str, str]:
     return named
 
 
-COMMAND = Command(init, (Option("--scenario", "NAME", "What is evaluated."),))
+COMMAND = Subcommand(init, (Option("--scenario", "NAME", "What is evaluated."),))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from evalprov import render
 from evalprov.cli.common import STORE, open_store
-from evalprov.cli.options import Argument, Command, Option
+from evalprov.cli.options import Argument, Option, Subcommand
 from evalprov.cli.sides import side
 from evalprov.compare.rules import rules_of
 from evalprov.compare.verdicts import Side, can_judge
@@ -334,7 +334,7 @@ def _document(found: Noise, notes: list[str]) -> dict[str, Any]:
     }
 
 
-COMMAND = Command(
+COMMAND = Subcommand(
     noise,
     (
         Option("--repeat", "N", f"How often to run CMD; {TRIALS} times otherwise.", at_least=2),

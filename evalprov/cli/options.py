@@ -49,7 +49,7 @@ class Argument(NamedTuple):
     many: bool = False  # all words that are left
 
 
-class Command(NamedTuple):
+class Subcommand(NamedTuple):
     """One command: the function that is given every value by its name, and whose docstring is the help."""
 
     function: Callable[..., int]
@@ -64,14 +64,14 @@ class Command(NamedTuple):
         return {flag: option for option in self.options for flag in (option.flag, option.short) if flag}
 
 
-class Group(NamedTuple):
+class SubcommandGroup(NamedTuple):
     """Commands under one name."""
 
     help: str
-    commands: dict[str, Command]
+    commands: dict[str, Subcommand]
 
 
-def wants_help(command: Command, words: Sequence[str]) -> bool:
+def wants_help(command: Subcommand, words: Sequence[str]) -> bool:
     """Say whether help is asked for, before `--` and before any word of a command that is to be run."""
     taking = {flag for flag, option in command.flags.items() if option.metavar}
     is_value = False
@@ -84,7 +84,7 @@ def wants_help(command: Command, words: Sequence[str]) -> bool:
     return False
 
 
-def parse(name: str, command: Command, words: Sequence[str]) -> dict[str, Any]:
+def parse(name: str, command: Subcommand, words: Sequence[str]) -> dict[str, Any]:
     """Return the values of a command's options and arguments by their names."""
     values: dict[str, Any] = {option.name: option.default for option in command.options}
     given: list[str] = []
@@ -109,7 +109,7 @@ def _is_option(word: str) -> bool:
     return word.startswith("-") and word != "-"
 
 
-def _option(name: str, command: Command, word: str, rest: Iterator[str]) -> tuple[Option, Any]:
+def _option(name: str, command: Subcommand, word: str, rest: Iterator[str]) -> tuple[Option, Any]:
     """Return the option that a word names, and its value, which may be the next word."""
     flags = command.flags
     flag, equals, attached = word.partition("=")
@@ -149,7 +149,7 @@ def _value(option: Option, text: str) -> Any:
     return value
 
 
-def _placed(name: str, command: Command, given: list[str]) -> dict[str, Any]:
+def _placed(name: str, command: Subcommand, given: list[str]) -> dict[str, Any]:
     """Return the arguments' values by their names."""
     values: dict[str, Any] = {}
     left = iter(given)
@@ -163,7 +163,7 @@ def _placed(name: str, command: Command, given: list[str]) -> dict[str, Any]:
     return values
 
 
-def _suggestion(name: str, command: Command, flag: str) -> str:
+def _suggestion(name: str, command: Subcommand, flag: str) -> str:
     tip = did_you_mean(flag, command.flags)
     if command.wraps:
         return f"{tip and tip + ' '}An option of your command goes behind --: {usage(name, command)}"
@@ -178,7 +178,7 @@ def did_you_mean(word: str, known: Sequence[str] | dict[str, Any]) -> str:
     return f"did you mean {near[0]}?" if near else ""
 
 
-def usage(name: str, command: Command) -> str:
+def usage(name: str, command: Subcommand) -> str:
     """Return how a command is written, with the first example of its help."""
     words = [f"evalprov {name} [options]"]
     for argument in command.arguments:

@@ -56,7 +56,7 @@ def recorded(request: Request, plan: Plan, *, quiet: bool) -> Series:
     if not quiet and not plan.attached:
         at_a_time = f"{plan.jobs} at a time; " if plan.jobs > 1 else ""
         render.note(f"{_trials(plan.of)}, {at_a_time}their output is kept: evalprov show RUN --log")
-    watch = None if quiet else _Watch(plan)
+    watch = None if quiet else _TrialsProgress(plan)
     series = run_trials(request, plan, here(), given_environment(), watch.tell if watch else _silent)
     if watch:
         watch.end()
@@ -77,7 +77,7 @@ def _silent(_: Series) -> None:
     pass
 
 
-class _Watch:
+class _TrialsProgress:
     """Says, to a person at a terminal, how far the trials are."""
 
     def __init__(self, plan: Plan) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from evalprov import render
-from evalprov.cli.options import Argument, Command, Option, usage
+from evalprov.cli.options import Argument, Option, Subcommand, usage
 from evalprov.errors import CANNOT_START, EvalprovError, UsageError
 from evalprov.isolation import given_environment, here
 from evalprov.run.pipeline import record_run
@@ -92,7 +92,7 @@ def _metrics(manifest: Manifest) -> str:
     return " ".join(shown) + more
 
 
-COMMAND = Command(
+COMMAND = Subcommand(
     run,
     (
         Option("--scenario", "NAME", "What the program is evaluated on, e.g. support-tickets."),

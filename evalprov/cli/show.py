@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from evalprov import render
 from evalprov.cli.common import STORE, open_store
-from evalprov.cli.options import Argument, Command, Option
+from evalprov.cli.options import Argument, Option, Subcommand
 from evalprov.compare.elide import cut
 from evalprov.errors import EvalprovError
 from evalprov.record.layers import layers
@@ -295,7 +295,7 @@ def _output(m: Manifest) -> Pairs:
     return pairs
 
 
-COMMAND = Command(
+COMMAND = Subcommand(
     show,
     (
         Option("--json", None, "Print the whole record as JSON.", into="as_json"),

@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from evalprov import render
-from evalprov.cli.options import HELP, Command, Group
+from evalprov.cli.options import HELP, Subcommand, SubcommandGroup
 
 if TYPE_CHECKING:
     from evalprov.cli.options import Argument, Option
@@ -46,7 +46,7 @@ def _shown(params: Any) -> Any:
     return params
 
 
-def run(commands: dict[str, Command | Group], argv: list[str]) -> int:
+def run(commands: dict[str, Subcommand | SubcommandGroup], argv: list[str]) -> int:
     """Print the help that is asked for, or serve the shell's completion; return the exit code."""
     app = typer.Typer(
         name="evalprov",
@@ -65,7 +65,7 @@ def run(commands: dict[str, Command | Group], argv: list[str]) -> int:
         pass
 
     for name, command in commands.items():
-        if isinstance(command, Group):
+        if isinstance(command, SubcommandGroup):
             group = typer.Typer(cls=GroupHelp, help=command.help, no_args_is_help=True)
             for one, inner in command.commands.items():
                 group.command(one, cls=CommandHelp)(_documented(inner))
@@ -79,7 +79,7 @@ def run(commands: dict[str, Command | Group], argv: list[str]) -> int:
     return code if isinstance(code, int) else 0
 
 
-def _documented(command: Command) -> Any:
+def _documented(command: Subcommand) -> Any:
     """Return a function that typer finds the command's options, arguments and help in."""
 
     def documented(**_: Any) -> None:

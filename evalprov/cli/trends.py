@@ -15,7 +15,7 @@ from evalprov.store import ids
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from evalprov.store.lines import Run
+    from evalprov.store.lines import HistoryRun
 
 COLUMNS = ("run", "time", "group", "value")
 GROUPS_SHOWN = 20
@@ -34,7 +34,7 @@ class Point(NamedTuple):
     value: float
 
 
-class Group(NamedTuple):
+class TrendGroup(NamedTuple):
     """The runs that share a value of what they are parted by, newest first."""
 
     places: array[int]  # among all the runs shown, from the last, which is -1
@@ -53,7 +53,7 @@ class Frame(NamedTuple):
 class Points:
     """The runs that have a number, newest first, and how many there were of those and of others."""
 
-    def __init__(self, runs: Iterable[Run], *, parted: bool) -> None:
+    def __init__(self, runs: Iterable[HistoryRun], *, parted: bool) -> None:
         self.count = self.without = 0
         self._runs = runs
         self._parted = parted
@@ -86,11 +86,11 @@ def rows(found: Points, form: str) -> None:
 
 def screen(found: Points, metric: str, by: str | None) -> None:
     """Print the answer in a line, then bars over the runs, oldest first, a line of them for each group."""
-    groups: dict[str, Group] = {}
+    groups: dict[str, TrendGroup] = {}
     first = last = None
     for point in found:
         last, first = last or point, point
-        group = groups.setdefault(exactly(point.group, "(none)"), Group(array("q"), array("d")))
+        group = groups.setdefault(exactly(point.group, "(none)"), TrendGroup(array("q"), array("d")))
         group.places.append(-found.count)
         group.values.append(point.value)
     if first is None or last is None:
@@ -110,7 +110,7 @@ def screen(found: Points, metric: str, by: str | None) -> None:
         _print_groups(groups, by, frame)
 
 
-def _print_groups(groups: dict[str, Group], by: str, frame: Frame) -> None:
+def _print_groups(groups: dict[str, TrendGroup], by: str, frame: Frame) -> None:
     most = sorted(groups, key=lambda name: len(groups[name].values), reverse=True)[:GROUPS_SHOWN]
     names = sorted(most, key=lambda name: groups[name].places[-1])
     heading = (render.neutral(by)[:_NAME_WIDTH], "", "runs", "first", "last", "lowest", "highest")
@@ -127,7 +127,7 @@ def _print_groups(groups: dict[str, Group], by: str, frame: Frame) -> None:
         render.out(f"and {len(groups) - len(names)} more, of fewer runs")
 
 
-def _bars(group: Group, frame: Frame) -> str:
+def _bars(group: TrendGroup, frame: Frame) -> str:
     """Return one character a run, or for several that follow each other their mean; blank where others ran."""
     means, runs = [0.0] * frame.width, [0] * frame.width
     for place, value in zip(group.places, group.values, strict=True):
@@ -140,7 +140,7 @@ def _bars(group: Group, frame: Frame) -> str:
     return "".join(_BARS[level] if some else " " for level, some in zip(levels, runs, strict=True)).rstrip()
 
 
-def _figures(group: Group) -> tuple[str, ...]:
+def _figures(group: TrendGroup) -> tuple[str, ...]:
     values = group.values
     return (str(len(values)), *map(_number, (values[-1], values[0], min(values), max(values))))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from evalprov import render
-from evalprov.cli.options import Command
+from evalprov.cli.options import Subcommand
 from evalprov.errors import EvalprovError
 from evalprov.isolation import here
 from evalprov.settings import load
@@ -40,4 +40,4 @@ def trust() -> int:
     return 0
 
 
-COMMAND = Command(trust, ())
+COMMAND = Subcommand(trust, ())

@@ -9,7 +9,7 @@ import time
 from calendar import timegm
 from typing import TYPE_CHECKING, Any, cast
 
-from evalprov.capture.declared.hydra import OUTPUT, Look, hydra_outputs
+from evalprov.capture.declared.hydra import OUTPUT, HydraLook, hydra_outputs
 from evalprov.metrics import Scanner, gather, merge_reported
 from evalprov.metrics.files import PLAIN
 from evalprov.metrics.opening import Before
@@ -20,7 +20,7 @@ from evalprov.run.cleaning import scrubbed
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from evalprov.capture.collector import Scene
+    from evalprov.capture.collector import CaptureContext
     from evalprov.record.manifest import Manifest
     from evalprov.store import Store
 
@@ -37,27 +37,29 @@ def begun(store: Store, run_id: str) -> Manifest:
     return record
 
 
-def record_jobs(store: Store, before: Manifest, parent: Manifest, scene: Scene, named: str | None) -> list[str]:
+def record_jobs(
+    store: Store, before: Manifest, parent: Manifest, context: CaptureContext, named: str | None
+) -> list[str]:
     """Leave a record of every job, with its own configuration and what it left of metrics; return what went wrong.
 
     `named` is the metrics file that the user named.
     """
     started = float(timegm(time.strptime(parent["timestamp"], "%Y-%m-%dT%H:%M:%SZ")))
     try:
-        look = Look(scene.cwd, scene.root, scene.argv, started, scene.environ, everywhere=True)
-        folders = [os.path.join(scene.root, folder) for folder in hydra_outputs(look, scene.scrub).folders]
+        look = HydraLook(context.cwd, context.root, context.argv, started, context.environ, everywhere=True)
+        folders = [os.path.join(context.root, folder) for folder in hydra_outputs(look, context.scrub).folders]
         above = os.path.commonpath(folders)
         names = [os.path.basename(named)] if named else []
         for folder in folders[:MOST]:
             job = _job(store, before, parent, folder, os.path.relpath(folder, above))
             job["status"] = parent["status"]
-            _take_metrics(job, folder, [*names, *PLAIN], scene)
+            _take_metrics(job, folder, [*names, *PLAIN], context)
             job["identity"] = identify(job)
             job["system"]["config_hash"] = job["identity"]["config_hash"]
             if problems := store.finish(job):
                 return problems
     except Exception as error:  # noqa: BLE001 - the command's own record is whole
-        return [scene.scrub.text(f"its jobs have no record of their own: {type(error).__name__}: {error}")]
+        return [context.scrub.text(f"its jobs have no record of their own: {type(error).__name__}: {error}")]
     if len(folders) > MOST:
         return [f"it ran {len(folders)} jobs; the first {MOST} have a record of their own"]
     return []
@@ -91,13 +93,13 @@ def _told(arguments: Iterable[str], overrides: list[str]) -> Iterable[str]:
     yield from own.values()
 
 
-def _take_metrics(job: Manifest, folder: str, names: list[str], scene: Scene) -> None:
+def _take_metrics(job: Manifest, folder: str, names: list[str], context: CaptureContext) -> None:
     """Put in what the job left of metrics in its own folder; what it printed is among what all of them did."""
     for name in dict.fromkeys(names):
         path = os.path.join(folder, name)
         if os.path.isfile(path):
             began = os.stat(os.path.join(folder, _CONFIG)).st_mtime
-            merge_reported(job, scrubbed(gather(Scanner(), None, path, Before(began)), scene.scrub))
+            merge_reported(job, scrubbed(gather(Scanner(), None, path, Before(began)), context.scrub))
             return
     why = f"the job's folder holds none of {', '.join(PLAIN)}; what it printed is in the command's own record"
     job["capture"]["metrics"] = {"status": "absent", "ms": 0.0, "reason": why}

@@ -10,7 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from evalprov.capture import Capturing, start
-from evalprov.capture.collector import Capture, Scene
+from evalprov.capture.collector import Capture, CaptureContext
 from evalprov.errors import EvalprovError
 from evalprov.run.request import Done
 from evalprov.secrets import TellingScrubber
@@ -37,36 +37,36 @@ def record_run(
     request: Request, cwd: str, environ: dict[str, str], progress: Callable[[int, int], None] | None = None
 ) -> Done:
     """Run a command invisibly and leave a record, whatever happens; `progress` is told of long work before it."""
-    scene = scene_of(request, cwd, environ)._replace(progress=progress)
-    with _stoppable(), start(scene) as capturing:
+    context = context_of(request, cwd, environ)._replace(progress=progress)
+    with _stoppable(), start(context) as capturing:
         # Loaded while git and the interpreter answer.
         from evalprov.record.form import blank
         from evalprov.run.prepare import fill, give_up, keep, opened, refuse_unclean
         from evalprov.run.supervise import supervise
         from evalprov.store import Store
 
-        store = Store.open(scene.store)
-        manifest = store.reserve(time.time(), lambda run_id, at: opened(blank(run_id, at), request, scene))
+        store = Store.open(context.store)
+        manifest = store.reserve(time.time(), lambda run_id, at: opened(blank(run_id, at), request, context))
         try:
             found = _found(capturing)
-            fill(manifest, found, scene.scrub)
+            fill(manifest, found, context.scrub)
             refuse_unclean(request, manifest)
             keep(store, manifest, found.blobs)
             store.begin(manifest)
-            problems = supervise(request, scene, store, manifest, found)
+            problems = supervise(request, context, store, manifest, found)
         except EvalprovError as problem:
-            give_up(store, manifest, problem, scene.scrub)
-    return Done(manifest["exit_code"] or 0, manifest, store.path, problems + _finish(store, manifest, scene, request))
+            give_up(store, manifest, problem, context.scrub)
+    return Done(manifest["exit_code"] or 0, manifest, store.path, problems + _finish(store, manifest, context, request))
 
 
-def _finish(store: Store, manifest: Manifest, scene: Scene, request: Request) -> list[str]:
+def _finish(store: Store, manifest: Manifest, context: CaptureContext, request: Request) -> list[str]:
     """Complete the record, and leave one of each job where the command ran several; return what went wrong."""
     if sum(path.endswith("/.hydra/config.yaml") for path in manifest["config"]["files"]) < 2:
         return store.finish(manifest)
     from evalprov.run.jobs import begun, record_jobs  # few commands run several
 
     before = begun(store, manifest["run_id"])
-    return store.finish(manifest) or record_jobs(store, before, manifest, scene, request.metrics_file)
+    return store.finish(manifest) or record_jobs(store, before, manifest, context, request.metrics_file)
 
 
 def _found(capturing: Capturing) -> Capture:
@@ -80,12 +80,12 @@ def _found(capturing: Capturing) -> Capture:
         return Capture({}, [warning], {}, {}, {})
 
 
-def scene_of(request: Request, cwd: str, environ: dict[str, str]) -> Scene:
+def context_of(request: Request, cwd: str, environ: dict[str, str]) -> CaptureContext:
     """Return what a run would be captured with."""
     declared = (("--set", request.set), ("--prompt", request.prompt), ("--data", request.data))
     settings = overlay(load(cwd), [(option, text) for option, texts in declared for text in texts])
     base, store = (cwd, request.store) if request.store else (settings.root, settings.store)
-    return Scene(
+    return CaptureContext(
         argv=request.argv,
         written=request.written,
         cwd=cwd,

@@ -13,36 +13,36 @@ from evalprov.errors import CANNOT_START, EvalprovError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from evalprov.capture.collector import Capture, Scene
+    from evalprov.capture.collector import Capture, CaptureContext
     from evalprov.record.manifest import Manifest, Withheld
     from evalprov.run.request import Request
     from evalprov.secrets import Scrubber
     from evalprov.store import Store
 
 
-def opened(manifest: Manifest, request: Request, scene: Scene) -> Manifest:
+def opened(manifest: Manifest, request: Request, context: CaptureContext) -> Manifest:
     """Put in what is known before anything is captured."""
 
     def clean(text: str | None) -> str | None:
         # Scrubbed before stray bytes are spelled out: a secret may have some.
-        return None if text is None else readable(scene.scrub.text(text))
+        return None if text is None else readable(context.scrub.text(text))
 
-    executable = which(request.argv[0], scene.cwd, scene.environ)
+    executable = which(request.argv[0], context.cwd, context.environ)
     manifest["command"] = {
-        "argv": [readable(word) for word in scene.scrub.argv(request.argv)],
-        "cwd": clean(os.path.relpath(scene.cwd, scene.root)) or ".",
+        "argv": [readable(word) for word in context.scrub.argv(request.argv)],
+        "cwd": clean(os.path.relpath(context.cwd, context.root)) or ".",
         "executable": clean(executable),
         "timeout_seconds": request.timeout,
     }
-    manifest["scenario"] = clean(request.scenario or scene.settings.scenario)
-    manifest["sources"] = {clean(key) or "": origin for key, origin in scene.settings.origins.items()}
+    manifest["scenario"] = clean(request.scenario or context.settings.scenario)
+    manifest["sources"] = {clean(key) or "": origin for key, origin in context.settings.origins.items()}
     if request.scenario:
         manifest["sources"]["scenario"] = "--scenario"
-    manifest["golden_version"] = clean(scene.settings.golden_version)
+    manifest["golden_version"] = clean(context.settings.golden_version)
     manifest["tags"] = [clean(tag) or "" for tag in request.tag]
     manifest["note"] = clean(request.note)
     manifest["repeat"] = request.repeat
-    manifest["parent_run_id"] = clean(scene.environ.get("EVALPROV_RUN_ID"))
+    manifest["parent_run_id"] = clean(context.environ.get("EVALPROV_RUN_ID"))
     manifest["system"]["evalprov_version"] = __version__
     return manifest
 

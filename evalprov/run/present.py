@@ -12,7 +12,7 @@ from evalprov.capture.afterwards import Afterwards
 from evalprov.errors import EvalprovError
 from evalprov.record.form import REPORTED, blank
 from evalprov.record.identity import identify
-from evalprov.run.pipeline import scene_of
+from evalprov.run.pipeline import context_of
 from evalprov.run.prepare import fill, opened
 from evalprov.run.request import Request
 from evalprov.settings import load
@@ -47,14 +47,14 @@ def present(
     unknown: Unknown = {}
     try:
         request = _request(like, unknown, store)
-        scene = scene_of(request, _folder(like, cwd), environ)._replace(progress=progress, stdin=None)
-        with start(scene) as capturing:
-            now = opened(blank(RUN_ID, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())), request, scene)
+        context = context_of(request, _folder(like, cwd), environ)._replace(progress=progress, stdin=None)
+        with start(context) as capturing:
+            now = opened(blank(RUN_ID, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())), request, context)
             found = capturing.finish()
-            fill(now, found, scene.scrub)
+            fill(now, found, context.scrub)
         later = Afterwards(found.later)
         later.begin(os.getpid())
-        later.finish(now, scene.scrub)
+        later.finish(now, context.scrub)
     except EvalprovError as problem:
         raise EvalprovError(f"a run now would not start: {problem.message}", problem.hint) from None
     now["status"] = "not_started"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from evalprov.capture import Capturing
 from evalprov.capture.afterwards import Afterwards
-from evalprov.capture.code.outputs import Look
+from evalprov.capture.code.outputs import OutputsLook
 from evalprov.capture.machine.hardware import oom_kills
 from evalprov.errors import EvalprovError
 from evalprov.launch import Launch, Outcome, StreamEnd, launch
@@ -24,7 +24,7 @@ from evalprov.store.outputs import add_outputs, read_outputs
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from evalprov.capture.collector import Capture, Scene
+    from evalprov.capture.collector import Capture, CaptureContext
     from evalprov.metrics.opening import Before
     from evalprov.record.manifest import Manifest, Stream
     from evalprov.run.request import Request
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 STDERR_TAIL = 4096
 
 
-class _Child(NamedTuple):
+class _EndedCommand(NamedTuple):
     """The command's end and all that was collected from it."""
 
     outcome: Outcome
@@ -47,15 +47,15 @@ class _Child(NamedTuple):
     before: Before | None  # what stood where the metrics are expected
 
 
-def supervise(request: Request, scene: Scene, store: Store, manifest: Manifest, found: Capture) -> list[str]:
+def supervise(request: Request, context: CaptureContext, store: Store, manifest: Manifest, found: Capture) -> list[str]:
     """Run the command to its end and complete the record; what went wrong with that comes back as messages.
 
     Only what happens before the command starts is raised: later, nothing of ours may stand in its way.
     """
-    look = Look(scene, manifest, found.before)
+    look = OutputsLook(context, manifest, found.before)
     afterwards = Afterwards(found.later)
-    child = _launch(request, scene, store, manifest, afterwards)
-    _conclude(manifest, child, request, scene)
+    child = _launch(request, context, store, manifest, afterwards)
+    _conclude(manifest, child, request, context)
     problems: list[str] = []
 
     def tried(lost: str, step: Callable[[], object]) -> None:
@@ -63,25 +63,25 @@ def supervise(request: Request, scene: Scene, store: Store, manifest: Manifest, 
         try:
             step()
         except Exception as error:  # noqa: BLE001 - see above
-            problems.append(scene.scrub.text(f"{lost}: {type(error).__name__}: {error}"))
+            problems.append(context.scrub.text(f"{lost}: {type(error).__name__}: {error}"))
 
     with Capturing() as again:
         # While git answers, what the command said is read.
         steps = look.steps(_launched(store, child), child.outcome.seconds, read_outputs(store.path))
         tried("what the run wrote is not known", lambda: again.add("outputs", steps))
-        tried("not all that was looked at is in the record", lambda: afterwards.finish(manifest, scene.scrub))
-        tried("what Hydra composed is not in the record", lambda: _add_hydra(manifest, child.began, scene, look))
+        tried("not all that was looked at is in the record", lambda: afterwards.finish(manifest, context.scrub))
+        tried("what Hydra composed is not in the record", lambda: _add_hydra(manifest, child.began, context, look))
         reported = "what the command reported is not all in the record"
-        tried(reported, lambda: _interpret(manifest, child, request, scene, look))
-        tried("what the run wrote is not in the record", lambda: _settle(manifest, look, again.finish(), scene))
-        tried("what the run wrote is not known to later runs", lambda: add_outputs(store.path, look.rows, scene.root))
+        tried(reported, lambda: _interpret(manifest, child, request, context, look))
+        tried("what the run wrote is not in the record", lambda: _settle(manifest, look, again.finish(), context))
+        tried("what the run wrote is not known to later runs", lambda: add_outputs(store.path, look.rows, context.root))
         tried("what the run was is not in the record", lambda: _identify(manifest))
     child.report.remove()
     manifest["warnings"] += problems
     return problems
 
 
-def _launched(store: Store, child: _Child) -> float:
+def _launched(store: Store, child: _EndedCommand) -> float:
     """Return when the command was started, by the clock of the file system where that is behind."""
     try:
         return min(child.began, os.stat(f"{store.path}/runs").st_mtime)
@@ -89,11 +89,11 @@ def _launched(store: Store, child: _Child) -> float:
         return child.began
 
 
-def _settle(manifest: Manifest, look: Look, found: Capture, scene: Scene) -> None:
+def _settle(manifest: Manifest, look: OutputsLook, found: Capture, context: CaptureContext) -> None:
     """Write down what the run wrote, and take it out of what the run was made of."""
     fared = found.fared["outputs"]
     if fared["status"] != "captured":
-        manifest["outputs"]["reason"] = scene.scrub.text(fared["reason"] or "")
+        manifest["outputs"]["reason"] = context.scrub.text(fared["reason"] or "")
     manifest["outputs"].update(found.facts.get("outputs", {}))
     manifest["observed"].update(found.facts.get("observed", {}))
     manifest["code"].update(found.facts.get("code", {}))
@@ -102,26 +102,28 @@ def _settle(manifest: Manifest, look: Look, found: Capture, scene: Scene) -> Non
         del manifest["config"]["files"][path]
 
 
-def _launch(request: Request, scene: Scene, store: Store, manifest: Manifest, afterwards: Afterwards) -> _Child:
+def _launch(
+    request: Request, context: CaptureContext, store: Store, manifest: Manifest, afterwards: Afterwards
+) -> _EndedCommand:
     """Start the command and stay with it to its end."""
     run_id = manifest["run_id"]
-    mode = request.log or scene.settings.log
-    limit = None if mode == "full" else scene.settings.log_bytes
+    mode = request.log or context.settings.log
+    limit = None if mode == "full" else context.settings.log_bytes
     logs: list[BoundedLog] = []
     names: list[str | None] = []
     for end in ("out", "err"):
         fd = os.open(os.devnull, os.O_WRONLY) if mode == "off" else store.open_log(run_id, end)
-        logs.append(BoundedLog(fd, scene.scrub, limit))
+        logs.append(BoundedLog(fd, context.scrub, limit))
         names.append(None if mode == "off" else f"logs/{run_id}.{end}")
     scanner = Scanner()
     report = ReportFile(run_id)
-    environ = {**scene.environ, "EVALPROV_RUN_ID": run_id}
+    environ = {**context.environ, "EVALPROV_RUN_ID": run_id}
     if report.path:
         environ["EVALPROV_REPORT"] = report.path
     if request.repeat:
         environ["EVALPROV_TRIAL"] = str(request.repeat["trial"])
         environ["EVALPROV_SEED"] = str(request.repeat["seed"])
-    before = look_before(_metrics_file(request, scene))
+    before = look_before(_metrics_file(request, context))
     kills = oom_kills()
     began = time.time()
     try:
@@ -135,14 +137,14 @@ def _launch(request: Request, scene: Scene, store: Store, manifest: Manifest, af
             log.close()
     kills_after = oom_kills()
     killed = None if kills is None or kills_after is None else kills_after - kills
-    return _Child(outcome, killed, logs[0], logs[1], (names[0], names[1]), scanner, report, began, before)
+    return _EndedCommand(outcome, killed, logs[0], logs[1], (names[0], names[1]), scanner, report, began, before)
 
 
-def _metrics_file(request: Request, scene: Scene) -> str | None:
-    return request.metrics_file and os.path.join(scene.cwd, request.metrics_file)
+def _metrics_file(request: Request, context: CaptureContext) -> str | None:
+    return request.metrics_file and os.path.join(context.cwd, request.metrics_file)
 
 
-def _conclude(manifest: Manifest, child: _Child, request: Request, scene: Scene) -> None:
+def _conclude(manifest: Manifest, child: _EndedCommand, request: Request, context: CaptureContext) -> None:
     """Write down how it ended."""
     outcome = child.outcome
     tail = child.stderr.tail(STDERR_TAIL).decode("utf-8", "backslashreplace")
@@ -161,7 +163,7 @@ def _conclude(manifest: Manifest, child: _Child, request: Request, scene: Scene)
     manifest["duration_seconds"] = round(outcome.seconds, 6)
     manifest["resources"] = outcome.resources
     manifest["errors"] += errors_of(end)
-    manifest["warnings"] += [scene.scrub.text(warning) for warning in outcome.warnings]
+    manifest["warnings"] += [context.scrub.text(warning) for warning in outcome.warnings]
     manifest["output"]["stdout"] = _stream(outcome.stdout, child.stdout, child.log_names[0])
     manifest["output"]["stderr"] = _stream(outcome.stderr, child.stderr, child.log_names[1])
     for name, log in (("stdout", child.stdout), ("stderr", child.stderr)):
@@ -169,19 +171,23 @@ def _conclude(manifest: Manifest, child: _Child, request: Request, scene: Scene)
             manifest["warnings"].append(f"the log of {name} is not whole: {log.problem}")
 
 
-def _interpret(manifest: Manifest, child: _Child, request: Request, scene: Scene, look: Look) -> None:
+def _interpret(
+    manifest: Manifest, child: _EndedCommand, request: Request, context: CaptureContext, look: OutputsLook
+) -> None:
     """Write down what it said, and what it read."""
-    reported = gather(child.scanner, child.report.path, _metrics_file(request, scene), child.before)
+    reported = gather(child.scanner, child.report.path, _metrics_file(request, context), child.before)
     if reported.source is None and request.metrics_file is None:
         from evalprov.metrics.hints import unread_results
 
-        hint = unread_results(request.argv, scene.cwd, child.began)
-        reported = reported._replace(reason="; ".join(filter(None, (reported.reason, hint and scene.scrub.text(hint)))))
+        hint = unread_results(request.argv, context.cwd, child.began)
+        reported = reported._replace(
+            reason="; ".join(filter(None, (reported.reason, hint and context.scrub.text(hint))))
+        )
     if reported.facts.get("data") or reported.facts.get("prompts"):
         from evalprov.capture.declared.told import held_by_content
 
-        reported.warnings.extend(held_by_content(reported.facts, scene, child.began))
-    merge_reported(manifest, scrubbed(reported, scene.scrub))
+        reported.warnings.extend(held_by_content(reported.facts, context, child.began))
+    merge_reported(manifest, scrubbed(reported, context.scrub))
     told = [*manifest["data"]["sets"].values(), *manifest["prompts"].values()]
     look.others |= {one["path"] for one in told if one["source"] == REPORTED and one["path"] and one["sha256"]}
 
@@ -194,20 +200,20 @@ def _identify(manifest: Manifest) -> None:
     manifest["system"]["config_hash"] = manifest["identity"]["config_hash"]
 
 
-def _add_hydra(manifest: Manifest, began: float, scene: Scene, look: Look) -> None:
+def _add_hydra(manifest: Manifest, began: float, context: CaptureContext, look: OutputsLook) -> None:
     """Record the configuration that a program on Hydra composed for itself: what it composed that from is no code."""
     in_use = "hydra-core" in (manifest["software"]["packages"] or {})
-    usual = any(os.path.isdir(os.path.join(scene.cwd, name)) for name in ("outputs", "multirun"))
+    usual = any(os.path.isdir(os.path.join(context.cwd, name)) for name in ("outputs", "multirun"))
     if not in_use and not usual:
         return
     from evalprov.capture.declared import hydra
 
-    outputs = hydra.Look(scene.cwd, scene.root, scene.argv, began, scene.environ, everywhere=in_use)
-    found = hydra.hydra_outputs(outputs, scene.scrub)
+    outputs = hydra.HydraLook(context.cwd, context.root, context.argv, began, context.environ, everywhere=in_use)
+    found = hydra.hydra_outputs(outputs, context.scrub)
     manifest["config"]["files"] |= found.files
     manifest["warnings"] += found.warnings
     for folder in found.folders:
-        look.others |= hydra.composed_from(os.path.join(scene.root, folder), scene.root)
+        look.others |= hydra.composed_from(os.path.join(context.root, folder), context.root)
 
 
 def _stream(end: StreamEnd, log: BoundedLog, file: str | None) -> Stream:

@@ -82,7 +82,7 @@ def run_trials(
     def record(one: Repeat) -> Done:
         return record_run(of_trial(request, one)._replace(since=since), cwd, environ, plan.progress)
 
-    with _Crew(plan, record) as crew:
+    with _RunningTrials(plan, record) as crew:
         series = crew.series
         for trial in range(1, plan.of + 1):
             while len(series.going) == plan.jobs:
@@ -107,7 +107,7 @@ def of_trial(request: Request, one: Repeat) -> Request:
     return request._replace(argv=argv, written=request.argv, metrics_file=file, repeat=one)
 
 
-class _Crew:
+class _RunningTrials:
     """The trials under way, each a process, and what stands between them and the signals."""
 
     def __init__(self, plan: Plan, record: Callable[[Repeat], Done]) -> None:

@@ -48,14 +48,14 @@ class Wanted(NamedTuple):
     allow_failed: bool | None = None  # as in the settings
 
 
-class Said(TypedDict):
+class BaselineRemarks(TypedDict):
     """Who says something of a baseline, and why."""
 
     by: str | None
     reason: str
 
 
-class Found(NamedTuple):
+class FoundBaseline(NamedTuple):
     """One baseline of a store: its record, or why it cannot be used."""
 
     name: str
@@ -106,7 +106,7 @@ def keep(store: str, manifest: Manifest, wanted: Wanted, trials: Sequence[Manife
         return _write(folder, manifest, account)
 
 
-def accept(store: str, name: str, runs: Sequence[Manifest], what: What, said: Said) -> list[Accepted]:
+def accept(store: str, name: str, runs: Sequence[Manifest], what: What, said: BaselineRemarks) -> list[Accepted]:
     """Let later runs differ from a baseline as these do, and seal it anew; return what is newly accepted."""
     with _changing(store) as folder:
         known = read_baseline(store, checked_name(name))
@@ -154,7 +154,7 @@ def remove(store: str, name: str) -> str | None:
     return before["run_id"]
 
 
-def find_all(store: str) -> list[Found]:
+def find_all(store: str) -> list[FoundBaseline]:
     """Return every baseline by its name."""
     return [_found(store, name) for name in names(store)]
 
@@ -171,11 +171,11 @@ def names(store: str) -> list[str]:
     return sorted(filter(_is_name, files))
 
 
-def _found(store: str, name: str) -> Found:
+def _found(store: str, name: str) -> FoundBaseline:
     try:
-        return Found(name, read_baseline(store, name), None)
+        return FoundBaseline(name, read_baseline(store, name), None)
     except EvalprovError as problem:
-        return Found(name, None, problem)
+        return FoundBaseline(name, None, problem)
 
 
 def _is_name(name: str) -> bool:

@@ -40,14 +40,14 @@ _DOCTOR = "`evalprov doctor` puts it in order"
 _CLOCKS_APART_SECONDS = 86400  # at most, of machines that share a history
 
 
-class History(NamedTuple):
+class HistoryPage(NamedTuple):
     """Runs, newest first, and what was odd about reading them."""
 
     lines: list[dict[str, Any]]
     notes: list[str]
 
 
-class Run(NamedTuple):
+class HistoryRun(NamedTuple):
     """One run that was asked for."""
 
     run_id: str
@@ -98,20 +98,20 @@ class Search:
     def __exit__(self, *_: object) -> None:
         os.close(self._scan.fd)
 
-    def runs(self, limit: int | None = None) -> Iterator[Run]:
+    def runs(self, limit: int | None = None) -> Iterator[HistoryRun]:
         """Yield the runs, so many at most; no more is read than that takes."""
         found = self._found()
         yield from islice(found, limit)
         found.close()
 
-    def _found(self) -> Generator[Run]:
+    def _found(self) -> Generator[HistoryRun]:
         # Lines stand in the order in which runs ended, so all that are still to be read had begun before any that
         # was read had ended: a run waits only while an earlier line may precede it.
         waiting = sorted(self._going_on(), key=_key)
         bound = "~"
         for piece in self._pieces():
             found = [hit for hit in piece.hits if hit.run_id not in self._unfinished]
-            waiting += [Run(hit.run_id, hit.values, partial(self._line, hit)) for hit in found]
+            waiting += [HistoryRun(hit.run_id, hit.values, partial(self._line, hit)) for hit in found]
             waiting.sort(key=_key)
             bound = min(bound, _ended(piece, 1) or bound)
             while waiting and _key(waiting[-1])[0] > bound:
@@ -125,14 +125,14 @@ class Search:
         """Return what was odd so far."""
         return self._odd.words()
 
-    def _going_on(self) -> Iterator[Run]:
+    def _going_on(self) -> Iterator[HistoryRun]:
         """Yield the runs of the query that the history need not have yet."""
         self.looked_at += len(self._unfinished)
         lines = list(self._unfinished.values())
         rows = list(map(self._query.of, lines))
         for place in self._query.chosen(rows):
             line = lines[place]
-            yield Run(line["run_id"], self._query.brought(rows[place]), partial(dict, line))
+            yield HistoryRun(line["run_id"], self._query.brought(rows[place]), partial(dict, line))
 
     def _pieces(self) -> Iterator[Piece]:
         progress = self._progress
@@ -153,13 +153,13 @@ class Search:
         return glance(self._scan.line(hit))
 
 
-def history(store: str, limit: int | None = None) -> History:
+def history(store: str, limit: int | None = None) -> HistoryPage:
     """Return the last runs by their start; with a limit the cost does not grow with the history."""
     notes: list[str] = []
     runs = iterate(store, notes)
     lines = list(islice(runs, limit))
     runs.close()  # it says what was odd when it is left
-    return History(lines, notes)
+    return HistoryPage(lines, notes)
 
 
 def iterate(store: str, notes: list[str], *, whole: bool = False) -> Generator[dict[str, Any]]:
@@ -217,7 +217,7 @@ def open_store(store: str) -> Folder:
         raise EvalprovError(f"cannot read {store}: {error.strerror}") from None
 
 
-def _key(run: Run) -> tuple[str, int]:
+def _key(run: HistoryRun) -> tuple[str, int]:
     return ids.order(run.run_id)
 
 

@@ -20,7 +20,7 @@ _ATTEMPTS = 5
 _BLOCK = 1 << 20
 
 
-class Entry(NamedTuple):
+class HistoryEntry(NamedTuple):
     """A run's line in the history, or, without a place, one to be made from its manifest."""
 
     run_id: str
@@ -28,11 +28,11 @@ class Entry(NamedTuple):
     length: int = 0
 
 
-class Scan(NamedTuple):
+class HistoryScan(NamedTuple):
     """The history as it stands: the lines to keep, in order, and what is wrong."""
 
-    sound: dict[str, Entry]
-    weak: dict[str, Entry]  # whole, with a run's id, but not what a record is; kept where there is no manifest
+    sound: dict[str, HistoryEntry]
+    weak: dict[str, HistoryEntry]  # whole, with a run's id, but not what a record is; kept where there is no manifest
     malformed: int
     repeated: int
     unended: bool
@@ -62,10 +62,10 @@ class Snapshot:
         if self._fd is not None:
             os.close(self._fd)
 
-    def scan(self) -> Scan:
+    def scan(self) -> HistoryScan:
         """Read every line."""
-        sound: dict[str, Entry] = {}
-        weak: dict[str, Entry] = {}
+        sound: dict[str, HistoryEntry] = {}
+        weak: dict[str, HistoryEntry] = {}
         malformed = repeated = 0
         unended = False
         for offset, line, ended in self._lines(0, self.size):
@@ -77,13 +77,13 @@ class Snapshot:
             kind = sound if good else weak
             repeated += run_id in kind
             kind.pop(run_id, None)  # the last line of a run counts, in its place
-            kind[run_id] = Entry(run_id, offset, len(line or b""))
+            kind[run_id] = HistoryEntry(run_id, offset, len(line or b""))
         for run_id in sound.keys() & weak.keys():
             del weak[run_id]
             malformed += 1
-        return Scan(sound, weak, malformed, repeated, unended)
+        return HistoryScan(sound, weak, malformed, repeated, unended)
 
-    def replace(self, entries: Iterable[Entry], make: Callable[[str], bytes | None]) -> bool | None:
+    def replace(self, entries: Iterable[HistoryEntry], make: Callable[[str], bytes | None]) -> bool | None:
         """Put these entries in place of what was there; false if they are it, null if another was quicker."""
         temp, fd = self.root.new()
         try:
@@ -106,7 +106,7 @@ class Snapshot:
             os.close(fd)
         return True
 
-    def _fill(self, fd: int, entries: Iterable[Entry], make: Callable[[str], bytes | None]) -> set[int]:
+    def _fill(self, fd: int, entries: Iterable[HistoryEntry], make: Callable[[str], bytes | None]) -> set[int]:
         """Write the lines; return the hashes of those that were made."""
         made = set()
         kept = bytearray()
@@ -181,7 +181,7 @@ def mend(root: Folder, plan: Callable[[Snapshot], bool]) -> None:
     raise EvalprovError(f"{root.path}/{HISTORY} is being repaired by another process", "try again when it is done")
 
 
-def in_place(kept: Iterable[Entry], missing: Iterable[Entry]) -> Iterator[Entry]:
+def in_place(kept: Iterable[HistoryEntry], missing: Iterable[HistoryEntry]) -> Iterator[HistoryEntry]:
     """Put the missing among the kept, whose order stays, each before the first that started later."""
     waiting = sorted(missing, key=started, reverse=True)
     for entry in kept:
@@ -191,7 +191,7 @@ def in_place(kept: Iterable[Entry], missing: Iterable[Entry]) -> Iterator[Entry]
     yield from reversed(waiting)
 
 
-def started(entry: Entry) -> tuple[str, int]:
+def started(entry: HistoryEntry) -> tuple[str, int]:
     """Return a key that sorts entries by the start of their run."""
     return ids.order(entry.run_id)
 

@@ -17,7 +17,7 @@ from evalprov.record.manifest import Manifest
 from evalprov.store import ids
 from evalprov.store.decode import Unreadable, decode_line, glance
 from evalprov.store.folder import LARGEST
-from evalprov.store.where import KINDS, Path, Step, dig, started_since
+from evalprov.store.where import KINDS, Path, PathStep, dig, started_since
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -230,7 +230,7 @@ def _getter(tree: Tree, path: Path) -> Get:
         below = below[left.pop(0)]
     get = _chain([attrgetter(name) for name in names])
     # Where another path asks for all that this one goes into, its last keys are looked for there.
-    rest = (*(Step(key, quoted=True) for key in left), *path.rest)
+    rest = (*(PathStep(key, quoted=True) for key in left), *path.rest)
     return (lambda row: dig(get(row), rest)) if rest else get
 
 

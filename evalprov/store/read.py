@@ -10,13 +10,13 @@ from evalprov.errors import EvalprovError, UnreadableError
 from evalprov.store import ids
 from evalprov.store.decode import as_seen
 from evalprov.store.folder import Folder, read_all
-from evalprov.store.lines import History, history, iterate
+from evalprov.store.lines import history, iterate
 from evalprov.store.lookup import as_path, baseline_name, find, read_baseline, read_file, read_record
 
 if TYPE_CHECKING:
     from evalprov.record.manifest import Manifest
 
-__all__ = ["History", "blob", "history", "iterate", "load", "log"]
+__all__ = ["blob", "history", "iterate", "load", "log"]
 
 
 def load(store: str, spec: str) -> Manifest:

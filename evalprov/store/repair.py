@@ -11,7 +11,7 @@ from evalprov.store import ids
 from evalprov.store.decode import Torn, Unreadable, as_seen, decode, lost
 from evalprov.store.folder import TEMP, Folder
 from evalprov.store.lines import open_store
-from evalprov.store.mend import Entry, Scan, Snapshot, in_place, mend, started
+from evalprov.store.mend import HistoryEntry, HistoryScan, Snapshot, in_place, mend, started
 from evalprov.store.process import is_gone, is_near
 from evalprov.store.write import SUBFOLDERS
 
@@ -92,7 +92,7 @@ class _Doctor:
                     if folder.abandoned(file) and folder.remove(file):
                         self.done.append(f"removed the leftover file {os.path.join(name, file)}")
 
-    def _belongs(self, run_id: str, scan: Scan) -> bool:
+    def _belongs(self, run_id: str, scan: HistoryScan) -> bool:
         """Say whether a run belongs in the history now; one whose process is gone is ended first."""
         try:
             manifest = self._read(run_id)
@@ -161,7 +161,7 @@ class _Doctor:
         except Unreadable:
             return False
 
-    def _write_history(self, history: Snapshot, scan: Scan, whole: set[str], *, rebuild: bool) -> bool:
+    def _write_history(self, history: Snapshot, scan: HistoryScan, whole: set[str], *, rebuild: bool) -> bool:
         """Say whether the history is now as it should be; false to look again."""
         missing = whole - scan.sound.keys()
         weak = {one: entry for one, entry in scan.weak.items() if one not in whole}
@@ -169,11 +169,11 @@ class _Doctor:
             return True
         kept = {**scan.sound, **weak}
         if rebuild:
-            fresh = [Entry(run_id) if run_id in whole else kept[run_id] for run_id in kept.keys() | whole]
+            fresh = [HistoryEntry(run_id) if run_id in whole else kept[run_id] for run_id in kept.keys() | whole]
             entries = iter(sorted(fresh, key=started))
         else:
             in_order = sorted(kept.values(), key=lambda entry: entry.offset)
-            entries = in_place(in_order, map(Entry, missing))
+            entries = in_place(in_order, map(HistoryEntry, missing))
         changed = history.replace(entries, self._line)
         if changed:
             self._tell(scan, missing, replaced=len(scan.weak) - len(weak))
@@ -181,7 +181,7 @@ class _Doctor:
                 self.done.append(f"history: made anew with {len(kept.keys() | whole)} runs")
         return changed is not None
 
-    def _tell(self, scan: Scan, missing: set[str], replaced: int) -> None:
+    def _tell(self, scan: HistoryScan, missing: set[str], replaced: int) -> None:
         if malformed := scan.malformed + replaced:
             self.done.append(f"history: removed {malformed} malformed line{'s' * (malformed != 1)}")
         if scan.repeated:

@@ -84,7 +84,7 @@ class Scan:
         for stretch in self.stretches[:near]:
             yield self._last_of_each(stretch, self.piece(stretch))
         far = self.stretches[near:]
-        crew = Crew(self, far, self._crew) if far and self._crew > 1 else None
+        crew = ScanHelpers(self, far, self._crew) if far and self._crew > 1 else None
         try:
             for number, stretch in enumerate(far):
                 found = crew.piece(number) if crew else None
@@ -169,7 +169,7 @@ class Scan:
         return None
 
 
-class Crew:
+class ScanHelpers:
     """Processes that read stretches in turn, each ahead of the other by as much as a pipe holds."""
 
     def __init__(self, scan: Scan, stretches: Sequence[Stretch], count: int) -> None:

@@ -53,7 +53,7 @@ KINDS: dict[type, str] = {
 }
 
 
-class Step(NamedTuple):
+class PathStep(NamedTuple):
     """One name of a path; a quoted one is a whole key."""
 
     name: str
@@ -65,7 +65,7 @@ class Path(NamedTuple):
 
     text: str
     keys: tuple[str, ...]
-    rest: tuple[Step, ...]
+    rest: tuple[PathStep, ...]
 
 
 class Condition(NamedTuple):
@@ -86,7 +86,7 @@ def path(text: str) -> Path:
     steps = _steps(text.strip())
     if steps[0].quoted or steps[0].name not in _keys_of(Manifest):
         whole = steps[0].name if len(steps) == 1 else text.strip()
-        steps = [Step(METRICS, quoted=False), Step(whole, quoted=True)]
+        steps = [PathStep(METRICS, quoted=False), PathStep(whole, quoted=True)]
     keys, rest = _planned(steps)
     found = Path(text.strip(), keys, rest)
     for bulky in BULKY:
@@ -114,7 +114,7 @@ def last_name(where: Path) -> str:
     return where.rest[-1].name if where.rest else where.keys[-1]
 
 
-def dig(value: Any, steps: Sequence[Step]) -> Any:
+def dig(value: Any, steps: Sequence[PathStep]) -> Any:
     """Return what the steps lead to, the longest key first; UNSET for nothing."""
     if not steps:
         return value
@@ -213,19 +213,19 @@ def _parted(text: str) -> tuple[str, str, str]:
     return text[:end], signs[0].replace("==", "="), text[signs.end() :].strip()
 
 
-def _steps(text: str) -> list[Step]:
-    steps: list[Step] = []
+def _steps(text: str) -> list[PathStep]:
+    steps: list[PathStep] = []
     at = 0
     while step := _STEP.match(text, at):
         name = step["name"]
         if name is not None:
             if steps and text[at - 1] != ".":
                 break
-            steps.append(Step(name.strip(), quoted=False))
+            steps.append(PathStep(name.strip(), quoted=False))
         elif step["double"] is not None:
-            steps.append(Step(_unquoted(f'"{step["double"]}"', text), quoted=True))
+            steps.append(PathStep(_unquoted(f'"{step["double"]}"', text), quoted=True))
         else:
-            steps.append(Step(step["single"] or step["place"] or "", quoted=True))
+            steps.append(PathStep(step["single"] or step["place"] or "", quoted=True))
         at = step.end()
         if text[at : at + 1] == "." and at + 1 < len(text):
             at += 1
@@ -234,7 +234,7 @@ def _steps(text: str) -> list[Step]:
     return steps
 
 
-def _planned(steps: Sequence[Step]) -> tuple[tuple[str, ...], tuple[Step, ...]]:
+def _planned(steps: Sequence[PathStep]) -> tuple[tuple[str, ...], tuple[PathStep, ...]]:
     """Part the steps that the record's types know from those into what is free in form."""
     keys: list[str] = []
     kind: Any = Manifest

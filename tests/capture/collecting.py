@@ -1,4 +1,4 @@
-"""How the tests run one collector: with real commands, and a scene made of what matters to the test."""
+"""How the tests run one collector: with real commands, and a context made of what matters to the test."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from evalprov.capture.ask import Running, wait_any
-from evalprov.capture.collector import Collector, Found, Scene
+from evalprov.capture.collector import CaptureContext, Collector, Findings
 from evalprov.secrets import Scrubber
 from evalprov.settings import Settings
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def scene_of(
+def context_of(
     root: Path,
     argv: Sequence[str] = ("true",),
     *,
@@ -23,10 +23,10 @@ def scene_of(
     environ: Mapping[str, str] | None = None,
     config_paths: tuple[str, ...] = (),
     **settings: Any,
-) -> Scene:
-    """Return a scene in which this command runs."""
+) -> CaptureContext:
+    """Return a context in which this command runs."""
     environ = {"EVALPROV_TRUST": "1", **({"PATH": os.defpath} if environ is None else environ)}
-    return Scene(
+    return CaptureContext(
         argv=tuple(argv),
         cwd=str(cwd or root),
         root=str(root),
@@ -38,9 +38,9 @@ def scene_of(
     )
 
 
-def collected(collect: Collector, scene: Scene) -> Found:
+def collected(collect: Collector, context: CaptureContext) -> Findings:
     """Run a collector to its end."""
-    steps = collect(scene)
+    steps = collect(context)
     try:
         commands = next(steps)
         while True:
@@ -50,13 +50,13 @@ def collected(collect: Collector, scene: Scene) -> Found:
             commands = steps.send([one.answer for one in running if one.answer])
     except StopIteration as stop:
         found = stop.value
-        assert isinstance(found, Found)
+        assert isinstance(found, Findings)
         return found
 
 
-def settled(collect: Collector, scene: Scene) -> Found:
+def settled(collect: Collector, context: CaptureContext) -> Findings:
     """Run a collector, and what it left for later; return all it found."""
-    found = collected(collect, scene)
+    found = collected(collect, context)
     if found.later is None:
         return found
     later = found.later.find(lambda: False)

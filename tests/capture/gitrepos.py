@@ -9,9 +9,9 @@ import subprocess
 import tempfile
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from evalprov.capture.ask import Answer, Command, Running, wait_any
+from evalprov.capture.ask import Question, Reply, Running, wait_any
 from evalprov.capture.code.git import collect
-from evalprov.capture.collector import Found, Scene
+from evalprov.capture.collector import CaptureContext, Findings
 from evalprov.secrets import Scrubber
 from evalprov.settings import Settings
 
@@ -72,8 +72,8 @@ class Repo:
         """Return an id."""
         return self.git("rev-parse", what).decode()
 
-    def scene(self, **changed: Any) -> Scene:
-        """Return the scene of a run at the top of the work tree."""
+    def context(self, **changed: Any) -> CaptureContext:
+        """Return the context of a run at the top of the work tree."""
         environ = changed.get("environ", dict(os.environ))
         usual = {
             "argv": ("true",),
@@ -84,11 +84,11 @@ class Repo:
             "settings": Settings(root=self.path),
             "scrub": Scrubber(environ),
         }
-        return Scene(**{**usual, **changed})
+        return CaptureContext(**{**usual, **changed})
 
-    def found(self, **changed: Any) -> Found:
+    def found(self, **changed: Any) -> Findings:
         """Run the collector here."""
-        return gathered(self.scene(**changed))[0]
+        return gathered(self.context(**changed))[0]
 
     def facts(self, **changed: Any) -> dict[str, Any]:
         """Run the collector here; return the facts alone."""
@@ -117,15 +117,15 @@ def small_repo(path: Path) -> Repo:
     return made
 
 
-def gathered(scene: Scene) -> tuple[Found, list[list[tuple[str, ...]]]]:
+def gathered(context: CaptureContext) -> tuple[Findings, list[list[tuple[str, ...]]]]:
     """Run the collector to its end; return what it found and what it asked in each round."""
     rounds: list[list[tuple[str, ...]]] = []
-    return answered(collect(scene), rounds), rounds
+    return answered(collect(context), rounds), rounds
 
 
-def answered(steps: Generator[list[Command], list[Answer], T], rounds: list[Any] | None = None) -> T:
+def answered(steps: Generator[list[Question], list[Reply], T], rounds: list[Any] | None = None) -> T:
     """Answer all that is asked; return the result."""
-    answers: list[Answer] | None = None
+    answers: list[Reply] | None = None
     while True:
         try:
             commands = steps.send(answers)  # type: ignore[arg-type]
@@ -158,7 +158,7 @@ def as_other_user(uid: int, ask: Callable[[], Any]) -> Any:
     return json.loads(told)
 
 
-def restored_tree(original: Repo, found: Found) -> str:
+def restored_tree(original: Repo, found: Findings) -> str:
     """Bring the run's work tree back in a fresh clone from what was kept; return its tree."""
     git = found.facts["git"]
     with tempfile.TemporaryDirectory() as folder:

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from evalprov.capture.ask import Running, wait_any
-from evalprov.capture.collector import Found, Scene, Steps
+from evalprov.capture.collector import CaptureContext, Findings, Steps
 from evalprov.secrets import Scrubber
 from evalprov.settings import Settings
 
@@ -305,12 +305,12 @@ def lay(folder: Path, files: dict[str, str]) -> str:
     return str(folder)
 
 
-def scene_of(environ: Mapping[str, str], cwd: str = "/") -> Scene:
+def context_of(environ: Mapping[str, str], cwd: str = "/") -> CaptureContext:
     """Return what a collector may look at in a run with these variables."""
-    return Scene(("true",), cwd, cwd, f"{cwd}/metrics", environ, Settings(cwd), Scrubber(environ))
+    return CaptureContext(("true",), cwd, cwd, f"{cwd}/metrics", environ, Settings(cwd), Scrubber(environ))
 
 
-def finish(steps: Steps) -> Found:
+def finish(steps: Steps) -> Findings:
     """Run a collector to its end, asking for real what it asks."""
     try:
         commands = next(steps)
@@ -320,5 +320,5 @@ def finish(steps: Steps) -> Found:
                 wait_any(unanswered)
             commands = steps.send([one.answer for one in asked if one.answer])
     except StopIteration as stop:
-        found: Found = stop.value
+        found: Findings = stop.value
         return found

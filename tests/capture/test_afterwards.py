@@ -13,7 +13,7 @@ import pytest
 from environments import install_files, make_venv, program, site_of
 
 from evalprov.capture.afterwards import Afterwards
-from evalprov.capture.collector import Found, Later
+from evalprov.capture.collector import Findings, Later
 from evalprov.record.form import blank
 from evalprov.secrets import Scrubber
 
@@ -117,7 +117,7 @@ def test_a_run_that_is_killed_claims_nothing(project: Project, venv: Path) -> No
     assert record["capture"]["beside"]["reason"] == "sources that git does not show were not read to the end"
 
 
-def finished(*found: Callable[[Callable[[], bool]], Found], after_end: bool = False) -> dict[str, str | None]:
+def finished(*found: Callable[[Callable[[], bool]], Findings], after_end: bool = False) -> dict[str, str | None]:
     """Return the reasons in the record once these were to be found."""
     manifest = blank("20260920T143000Z", "2026-09-20T14:30:00Z")
     afterwards = Afterwards({f"c{number}": Later(find, after_end) for number, find in enumerate(found)})
@@ -130,11 +130,11 @@ def finished(*found: Callable[[Callable[[], bool]], Found], after_end: bool = Fa
 def test_a_look_that_fails_is_a_reason() -> None:
     """Neither a failure in a thread nor one after the end reaches the user; the others are not lost with it."""
 
-    def fails(_: Callable[[], bool]) -> Found:
+    def fails(_: Callable[[], bool]) -> Findings:
         raise PermissionError("no entry")
 
     for after_end in (False, True):
-        reasons = finished(fails, lambda _: Found({}, reason="fine"), after_end=after_end)
+        reasons = finished(fails, lambda _: Findings({}, reason="fine"), after_end=after_end)
         assert reasons == {"c0": "PermissionError: no entry", "c1": "fine"}
 
 
@@ -142,10 +142,10 @@ def test_a_look_that_takes_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
     """The end of a run waits for a bounded time only, and says what is missing."""
     monkeypatch.setattr("evalprov.capture.afterwards.PATIENCE", 0.1)
 
-    def slow(nobody_waits: Callable[[], bool]) -> Found:
+    def slow(nobody_waits: Callable[[], bool]) -> Findings:
         while not nobody_waits():
             time.sleep(0.01)
-        return Found({})
+        return Findings({})
 
     began = time.monotonic()
     assert finished(slow) == {"c0": "not looked at to the end"}

@@ -10,7 +10,7 @@ import textwrap
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from collecting import collected, scene_of
+from collecting import collected, context_of
 
 from evalprov.capture.declared import declared
 from evalprov.errors import EvalprovError
@@ -70,8 +70,8 @@ pick: int = 3
 
 def algorithm(root: Path, where: str) -> dict[str, Any]:
     """Return one algorithm as it is recorded."""
-    scene = scene_of(root, declared={"code": {"algorithms": {"it": where}}})
-    entry = collected(declared.collect, scene).facts["code"]["algorithms"]["it"]
+    context = context_of(root, declared={"code": {"algorithms": {"it": where}}})
+    entry = collected(declared.collect, context).facts["code"]["algorithms"]["it"]
     assert isinstance(entry, dict)
     return entry
 

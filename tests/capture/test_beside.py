@@ -8,12 +8,12 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from collecting import collected, scene_of, settled
+from collecting import collected, context_of, settled
 from environments import install, make_venv, site_of
 from gitrepos import Repo
 
 from evalprov.capture.code import beside
-from evalprov.capture.collector import Absent, Found
+from evalprov.capture.collector import Absent, Findings
 from evalprov.capture.software import software
 
 if TYPE_CHECKING:
@@ -35,21 +35,21 @@ def repo(tmp_path: Path) -> Repo:
     return repo
 
 
-def look(repo: Repo, *, cwd: str = ".", **environ: str) -> Found:
+def look(repo: Repo, *, cwd: str = ".", **environ: str) -> Findings:
     """Run the collector and what it left for later."""
-    return settled(beside.collect, scene_at(repo, cwd, **environ))
+    return settled(beside.collect, context_at(repo, cwd, **environ))
 
 
-def scene_at(repo: Repo, cwd: str = ".", **environ: str) -> Any:
-    """Return the scene of a run in a folder of the repository."""
+def context_at(repo: Repo, cwd: str = ".", **environ: str) -> Any:
+    """Return the context of a run in a folder of the repository."""
     from pathlib import Path
 
     root = Path(repo.path)
     variables = {"PATH": os.environ["PATH"], **environ}
-    return scene_of(root, ("python", "eval.py"), cwd=(root / cwd).resolve(), environ=variables)
+    return context_of(root, ("python", "eval.py"), cwd=(root / cwd).resolve(), environ=variables)
 
 
-def files(found: Found) -> dict[str, str]:
+def files(found: Findings) -> dict[str, str]:
     """Return what lies beside the program."""
     told: dict[str, str] = found.facts["code"]["beside"]
     return told
@@ -80,7 +80,7 @@ def test_nothing_is_hidden(repo: Repo) -> None:
     """Where git hides no sources that is said as a finding."""
     repo.write("run.log")
     with pytest.raises(Absent):
-        collected(beside.collect, scene_at(repo))
+        collected(beside.collect, context_at(repo))
 
 
 def test_modules_from_outside(repo: Repo, tmp_path: Path) -> None:
@@ -103,8 +103,8 @@ def test_folders_that_a_pth_file_adds(repo: Repo, tmp_path: Path) -> None:
     (tmp_path / "shared").mkdir()
     (tmp_path / "shared/tool.py").write_text("A = 1\n")
     (site_of(venv) / "shared.pth").write_text(f"{tmp_path}/shared\n")
-    scene = scene_at(repo)._replace(argv=(str(venv / "bin/python"), "eval.py"))
-    assert files(settled(software.collect, scene)) == {".pth[0]/tool.py": sha256("A = 1\n")}
+    context = context_at(repo)._replace(argv=(str(venv / "bin/python"), "eval.py"))
+    assert files(settled(software.collect, context)) == {".pth[0]/tool.py": sha256("A = 1\n")}
 
 
 def test_dotenv_files_count_by_their_variables(repo: Repo) -> None:
@@ -135,8 +135,8 @@ def test_what_another_layer_has(repo: Repo) -> None:
     """An ignored file that the command names as its configuration is no code."""
     repo.write("config.json", "{}")
     repo.write("helper.py")
-    scene = scene_at(repo)._replace(argv=("python", "eval.py", "--config", "config.json"))
-    assert set(files(settled(beside.collect, scene))) == {"helper.py"}
+    context = context_at(repo)._replace(argv=("python", "eval.py", "--config", "config.json"))
+    assert set(files(settled(beside.collect, context))) == {"helper.py"}
 
 
 def test_too_much_is_said(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,13 +151,13 @@ def test_too_much_is_said(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_without_git(tmp_path: Path) -> None:
     """Where git cannot say what it ignores, the reason is there."""
-    found = settled(beside.collect, scene_of(tmp_path, environ={"PATH": os.environ["PATH"]}))
+    found = settled(beside.collect, context_of(tmp_path, environ={"PATH": os.environ["PATH"]}))
     assert "git did not say what it ignores" in (found.reason or "")
 
 
 def test_until_it_is_read_the_reason_stands(repo: Repo) -> None:
     """A run that is killed before the sources were read does not claim that there are none."""
     repo.write("helper.py")
-    found = collected(beside.collect, scene_at(repo))
+    found = collected(beside.collect, context_at(repo))
     assert "beside" not in found.facts.get("code", {})
     assert found.reason == "sources that git does not show were not read to the end"

@@ -12,20 +12,20 @@ from pathlib import Path
 import pytest
 
 from evalprov.capture import COLLECTORS, start
-from evalprov.capture.ask import OUTPUT_LIMIT, Answer, Command
-from evalprov.capture.collector import Absent, Capture, Found, Scene, Steps
+from evalprov.capture.ask import OUTPUT_LIMIT, Question, Reply
+from evalprov.capture.collector import Absent, Capture, CaptureContext, Findings, Steps
 from evalprov.errors import EvalprovError
 from evalprov.secrets import Scrubber
 from evalprov.settings import Settings
 
-Collect = Callable[[Scene], Steps]
+Collect = Callable[[CaptureContext], Steps]
 
 
 @pytest.fixture
-def scene(tmp_path: Path) -> Scene:
+def context(tmp_path: Path) -> CaptureContext:
     """A plain place to capture."""
     here = str(tmp_path)
-    return Scene(("true",), here, here, f"{here}/metrics", dict(os.environ), Settings(here), Scrubber({}))
+    return CaptureContext(("true",), here, here, f"{here}/metrics", dict(os.environ), Settings(here), Scrubber({}))
 
 
 @pytest.fixture
@@ -42,78 +42,78 @@ def adding(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
     return add
 
 
-def captured(scene: Scene, names: list[str]) -> Capture:
+def captured(context: CaptureContext, names: list[str]) -> Capture:
     """Run collectors to their end."""
-    with start(scene, names) as capturing:
+    with start(context, names) as capturing:
         return capturing.finish()
 
 
-def asking(*commands: Command) -> Collect:
+def asking(*commands: Question) -> Collect:
     """Return a collector that asks commands and gives their answers as facts."""
 
-    def collect(_: Scene) -> Steps:
+    def collect(_: CaptureContext) -> Steps:
         answers = yield list(commands)
-        return Found({"answers": list(answers)})
+        return Findings({"answers": list(answers)})
 
     return collect
 
 
-def answer(scene: Scene, add: Callable[..., list[str]], command: Command) -> Answer:
+def answer(context: CaptureContext, add: Callable[..., list[str]], command: Question) -> Reply:
     """Ask one command."""
-    found = captured(scene, add(one=asking(command)))
+    found = captured(context, add(one=asking(command)))
     return found.facts["answers"][0]  # type: ignore[no-any-return]
 
 
-def test_every_collector_of_the_list_is_a_file_with_collect(scene: Scene) -> None:
+def test_every_collector_of_the_list_is_a_file_with_collect(context: CaptureContext) -> None:
     """The real ones all run here, and each says how it fared and how long it took."""
-    found = captured(scene, list(COLLECTORS))
+    found = captured(context, list(COLLECTORS))
     assert set(found.fared) == set(COLLECTORS)
     for name, fared in found.fared.items():
         assert fared["status"] in {"captured", "absent"}, (name, fared)
         assert fared["ms"] >= 0
 
 
-def test_they_are_asked_side_by_side(scene: Scene, adding: Callable[..., list[str]]) -> None:
+def test_they_are_asked_side_by_side(context: CaptureContext, adding: Callable[..., list[str]]) -> None:
     """Commands of two collectors, and two of one, are under way at the same time: each waits for the others."""
     names = "abc"
 
-    def meeting(name: str) -> Command:
+    def meeting(name: str) -> Question:
         others = " && ".join(f"[ -e {other} ]" for other in names)
-        return Command(("sh", "-c", f"touch {name}; until {others}; do sleep 0.01; done"), cwd=scene.cwd, timeout=20)
+        return Question(("sh", "-c", f"touch {name}; until {others}; do sleep 0.01; done"), cwd=context.cwd, timeout=20)
 
-    found = captured(scene, adding(one=asking(meeting("a"), meeting("b")), other=asking(meeting("c"))))
+    found = captured(context, adding(one=asking(meeting("a"), meeting("b")), other=asking(meeting("c"))))
     assert found.facts["answers"][0].problem is None
 
 
-def test_facts_of_one_section_come_together(scene: Scene, adding: Callable[..., list[str]]) -> None:
+def test_facts_of_one_section_come_together(context: CaptureContext, adding: Callable[..., list[str]]) -> None:
     """Two collectors may each give a part of the same section."""
 
     def part(key: str) -> Collect:
-        def collect(_: Scene) -> Steps:
+        def collect(_: CaptureContext) -> Steps:
             yield from ()
-            return Found({"infra": {key: 1}, key: 2}, (f"warning {key}",), {f"objects/{key}": b"x"}, f"reason {key}")
+            return Findings({"infra": {key: 1}, key: 2}, (f"warning {key}",), {f"objects/{key}": b"x"}, f"reason {key}")
 
         return collect
 
-    found = captured(scene, adding(a=part("a"), b=part("b")))
+    found = captured(context, adding(a=part("a"), b=part("b")))
     assert found.facts == {"infra": {"a": 1, "b": 1}, "a": 2, "b": 2}
     assert found.warnings == ["warning a", "warning b"]
     assert set(found.blobs) == {"objects/a", "objects/b"}
     assert found.fared["b"]["reason"] == "reason b"
 
 
-def test_a_failure_is_recorded_and_harms_no_other(scene: Scene, adding: Callable[..., list[str]]) -> None:
+def test_a_failure_is_recorded_and_harms_no_other(context: CaptureContext, adding: Callable[..., list[str]]) -> None:
     """Absent with its words, any other exception as failed with its own, the rest as if nothing had been."""
 
-    def absent(_: Scene) -> Steps:
+    def absent(_: CaptureContext) -> Steps:
         yield from ()
         raise Absent("there is none")
 
-    def broken(_: Scene) -> Steps:
-        yield [Command(("true",))]
+    def broken(_: CaptureContext) -> Steps:
+        yield [Question(("true",))]
         raise KeyError("lost")
 
-    found = captured(scene, adding(a=absent, b=broken, c=asking(Command(("true",)))))
+    found = captured(context, adding(a=absent, b=broken, c=asking(Question(("true",)))))
     assert [(f["status"], f["reason"]) for f in found.fared.values()] == [
         ("absent", "there is none"),
         ("failed", "KeyError: 'lost'"),
@@ -121,39 +121,41 @@ def test_a_failure_is_recorded_and_harms_no_other(scene: Scene, adding: Callable
     ]
 
 
-def test_an_error_for_the_user_stops_the_run_and_the_commands(scene: Scene, adding: Callable[..., list[str]]) -> None:
+def test_an_error_for_the_user_stops_the_run_and_the_commands(
+    context: CaptureContext, adding: Callable[..., list[str]]
+) -> None:
     """An EvalprovError goes through, and what the others had started is ended."""
-    mark = Path(scene.cwd) / "pid"
+    mark = Path(context.cwd) / "pid"
 
-    def strict(_: Scene) -> Steps:
-        yield [Command(("sh", "-c", f"until [ -s {mark} ]; do sleep 0.01; done"))]
+    def strict(_: CaptureContext) -> Steps:
+        yield [Question(("sh", "-c", f"until [ -s {mark} ]; do sleep 0.01; done"))]
         raise EvalprovError("no such file", exit_code=125)
 
-    lasting = asking(Command(("sh", "-c", f"echo $$ > {mark}; exec sleep 60")))
+    lasting = asking(Question(("sh", "-c", f"echo $$ > {mark}; exec sleep 60")))
     with pytest.raises(EvalprovError, match="no such file"):
-        captured(scene, adding(a=lasting, b=strict))
+        captured(context, adding(a=lasting, b=strict))
     with pytest.raises(ProcessLookupError):
         os.kill(int(mark.read_text()), 0)
 
 
-def test_an_answer_is_whole(scene: Scene, adding: Callable[..., list[str]]) -> None:
+def test_an_answer_is_whole(context: CaptureContext, adding: Callable[..., list[str]]) -> None:
     """Exit code, both streams and what was sent to it, however much."""
     script = "cat; echo oops >&2; exit 3"
-    said = answer(scene, adding, Command(("sh", "-c", script), stdin=b"x" * 1_000_000))
+    said = answer(context, adding, Question(("sh", "-c", script), stdin=b"x" * 1_000_000))
     assert (said.code, said.out, said.err, said.problem) == (3, b"x" * 1_000_000, b"oops\n", None)
     assert said.complaint == "oops"
-    assert answer(scene, adding, Command(("pwd",), cwd="/")).out == b"/\n"
+    assert answer(context, adding, Question(("pwd",), cwd="/")).out == b"/\n"
     assert (
-        answer(scene, adding, Command(("sh", "-c", "echo $A"), env={"A": "b", "PATH": os.environ["PATH"]})).out
+        answer(context, adding, Question(("sh", "-c", "echo $A"), env={"A": "b", "PATH": os.environ["PATH"]})).out
         == b"b\n"
     )
-    assert answer(scene, adding, Command(("sh", "-c", "kill -9 $$"))).code == -9
+    assert answer(context, adding, Question(("sh", "-c", "kill -9 $$"))).code == -9
 
 
-def test_who_looks_late_still_has_the_answer(scene: Scene, adding: Callable[..., list[str]]) -> None:
+def test_who_looks_late_still_has_the_answer(context: CaptureContext, adding: Callable[..., list[str]]) -> None:
     """Time that we spend on other things is not counted as a command's own: it may have answered long ago."""
-    (name,) = adding(one=asking(Command(("sh", "-c", "echo a; echo b"), timeout=0.2)))
-    with start(scene, [name]) as capturing:
+    (name,) = adding(one=asking(Question(("sh", "-c", "echo a; echo b"), timeout=0.2)))
+    with start(context, [name]) as capturing:
         time.sleep(0.5)
         [given] = capturing.finish().facts["answers"]
     assert (given.problem, given.out) == (None, b"a\nb\n")
@@ -162,17 +164,17 @@ def test_who_looks_late_still_has_the_answer(scene: Scene, adding: Callable[...,
 @pytest.mark.parametrize(
     ("command", "says"),
     [
-        (Command(("no-such-program",)), "No such file"),
-        (Command(("sleep", "60"), timeout=0.2), "no answer within 0.2 s"),
-        (Command(("sh", "-c", "trap '' TERM; sleep 60 & wait"), timeout=0.2), "no answer within"),
-        (Command(("yes",)), f"more than {OUTPUT_LIMIT >> 20} MiB"),
+        (Question(("no-such-program",)), "No such file"),
+        (Question(("sleep", "60"), timeout=0.2), "no answer within 0.2 s"),
+        (Question(("sh", "-c", "trap '' TERM; sleep 60 & wait"), timeout=0.2), "no answer within"),
+        (Question(("yes",)), f"more than {OUTPUT_LIMIT >> 20} MiB"),
     ],
 )
 def test_no_answer_is_a_problem_in_words(
-    scene: Scene, adding: Callable[..., list[str]], command: Command, says: str
+    context: CaptureContext, adding: Callable[..., list[str]], command: Question, says: str
 ) -> None:
     """A program that is missing, hangs or floods is ended and named."""
-    said = answer(scene, adding, command)
+    said = answer(context, adding, command)
     assert said.problem is not None
     assert says in said.problem
     assert said.complaint == said.problem

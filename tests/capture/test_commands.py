@@ -6,12 +6,12 @@ import os
 import time
 from pathlib import Path
 
-from evalprov.capture.ask import Answer, Budget, Command, Running, wait_any
+from evalprov.capture.ask import Question, Reply, Running, TimeBudget, wait_any
 
 
-def asked(*lines: str, budget: Budget | None = None, timeout: float = 30.0) -> list[Answer]:
+def asked(*lines: str, budget: TimeBudget | None = None, timeout: float = 30.0) -> list[Reply]:
     """Return what several lines of sh answer, asked side by side."""
-    running = [Running(Command(("sh", "-c", line), timeout=timeout), budget) for line in lines]
+    running = [Running(Question(("sh", "-c", line), timeout=timeout), budget) for line in lines]
     while waiting := [one for one in running if one.answer is None]:
         wait_any(waiting)
     return [one.answer for one in running if one.answer]
@@ -19,7 +19,7 @@ def asked(*lines: str, budget: Budget | None = None, timeout: float = 30.0) -> l
 
 def test_all_that_share_a_budget_are_waited_for_no_longer_than_it_lasts() -> None:
     """Two that hang cost what one would, and who is asked once it is spent answers at once or not at all."""
-    budget = Budget(0.5)
+    budget = TimeBudget(0.5)
     began = time.monotonic()
     answers = asked("sleep 60", "sleep 60", "echo quick", budget=budget)
     assert [one.problem for one in answers] == ["sh: no answer within 0.5 s"] * 2 + [None]
@@ -31,8 +31,8 @@ def test_all_that_share_a_budget_are_waited_for_no_longer_than_it_lasts() -> Non
 
 def test_what_we_do_meanwhile_is_not_taken_from_a_budget() -> None:
     """Only waiting counts: a budget outlives work of ours that takes longer than it."""
-    budget = Budget(0.4)
-    running = Running(Command(("sh", "-c", "sleep 0.1; echo done")), budget)
+    budget = TimeBudget(0.4)
+    running = Running(Question(("sh", "-c", "sleep 0.1; echo done")), budget)
     time.sleep(0.6)
     wait_any([running])
     assert running.answer

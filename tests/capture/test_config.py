@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import rfc8785
-from collecting import collected, scene_of
+from collecting import collected, context_of
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 def files_of(root: Path, *argv: str, **how: Any) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Return the files recorded for a command, and the warnings."""
-    found = collected(config.collect, scene_of(root, argv or ("true",), **how))
+    found = collected(config.collect, context_of(root, argv or ("true",), **how))
     return found.facts["config"]["files"], found.warnings
 
 
@@ -331,10 +331,10 @@ def test_a_config_that_is_no_file_is_recorded_without_a_hash(tmp_path: Path, nam
     files, (warning,) = files_of(tmp_path, config_paths=(name,))
     assert files == {name: {"sha256": None, "format": "bytes", "bytes": None, "source": "--config", "values": {}}}
     assert warning.startswith(f"{name}, named by --config, is there, but its content is not known: ")
-    scene = scene_of(tmp_path, config_paths=(name,))
-    assert collected(config.collect, scene).reason == warning
+    context = context_of(tmp_path, config_paths=(name,))
+    assert collected(config.collect, context).reason == warning
     with pytest.raises(EvalprovError, match=name) as caught:
-        collected(config.collect, scene._replace(strict=True))
+        collected(config.collect, context._replace(strict=True))
     assert caught.value.exit_code == 125
 
 
@@ -393,7 +393,7 @@ def test_a_rotated_secret_is_the_same_configuration(tmp_path: Path) -> None:
             (tmp_path / name).write_text(text)
         found = collected(
             config.collect,
-            scene_of(
+            context_of(
                 tmp_path,
                 ("./eval", "a.yaml", "a.json", "a.ini", "--api-key", secret),
                 environ={"PATH": os.defpath, "MY_API_KEY": secret},
@@ -410,5 +410,5 @@ def test_a_rotated_secret_is_the_same_configuration(tmp_path: Path) -> None:
 
 def test_arguments(tmp_path: Path) -> None:
     """The command's arguments are recorded as given, bytes that are no text spelled out."""
-    facts = collected(config.collect, scene_of(tmp_path, ("./eval", "--n", "5", "caf\udce9"))).facts
+    facts = collected(config.collect, context_of(tmp_path, ("./eval", "--n", "5", "caf\udce9"))).facts
     assert facts["config"]["arguments"] == ["--n", "5", "caf\\xe9"]

@@ -340,10 +340,10 @@ def test_a_cached_hash_without_the_wanted_md5_is_made_anew(data: Path, cache: Pa
 def test_a_file_that_is_written_to_meanwhile_is_told(data: Path, cache: Path) -> None:
     """Its hash is of something in between, which the words say, and it is not kept."""
     file = write(data / "f", b"x" * (2 << 20))
-    asked = hashing.Entry.of(b"", os.fsencode(file), file.stat())
+    asked = hashing.FileEntry.of(b"", os.fsencode(file), file.stat())
     write(file, b"y" * (2 << 20))
     assert hashing.hash_file(asked, None).settled is False
-    now = hashing.Entry.of(b"", os.fsencode(file), file.stat())
+    now = hashing.FileEntry.of(b"", os.fsencode(file), file.stat())
     assert hashing.hash_file(now, None).settled is True
 
 

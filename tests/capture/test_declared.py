@@ -9,7 +9,7 @@ import stat
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from collecting import collected, scene_of
+from collecting import collected, context_of
 
 from evalprov.capture.collector import Absent
 from evalprov.capture.declared import declared, named
@@ -20,7 +20,7 @@ from evalprov.settings import load
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from evalprov.capture.collector import Found
+    from evalprov.capture.collector import Findings
 
 SETTINGS = '''
 scenario = "tickets"
@@ -103,11 +103,11 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def found(root: Path, environ: dict[str, str] | None = None, *, strict: bool = False, **tables: Any) -> Found:
+def found(root: Path, environ: dict[str, str] | None = None, *, strict: bool = False, **tables: Any) -> Findings:
     """Collect what a project declares: by its settings file, or by tables."""
     settings = {"declared": tables} if tables else load(str(root))._asdict()
     settings.pop("root", None)
-    return collected(declared.collect, scene_of(root, environ=environ or {}, **settings)._replace(strict=strict))
+    return collected(declared.collect, context_of(root, environ=environ or {}, **settings)._replace(strict=strict))
 
 
 def test_everything_declared_is_recorded(root: Path) -> None:
@@ -198,8 +198,8 @@ def test_other_layers_files_are_claimed(root: Path) -> None:
     write(root, "data/golden.jsonl.dvc", "outs:\n- path: golden.jsonl\n")
     settings = load(str(root))._asdict()
     settings.pop("root")
-    scene = scene_of(root, **settings)
-    assert named.claimed(scene) == {
+    context = context_of(root, **settings)
+    assert named.claimed(context) == {
         "prompts/system.txt",
         "prompts/few/one.txt",
         "prompts/few/two.txt",
@@ -210,8 +210,8 @@ def test_other_layers_files_are_claimed(root: Path) -> None:
         "grade/exact.py",
         "grade/rubric.md",
     }
-    assert named.claimed(scene_of(root, declared={"retrieval": {"index": "data/docs"}})) == {"data/docs"}
-    assert named.claimed(scene_of(root, declared={"prompts": {"gone": "gone.txt"}})) == set()
+    assert named.claimed(context_of(root, declared={"retrieval": {"index": "data/docs"}})) == {"data/docs"}
+    assert named.claimed(context_of(root, declared={"prompts": {"gone": "gone.txt"}})) == set()
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from collecting import collected, scene_of
+from collecting import collected, context_of
 
 from evalprov.capture.declared import declared
 from evalprov.capture.declared.dvc import Malformed, Pointer, pointer_to
@@ -36,8 +36,8 @@ def root(tmp_path: Path) -> Path:
 
 def recorded(root: Path, path: str) -> tuple[dict[str, Any], list[str]]:
     """Return the entry of one data set, and the warnings."""
-    scene = scene_of(root, environ={}, declared={"data": {"it": path}})
-    found = collected(declared.collect, scene)
+    context = context_of(root, environ={}, declared={"data": {"it": path}})
+    found = collected(declared.collect, context)
     return found.facts["data"]["sets"]["it"], list(found.warnings)
 
 
@@ -123,12 +123,12 @@ def test_a_pointer_can_be_declared_itself(root: Path) -> None:
 
 def test_a_retrieval_index_has_its_pointer_too(root: Path) -> None:
     """An index that is a path is hashed; one that was not pulled stands by its pointer."""
-    scene = scene_of(root, environ={}, declared={"retrieval": {"index": "three/index", "top_k": 5}})
-    here = collected(declared.collect, scene).facts["data"]["retrieval"]
+    context = context_of(root, environ={}, declared={"retrieval": {"index": "three/index", "top_k": 5}})
+    here = collected(declared.collect, context).facts["data"]["retrieval"]
     assert here == {"index": "three/index", "top_k": 5, "index_hash": here["index_hash"]}
     assert here["index_hash"].startswith("sha256:")
     shutil.rmtree(root / "three/index")
-    found = collected(declared.collect, scene)
+    found = collected(declared.collect, context)
     assert found.facts["data"]["retrieval"]["index_hash"] == POINTERS["three/index"]
     assert "dvc pull" in found.warnings[0]
 

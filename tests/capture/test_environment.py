@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from collecting import collected, scene_of, settled
+from collecting import collected, context_of, settled
 
 from evalprov.capture.software import environment
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def recorded(root: Path, environ: dict[str, str], **settings: Any) -> tuple[dict[str, str], list[str]]:
     """Return the recorded values and the recorded names."""
-    found = collected(environment.collect, scene_of(root, environ=environ, **settings))
+    found = collected(environment.collect, context_of(root, environ=environ, **settings))
     software = found.facts["software"]
     return software["env"], software["env_names"]
 
@@ -88,7 +88,7 @@ def test_bytes_that_are_no_text(tmp_path: Path) -> None:
 
 def rest(root: Path, environ: dict[str, str], **settings: Any) -> str:
     """Return the digest of what is not recorded."""
-    digest = settled(environment.collect, scene_of(root, environ=environ, **settings)).facts["software"]["env_rest"]
+    digest = settled(environment.collect, context_of(root, environ=environ, **settings)).facts["software"]["env_rest"]
     assert isinstance(digest, str)
     return digest
 

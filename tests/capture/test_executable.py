@@ -10,22 +10,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from collecting import collected, scene_of
+from collecting import collected, context_of
 from environments import program
 
 from evalprov.capture.software import executable, software
 
 if TYPE_CHECKING:
-    from evalprov.capture.collector import Found
+    from evalprov.capture.collector import Findings
 
 
-def look(root: Path, *argv: str, **environ: str) -> Found:
+def look(root: Path, *argv: str, **environ: str) -> Findings:
     """Run the collector for a command."""
     environ = {"PATH": f"{root}/bin:{os.environ['PATH']}", "HOME": str(root / "home"), **environ}
-    return collected(software.collect, scene_of(root, argv, environ=environ))
+    return collected(software.collect, context_of(root, argv, environ=environ))
 
 
-def executable_of(found: Found) -> dict[str, Any]:
+def executable_of(found: Findings) -> dict[str, Any]:
     """Return what was found of the program."""
     entry: dict[str, Any] = found.facts["software"]["executable"]
     return entry

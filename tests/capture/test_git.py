@@ -30,7 +30,7 @@ def repo(tmp_path: Path) -> Repo:
 def test_a_clean_repository_is_told_in_one_round(repo: Repo) -> None:
     """Commit, branch, description and tree of a clean repository are known after one round of questions."""
     repo.git("tag", "v1")
-    found, rounds = gathered(repo.scene())
+    found, rounds = gathered(repo.context())
     assert len(rounds) == 1
     assert found.reason is None
     assert found.warnings == ()
@@ -58,7 +58,7 @@ def test_a_dirty_repository_is_told_in_two_rounds(repo: Repo) -> None:
     """Patch, hashes and folders are asked for side by side, after the status."""
     repo.write("eval.py", "print(2)\n")
     repo.write("new/file", "n\n")
-    _, rounds = gathered(repo.scene())
+    _, rounds = gathered(repo.context())
     assert [len(commands) for commands in rounds] == [4, 3]
 
 
@@ -392,21 +392,21 @@ def test_the_temporary_folder_lies_outside_and_is_removed(repo: Repo, tmp_path: 
     environ = {**os.environ, "TMPDIR": str(place)}
     repo.write("eval.py", "print(2)\n")
     repo.write("new", "n\n")
-    _, rounds = gathered(repo.scene(environ=environ))
+    _, rounds = gathered(repo.context(environ=environ))
     assert any(str(place) in word for command in rounds[0] for word in command)
     assert list(place.iterdir()) == []
     os.unlink(repo.at("new"))
     Repo(os.fsdecode(repo.at("new")))  # has no commit, so the tree fails
     assert repo.facts(environ=environ)["git"]["tree"] is None
     assert list(place.iterdir()) == []
-    steps = collect(repo.scene(environ=environ))
+    steps = collect(repo.context(environ=environ))
     next(steps)
     assert [entry.stat().st_mode & 0o777 for entry in place.iterdir()] == [0o700]
     steps.close()
     assert list(place.iterdir()) == []
     inside = os.path.join(repo.path, "tmp")
     os.mkdir(inside)
-    _, rounds = gathered(repo.scene(environ={**os.environ, "TMPDIR": inside}))
+    _, rounds = gathered(repo.context(environ={**os.environ, "TMPDIR": inside}))
     assert not any(inside in word for commands in rounds for command in commands for word in command)
 
 

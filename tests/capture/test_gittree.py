@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from evalprov.capture.code import gitpatch, gittree
-from evalprov.capture.code.gittree import Entry, Repository, tree_steps
+from evalprov.capture.code.gittree import Repository, TreeEntry, tree_steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -371,7 +371,7 @@ def test_paths_can_be_left_out_of_the_tree(repo: Repo) -> None:
     repo.write("prompts/new.txt", "n\n")
     without = (b"prompts/", b"conf/deep/only.yaml", b"eval.py", b"not/there", b"src/deep", b"run.sh/below")
     asked = Repository(repo.path, repo.path + "/.git", repo.head("HEAD^{tree}"), "sha1", (), os.environ)
-    edits = {b"src/a.py": Entry(0o100644, bytes.fromhex(repo.git("hash-object", "src/a.py").decode()))}
+    edits = {b"src/a.py": TreeEntry(0o100644, bytes.fromhex(repo.git("hash-object", "src/a.py").decode()))}
     edits[b"prompts/new.txt"] = edits[b"src/a.py"]
     tree = answered(tree_steps(asked, edits, without))
     assert tree == repo.tree_git_makes("prompts", "conf", "eval.py", "src/deep")
@@ -441,10 +441,10 @@ def test_a_staged_file_that_is_flagged_counts_as_both(tmp_path: Path) -> None:
 def test_a_repository_without_flags_is_asked_nothing_more(tmp_path: Path) -> None:
     """Without a flag git is not asked for any; with a shared index it is, for the flags may stand there."""
     repo = small_repo(tmp_path / "repo")
-    assert not any("ls-files" in argv for one in gathered(repo.scene())[1] for argv in one)
+    assert not any("ls-files" in argv for one in gathered(repo.context())[1] for argv in one)
     repo.git("update-index", "--split-index")
     repo.git("update-index", "--assume-unchanged", "eval.py")
-    assert any("ls-files" in argv for one in gathered(repo.scene())[1] for argv in one)
+    assert any("ls-files" in argv for one in gathered(repo.context())[1] for argv in one)
 
 
 def test_too_many_files_are_not_hashed_and_few_are_kept(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pynvml
 import pytest
-from machine_samples import finish, scene_of
+from machine_samples import context_of, finish
 
 from evalprov.capture.machine import gpu, nvml
 
@@ -113,7 +113,7 @@ def root(tmp_path: Path) -> Path:
 
 def look(root: Path, environ: Mapping[str, str]) -> tuple[Any, str | None]:
     """Run the collector; return what it found of GPUs, and what it says it could not know."""
-    found = finish(gpu.collect(scene_of(environ), str(root)))
+    found = finish(gpu.collect(context_of(environ), str(root)))
     return found.facts["infra"]["gpu"], found.reason
 
 
@@ -421,7 +421,7 @@ def test_a_divided_card_without_an_instance() -> None:
     """A card in MIG mode that has no instance is no device, and the record says why."""
     cards = [card(0, "GPU-1", instances=[])]
     assert gpu.visible_devices(cards, None) == []
-    assert gpu._caveats(cards, scene_of({}), []) == ["in MIG mode without an instance, so of no use: GPU 0"]
+    assert gpu._caveats(cards, context_of({}), []) == ["in MIG mode without an instance, so of no use: GPU 0"]
 
 
 @pytest.mark.skipif(not Path("/dev/nvidiactl").exists(), reason="no NVIDIA GPU here")

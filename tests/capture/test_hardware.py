@@ -14,7 +14,7 @@ import psutil
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from machine_samples import GRAVITON, SAMPLES, finish, lay, scene_of, v2_limits
+from machine_samples import GRAVITON, SAMPLES, context_of, finish, lay, v2_limits
 
 from evalprov.capture.machine import hardware
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def look(root: str = "", environ: Mapping[str, str] | None = None, cwd: str = "/") -> tuple[Any, str | None]:
     """Run the collector; return its facts and what it says it could not know."""
-    found = finish(hardware.collect(scene_of(environ or {}, cwd), root))
+    found = finish(hardware.collect(context_of(environ or {}, cwd), root))
     return found.facts, found.reason
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from evalprov.capture.declared.hydra import HydraFound, Look, composed_from, hydra_outputs
+from evalprov.capture.declared.hydra import HydraFound, HydraLook, composed_from, hydra_outputs
 from evalprov.capture.declared.interpolation import resolve
 from evalprov.capture.declared.parsing import flatten
 from evalprov.record.identity import canonical
@@ -28,7 +28,7 @@ def look(cwd: Path, *argv: str, **more: Any) -> HydraFound:
     """Look for outputs written from now on."""
     started = more.pop("started", time.time() - 60)
     environ = more.pop("environ", {})
-    return hydra_outputs(Look(str(cwd), str(cwd), argv, started, environ, **more), Scrubber(environ))
+    return hydra_outputs(HydraLook(str(cwd), str(cwd), argv, started, environ, **more), Scrubber(environ))
 
 
 def left(folder: Path, which: str = "single") -> Path:

@@ -11,7 +11,7 @@ from environments import VERSION, install, install_files, make_venv, site_of
 
 from evalprov.capture.software.installed import content_of, sites_of
 from evalprov.capture.software.packages import PROBE, Installed, parse
-from evalprov.capture.sums import Bounds, Unread
+from evalprov.capture.sums import Bounds, NotRead
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -112,11 +112,11 @@ def test_too_much_to_read_is_said(site: Path, tmp_path: Path) -> None:
     for number in range(100):
         (site / f"loose{number}.py").write_text("")
         os.utime(site / f"loose{number}.py", (1, 1))
-    with pytest.raises(Unread, match="and 59 more"):
+    with pytest.raises(NotRead, match="and 59 more"):
         content(site, files=40)
     environ = {"HOME": str(tmp_path / "home")}
     wait = Bounds(40, 1 << 20, lambda: False)
-    with pytest.raises(Unread):
+    with pytest.raises(NotRead):
         content_of(installed_in(site), "/nowhere", environ, wait)
     assert content(site, files=100)
 
@@ -124,7 +124,7 @@ def test_too_much_to_read_is_said(site: Path, tmp_path: Path) -> None:
 def test_nobody_waits_any_more(site: Path) -> None:
     """Once nobody waits, nothing more is read."""
     (site / "loose.py").write_text("")
-    with pytest.raises(Unread):
+    with pytest.raises(NotRead):
         content_of(installed_in(site), "/nowhere", {}, Bounds(100, 1 << 20, lambda: True))
 
 

@@ -12,7 +12,7 @@ import pytest
 from environments import like_venv, program
 
 from evalprov.capture.software.interpreter import choose
-from evalprov.capture.software.way import Choice
+from evalprov.capture.software.way import PythonChoice
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,7 +33,7 @@ def path_of(home: Path) -> dict[str, str]:
     return {"PATH": f"{home}/main/bin:{os.defpath}"}
 
 
-def chosen(home: Path, *argv: str, environ: Mapping[str, str] | None = None, cwd: Path | None = None) -> Choice:
+def chosen(home: Path, *argv: str, environ: Mapping[str, str] | None = None, cwd: Path | None = None) -> PythonChoice:
     """Choose for a command in the folder."""
     environ = {**path_of(home), **(environ or {})}
     return choose(argv, str(cwd or home), environ, str(home))

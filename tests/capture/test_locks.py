@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
-from collecting import collected, scene_of
+from collecting import collected, context_of
 
 from evalprov.capture.collector import Absent
 from evalprov.capture.software import locks
@@ -40,7 +40,7 @@ def test_lock_files(tmp_path: Path) -> None:
     )
     for name in (*names, "sub.lock", "notes.txt", "myrequirements.txt", "requirements.md"):
         (tmp_path / name).write_text(name)
-    found = collected(locks.collect, scene_of(tmp_path, cwd=sub))
+    found = collected(locks.collect, context_of(tmp_path, cwd=sub))
     assert found.facts["software"]["locks"] == {
         name: f"sha256:{hashlib.sha256(name.encode()).hexdigest()}" for name in names
     }
@@ -50,7 +50,7 @@ def test_lock_files(tmp_path: Path) -> None:
 def test_no_lock_file(tmp_path: Path) -> None:
     """Where there is none, that is what is said."""
     with pytest.raises(Absent, match="no lock or requirement file"):
-        collected(locks.collect, scene_of(tmp_path))
+        collected(locks.collect, context_of(tmp_path))
 
 
 def test_what_is_no_lock_file(tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_what_is_no_lock_file(tmp_path: Path) -> None:
     (tmp_path / "real").write_text("x")
     with (tmp_path / "go.sum").open("wb") as file:
         file.truncate((64 << 20) + 1)
-    found = collected(locks.collect, scene_of(tmp_path))
+    found = collected(locks.collect, context_of(tmp_path))
     assert list(found.facts["software"]["locks"]) == ["pdm.lock"]
     assert found.warnings == (
         "lock file go.sum: larger than 64 MiB, not hashed",

@@ -10,7 +10,7 @@ from environments import like_venv, program
 
 from evalprov.capture.software.interpreter import choose
 from evalprov.capture.software.poetry import env_name
-from evalprov.capture.software.way import Choice
+from evalprov.capture.software.way import PythonChoice
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,12 +19,12 @@ PROJECT = '[project]\nname = "p"\nversion = "1"\n'
 RUN = ("run", "python", "x.py")
 
 
-def chosen(folder: Path, *argv: str, environ: Mapping[str, str] | None = None) -> Choice:
+def chosen(folder: Path, *argv: str, environ: Mapping[str, str] | None = None) -> PythonChoice:
     """Choose for a command in a folder where no manager is installed at all."""
     return choose(argv, str(folder), {"PATH": "/nowhere", "HOME": "/nowhere", **(environ or {})}, str(folder))
 
 
-def place(choice: Choice, base: Path) -> str | None:
+def place(choice: PythonChoice, base: Path) -> str | None:
     """Return the chosen environment relative to a folder."""
     return str(Path(choice.argv[0]).parent.parent.relative_to(base)) if choice.argv else None
 
@@ -182,7 +182,7 @@ class Poetry:
         self.cache = base / "home/.cache/pypoetry/virtualenvs"
         like_venv(base / "active")
 
-    def choose(self, **environ: str) -> Choice:
+    def choose(self, **environ: str) -> PythonChoice:
         """Choose for a command in a sub-folder."""
         environ = {"HOME": f"{self.base}/home", **environ}
         return chosen(self.project / "sub", "poetry", *RUN, environ=environ)

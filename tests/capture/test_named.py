@@ -8,11 +8,11 @@ import tempfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from collecting import scene_of
+from collecting import context_of
 from gitrepos import Repo, answered, gathered
 
 from evalprov.capture import start
-from evalprov.capture.collector import Absent, Found
+from evalprov.capture.collector import Absent, Findings
 from evalprov.capture.declared import named
 
 if TYPE_CHECKING:
@@ -37,13 +37,13 @@ def repo(tmp_path: Path) -> Repo:
     return made
 
 
-def found(repo: Repo, *words: str, questions: list[Any] | None = None, **changed: Any) -> Found:
+def found(repo: Repo, *words: str, questions: list[Any] | None = None, **changed: Any) -> Findings:
     """Run the collector on a command, without standard input unless one is given."""
-    scene = repo.scene(argv=("./eval", *words), **{"stdin": None, **changed})
-    return answered(named.collect(scene), questions)
+    context = repo.context(argv=("./eval", *words), **{"stdin": None, **changed})
+    return answered(named.collect(context), questions)
 
 
-def sets(of: Found) -> dict[str, str | None]:
+def sets(of: Findings) -> dict[str, str | None]:
     """Return the hash of every set."""
     return {name: one["sha256"] for name, one in of.facts["data"]["sets"].items()}
 
@@ -147,13 +147,13 @@ def test_data_that_is_not_pulled_has_its_pointer(repo: Repo) -> None:
     repo.write("gone.csv.dvc", pointer)
     (entry,) = found(repo, "gone.csv").facts["data"]["sets"].values()
     assert (entry["kind"], entry["sha256"], entry["pointer"]) == ("dvc", None, f"md5:{'a1' * 16}")
-    assert named.claimed(repo.scene(argv=("./eval", "gone.csv"), stdin=None)) == {"gone.csv.dvc"}
+    assert named.claimed(repo.context(argv=("./eval", "gone.csv"), stdin=None)) == {"gone.csv.dvc"}
 
 
 def test_an_ignored_prompt_is_warned_of(repo: Repo) -> None:
     """Its text is in no commit and is not kept; of one that git has nothing is said."""
     repo.write("system.txt", "Be brief.\n")
-    settings = repo.scene().settings._replace(declared={"prompts": {"s": "system.txt", "t": "prompts/eval.py"}})
+    settings = repo.context().settings._replace(declared={"prompts": {"s": "system.txt", "t": "prompts/eval.py"}})
     (warning,) = found(repo, settings=settings).warnings
     assert warning.startswith("the prompt system.txt is in no commit")
 
@@ -167,9 +167,9 @@ def test_standard_input_from_a_file_is_hashed_whole(repo: Repo) -> None:
         file.seek(2)
         of = found(repo, stdin=file.fileno())
         assert file.tell() == os.lseek(file.fileno(), 0, os.SEEK_CUR) == 2
-        scene = repo.scene(argv=("./eval",), stdin=file.fileno())
-        assert named.claimed(scene) == {"rows.jsonl"}
-        assert gathered(scene)[0].facts["code"]["tree"] != repo.facts(stdin=None)["code"]["tree"]
+        context = repo.context(argv=("./eval",), stdin=file.fileno())
+        assert named.claimed(context) == {"rows.jsonl"}
+        assert gathered(context)[0].facts["code"]["tree"] != repo.facts(stdin=None)["code"]["tree"]
     entry = of.facts["data"]["sets"]["stdin"]
     assert entry["sha256"] == sha(b"{}\n")
     assert (entry["path"], entry["kind"], entry["bytes"], entry["source"]) == ("rows.jsonl", "file", 3, "stdin")
@@ -204,8 +204,10 @@ def test_a_pipe_and_a_device_are_nothing_to_record(repo: Repo) -> None:
 
 def test_what_is_declared_and_what_is_named_stand_side_by_side(repo: Repo) -> None:
     """Two collectors that know of data sets add to each other; what is declared is not named a second time."""
-    scene = scene_of(repo.at(".").decode(), ("./eval", "m.pt", "data/x.jsonl"), declared={"data": {"golden": "m.pt"}})  # type: ignore[arg-type]
-    scene = scene._replace(cwd=repo.path, root=repo.path, stdin=None)
-    with start(scene, ("named", "declared")) as capturing:
+    context = context_of(
+        repo.at(".").decode(), ("./eval", "m.pt", "data/x.jsonl"), declared={"data": {"golden": "m.pt"}}
+    )  # type: ignore[arg-type]
+    context = context._replace(cwd=repo.path, root=repo.path, stdin=None)
+    with start(context, ("named", "declared")) as capturing:
         facts = capturing.finish().facts
     assert list(facts["data"]["sets"]) == ["data/x.jsonl", "golden"]

@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from machine_samples import ID, PAUSE, POD, SAMPLES, docker_files, finish, lay, scene_of
+from machine_samples import ID, PAUSE, POD, SAMPLES, context_of, docker_files, finish, lay
 
 from evalprov.capture.machine import place
 from evalprov.secrets import PLACEHOLDER
@@ -23,7 +23,7 @@ LOCAL = {"/proc/self/cgroup": "0::/user.slice/session-3.scope\n", "/proc/self/mo
 
 def look(root: str = "", environ: Mapping[str, str] | None = None) -> tuple[dict[str, Any], dict[str, Any], Any]:
     """Run the collector; return the facts of infra, those observed, and the reason."""
-    found = finish(place.collect(scene_of(environ or {}), root))
+    found = finish(place.collect(context_of(environ or {}), root))
     return found.facts["infra"], found.facts["observed"], found.reason
 
 

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from collecting import collected, scene_of
+from collecting import collected, context_of
 from environments import install, make_venv, program, site_of, told_by_python
 
 import evalprov
 from evalprov.capture.software import software
 
 if TYPE_CHECKING:
-    from evalprov.capture.collector import Found
+    from evalprov.capture.collector import Findings
 
 
 @pytest.fixture(scope="module")
@@ -35,9 +35,9 @@ def hash_of(path: Path | str) -> str:
     return f"sha256:{hashlib.sha256(Path(path).read_bytes()).hexdigest()}"
 
 
-def look(root: Path, *argv: str, **how: Any) -> Found:
+def look(root: Path, *argv: str, **how: Any) -> Findings:
     """Run the collector for a command."""
-    return collected(software.collect, scene_of(root, argv, **how))
+    return collected(software.collect, context_of(root, argv, **how))
 
 
 def test_the_childs_packages_and_not_ours(tmp_path: Path, venv: Path) -> None:
@@ -82,7 +82,7 @@ def test_the_environment_of_the_command_counts(tmp_path: Path, venv: Path) -> No
 
 def test_a_command_that_is_no_python(tmp_path: Path) -> None:
     """For a program that is no Python nothing is asked; its file is hashed, and the reason is recorded."""
-    steps = software.collect(scene_of(tmp_path, ("/bin/true",)))
+    steps = software.collect(context_of(tmp_path, ("/bin/true",)))
     with pytest.raises(StopIteration) as stop:
         next(steps)
     found = stop.value.value

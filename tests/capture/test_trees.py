@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from collecting import scene_of, settled
+from collecting import context_of, settled
 from environments import install_files, make_venv, site_of
 from gitrepos import Repo
 
 from evalprov.capture.software import software, trees
 
 if TYPE_CHECKING:
-    from evalprov.capture.collector import Found
+    from evalprov.capture.collector import Findings
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def library(folder: Path, text: str = "X = 1\n") -> Path:
     return folder
 
 
-def look(root: Path, python: Path, **folders: Path) -> Found:
+def look(root: Path, python: Path, **folders: Path) -> Findings:
     """Install the folders' packages as an editable install does, and look."""
     site = site_of(python.parent.parent)
     for old in site.glob("*"):
@@ -48,10 +48,10 @@ def look(root: Path, python: Path, **folders: Path) -> Found:
         url = {"url": folder.as_uri(), "dir_info": {"editable": True}}
         top = folder / "src" if (folder / "src").exists() else folder
         install_files(site, name, "0.1", {f"__editable__.{name}-0.1.pth": f"{top}\n"}, direct_url=url)
-    return settled(software.collect, scene_of(root, (str(python), "eval.py"), environ={"PATH": os.environ["PATH"]}))
+    return settled(software.collect, context_of(root, (str(python), "eval.py"), environ={"PATH": os.environ["PATH"]}))
 
 
-def tree_of(found: Found, name: str = "lib") -> dict[str, Any]:
+def tree_of(found: Findings, name: str = "lib") -> dict[str, Any]:
     """Return what was found of a package."""
     tree: dict[str, Any] = found.facts["software"]["package_trees"][name]
     return tree
@@ -142,9 +142,9 @@ def test_a_finder_of_setuptools(tmp_path: Path, python: Path) -> None:
     }
     url = {"url": flat.as_uri(), "dir_info": {"editable": True}}
     install_files(site, "flat", "0.1", glue, direct_url=url)
-    scene = scene_of(tmp_path / "project", (str(python), "eval.py"))
-    before = tree_of(settled(software.collect, scene), "flat")["sha256"]
+    context = context_of(tmp_path / "project", (str(python), "eval.py"))
+    before = tree_of(settled(software.collect, context), "flat")["sha256"]
     (flat / "setup.py").write_text("# other words\n")
-    assert tree_of(settled(software.collect, scene), "flat")["sha256"] == before
+    assert tree_of(settled(software.collect, context), "flat")["sha256"] == before
     (flat / "flat/__init__.py").write_text("A = 2\n")
-    assert tree_of(settled(software.collect, scene), "flat")["sha256"] != before
+    assert tree_of(settled(software.collect, context), "flat")["sha256"] != before

@@ -13,15 +13,15 @@ from conftest import Project
 from test_gate_cli import called
 
 from evalprov.cli import COMMANDS, load
-from evalprov.cli.options import Command, Group, parse, usage, wants_help
+from evalprov.cli.options import Subcommand, SubcommandGroup, parse, usage, wants_help
 
 
-def every_command() -> dict[str, Command]:
+def every_command() -> dict[str, Subcommand]:
     """Return every command by the words that name it."""
-    found: dict[str, Command] = {}
+    found: dict[str, Subcommand] = {}
     for name in COMMANDS:
         one = load(name)
-        if isinstance(one, Group):
+        if isinstance(one, SubcommandGroup):
             found |= {f"{name} {inner}": command for inner, command in one.commands.items()}
         else:
             found[name] = one

@@ -22,7 +22,7 @@ from evalprov.record.form import blank
 from evalprov.record.identity import identify
 from evalprov.record.manifest import Manifest
 from evalprov.store import Store
-from evalprov.store.baselines import Said, Wanted, accept, find_all, keep, names, remove
+from evalprov.store.baselines import BaselineRemarks, Wanted, accept, find_all, keep, names, remove
 from evalprov.store.lookup import find
 from evalprov.store.read import load
 
@@ -133,7 +133,7 @@ def test_another_grader_can_be_accepted(path: str) -> None:
     keep(path, run, SOUND)
     other: Any = {**sound(path, NOON + 60), "grader": {**run["grader"], "version": "2"}}
     other["identity"] = identify(other)
-    said: Said = {"by": "Ada", "reason": "the harness was upgraded"}
+    said: BaselineRemarks = {"by": "Ada", "reason": "the harness was upgraded"}
     (one,) = accept(path, "main", [other], "grader", said)
     stored = load(path, "baseline:main")
     assert one["after"] == other["identity"]["layers"]["grader"] != one["before"]

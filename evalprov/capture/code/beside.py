@@ -8,9 +8,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from evalprov.capture.ask import Command
+from evalprov.capture.ask import Question
 from evalprov.capture.askgit import ENVIRON, OPTIONS
-from evalprov.capture.collector import Absent, Found, Later, Scene, Steps
+from evalprov.capture.collector import Absent, CaptureContext, Findings, Later, Steps
 from evalprov.capture.made import BUILT, CACHES, ENVIRONMENTS
 from evalprov.capture.software.way import read_head
 from evalprov.capture.text import readable
@@ -19,8 +19,8 @@ from evalprov.named import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from evalprov.capture.ask import Answer
-    from evalprov.capture.hashing import Entry
+    from evalprov.capture.ask import Reply
+    from evalprov.capture.hashing import FileEntry
     from evalprov.capture.software.packages import Installed
 
 FILES, SIZE = 2_000, 32 << 20
@@ -55,42 +55,42 @@ NO_DOTENV = (".example", ".sample", ".template", ".dist")
 class _Listed(NamedTuple):
     """What lies beside the program, not read yet."""
 
-    files: dict[str, Entry]  # by their names in the record
-    dotenv: dict[str, Entry]
+    files: dict[str, FileEntry]  # by their names in the record
+    dotenv: dict[str, FileEntry]
     reasons: list[str]
 
 
-def collect(scene: Scene) -> Steps:
+def collect(context: CaptureContext) -> Steps:
     """Ask git what it ignores, list the sources in it and on the module paths, and leave the reading for later."""
-    environ = {name: value for name, value in scene.environ.items() if not name.startswith("GIT_TRACE")} | ENVIRON
+    environ = {name: value for name, value in context.environ.items() if not name.startswith("GIT_TRACE")} | ENVIRON
     words = ("ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "--no-empty-directory", "-z")
-    [answer] = yield [Command(("git", *OPTIONS, "-C", scene.root, *words), env=environ)]
+    [answer] = yield [Question(("git", *OPTIONS, "-C", context.root, *words), env=environ)]
     listed = _Listed({}, {}, [])
     listing = _Listing(listed)
-    _ignored(scene, answer, listing)
+    _ignored(context, answer, listing)
     for variable, kinds in MODULES.items():
-        _modules(scene, variable, kinds, listing)
-    _dotenv(scene, listed)
-    listed.reasons.extend(_reaching(scene))
+        _modules(context, variable, kinds, listing)
+    _dotenv(context, listed)
+    listed.reasons.extend(_reaching(context))
     if not (listed.files or listed.dotenv or listed.reasons):
         raise Absent("git hides no sources here")
     waiting = "; ".join([*listed.reasons, "sources that git does not show were not read to the end"])
-    return Found({}, reason=_clean(scene, waiting), later=Later(lambda stop: _read(scene, listed, stop)))
+    return Findings({}, reason=_clean(context, waiting), later=Later(lambda stop: _read(context, listed, stop)))
 
 
 def added_folders(
-    scene: Scene, installed: Installed, nobody_waits: Callable[[], bool]
+    context: CaptureContext, installed: Installed, nobody_waits: Callable[[], bool]
 ) -> tuple[dict[str, str], str | None]:
     """Read the modules in folders that a .pth file added to a Python's path, and say what is not known of them."""
     from evalprov.capture.software.installed import sites_of
 
-    given = scene.environ.get("PYTHONPATH", "").split(os.pathsep)
+    given = context.environ.get("PYTHONPATH", "").split(os.pathsep)
     used = [os.path.realpath(path) for path in installed.folders.values()]
-    known = {*map(os.path.realpath, given), *sites_of(installed, scene.root)}
+    known = {*map(os.path.realpath, given), *sites_of(installed, context.root)}
     listing = _Listing(_Listed({}, {}, []))
     folders = (os.path.realpath(one) for one in installed.path[1:])
     stdlib = os.path.realpath(installed.stdlib)
-    inside = os.path.realpath(scene.root)
+    inside = os.path.realpath(context.root)
     for folder in dict.fromkeys(folders):
         of_python = _within(folder, stdlib) or folder.endswith(".zip") or os.path.basename(folder) == "lib_pypy"
         of_package = any(_within(folder, one) for one in used)
@@ -98,7 +98,7 @@ def added_folders(
             continue
         number = sum(1 for one in listing.tops if one.startswith(".pth"))
         listing.add_folder(folder, f".pth[{number}]/", MODULES["PYTHONPATH"])
-    found = _read(scene, listing.listed, nobody_waits)
+    found = _read(context, listing.listed, nobody_waits)
     return found.facts["code"]["beside"], found.reason
 
 
@@ -106,8 +106,8 @@ def _within(path: str, folder: str) -> bool:
     return path == folder or path.startswith(os.path.join(folder, ""))
 
 
-def _clean(scene: Scene, text: str) -> str:
-    return scene.scrub.text(readable(text))
+def _clean(context: CaptureContext, text: str) -> str:
+    return context.scrub.text(readable(text))
 
 
 # --- listing ------------------------------------------------------------------------------------------------
@@ -166,7 +166,7 @@ class _Listing:
                 return
 
 
-def _ignored(scene: Scene, answer: Answer, listing: _Listing) -> None:
+def _ignored(context: CaptureContext, answer: Reply, listing: _Listing) -> None:
     if answer.problem or answer.code:
         listing.listed.reasons.append(f"git did not say what it ignores: {answer.complaint}")
         return
@@ -174,15 +174,15 @@ def _ignored(scene: Scene, answer: Answer, listing: _Listing) -> None:
     taken: set[str] | None = None
     for name in names:
         parts = name.rstrip("/").split("/")
-        path = os.path.join(scene.root, name.rstrip("/"))
-        if not CACHES.isdisjoint(parts) or not BUILT.isdisjoint(parts) or path == scene.store:
+        path = os.path.join(context.root, name.rstrip("/"))
+        if not CACHES.isdisjoint(parts) or not BUILT.isdisjoint(parts) or path == context.store:
             continue
         if not name.endswith("/") and not _may_count(parts[-1]):
             continue
         if taken is None:  # asked for where it can matter
             from evalprov.capture.code.codetree import not_code
 
-            taken = not_code(scene)
+            taken = not_code(context)
         if name.rstrip("/") in taken:
             continue
         if name.endswith("/"):
@@ -201,22 +201,22 @@ def _may_count(name: str) -> bool:
     return not SETTINGS_NAMED.isdisjoint(words)
 
 
-def _modules(scene: Scene, variable: str, kinds: tuple[str, ...], listing: _Listing) -> None:
+def _modules(context: CaptureContext, variable: str, kinds: tuple[str, ...], listing: _Listing) -> None:
     """List the modules in the folders of a search path, but for those that the repository or the packages have."""
-    for number, folder in enumerate(scene.environ.get(variable, "").split(os.pathsep)):
-        place = os.path.realpath(os.path.join(scene.cwd, folder))
-        if not folder or _within(place, os.path.realpath(scene.root)) or not os.path.isdir(place):
+    for number, folder in enumerate(context.environ.get(variable, "").split(os.pathsep)):
+        place = os.path.realpath(os.path.join(context.cwd, folder))
+        if not folder or _within(place, os.path.realpath(context.root)) or not os.path.isdir(place):
             continue
         if variable == "PYTHONPATH" and _holds_packages(place):
             continue
         listing.add_folder(place, f"{variable}[{number}]/", kinds)
 
 
-def _reaching(scene: Scene) -> Iterator[str]:
+def _reaching(context: CaptureContext) -> Iterator[str]:
     """Name the sources beside the program that say themselves where modules are to be looked for: nobody saw which."""
     import re
 
-    for folder in dict.fromkeys(_folders_of_program(scene)):
+    for folder in dict.fromkeys(_folders_of_program(context)):
         try:
             names = sorted(name for name in os.listdir(folder) if name.endswith(".py"))
         except OSError:
@@ -224,18 +224,18 @@ def _reaching(scene: Scene) -> Iterator[str]:
         for name in names[:LOOKED_INTO]:
             path = os.path.join(folder, name)
             if re.search(REACHES, read_head(path, LOOKED_AT)):
-                shown = os.path.relpath(path, scene.root)
+                shown = os.path.relpath(path, context.root)
                 yield f"{shown} changes where modules are looked for: what it reaches was not looked at"
                 break
 
 
-def _folders_of_program(scene: Scene) -> Iterator[str]:
+def _folders_of_program(context: CaptureContext) -> Iterator[str]:
     """Give the folders of the Python files that the command names, and of a module that it runs."""
-    for at, word in enumerate(scene.argv[1:WORDS]):
+    for at, word in enumerate(context.argv[1:WORDS]):
         if word.endswith(".py"):
-            yield os.path.dirname(os.path.normpath(os.path.join(scene.cwd, word)))
-        elif scene.argv[at] == "-m":
-            yield os.path.join(scene.cwd, *word.split(".")[:-1])
+            yield os.path.dirname(os.path.normpath(os.path.join(context.cwd, word)))
+        elif context.argv[at] == "-m":
+            yield os.path.join(context.cwd, *word.split(".")[:-1])
 
 
 def _holds_packages(folder: str) -> bool:
@@ -245,15 +245,15 @@ def _holds_packages(folder: str) -> bool:
         return False
 
 
-def _dotenv(scene: Scene, listed: _Listed) -> None:
+def _dotenv(context: CaptureContext, listed: _Listed) -> None:
     """List the .env files where the command runs and above it, up to the root: libraries load them by themselves."""
-    for folder in _up_to_root(scene):
+    for folder in _up_to_root(context):
         try:
             names = [name for name in os.listdir(folder) if name == ".env" or name.startswith(".env.")]
         except OSError:
             continue
         for one in sorted(names):
-            name = os.path.relpath(os.path.join(folder, one), scene.root)
+            name = os.path.relpath(os.path.join(folder, one), context.root)
             listed.files.pop(name, None)
             if one.endswith(NO_DOTENV):
                 continue
@@ -273,11 +273,11 @@ def _dotenv(scene: Scene, listed: _Listed) -> None:
                 listed.dotenv[name] = entry
 
 
-def _up_to_root(scene: Scene) -> Iterator[str]:
-    folder = os.path.normpath(scene.cwd)
-    while _within(folder, scene.root):
+def _up_to_root(context: CaptureContext) -> Iterator[str]:
+    folder = os.path.normpath(context.cwd)
+    while _within(folder, context.root):
         yield folder
-        if folder == scene.root:
+        if folder == context.root:
             return
         folder = os.path.dirname(folder)
 
@@ -285,26 +285,28 @@ def _up_to_root(scene: Scene) -> Iterator[str]:
 # --- reading ------------------------------------------------------------------------------------------------
 
 
-def _read(scene: Scene, listed: _Listed, nobody_waits: Callable[[], bool]) -> Found:
-    from evalprov.capture.sums import Bounds, Unread, sums
+def _read(context: CaptureContext, listed: _Listed, nobody_waits: Callable[[], bool]) -> Findings:
+    from evalprov.capture.sums import Bounds, NotRead, sums
 
     beside: dict[str, str] = {}
     reasons = list(listed.reasons)
     try:
-        found = sums(f"{scene.root}\0beside", listed.files.values(), scene.environ, Bounds(FILES, SIZE, nobody_waits))
+        found = sums(
+            f"{context.root}\0beside", listed.files.values(), context.environ, Bounds(FILES, SIZE, nobody_waits)
+        )
         beside.update((os.fsdecode(name), f"sha256:{digest.decode()}") for name, digest in found.items())
-    except (Unread, OSError) as error:
+    except (NotRead, OSError) as error:
         reasons.append(f"not read: {error}")
     for name, entry in listed.dotenv.items():
         try:
-            beside[name] = _variables_hash(scene, entry)
+            beside[name] = _variables_hash(context, entry)
         except (OSError, ValueError) as error:
             reasons.append(f"{name}: {error}")
-    facts = {"code": {"beside": {_clean(scene, name): digest for name, digest in sorted(beside.items())}}}
-    return Found(facts, reason=_clean(scene, "; ".join(reasons)) or None)
+    facts = {"code": {"beside": {_clean(context, name): digest for name, digest in sorted(beside.items())}}}
+    return Findings(facts, reason=_clean(context, "; ".join(reasons)) or None)
 
 
-def _variables_hash(scene: Scene, entry: Entry) -> str:
+def _variables_hash(context: CaptureContext, entry: FileEntry) -> str:
     """Return the hash of a .env file's variables: a comment, their order and a secret's value do not count."""
     from evalprov.record.identity import hash_of
 
@@ -313,7 +315,7 @@ def _variables_hash(scene: Scene, entry: Entry) -> str:
         text = os.read(file, DOTENV_LIMIT).decode("utf-8", "backslashreplace")
     finally:
         os.close(file)
-    return hash_of(scene.scrub.value(dict(_assignments(text.splitlines()))))
+    return hash_of(context.scrub.value(dict(_assignments(text.splitlines()))))
 
 
 def _assignments(lines: Iterable[str]) -> Iterator[tuple[str, str]]:

@@ -6,7 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from evalprov.capture.code.gittree import Asking, Entry, Repository, told, tree_steps
+from evalprov.capture.code.gittree import Asking, Repository, TreeEntry, told, tree_steps
 from evalprov.capture.declared import config, named
 from evalprov.capture.declared.written import left_out, named_outputs
 from evalprov.capture.software import locks
@@ -17,36 +17,38 @@ from evalprov.settings import FILE
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from evalprov.capture.collector import Scene
+    from evalprov.capture.collector import CaptureContext
 
 
-class Code(NamedTuple):
+class CodeTree(NamedTuple):
     """The tree of code, and what makes it of the commit's."""
 
     tree: str
-    edits: Mapping[bytes, Entry | None]
+    edits: Mapping[bytes, TreeEntry | None]
     without: frozenset[bytes]
 
 
 class Edited(NamedTuple):
     """How the work tree differs from the commit."""
 
-    edits: Mapping[bytes, Entry | None] = {}
+    edits: Mapping[bytes, TreeEntry | None] = {}
     untracked: Iterable[bytes] = ()  # those of the edits that no commit has
-    folders: Mapping[bytes, Mapping[bytes, Entry]] | None = None  # of the commit, as far as they were asked for
+    folders: Mapping[bytes, Mapping[bytes, TreeEntry]] | None = None  # of the commit, as far as they were asked for
 
 
-def not_code(scene: Scene) -> set[str]:
+def not_code(context: CaptureContext) -> set[str]:
     """Return the files that other layers claim and those that are written, by their path from the project root."""
-    return config.claimed(scene) | named.claimed(scene) | locks.claimed(scene) | left_out(scene)
+    return config.claimed(context) | named.claimed(context) | locks.claimed(context) | left_out(context)
 
 
-def code_tree_steps(repo: Repository, scene: Scene, own: Iterable[bytes], edited: Edited) -> Asking[Code]:
+def code_tree_steps(
+    repo: Repository, context: CaptureContext, own: Iterable[bytes], edited: Edited
+) -> Asking[CodeTree]:
     """Return the tree of code alone; `own` is evalprov's own folder."""
     edits = edited.edits
-    settings = scene.settings
-    claimed = not_code(scene)
-    claimed |= {os.path.relpath(path, settings.root) for path in named_outputs(scene)}
+    settings = context.settings
+    claimed = not_code(context)
+    claimed |= {os.path.relpath(path, settings.root) for path in named_outputs(context)}
     if settings.path and os.path.basename(settings.path) == FILE:
         claimed.add(FILE)
     without = {*own, *(path for name in claimed if (path := from_top(repo, settings.root, name)) is not None)}
@@ -64,10 +66,10 @@ def code_tree_steps(repo: Repository, scene: Scene, own: Iterable[bytes], edited
     edits = {path: entry for path, entry in edits.items() if path not in fresh}
     without -= fresh
     tree = yield from tree_steps(repo, edits, without, edited.folders)
-    return Code(tree, edits, frozenset(without))
+    return CodeTree(tree, edits, frozenset(without))
 
 
-def less_steps(repo: Repository, code: Code, outputs: Iterable[bytes]) -> Asking[str]:
+def less_steps(repo: Repository, code: CodeTree, outputs: Iterable[bytes]) -> Asking[str]:
     """Return the id of the tree of code without some more files."""
     return (yield from tree_steps(repo, code.edits, code.without.union(outputs)))
 
@@ -79,7 +81,7 @@ def matching(pattern: str) -> re.Pattern[str]:
     return re.compile("".join(meant.get(part) or re.escape(part) for part in parts) + "(?:/.*)?", re.DOTALL)
 
 
-def _paths_steps(repo: Repository, edits: Mapping[bytes, Entry | None]) -> Asking[list[bytes]]:
+def _paths_steps(repo: Repository, edits: Mapping[bytes, TreeEntry | None]) -> Asking[list[bytes]]:
     listed: list[bytes] = []
     if repo.tree:
         [answer] = yield [repo.ask("ls-tree", "-r", "-z", "--name-only", "--full-tree", repo.tree)]

@@ -6,15 +6,15 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
-from evalprov.capture.code.gittree import Change, Entry, GitError, complaint, readable
-from evalprov.capture.collector import Found
+from evalprov.capture.code.gittree import GitChange, GitError, TreeEntry, complaint, readable
+from evalprov.capture.collector import Findings
 from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from evalprov.capture.ask import Answer
-    from evalprov.capture.code.codetree import Code
+    from evalprov.capture.ask import Reply
+    from evalprov.capture.code.codetree import CodeTree
     from evalprov.capture.code.gitpatch import Kept
     from evalprov.capture.code.gittree import Repository
     from evalprov.capture.watch import Stamp
@@ -29,7 +29,7 @@ class Work(NamedTuple):
 
     commit: str | None
     branch: str | None
-    changes: list[Change]
+    changes: list[GitChange]
     untracked: list[bytes]  # a slash at the end is a repository in the repository
 
 
@@ -48,22 +48,22 @@ class Dirt(NamedTuple):
     """What was found out about the changes; an error where it could not be."""
 
     tree: str | GitError
-    code: Code | GitError  # the tree of code alone
-    edits: Mapping[bytes, Entry | None]
+    code: CodeTree | GitError  # the tree of code alone
+    edits: Mapping[bytes, TreeEntry | None]
     kept: Kept | None  # null in a clean repository
     unpatched: GitError | None
     gitlinks: Any  # by path, or GitError
 
 
-class Before(NamedTuple):
+class TreeBefore(NamedTuple):
     """What is kept of all this in memory until the command has ended."""
 
     repo: Repository
     own: list[bytes]  # evalprov's own folder
     stamps: Mapping[bytes, Stamp | None]  # of every changed and untracked file
     untracked: frozenset[bytes]
-    edits: Mapping[bytes, Entry | None]
-    code: Code | None  # null where its tree is not known
+    edits: Mapping[bytes, TreeEntry | None]
+    code: CodeTree | None  # null where its tree is not known
 
 
 class Report:
@@ -77,7 +77,7 @@ class Report:
         self.unknown: list[str] = []
         self.warnings: list[str] = []
 
-    def found(self, described: Answer, remotes: Answer, status: Answer) -> Found:
+    def found(self, described: Reply, remotes: Reply, status: Reply) -> Findings:
         """Return all of it."""
         work, kept = self.work, self.dirt.kept
         staged = [change.path for change in work.changes if change.staged]
@@ -108,7 +108,7 @@ class Report:
         # Git speaks up but goes on where it may not look into a folder.
         spoken = status.err.decode("utf-8", "backslashreplace").splitlines()[:5]
         self.warnings += [f"git: {line}" for line in spoken if line.startswith("warning: ")]
-        return Found(
+        return Findings(
             {
                 "git_sha": work.commit,
                 "git_dirty": bool(work.changes or work.untracked),
@@ -130,7 +130,7 @@ class Report:
         if inside:
             hidden = GitError(f"{self._text(inside[0])}, a submodule, has changes that no tree shows")
             return self._known("code", hidden)  # type: ignore[no-any-return]
-        code: Code | None = self._known("code", self.dirt.code)
+        code: CodeTree | None = self._known("code", self.dirt.code)
         return code.tree if code else None
 
     def _known(self, what: str, outcome: Any) -> Any:
@@ -145,14 +145,14 @@ class Report:
     def _names(self, paths: Iterable[bytes]) -> list[str]:
         return [self._text(path) for _, path in zip(range(NAMES_LIMIT), paths, strict=False)]
 
-    def _describe(self, described: Answer) -> str | None:
+    def _describe(self, described: Reply) -> str | None:
         if described.problem is None and described.code == 0:
             return self._text(described.out.strip())
         if self.work.commit:
             self.unknown.append(f"describe: {complaint(described)}")
         return None
 
-    def _remotes(self, answer: Answer) -> dict[str, str]:
+    def _remotes(self, answer: Reply) -> dict[str, str]:
         if answer.problem or answer.code not in (0, 1):  # 1 is none
             self.unknown.append(f"remotes: {complaint(answer)}")
             return {}
@@ -169,7 +169,7 @@ class Report:
         dirty = {one.path: one for one in self.work.changes if one.submodule.startswith("S")}
         return [self._submodule(path, gitlinks.get(path), dirty.get(path)) for path in sorted({*gitlinks, *dirty})]
 
-    def _submodule(self, path: bytes, commit: str | None, change: Change | None) -> Submodule:
+    def _submodule(self, path: bytes, commit: str | None, change: GitChange | None) -> Submodule:
         dirt = {
             name: bool(change and letter in change.submodule[1:])
             for name, letter in (("commit", "C"), ("changed", "M"), ("untracked", "U"))

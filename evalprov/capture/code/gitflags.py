@@ -6,17 +6,17 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
-from evalprov.capture.code.gittree import Asking, Change, Entry, GitError, Repository, edits_steps, told
+from evalprov.capture.code.gittree import Asking, GitChange, GitError, Repository, TreeEntry, edits_steps, told
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-def hidden_steps(repo: Repository, changes: Iterable[Change], scratch: str | None) -> Asking[list[Change]]:
+def hidden_steps(repo: Repository, changes: Iterable[GitChange], scratch: str | None) -> Asking[list[GitChange]]:
     """Return how the flagged files differ from the index; one that a sparse checkout leaves out does not."""
     [answer] = yield [repo.ask("ls-files", "-v", "-s", "-z")]
     known = {change.path: change for change in changes}
-    hidden: list[Change] = []
+    hidden: list[GitChange] = []
     for record in told(answer).split(b"\0"):
         front, _, path = record.partition(b"\t")
         if not front or front[:1] in b"HCKRM?":
@@ -25,10 +25,10 @@ def hidden_steps(repo: Repository, changes: Iterable[Change], scratch: str | Non
         on_disk = _mode(os.path.join(os.fsencode(repo.top), path))
         if stage != b"0" or mode == b"160000" or (not on_disk and front[:1] in b"Ss"):
             continue
-        entry = Entry(int(mode, 8), bytes.fromhex(oid.decode()))
+        entry = TreeEntry(int(mode, 8), bytes.fromhex(oid.decode()))
         staged = known.get(path)
         head = staged.head_entry if staged else entry
-        edited = Change(path, staged is not None, True, head, entry, on_disk, "N...", conflict=False)  # noqa: FBT003
+        edited = GitChange(path, staged is not None, True, head, entry, on_disk, "N...", conflict=False)  # noqa: FBT003
         hidden.append(edited)
     if not hidden:
         return []

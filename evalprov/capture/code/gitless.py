@@ -7,12 +7,12 @@ import re
 from typing import TYPE_CHECKING
 
 from evalprov.capture.code.gittree import GitError, complaint
-from evalprov.capture.collector import Absent, Found, Scene
+from evalprov.capture.collector import Absent, CaptureContext, Findings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from evalprov.capture.ask import Answer
+    from evalprov.capture.ask import Reply
 
 # The variable that holds the commit, and those that may hold its branch. A person sets the first two, maybe
 # with a short commit; the rest are set by build services, always whole.
@@ -37,40 +37,40 @@ VARIABLES: Mapping[str, tuple[str, ...]] = {
 _BY_HAND = ("GIT_SHA", "GIT_COMMIT")
 
 
-def without_status(scene: Scene, status: Answer, where: Answer, commit: str | None) -> Found:
+def without_status(context: CaptureContext, status: Reply, where: Reply, commit: str | None) -> Findings:
     """Return what can be said where `git status` failed, or raise why nothing can."""
-    words = scene.scrub.text(complaint(status if status.problem or status.code else where))
+    words = context.scrub.text(complaint(status if status.problem or status.code else where))
     if status.problem:
         if commit:
-            return Found({"git_sha": commit, "git_dirty": None, "git": {"source": "git"}}, reason=words)
+            return Findings({"git_sha": commit, "git_dirty": None, "git": {"source": "git"}}, reason=words)
         if status.code != 127:
             raise GitError(words)
-        return _from_environment(scene, f"git could not be started ({words})", broken=_dot_git_above(scene))
+        return _from_environment(context, f"git could not be started ({words})", broken=_dot_git_above(context))
     if "not a git repository (or any" in words:
-        if _dot_git_above(scene):
+        if _dot_git_above(context):
             raise GitError(f"{words}, although there is a .git")
-        return _from_environment(scene, "no git repository here")
+        return _from_environment(context, "no git repository here")
     if "must be run in a work tree" in words:
-        return _from_environment(scene, "a repository without a work tree here")
+        return _from_environment(context, "a repository without a work tree here")
     raise GitError(words)
 
 
-def _from_environment(scene: Scene, why: str, *, broken: bool = False) -> Found:
-    named = _named_commits(scene.environ)
+def _from_environment(context: CaptureContext, why: str, *, broken: bool = False) -> Findings:
+    named = _named_commits(context.environ)
     if not named:
         if broken:
             raise GitError(f"{why}, although there is a .git")
         raise Absent(why)
     variable, commit = next(iter(named.items()))
-    branches = (scene.environ.get(name, "") for name in VARIABLES[variable])
+    branches = (context.environ.get(name, "") for name in VARIABLES[variable])
     branch = next((branch for branch in branches if branch), None)
     # One commit may be given short and whole.
     others = [name for name, other in named.items() if not (other.startswith(commit) or commit.startswith(other))]
-    return Found(
+    return Findings(
         {
             "git_sha": commit,
             "git_dirty": None,
-            "git": {"source": "environment", "branch": branch and scene.scrub.text(branch)},
+            "git": {"source": "environment", "branch": branch and context.scrub.text(branch)},
         },
         tuple(f"{name} names another commit than {variable}, which was taken" for name in others),
         reason=f"{why}; the commit is what {variable} says, and changes since then are unknown",
@@ -83,11 +83,11 @@ def _named_commits(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: text for name, text in named.items() if re.fullmatch(short if name in _BY_HAND else whole, text)}
 
 
-def _dot_git_above(scene: Scene) -> bool:
+def _dot_git_above(context: CaptureContext) -> bool:
     """Say whether a .git stands here or above, as far as git would look for one."""
-    ceilings = scene.environ.get("GIT_CEILING_DIRECTORIES", "").split(":")
-    across = scene.environ.get("GIT_DISCOVERY_ACROSS_FILESYSTEM", "").lower() in ("1", "true", "yes", "on")
-    folder = os.path.realpath(scene.cwd)
+    ceilings = context.environ.get("GIT_CEILING_DIRECTORIES", "").split(":")
+    across = context.environ.get("GIT_DISCOVERY_ACROSS_FILESYSTEM", "").lower() in ("1", "true", "yes", "on")
+    folder = os.path.realpath(context.cwd)
     device = os.stat(folder).st_dev
     while True:
         if os.path.lexists(os.path.join(folder, ".git")):

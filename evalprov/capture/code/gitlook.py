@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from evalprov.capture.askgit import MARK, unlinked_above
 from evalprov.capture.code.codetree import Edited, code_tree_steps
-from evalprov.capture.code.gitfacts import Before, Dirt, Place, Report, Work
+from evalprov.capture.code.gitfacts import Dirt, Place, Report, TreeBefore, Work
 from evalprov.capture.code.gittree import (
     Asking,
-    Change,
-    Entry,
+    GitChange,
     GitError,
     Repository,
+    TreeEntry,
     above,
     edits_steps,
     folders_steps,
@@ -28,23 +28,27 @@ from evalprov.capture.watch import stamp
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from evalprov.capture.ask import Answer
+    from evalprov.capture.ask import Reply
     from evalprov.capture.code.gitpatch import Kept
-    from evalprov.capture.collector import Found, Scene
+    from evalprov.capture.collector import CaptureContext, Findings
 
 
 def look(
-    scene: Scene, scratch: str | None, options: tuple[str, ...], environ: dict[str, str], answers: list[Answer]
-) -> Asking[Found]:
+    context: CaptureContext,
+    scratch: str | None,
+    options: tuple[str, ...],
+    environ: dict[str, str],
+    answers: list[Reply],
+) -> Asking[Findings]:
     """Return what the first answers say, after asking about the changes, if there are any."""
     status, where, described, remotes = answers
     place = _read_place(where)
     if status.problem or status.code or place is None:
         from evalprov.capture.code.gitless import without_status
 
-        return without_status(scene, status, where, place and place.commit)
+        return without_status(context, status, where, place and place.commit)
     repo = Repository(place.top, place.folder, place.tree, place.algorithm, options, environ)
-    own = _own_folder(scene.store, place.top)
+    own = _own_folder(context.store, place.top)
     work = _read_status(status.out, own)
     if work.commit != place.commit:
         raise GitError(f"the commit changed while git was asked, from {work.commit} to {place.commit}")
@@ -65,15 +69,15 @@ def look(
     # Before they are hashed: what is written to after this is seen to be.
     top = os.fsencode(repo.top)
     stamps = {path: stamp(os.path.join(top, path)) for path in _paths(work)}
-    dirt = yield from _look_closer(repo, work, tracked, scratch, scene)
+    dirt = yield from _look_closer(repo, work, tracked, scratch, context)
     if unseen:
         dirt = dirt._replace(tree=unseen, code=unseen)
-    found = Report(scene.scrub, place, work, dirt).found(described, remotes, status)
+    found = Report(context.scrub, place, work, dirt).found(described, remotes, status)
     code = None if isinstance(dirt.code, GitError) else dirt.code
-    return found._replace(before=Before(repo, own, stamps, frozenset(work.untracked), dirt.edits, code))
+    return found._replace(before=TreeBefore(repo, own, stamps, frozenset(work.untracked), dirt.edits, code))
 
 
-def _read_place(where: Answer) -> Place | None:
+def _read_place(where: Reply) -> Place | None:
     parts = os.fsdecode(where.out).split(f"\n{MARK}\n")
     if where.problem or len(parts) < 4:
         return None
@@ -84,7 +88,7 @@ def _read_place(where: Answer) -> Place | None:
 
 def _read_status(out: bytes, own: list[bytes]) -> Work:
     commit = branch = None
-    changes: list[Change] = []
+    changes: list[GitChange] = []
     untracked: list[bytes] = []
     below = tuple(folder + b"/" for folder in own)
     for record in out.split(b"\0"):
@@ -105,7 +109,7 @@ def _read_status(out: bytes, own: list[bytes]) -> Work:
     return Work(commit, branch, changes, untracked)
 
 
-def _read_change(kind: bytes, rest: bytes) -> Change:
+def _read_change(kind: bytes, rest: bytes) -> GitChange:
     if kind == b"1":
         xy, sub, m_head, m_index, m_work, h_head, h_index, path = rest.split(b" ", 7)
         head, index = _entry(m_head, h_head), _entry(m_index, h_index)
@@ -114,11 +118,11 @@ def _read_change(kind: bytes, rest: bytes) -> Change:
         # Of the three sides "ours" is the one whose mode and line ends git would go by.
         xy, sub, _, m_index, _, m_work, _, h_index, _, path = rest.split(b" ", 9)
         head, index, staged, unstaged = None, _entry(m_index, h_index), False, True
-    return Change(path, staged, unstaged, head, index, int(m_work, 8), sub.decode(), kind == b"u")
+    return GitChange(path, staged, unstaged, head, index, int(m_work, 8), sub.decode(), kind == b"u")
 
 
-def _entry(mode: bytes, oid: bytes) -> Entry | None:
-    return Entry(int(mode, 8), bytes.fromhex(oid.decode())) if int(mode, 8) else None
+def _entry(mode: bytes, oid: bytes) -> TreeEntry | None:
+    return TreeEntry(int(mode, 8), bytes.fromhex(oid.decode())) if int(mode, 8) else None
 
 
 def _own_folder(store: str, top: str) -> list[bytes]:
@@ -148,11 +152,13 @@ def _may_have_flags(repo: Repository) -> bool:
 # --- the second look ----------------------------------------------------------------------------------------
 
 
-def _look_closer(repo: Repository, work: Work, without: list[bytes], scratch: str | None, scene: Scene) -> Asking[Dirt]:
+def _look_closer(
+    repo: Repository, work: Work, without: list[bytes], scratch: str | None, context: CaptureContext
+) -> Asking[Dirt]:
     gitlinks = _gitlink_steps(repo, work)
     if not work.changes and not work.untracked:
         tree, code, links = yield from together(
-            tree_steps(repo, {}, without), code_tree_steps(repo, scene, without, Edited()), gitlinks
+            tree_steps(repo, {}, without), code_tree_steps(repo, context, without, Edited()), gitlinks
         )
         return Dirt(tree, code, {}, None, None, links)
     # What only a dirty tree needs is not loaded for a clean one.
@@ -164,20 +170,20 @@ def _look_closer(repo: Repository, work: Work, without: list[bytes], scratch: st
         [links] = yield from together(gitlinks)
     else:
         patched, built, links = yield from together(
-            gitpatch.patch_steps(repo, work.changes, work.untracked, scratch, scene.scrub),
-            _trees_and_edits_steps(repo, work, without, scratch, scene),
+            gitpatch.patch_steps(repo, work.changes, work.untracked, scratch, context.scrub),
+            _trees_and_edits_steps(repo, work, without, scratch, context),
             gitlinks,
         )
     tree, code, edits = (built, built, {}) if isinstance(built, GitError) else built
-    untracked = gitpatch.keep_untracked(repo, work.untracked, edits, scene.scrub)
+    untracked = gitpatch.keep_untracked(repo, work.untracked, edits, context.scrub)
     if isinstance(patched, GitError):
         return Dirt(tree, code, edits, untracked, patched, links)
     return Dirt(tree, code, edits, gitpatch.joined(patched, untracked), None, links)
 
 
 def _trees_and_edits_steps(
-    repo: Repository, work: Work, without: list[bytes], scratch: str, scene: Scene
-) -> Asking[tuple[str, Any, Mapping[bytes, Entry | None]]]:
+    repo: Repository, work: Work, without: list[bytes], scratch: str, context: CaptureContext
+) -> Asking[tuple[str, Any, Mapping[bytes, TreeEntry | None]]]:
     paths = _paths(work)
     edits, folders = yield from together(
         edits_steps(repo, work.changes, work.untracked, scratch),
@@ -188,7 +194,7 @@ def _trees_and_edits_steps(
             raise outcome
     tree, code = yield from together(
         tree_steps(repo, edits, without, folders),
-        code_tree_steps(repo, scene, without, Edited(edits, work.untracked, folders)),
+        code_tree_steps(repo, context, without, Edited(edits, work.untracked, folders)),
     )
     if isinstance(tree, GitError):
         raise tree

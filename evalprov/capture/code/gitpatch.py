@@ -15,10 +15,10 @@ from evalprov.capture.code.gittree import (
     HASH_COUNT,
     HASH_LIMIT,
     Asking,
-    Change,
-    Entry,
+    GitChange,
     GitError,
     Repository,
+    TreeEntry,
     above,
     empty_blob,
     folders_steps,
@@ -88,12 +88,12 @@ def is_secret_file(path: bytes) -> bool:
 
 
 def patch_steps(
-    repo: Repository, changes: Iterable[Change], untracked: Iterable[bytes], scratch: str, scrub: Scrubber
+    repo: Repository, changes: Iterable[GitChange], untracked: Iterable[bytes], scratch: str, scrub: Scrubber
 ) -> Asking[Kept]:
     """Return the patch from the commit to the work tree."""
     kept = Kept(None, {}, [], {})
     afresh = set(untracked)
-    chosen: list[Change] = []
+    chosen: list[GitChange] = []
     for change in changes:
         if change.path in afresh:
             continue  # taken out of the index, but still there: it is kept whole
@@ -162,7 +162,7 @@ def _escaped(byte: bytes) -> bytes:
     return b"\\" + (letter or b"%03o" % byte[0])
 
 
-def _why_not_patched(repo: Repository, change: Change) -> str | None:
+def _why_not_patched(repo: Repository, change: GitChange) -> str | None:
     if change.submodule.startswith("S") and change.submodule[2:].strip("."):
         return "changes inside a submodule are not kept"
     if is_secret_file(change.path):
@@ -179,7 +179,7 @@ def _why_not_patched(repo: Repository, change: Change) -> str | None:
     return None if known else "not a regular file"
 
 
-def _too_much(repo: Repository, changes: list[Change]) -> str | None:
+def _too_much(repo: Repository, changes: list[GitChange]) -> str | None:
     """Say why so much is not put into a patch before a start; null where it is little enough."""
     if len(changes) > HASH_COUNT:
         return f"more than {HASH_COUNT:,} files have changed"
@@ -191,7 +191,7 @@ def _too_much(repo: Repository, changes: list[Change]) -> str | None:
     return f"the changed files come to more than {HASH_LIMIT >> 20} MiB" if total > HASH_LIMIT else None
 
 
-def _heads_steps(repo: Repository, changes: list[Change]) -> Asking[dict[bytes, Entry | None]]:
+def _heads_steps(repo: Repository, changes: list[GitChange]) -> Asking[dict[bytes, TreeEntry | None]]:
     """Return what the commit has under each path; the status mostly told that."""
     heads = {change.path: change.head_entry for change in changes}
     nothing = empty_blob(repo.algorithm)
@@ -211,7 +211,7 @@ def _heads_steps(repo: Repository, changes: list[Change]) -> Asking[dict[bytes, 
 
 
 def keep_untracked(
-    repo: Repository, untracked: Iterable[bytes], entries: Mapping[bytes, Entry | None], scrub: Scrubber
+    repo: Repository, untracked: Iterable[bytes], entries: Mapping[bytes, TreeEntry | None], scrub: Scrubber
 ) -> Kept:
     """Return the content of the untracked files that are small enough to keep."""
     kept = Kept(None, {}, [], {})

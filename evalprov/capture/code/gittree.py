@@ -13,11 +13,11 @@ import struct
 from collections.abc import Generator, Iterable, Mapping
 from typing import Any, TypeVar
 
-from evalprov.capture.ask import GIT_PATIENCE, Answer, Command
+from evalprov.capture.ask import GIT_PATIENCE, Question, Reply
 from evalprov.named import NamedTuple
 
 T = TypeVar("T")
-Asking = Generator[list[Command], list[Answer], T]
+Asking = Generator[list[Question], list[Reply], T]
 
 FOLDER = 0o040000
 GITLINK = 0o160000
@@ -30,7 +30,7 @@ class GitError(Exception):
     """Git could not say something; the words are its own where it had any."""
 
 
-class Entry(NamedTuple):
+class TreeEntry(NamedTuple):
     """What stands under a name in a tree or an index."""
 
     mode: int
@@ -38,17 +38,17 @@ class Entry(NamedTuple):
 
 
 _SERIOUS = ("error: ", "fatal: ")
-_NO_FOLDER = Entry(0, b"")
+_NO_FOLDER = TreeEntry(0, b"")
 
 
-class Change(NamedTuple):
+class GitChange(NamedTuple):
     """A tracked path that differs from the commit, as `git status` tells it."""
 
     path: bytes
     staged: bool
     unstaged: bool
-    head_entry: Entry | None  # null where the commit has no such path, and in a conflict
-    index_entry: Entry | None
+    head_entry: TreeEntry | None  # null where the commit has no such path, and in a conflict
+    index_entry: TreeEntry | None
     mode: int  # in the work tree; 0 is not there
     submodule: str  # N..., or S with a letter each for commit, changed and untracked
     conflict: bool
@@ -64,23 +64,23 @@ class Repository(NamedTuple):
     options: tuple[str, ...]
     environ: Mapping[str, str]
 
-    def ask(self, *words: str, stdin: bytes = b"", index: str | None = None, timeout: float = GIT_PATIENCE) -> Command:
+    def ask(self, *words: str, stdin: bytes = b"", index: str | None = None, timeout: float = GIT_PATIENCE) -> Question:
         """Put a question to git at the top of the work tree, by another index if one is named."""
         place = ("-C", self.top, f"--git-dir={self.folder}", f"--work-tree={self.top}")
         env = dict(self.environ)
         if index is not None:
             env["GIT_INDEX_FILE"] = index
-        return Command(("git", *self.options, *place, *words), env=env, stdin=stdin, timeout=timeout)
+        return Question(("git", *self.options, *place, *words), env=env, stdin=stdin, timeout=timeout)
 
 
-def told(answer: Answer) -> bytes:
+def told(answer: Reply) -> bytes:
     """Return what git printed, or raise its complaint."""
     if answer.problem or answer.code != 0:
         raise GitError(complaint(answer))
     return answer.out
 
 
-def complaint(answer: Answer) -> str:
+def complaint(answer: Reply) -> str:
     """Return git's own words on what went wrong, without its advice."""
     lines = answer.err.decode("utf-8", "backslashreplace").splitlines()
     return answer.problem or "; ".join(x for x in lines if x.startswith(_SERIOUS)) or answer.complaint
@@ -94,9 +94,9 @@ def readable(name: bytes) -> str:
 def together(*running: Asking[Any]) -> Asking[list[Any]]:
     """Take several lines of questions forward in the same rounds; one that fails ends as its error."""
     results: list[Any] = [None] * len(running)
-    asked: dict[int, list[Command]] = {}
+    asked: dict[int, list[Question]] = {}
 
-    def advance(one: int, answers: list[Answer] | None) -> None:
+    def advance(one: int, answers: list[Reply] | None) -> None:
         try:
             # A generator not yet begun takes null.
             asked[one] = running[one].send(answers)  # type: ignore[arg-type]
@@ -121,14 +121,14 @@ def together(*running: Asking[Any]) -> Asking[list[Any]]:
 
 
 def edits_steps(
-    repo: Repository, changes: Iterable[Change], untracked: Iterable[bytes], scratch: str, *, index: str = "changed"
-) -> Asking[dict[bytes, Entry | None]]:
+    repo: Repository, changes: Iterable[GitChange], untracked: Iterable[bytes], scratch: str, *, index: str = "changed"
+) -> Asking[dict[bytes, TreeEntry | None]]:
     """Return what `git add -A` would put under every changed path; null is a path that is gone.
 
     `index` is a name for a file in the scratch folder that no other question of the same round has.
     """
-    edits: dict[bytes, Entry | None] = {}
-    seeds: dict[bytes, Entry | None] = {}
+    edits: dict[bytes, TreeEntry | None] = {}
+    seeds: dict[bytes, TreeEntry | None] = {}
     unhashed: list[bytes] = []
     for change in changes:
         if change.conflict or _differs_on_disk(change):
@@ -152,7 +152,7 @@ def edits_steps(
     return {**edits, **{path: hashed.get(path) for path in unhashed}}
 
 
-def _differs_on_disk(change: Change) -> bool:
+def _differs_on_disk(change: GitChange) -> bool:
     if change.submodule.startswith("S") and change.mode == GITLINK and "C" not in change.submodule:
         return False  # its dirt stays its own: no commit of ours would hold it
     return change.unstaged
@@ -186,9 +186,9 @@ def _check_hashable(repo: Repository, paths: list[bytes]) -> None:
 
 def tree_steps(
     repo: Repository,
-    edits: Mapping[bytes, Entry | None],
+    edits: Mapping[bytes, TreeEntry | None],
     without: Iterable[bytes] = (),
-    known: Mapping[bytes, Mapping[bytes, Entry]] | None = None,
+    known: Mapping[bytes, Mapping[bytes, TreeEntry]] | None = None,
 ) -> Asking[str]:
     """Return the id of the commit's tree with the edits applied and some files or folders left out.
 
@@ -216,7 +216,7 @@ def tree_steps(
     return _tree_id(folders[b""], repo.algorithm).hex()
 
 
-def folders_steps(repo: Repository, folders: Iterable[bytes]) -> Asking[dict[bytes, dict[bytes, Entry]]]:
+def folders_steps(repo: Repository, folders: Iterable[bytes]) -> Asking[dict[bytes, dict[bytes, TreeEntry]]]:
     """Return what the commit has in these folders; one that it does not have is empty.
 
     With each folder those above it must be asked for.
@@ -231,7 +231,7 @@ def folders_steps(repo: Repository, folders: Iterable[bytes]) -> Asking[dict[byt
     words, end = (("cat-file", "--batch", "-z"), b"\0") if broken else (("cat-file", "--batch"), b"\n")
     [answer] = yield [repo.ask(*words, stdin=end.join([*queries, b""]))]
     out = told(answer)
-    found: dict[bytes, dict[bytes, Entry]] = {}
+    found: dict[bytes, dict[bytes, TreeEntry]] = {}
     at = 0
     for name, query in zip(names, queries, strict=True):
         missing = query + b" missing\n"
@@ -260,7 +260,7 @@ def above(paths: Iterable[bytes]) -> set[bytes]:
     return found
 
 
-def _outside(gone: set[bytes], edits: Mapping[bytes, Entry | None]) -> dict[bytes, Entry | None]:
+def _outside(gone: set[bytes], edits: Mapping[bytes, TreeEntry | None]) -> dict[bytes, TreeEntry | None]:
     """Return the edits that are not among the paths that are left out, nor below one of them."""
     if not gone:
         return dict(edits)
@@ -271,27 +271,27 @@ def _outside(gone: set[bytes], edits: Mapping[bytes, Entry | None]) -> dict[byte
     return {path: entry for path, entry in edits.items() if path not in gone and path.rpartition(b"/")[0] not in below}
 
 
-def _entries(body: bytes, width: int) -> dict[bytes, Entry]:
-    entries: dict[bytes, Entry] = {}
+def _entries(body: bytes, width: int) -> dict[bytes, TreeEntry]:
+    entries: dict[bytes, TreeEntry] = {}
     at = 0
     while at < len(body):
         space = body.index(b" ", at)
         null = body.index(b"\0", space)
-        entries[body[space + 1 : null]] = Entry(int(body[at:space], 8), body[null + 1 : null + 1 + width])
+        entries[body[space + 1 : null]] = TreeEntry(int(body[at:space], 8), body[null + 1 : null + 1 + width])
         at = null + 1 + width
     return entries
 
 
-def _close(folders: dict[bytes, dict[bytes, Entry]], folder: bytes, algorithm: str) -> None:
+def _close(folders: dict[bytes, dict[bytes, TreeEntry]], folder: bytes, algorithm: str) -> None:
     """Enter a finished folder in the one above it; git keeps no empty ones."""
     parent, _, name = folder.rpartition(b"/")
     if folders[folder]:
-        folders[parent][name] = Entry(FOLDER, _tree_id(folders[folder], algorithm))
+        folders[parent][name] = TreeEntry(FOLDER, _tree_id(folders[folder], algorithm))
     elif name in folders[parent] and folders[parent][name].mode == FOLDER:
         del folders[parent][name]
 
 
-def _tree_id(entries: Mapping[bytes, Entry], algorithm: str) -> bytes:
+def _tree_id(entries: Mapping[bytes, TreeEntry], algorithm: str) -> bytes:
     # Git sorts a folder as if its name ended in a slash.
     ordered = sorted(entries.items(), key=lambda item: item[0] + b"/" * (item[1].mode == FOLDER))
     body = b"".join(b"%o %b\0%b" % (entry.mode, name, entry.oid) for name, entry in ordered)
@@ -311,7 +311,7 @@ def empty_blob(algorithm: str) -> bytes:
     return hashlib.new(algorithm, b"blob 0\0", usedforsecurity=False).digest()
 
 
-def write_index(file: str, entries: Mapping[bytes, Entry | None], algorithm: str) -> None:
+def write_index(file: str, entries: Mapping[bytes, TreeEntry | None], algorithm: str) -> None:
     """Write an index with these paths alone; null stands for a file that is to be added."""
     nothing = empty_blob(algorithm)
     version = 3 if None in entries.values() else 2
@@ -328,7 +328,7 @@ def write_index(file: str, entries: Mapping[bytes, Entry | None], algorithm: str
         to.write(body + hashlib.new(algorithm, body, usedforsecurity=False).digest())
 
 
-def read_index(file: str, algorithm: str) -> dict[bytes, Entry]:
+def read_index(file: str, algorithm: str) -> dict[bytes, TreeEntry]:
     """Return the entries of a small index that git has worked on."""
     with open(file, "rb") as source:
         data = source.read()
@@ -336,7 +336,7 @@ def read_index(file: str, algorithm: str) -> dict[bytes, Entry]:
     if magic != b"DIRC" or version not in (2, 3):
         raise GitError(f"git wrote an index of version {version}, which is not understood")
     width = hashlib.new(algorithm, usedforsecurity=False).digest_size
-    entries: dict[bytes, Entry] = {}
+    entries: dict[bytes, TreeEntry] = {}
     at = _HEADER.size
     for _ in range(count):
         (mode,) = _MODE.unpack_from(data, at)
@@ -344,6 +344,6 @@ def read_index(file: str, algorithm: str) -> dict[bytes, Entry]:
         (flags,) = struct.unpack_from(">H", data, at + _MODE.size + width)
         name = at + _MODE.size + width + (4 if flags & _EXTENDED else 2)
         end = data.index(b"\0", name)
-        entries[data[name:end]] = Entry(mode, oid)
+        entries[data[name:end]] = TreeEntry(mode, oid)
         at += (end - at + 8) // 8 * 8
     return entries

@@ -11,9 +11,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from evalprov.capture.code.codetree import from_top, less_steps
-from evalprov.capture.code.gitfacts import Before
+from evalprov.capture.code.gitfacts import TreeBefore
 from evalprov.capture.code.gittree import GitError, complaint
-from evalprov.capture.collector import Found
+from evalprov.capture.collector import Findings
 from evalprov.capture.declared.config import asked_for
 from evalprov.capture.declared.written import PROVED, named_files, named_outputs, pieces, program_of
 from evalprov.capture.text import readable
@@ -24,8 +24,8 @@ from evalprov.record.outputs import Row, is_by_hand, is_cache, is_source, speaks
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from evalprov.capture.ask import Answer
-    from evalprov.capture.collector import Scene, Steps
+    from evalprov.capture.ask import Reply
+    from evalprov.capture.collector import CaptureContext, Steps
     from evalprov.record.manifest import Manifest, OutputFile
 
 SHOWN = 200  # files in the record
@@ -41,7 +41,7 @@ OUTPUT = "output"
 _NO_OID = "0" * 7
 
 
-class Change(NamedTuple):
+class WrittenFile(NamedTuple):
     """A file that is not as it was before the command started."""
 
     path: str  # from the project root; in full where it lies elsewhere
@@ -54,20 +54,20 @@ class Change(NamedTuple):
     indexed: bool = False  # git's index has another content of it than before, so git wrote it or was given it
 
 
-class Look:
+class OutputsLook:
     """One run's two looks at its files: made before launch, asked once the command has ended."""
 
-    def __init__(self, scene: Scene, manifest: Manifest, before: object) -> None:
+    def __init__(self, context: CaptureContext, manifest: Manifest, before: object) -> None:
         self.rows: dict[str, Row] = {}  # for the list of known outputs
         self.config: set[str] = set()  # what was taken for configuration, and is an output
         self.others: set[str] = set()  # files of other layers that are known by now alone, from the project root
-        self._scene = scene
+        self._context = context
         self._manifest = manifest
-        self._before = before if isinstance(before, Before) else None
+        self._before = before if isinstance(before, TreeBefore) else None
         self._layers = dict(_claims(manifest))
-        self._outputs = named_outputs(scene)
-        read = (os.path.join(scene.root, path) for path in self._layers)
-        self._watch = Watch({*read, *named_files(scene), *self._outputs})
+        self._outputs = named_outputs(context)
+        read = (os.path.join(context.root, path) for path in self._layers)
+        self._watch = Watch({*read, *named_files(context), *self._outputs})
         self._launched = 0.0
         self._seconds = 0.0  # left for hashing
         self._room = HASHED
@@ -81,7 +81,7 @@ class Look:
         self._seconds = max(HASHING, SHARE * seconds)
         changes = {change.path: change for change in self._of_watch()}
         changes |= {change.path: change for change in (yield from self._of_git())}
-        outputs: list[Change] = []
+        outputs: list[WrittenFile] = []
         edited: dict[str, str] = {}
         warnings: list[str] = []
         for change in sorted(changes.values()):
@@ -102,17 +102,17 @@ class Look:
         self._list(outputs)
         if len(warnings) > WARNED:
             warnings[WARNED:] = [f"{len(warnings) - WARNED} more files were written to while the command ran"]
-        return Found(facts, tuple(self._text(one) for one in warnings))
+        return Findings(facts, tuple(self._text(one) for one in warnings))
 
     # --- what is not as it was
 
-    def _of_watch(self) -> Iterator[Change]:
+    def _of_watch(self) -> Iterator[WrittenFile]:
         for full, (before, now) in self._watch.changed().items():
-            path = os.path.relpath(full, self._scene.root)
+            path = os.path.relpath(full, self._context.root)
             if path.startswith("..") and path not in self._layers:
                 path = full
-            if not f"{full}/".startswith(f"{self._scene.store}/"):
-                yield Change(path, full, before, now, before is not None)
+            if not f"{full}/".startswith(f"{self._context.store}/"):
+                yield WrittenFile(path, full, before, now, before is not None)
 
     def _of_git(self) -> Any:
         before = self._before
@@ -125,7 +125,7 @@ class Look:
         options = ("-z", "--raw", "--no-abbrev", "--no-renames", "--ignore-submodules=all")
         # Together the price of one `git status`; and other than that they show what was written again as it was,
         # and what the command committed itself.
-        answers: list[Answer] = yield [
+        answers: list[Reply] = yield [
             repo.ask("diff-index", *options, tree, "--"),
             repo.ask("ls-files", "--others", "--exclude-standard", "-z"),
         ]
@@ -137,10 +137,12 @@ class Look:
         new = {path for path in answers[1].out.split(b"\0") if path and not path.endswith(b"/")}
         return list(self._since(before, listed, new))
 
-    def _since(self, before: Before, listed: Mapping[bytes, tuple[str, str]], new: set[bytes]) -> Iterator[Change]:
+    def _since(
+        self, before: TreeBefore, listed: Mapping[bytes, tuple[str, str]], new: set[bytes]
+    ) -> Iterator[WrittenFile]:
         own = tuple(folder + b"/" for folder in before.own)
         top = os.fsencode(before.repo.top)
-        root = os.path.realpath(self._scene.root)
+        root = os.path.realpath(self._context.root)
         for path in {*before.stamps, *listed, *new}:
             if path.startswith(own):
                 continue
@@ -154,23 +156,23 @@ class Look:
                     continue
                 entry = before.edits.get(path)
                 old = entry.oid.hex() if entry else None
-                change = Change(name, full, was, now, was is not None, old, path)
+                change = WrittenFile(name, full, was, now, was is not None, old, path)
                 if was and now and was[:2] == now[:2] and was.mode == now.mode and self._same(change):
                     continue  # linked, renamed there and back, or only looked at closely
             elif path in listed:
                 old, index = listed[path]
                 existed = not old.startswith(_NO_OID)
-                change = Change(
+                change = WrittenFile(
                     name, full, None, now, existed, old if existed else None, path, not index.startswith(_NO_OID)
                 )
                 if existed and now and not self._is_young(change):
                     continue
             else:
-                change = Change(name, full, None, now, existed=False, git=path)
+                change = WrittenFile(name, full, None, now, existed=False, git=path)
             if change.existed or change.now:
                 yield change
 
-    def _is_young(self, change: Change) -> bool:
+    def _is_young(self, change: WrittenFile) -> bool:
         """Say whether a file of the commit was written to; git tells too of those that were only touched before."""
         assert change.now
         if change.indexed and change.now:
@@ -181,10 +183,10 @@ class Look:
 
     # --- what it is
 
-    def _part(self, change: Change) -> str:
+    def _part(self, change: WrittenFile) -> str:
         """Say what a changed file is to the run: an output, an input of some layer that was edited, or nothing."""
         path = change.path
-        if is_cache(path) or change.full == self._scene.settings.path:
+        if is_cache(path) or change.full == self._context.settings.path:
             return ""
         if change.full in self._outputs:
             return OUTPUT
@@ -196,13 +198,13 @@ class Look:
             layer = self._guessed(change, named=layer is not None)
         return "" if layer != OUTPUT and change.now and self._same(change) else layer
 
-    def _guessed(self, change: Change, *, named: bool) -> str:
+    def _guessed(self, change: WrittenFile, *, named: bool) -> str:
         """Say what a changed file is that nobody declared; `named` is one in the command, taken for configuration."""
         by_hand = is_by_hand(change.path)
         if self._was_known(change):
             return OUTPUT
         if named:
-            return "config" if by_hand or change.full in asked_for(self._scene) else OUTPUT
+            return "config" if by_hand or change.full in asked_for(self._context) else OUTPUT
         if speaks_of_results(change.path):
             return OUTPUT
         # What is no text is most likely the run's; where it was a person's, the next run does not write it.
@@ -216,28 +218,28 @@ class Look:
             path = os.path.dirname(path) if not os.path.isabs(path) else ""
         return None
 
-    def _was_known(self, change: Change) -> bool:
+    def _was_known(self, change: WrittenFile) -> bool:
         """Say whether a file was, before launch, what an earlier run of this program left."""
-        row = self._scene.known().get(change.path)
-        if row is None or row.program != program_of(self._scene.argv):
+        row = self._context.known().get(change.path)
+        if row is None or row.program != program_of(self._context.argv):
             return False
         by_stamp = change.before is not None and change.before[:3] == (row.size, row.mtime_ns, row.ctime_ns)
         return by_stamp or (row.blob is not None and row.blob == change.old)
 
-    def _same(self, change: Change) -> bool:
+    def _same(self, change: WrittenFile) -> bool:
         """Say whether a file's content is what git knew of it; false where nobody can tell."""
         if change.old is None or change.now is None:
             return False
         digest = self._digest(change)
         return digest is not None and digest[1] == change.old
 
-    def _digest(self, change: Change) -> tuple[str, str] | None:
+    def _digest(self, change: WrittenFile) -> tuple[str, str] | None:
         """Return a file's SHA-256 and the id git would give its bytes; null where there is no time or room for it."""
         if change.full not in self._digests:
             self._digests[change.full] = self._hash(change)
         return self._digests[change.full]
 
-    def _hash(self, change: Change) -> tuple[str, str] | None:
+    def _hash(self, change: WrittenFile) -> tuple[str, str] | None:
         size = change.now.size if change.now else 0
         small = size <= SMALL and len(self._digests) < MANY
         if not small and (size > min(PROVED, self._room) or self._seconds <= 0):
@@ -261,7 +263,7 @@ class Look:
 
     # --- what becomes of it
 
-    def _recorded(self, outputs: list[Change]) -> dict[str, Any]:
+    def _recorded(self, outputs: list[WrittenFile]) -> dict[str, Any]:
         # First what may have been read as well.
         shown = sorted(outputs, key=lambda one: not one.existed)[:SHOWN]
         files: dict[str, OutputFile] = {}
@@ -285,14 +287,14 @@ class Look:
             "reason": self._text("; ".join(self._reasons)) or None,
         }
 
-    def _code(self, outputs: list[Change], latest: Mapping[str, Row]) -> Any:
+    def _code(self, outputs: list[WrittenFile], latest: Mapping[str, Row]) -> Any:
         """Return the tree of code less what turned out to be none; null where it stays as it is."""
         before = self._before
         if before is None or before.code is None or self._manifest["code"]["tree"] is None:
             return None
         gone = {change.git for change in outputs if change.git is not None and change.existed}
         gone |= set(self._of_others(before, latest))
-        others = (from_top(before.repo, self._scene.root, path) for path in self.others)
+        others = (from_top(before.repo, self._context.root, path) for path in self.others)
         gone |= {path for path in others if path is not None}
         gone -= before.code.without
         if not gone:
@@ -304,25 +306,25 @@ class Look:
             return None
         return tree if tree != self._manifest["code"]["tree"] else None
 
-    def _of_others(self, before: Before, latest: Mapping[str, Row]) -> Iterator[bytes]:
+    def _of_others(self, before: TreeBefore, latest: Mapping[str, Row]) -> Iterator[bytes]:
         """Give the files that were there at launch and that runs beside this one had just written."""
-        known = self._scene.known()
+        known = self._context.known()
         for path, row in latest.items():
-            if row.sure and known.get(path) != row and (name := from_top(before.repo, self._scene.root, path)):
+            if row.sure and known.get(path) != row and (name := from_top(before.repo, self._context.root, path)):
                 was = before.stamps.get(name)
                 if was and (was.size, was.mtime_ns) == (row.size, row.mtime_ns):
                     yield name
-        if self._scene.since is None:
+        if self._context.since is None:
             return
-        since = int((self._scene.since - CLOCK) * 1e9)
+        since = int((self._context.since - CLOCK) * 1e9)
         for name in before.untracked:
             was = before.stamps.get(name)
             if was and min(was.mtime_ns, was.ctime_ns) >= since and not is_by_hand(os.fsdecode(name)):
                 yield name
 
-    def _list(self, outputs: list[Change]) -> None:
+    def _list(self, outputs: list[WrittenFile]) -> None:
         """Choose what later runs are to know: what this one made, or made anew."""
-        program = program_of(self._scene.argv)
+        program = program_of(self._context.argv)
         made = {change.full for change in outputs if not change.existed}
         older: dict[tuple[str, str], bool] = {}
         listed: dict[str, Row] = {}
@@ -342,11 +344,11 @@ class Look:
             now = change.now
             listed[change.path] = Row(now.size, now.mtime_ns, now.ctime_ns, digest and digest[1], program, sure)
         # A name with a secret in it is written nowhere.
-        clean = self._scene.scrub.text("\n".join(listed)).split("\n")
+        clean = self._context.scrub.text("\n".join(listed)).split("\n")
         self.rows = {path: row for (path, row), shown in zip(listed.items(), clean, strict=False) if path == shown}
 
     def _text(self, text: str) -> str:
-        return self._scene.scrub.text(readable(text))
+        return self._context.scrub.text(readable(text))
 
 
 def _claims(manifest: Manifest) -> Iterator[tuple[str, str]]:

@@ -7,13 +7,13 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
-from evalprov.capture.declared.naming import Said, Unread, is_there, missing, open_regular, refuse
+from evalprov.capture.declared.naming import DeclaredPath, UnreadFiles, is_there, missing, open_regular, refuse
 
 if TYPE_CHECKING:
     import ast
     from collections.abc import Iterator
 
-    from evalprov.capture.collector import Scene
+    from evalprov.capture.collector import CaptureContext
     from evalprov.record.manifest import Algorithm
 
 AST_ONLY = 0x400  # ast.PyCF_ONLY_AST, without the import
@@ -21,7 +21,7 @@ LIMIT = 16 << 20
 CODING = rb"\A(?:[ \t\f]*(?:#[^\r\n]*)?(?:\r\n?|\n))?[ \t\f]*#[^\r\n]*?coding[:=][ \t]*[-\w.]+"
 
 
-def algorithm(scene: Scene, name: str, where: str, unread: Unread) -> Algorithm:
+def algorithm(context: CaptureContext, name: str, where: str, unread: UnreadFiles) -> Algorithm:
     """Hash the source of `file.py:function`, `file.py:Class.method`, `file.py:outer.inner`, or of a whole file.
 
     The hash is the SHA-256 of the UTF-8 text of the definition: from its first decorator to its last line as they
@@ -32,16 +32,16 @@ def algorithm(scene: Scene, name: str, where: str, unread: Unread) -> Algorithm:
     """
     keys = ("code", "algorithms", name)
     file, colon, dotted = where.rpartition(":")
-    if not colon or os.path.exists(os.path.join(scene.root, where)):
+    if not colon or os.path.exists(os.path.join(context.root, where)):
         file, dotted = where, ""
-    called = _Source.name(dotted) if dotted else os.path.basename(file)
-    path = os.path.join(scene.root, file)
+    called = _AlgorithmSource.name(dotted) if dotted else os.path.basename(file)
+    path = os.path.join(context.root, file)
     if not is_there(path):
-        raise missing(scene, Said(keys, file))
+        raise missing(context, DeclaredPath(keys, file))
     try:
         data = _read(path)
         if dotted:
-            data = _Source(scene, keys, where, data).text(dotted).encode()
+            data = _AlgorithmSource(context, keys, where, data).text(dotted).encode()
     except (OSError, _NotPython) as error:
         problem = error.strerror if isinstance(error, OSError) else None
         unread.note(keys, where, problem or str(error))
@@ -66,11 +66,11 @@ def _read(path: str) -> bytes:
     return data
 
 
-class _Source:
+class _AlgorithmSource:
     """One Python file's definitions."""
 
-    def __init__(self, scene: Scene, keys: tuple[str, ...], where: str, data: bytes) -> None:
-        self._scene, self._keys, self._where = scene, keys, where
+    def __init__(self, context: CaptureContext, keys: tuple[str, ...], where: str, data: bytes) -> None:
+        self._context, self._keys, self._where = context, keys, where
         try:
             text = _decoded(data)
             self._tree = _parsed(text)
@@ -94,7 +94,7 @@ class _Source:
             found = [node for scope in scopes for node in _definitions(scope) if part in _names(node)]
             if not found:
                 problem = f"nothing is defined there by the name {part}"
-                raise refuse(self._scene, self._keys, self._where, problem, self._near(dotted))
+                raise refuse(self._context, self._keys, self._where, problem, self._near(dotted))
             scopes = found
         return "\n".join(self._lines_of(node) for node in found)
 

@@ -6,7 +6,7 @@ import stat
 from collections.abc import Iterator
 from typing import Any
 
-from evalprov.capture.collector import Found, Scene, Steps
+from evalprov.capture.collector import CaptureContext, Findings, Steps
 from evalprov.capture.declared.naming import is_there
 from evalprov.capture.declared.written import named_outputs, wrote_before
 from evalprov.capture.software.interpreter import is_python
@@ -33,7 +33,7 @@ class _Named(NamedTuple):
     must_exist: bool
 
 
-def collect(scene: Scene) -> Steps:
+def collect(context: CaptureContext) -> Steps:
     """Read and hash every configuration file; one that was asked for and is not there stops the run.
 
     One that is there and cannot be read is recorded without a hash.
@@ -42,44 +42,46 @@ def collect(scene: Scene) -> Steps:
     files: dict[str, Any] = {}
     warnings: list[str] = []
     unread: list[str] = []
-    for named in _named(scene, warnings):
-        key = scene.scrub.text(readable(_key(named.path, named.said, scene.root)))
+    for named in _named(context, warnings):
+        key = context.scrub.text(readable(_key(named.path, named.said, context.root)))
         if key in files:
             continue
         try:
-            entry = _file(scene, named, key, warnings)
+            entry = _file(context, named, key, warnings)
         except (OSError, ValueError) as error:
             problem = getattr(error, "strerror", None) or str(error)
-            if named.must_exist and (scene.strict or not is_there(named.path)):
+            if named.must_exist and (context.strict or not is_there(named.path)):
                 raise _missing(named, problem) from None
             by = "the command" if named.source == "command" else named.source
             unread.append(f"{key}, named by {by}, is there, but its content is not known: {problem}")
             entry = {"sha256": None, "format": "bytes", "bytes": None, "source": named.source, "values": {}}
         files[key] = entry
-    arguments = [readable(from_root(word, scene.root)) for word in scene.scrub.argv((scene.written or scene.argv)[1:])]
-    program = _program(scene)
-    shown = None if program is None else scene.scrub.text(readable(program))
+    arguments = [
+        readable(from_root(word, context.root)) for word in context.scrub.argv((context.written or context.argv)[1:])
+    ]
+    program = _program(context)
+    shown = None if program is None else context.scrub.text(readable(program))
     facts = {"config": {"files": files, "program": shown, "arguments": arguments}}
-    clean = [scene.scrub.text(readable(one)) for one in (*unread, *warnings)]
-    return Found(facts, tuple(clean), reason="; ".join(clean[: len(unread)]) or None)
+    clean = [context.scrub.text(readable(one)) for one in (*unread, *warnings)]
+    return Findings(facts, tuple(clean), reason="; ".join(clean[: len(unread)]) or None)
 
 
-def _program(scene: Scene) -> str | None:
+def _program(context: CaptureContext) -> str | None:
     """Name what the command starts: a Python is told by its version, and a program by its name, wherever it lies."""
-    word = scene.argv[0]
+    word = context.argv[0]
     folder, name = os.path.split(word)
     if is_python(name):
         return None
     if not folder or folder.endswith("bin"):
         return name
-    path = os.path.normpath(os.path.join(scene.cwd, word))
-    relative = os.path.relpath(path, scene.root)
+    path = os.path.normpath(os.path.join(context.cwd, word))
+    relative = os.path.relpath(path, context.root)
     return name if relative.startswith("..") else relative
 
 
-def claimed(scene: Scene) -> set[str]:
+def claimed(context: CaptureContext) -> set[str]:
     """Return the configuration files by their path from the project root: what the code layer leaves out."""
-    return {os.path.relpath(named.path, scene.root) for named in _named(scene, [])}
+    return {os.path.relpath(named.path, context.root) for named in _named(context, [])}
 
 
 def _key(path: str, said: str, root: str) -> str:
@@ -88,26 +90,26 @@ def _key(path: str, said: str, root: str) -> str:
     return path if os.path.isabs(said) and relative.startswith("..") else relative
 
 
-def _named(scene: Scene, warnings: list[str]) -> Iterator[_Named]:
-    for pattern in scene.settings.config_files:
+def _named(context: CaptureContext, warnings: list[str]) -> Iterator[_Named]:
+    for pattern in context.settings.config_files:
         if not set(pattern) & WILD:
-            yield _Named(_join(scene.root, pattern), "settings", pattern, must_exist=True)
+            yield _Named(_join(context.root, pattern), "settings", pattern, must_exist=True)
             continue
-        matches = list(_matches(scene, pattern))
+        matches = list(_matches(context, pattern))
         if not matches:
             warnings.append(f"config pattern {pattern} matches no file")
         for match in matches:
-            if wrote_before(scene, _join(scene.root, match)):
+            if wrote_before(context, _join(context.root, match)):
                 continue
-            yield _Named(_join(scene.root, match), "settings", match, must_exist=False)
-    for path in scene.config_paths:
-        yield _Named(_join(scene.cwd, path), "--config", path, must_exist=True)
-    outputs = named_outputs(scene)
-    for word, asked in _words(scene.argv):
-        path = _join(scene.cwd, word)
+            yield _Named(_join(context.root, match), "settings", match, must_exist=False)
+    for path in context.config_paths:
+        yield _Named(_join(context.cwd, path), "--config", path, must_exist=True)
+    outputs = named_outputs(context)
+    for word, asked in _words(context.argv):
+        path = _join(context.cwd, word)
         if path in outputs or not os.path.lexists(path) or os.path.isdir(path) or _is_data(path):
             continue
-        if asked or not wrote_before(scene, path):
+        if asked or not wrote_before(context, path):
             yield _Named(path, "command", word, must_exist=False)
 
 
@@ -123,18 +125,18 @@ def _join(folder: str, path: str) -> str:
     return os.path.normpath(os.path.join(folder, path))
 
 
-def _matches(scene: Scene, pattern: str) -> Iterator[str]:
+def _matches(context: CaptureContext, pattern: str) -> Iterator[str]:
     from glob import glob
 
-    for match in sorted(glob(pattern, root_dir=scene.root, recursive=True, include_hidden=True)):
-        path = _join(scene.root, match)
-        if not os.path.isdir(path) and not f"{path}/".startswith(f"{scene.store}/"):
+    for match in sorted(glob(pattern, root_dir=context.root, recursive=True, include_hidden=True)):
+        path = _join(context.root, match)
+        if not os.path.isdir(path) and not f"{path}/".startswith(f"{context.store}/"):
             yield match
 
 
-def asked_for(scene: Scene) -> set[str]:
+def asked_for(context: CaptureContext) -> set[str]:
     """Return the full paths of what the command's own options name as configuration."""
-    return {_join(scene.cwd, word) for word, asked in _words(scene.argv) if asked}
+    return {_join(context.cwd, word) for word, asked in _words(context.argv) if asked}
 
 
 def _words(argv: tuple[str, ...]) -> Iterator[tuple[str, bool]]:
@@ -167,7 +169,7 @@ def _missing(named: _Named, problem: str) -> EvalprovError:
     return EvalprovError(f"{origin} {readable(named.said)}: {problem}", hint, exit_code=125)
 
 
-def _file(scene: Scene, named: _Named, key: str, warnings: list[str]) -> dict[str, Any]:
+def _file(context: CaptureContext, named: _Named, key: str, warnings: list[str]) -> dict[str, Any]:
     """Return one file's entry."""
     # A pipe must not even be opened: its writer would take us for the reader it waits for.
     if not stat.S_ISREG(os.stat(named.path).st_mode):
@@ -188,7 +190,7 @@ def _file(scene: Scene, named: _Named, key: str, warnings: list[str]) -> dict[st
         _refuse_unsettled(status, file)
     finally:
         os.close(file)
-    return _content(scene, data, named, key, warnings)
+    return _content(context, data, named, key, warnings)
 
 
 def _refuse_unsettled(before: os.stat_result, file: int) -> None:
@@ -205,19 +207,19 @@ def _hash_pieces(file: int) -> tuple[int, str]:
     return size, digest.hexdigest()
 
 
-def _content(scene: Scene, data: bytes, named: _Named, key: str, warnings: list[str]) -> dict[str, Any]:
+def _content(context: CaptureContext, data: bytes, named: _Named, key: str, warnings: list[str]) -> dict[str, Any]:
     ending = os.path.splitext(named.path)[1].lower()
     if ending in {".json", ".toml", ".yaml", ".yml"}:
-        from evalprov.capture.declared.parsing import ENTRIES, FORMATS, Unreadable, flatten, parse
+        from evalprov.capture.declared.parsing import ENTRIES, FORMATS, NotParsed, flatten, parse
         from evalprov.record.identity import canonical
 
         kind = FORMATS[ending]
         try:
             parsed = parse(data, kind)
-            value = scene.scrub.value(parsed.value)
+            value = context.scrub.value(parsed.value)
             digest = hashlib.sha256(canonical(value)).hexdigest()
             values, complete = flatten(value)
-        except (Unreadable, ValueError, RecursionError) as problem:
+        except (NotParsed, ValueError, RecursionError) as problem:
             said = "nested too deeply" if isinstance(problem, RecursionError) else problem
             warnings.append(f"{key} is not read as {kind.upper()}, hashed by its bytes: {said}")
         else:

@@ -7,52 +7,63 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 from evalprov.capture.content import Content, Contents
-from evalprov.capture.declared.naming import File, Said, Unread, files_of, key_of, missing, source_of, versioned
+from evalprov.capture.declared.naming import (
+    DeclaredPath,
+    NamedFile,
+    UnreadFiles,
+    files_of,
+    key_of,
+    missing,
+    source_of,
+    versioned,
+)
 from evalprov.capture.text import readable
 
 if TYPE_CHECKING:
-    from evalprov.capture.ask import Answer, Command
-    from evalprov.capture.collector import Scene
+    from evalprov.capture.ask import Question, Reply
+    from evalprov.capture.collector import CaptureContext
     from evalprov.capture.declared.dvc import Pointer
     from evalprov.record.manifest import DataSet
 
-Working = Generator["list[Command]", "list[Answer]", Any]
+Working = Generator["list[Question]", "list[Reply]", Any]
 
 
-def collect_data(scene: Scene, warnings: list[str], unread: Unread) -> Working:
+def collect_data(context: CaptureContext, warnings: list[str], unread: UnreadFiles) -> Working:
     """Return the data section: every set by content, and what is retrieved from."""
-    contents = Contents(scene.environ, scene.store, scene.progress)
+    contents = Contents(context.environ, context.store, context.progress)
     sets: dict[str, DataSet] = {}
-    for said in versioned(scene, "data"):
-        for file in _present(scene, said):
-            sets[scene.scrub.text(readable(file.name))] = yield from data_set(scene, file, contents, warnings, unread)
-    retrieval = dict(scene.settings.declared.get("retrieval", {}))
+    for said in versioned(context, "data"):
+        for file in _present(context, said):
+            sets[context.scrub.text(readable(file.name))] = yield from data_set(
+                context, file, contents, warnings, unread
+            )
+    retrieval = dict(context.settings.declared.get("retrieval", {}))
     retrieval = {**retrieval.pop("extra", {}), **retrieval}
     if said_index := retrieval.get("index"):
-        index = Said(("retrieval", "index"), said_index)
+        index = DeclaredPath(("retrieval", "index"), said_index)
         # A name that is no path here is one in a service: it stands as it is.
-        for file in files_of(scene, index, folders=True) or _by_pointer(scene, index):
-            found = yield from data_set(scene, file, contents, warnings, unread)
+        for file in files_of(context, index, folders=True) or _by_pointer(context, index):
+            found = yield from data_set(context, file, contents, warnings, unread)
             retrieval["index_hash"] = found["sha256"] or found["pointer"]
-    return {"sets": sets, "retrieval": scene.scrub.value(retrieval)}
+    return {"sets": sets, "retrieval": context.scrub.value(retrieval)}
 
 
-def _present(scene: Scene, said: Said) -> list[File]:
-    if files := files_of(scene, said, folders=True) or _by_pointer(scene, said):
+def _present(context: CaptureContext, said: DeclaredPath) -> list[NamedFile]:
+    if files := files_of(context, said, folders=True) or _by_pointer(context, said):
         return files
-    raise missing(scene, said)
+    raise missing(context, said)
 
 
-def _by_pointer(scene: Scene, said: Said) -> list[File]:
+def _by_pointer(context: CaptureContext, said: DeclaredPath) -> list[NamedFile]:
     """Return data that is not there and yet known, for DVC has a pointer to it."""
-    path = os.path.normpath(os.path.join(scene.root, said.path))
-    return [File(said.name, path, said)] if _pointer(scene, path, []) else []
+    path = os.path.normpath(os.path.join(context.root, said.path))
+    return [NamedFile(said.name, path, said)] if _pointer(context, path, []) else []
 
 
-def blank_set(scene: Scene, path: str, said: str, source: str) -> DataSet:
+def blank_set(context: CaptureContext, path: str, said: str, source: str) -> DataSet:
     """Return the entry of a data set of which nothing is known but its name."""
     return {
-        "path": key_of(scene, path, said),
+        "path": key_of(context, path, said),
         "kind": "folder" if os.path.isdir(path) else "file",
         "sha256": None,
         "version": None,
@@ -64,16 +75,18 @@ def blank_set(scene: Scene, path: str, said: str, source: str) -> DataSet:
     }
 
 
-def data_set(scene: Scene, file: File, contents: Contents, warnings: list[str], unread: Unread) -> Working:
+def data_set(
+    context: CaptureContext, file: NamedFile, contents: Contents, warnings: list[str], unread: UnreadFiles
+) -> Working:
     """Return one data set by content, held against its pointer if it has one."""
     said = file.said
     name = ".".join((*said.keys[:-1], file.name))
     malformed: list[str] = []
-    pointer = _pointer(scene, file.path, malformed)
+    pointer = _pointer(context, file.path, malformed)
     path = pointer.path if pointer else file.path
-    shown = key_of(scene, file.path, said.path)
-    found = blank_set(scene, file.path, said.path, source_of(scene, *said.keys))
-    found["version"] = None if said.version is None else scene.scrub.text(said.version)
+    shown = key_of(context, file.path, said.path)
+    found = blank_set(context, file.path, said.path, source_of(context, *said.keys))
+    found["version"] = None if said.version is None else context.scrub.text(said.version)
     if pointer or malformed:
         found["kind"] = "dvc"
     if pointer:
@@ -89,7 +102,7 @@ def data_set(scene: Scene, file: File, contents: Contents, warnings: list[str], 
         content = yield from contents.of(path, _md5(pointer, path))
     except OSError as error:
         place = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else path
-        unread.note(said.keys, key_of(scene, place, said.path), error.strerror or str(error))
+        unread.note(said.keys, key_of(context, place, said.path), error.strerror or str(error))
         return found
     if not content.settled:
         unread.note(said.keys, shown, "written to while it was hashed")
@@ -103,23 +116,23 @@ def data_set(scene: Scene, file: File, contents: Contents, warnings: list[str], 
     return found
 
 
-def _pointer(scene: Scene, path: str, malformed: list[str]) -> Pointer | None:
-    if not _may_have_one(scene, path):
+def _pointer(context: CaptureContext, path: str, malformed: list[str]) -> Pointer | None:
+    if not _may_have_one(context, path):
         return None
     from evalprov.capture.declared.dvc import Malformed, pointer_to
 
     try:
-        return pointer_to(path, scene.root)
+        return pointer_to(path, context.root)
     except Malformed as problem:
         malformed.append(str(problem))
         return None
 
 
-def _may_have_one(scene: Scene, path: str) -> bool:
+def _may_have_one(context: CaptureContext, path: str) -> bool:
     if path.endswith(".dvc") or os.path.exists(f"{path}.dvc"):
         return True
     folder = path
-    while folder not in {scene.root, os.path.dirname(folder)}:
+    while folder not in {context.root, os.path.dirname(folder)}:
         folder = os.path.dirname(folder)
         if os.path.exists(os.path.join(folder, "dvc.lock")):
             return True

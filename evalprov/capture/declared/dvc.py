@@ -177,7 +177,7 @@ def _text(value: object) -> str | None:
 
 
 def _table(file: str) -> dict[str, Any]:
-    from evalprov.capture.declared.parsing import Unreadable, parse
+    from evalprov.capture.declared.parsing import NotParsed, parse
 
     try:
         with open(file, "rb") as opened:
@@ -187,7 +187,7 @@ def _table(file: str) -> dict[str, Any]:
         table = parse(data, "yaml").value
     except OSError as error:
         raise Malformed(f"{file}: {error.strerror}") from None
-    except Unreadable as problem:
+    except NotParsed as problem:
         raise Malformed(f"{file}: {problem}") from None
     if not isinstance(table, dict):
         raise Malformed(f"{file}: it says nothing by name")

@@ -33,7 +33,7 @@ class HydraFound(NamedTuple):
     folders: list[str]  # from the project root; where the outputs are
 
 
-class Look(NamedTuple):
+class HydraLook(NamedTuple):
     """Where to look, and since when."""
 
     cwd: str
@@ -44,7 +44,7 @@ class Look(NamedTuple):
     everywhere: bool = False  # also below folders that are not Hydra's usual ones: it is known to be in use
 
 
-def hydra_outputs(look: Look, scrub: Scrubber) -> HydraFound:
+def hydra_outputs(look: HydraLook, scrub: Scrubber) -> HydraFound:
     """Return the configuration of every Hydra output that was written since the start."""
     found = sorted(set(_outputs(look)))
     files: dict[str, ConfigFile] = {}
@@ -101,12 +101,12 @@ def composed_from(folder: str, root: str) -> set[str]:
 
 def _defaults(path: str, group: str) -> Iterator[str]:
     """Give the configurations that a file names as its own defaults; those of groups stand among the choices."""
-    from evalprov.capture.declared.parsing import Unreadable, parse
+    from evalprov.capture.declared.parsing import NotParsed, parse
 
     try:
         with open(path, "rb") as file:
             listed = _table(parse(file.read(LARGEST), "yaml").value).get("defaults")
-    except (OSError, Unreadable):
+    except (OSError, NotParsed):
         return
     for one in listed if isinstance(listed, list) else ():
         name = one.partition("@")[0] if isinstance(one, str) else ""
@@ -120,12 +120,12 @@ def _table(value: Any) -> dict[str, Any]:
 
 def _own(folder: str) -> Any:
     """Return what Hydra says of itself; null where it does not."""
-    from evalprov.capture.declared.parsing import Unreadable, parse
+    from evalprov.capture.declared.parsing import NotParsed, parse
 
     try:
         with open(os.path.join(folder, OUTPUT, "hydra.yaml"), "rb") as file:
             said = parse(file.read(LARGEST), "yaml").value
-    except (OSError, Unreadable):
+    except (OSError, NotParsed):
         return None  # what needs it is then named as left as it is written
     return said.get("hydra") if isinstance(said, dict) else None
 
@@ -133,7 +133,7 @@ def _own(folder: str) -> Any:
 def _entry(data: bytes, hydra: Any, environ: Mapping[str, str], scrub: Scrubber) -> tuple[ConfigFile, list[str]]:
     """Return one file's entry, resolved, and what was odd about it."""
     from evalprov.capture.declared.interpolation import resolve
-    from evalprov.capture.declared.parsing import ENTRIES, Unreadable, flatten, parse
+    from evalprov.capture.declared.parsing import ENTRIES, NotParsed, flatten, parse
     from evalprov.record.identity import canonical
 
     entry: ConfigFile = {
@@ -149,7 +149,7 @@ def _entry(data: bytes, hydra: Any, environ: Mapping[str, str], scrub: Scrubber)
         content = canonical(plain)
         entry["values"], complete = flatten(plain)
         problems = [f"{place} is left as it is written: {why}" for place, why in resolved.left.items()]
-    except (Unreadable, ValueError, RecursionError) as problem:
+    except (NotParsed, ValueError, RecursionError) as problem:
         said = "nested too deeply" if isinstance(problem, RecursionError) else problem
         content, complete = data, True
         entry["format"] = "bytes"
@@ -160,7 +160,7 @@ def _entry(data: bytes, hydra: Any, environ: Mapping[str, str], scrub: Scrubber)
     return entry, problems
 
 
-def _outputs(look: Look) -> Iterator[str]:
+def _outputs(look: HydraLook) -> Iterator[str]:
     """Give the folders that hold an output of this run."""
     named = [_fixed_part(os.path.join(look.cwd, said)) for said in _said(look.argv)]
     everywhere = look.everywhere or bool(named) or any(word.startswith("hydra.") for word in look.argv)

@@ -111,7 +111,7 @@ class _Resolver:
                 parts.append("${")
                 at = found.end()
                 continue
-            reader = _Reader(text, found.end(), self, path)
+            reader = _ReferenceReader(text, found.end(), self, path)
             parts.append(_Value(reader.interpolation()))
             at = reader.at
         parts.append(text[at:])
@@ -184,7 +184,7 @@ class _Resolver:
         if value is None:
             return None
         text = str(value)
-        reader = _Reader(text, 0, self, path)
+        reader = _ReferenceReader(text, 0, self, path)
         decoded = reader.element(",")
         if reader.at < len(text) or not text:
             raise Unresolved(f"{text!r} cannot be decoded")
@@ -225,7 +225,7 @@ def _steps(key: str) -> Path:
     return tuple(step for step in re.split(r"[.\[\]]", key) if step)
 
 
-class _Reader:
+class _ReferenceReader:
     """Reads interpolations and their arguments from a text."""
 
     def __init__(self, text: str, at: int, resolver: _Resolver, path: Path) -> None:

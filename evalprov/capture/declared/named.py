@@ -9,7 +9,7 @@ import stat
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
-from evalprov.capture.collector import Absent, Found, Scene, Steps
+from evalprov.capture.collector import Absent, CaptureContext, Findings, Steps
 from evalprov.capture.declared.declared import declared_files
 from evalprov.capture.declared.naming import key_of
 from evalprov.capture.declared.written import is_output_option, named_outputs, wrote_before
@@ -19,7 +19,7 @@ from evalprov.named import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from evalprov.capture.ask import Answer, Command
+    from evalprov.capture.ask import Question, Reply
     from evalprov.record.manifest import DataSet
 
 MOST = 16  # files and folders; a command that names more names a list
@@ -50,72 +50,74 @@ class _Word(NamedTuple):
     folder: bool
 
 
-Working = Generator["list[Command]", "list[Answer]", Any]
+Working = Generator["list[Question]", "list[Reply]", Any]
 
 
-def collect(scene: Scene) -> Steps:
+def collect(context: CaptureContext) -> Steps:
     """Hash standard input where it is a file, and what the command names that is in no tree of git's."""
-    words = list(words_of(scene))
-    prompts = _prompts(scene)
-    stdin = stdin_path(scene)
+    words = list(words_of(context))
+    prompts = _prompts(context)
+    stdin = stdin_path(context)
     if not words and not prompts and stdin is None:
         raise Absent("the command names no file")
-    ignored, outside = yield from _unheld(scene, [word.real for word in words], prompts)
+    ignored, outside = yield from _unheld(context, [word.real for word in words], prompts)
     warnings = [
-        f"the prompt {key_of(scene, path, path)} is in no commit and its text is kept nowhere: git ignores it"
+        f"the prompt {key_of(context, path, path)} is in no commit and its text is kept nowhere: git ignores it"
         for path in prompts
         if os.path.realpath(path) in ignored
     ]
     unheld = [word for word in words if word.real in ignored or word.real in outside]
     if not unheld and stdin is None:
         if warnings:
-            return Found({}, tuple(scene.scrub.text(readable(one)) for one in warnings))
+            return Findings({}, tuple(context.scrub.text(readable(one)) for one in warnings))
         raise Absent("what the command names is in the code tree, or recorded elsewhere")
     # Not needed where a command names nothing of this kind.
-    from evalprov.capture.declared.naming import Unread
+    from evalprov.capture.declared.naming import UnreadFiles
 
-    hasher = _Hasher(scene, Unread(scene, "the command"), warnings)
+    hasher = _Hasher(context, UnreadFiles(context, "the command"), warnings)
     if stdin is not None:
         yield from hasher.take_stdin(stdin)
     for word in unheld[:MOST]:
         yield from hasher.take(word)
     if len(unheld) > MOST:
         warnings.append(f"the command names more than {MOST} files that git does not hold; the first are hashed")
-    clean = [scene.scrub.text(readable(one)) for one in (*hasher.unread.noted, *warnings)]
+    clean = [context.scrub.text(readable(one)) for one in (*hasher.unread.noted, *warnings)]
     facts = {"data": {"sets": hasher.sets}, "code": {"beside": hasher.beside}}
-    return Found(facts, tuple(clean), reason="; ".join(clean[: len(hasher.unread.noted)]) or None)
+    return Findings(facts, tuple(clean), reason="; ".join(clean[: len(hasher.unread.noted)]) or None)
 
 
-def claimed(scene: Scene) -> set[str]:
+def claimed(context: CaptureContext) -> set[str]:
     """Return what belongs to another layer than code, by its path from the project root; a folder means all in it."""
-    named = [word.path for word in words_of(scene)]
-    if stdin := stdin_path(scene):
+    named = [word.path for word in words_of(context)]
+    if stdin := stdin_path(context):
         named.append(stdin)
     # Of what the command names git's tree has the rest.
     pointers = [f"{path}.dvc" for path in named if os.path.lexists(f"{path}.dvc")]
-    return declared_files(scene) | {os.path.relpath(path, scene.root) for path in ([stdin] if stdin else []) + pointers}
+    return declared_files(context) | {
+        os.path.relpath(path, context.root) for path in ([stdin] if stdin else []) + pointers
+    }
 
 
 # --- what is named
 
 
-def words_of(scene: Scene) -> Iterator[_Word]:
+def words_of(context: CaptureContext) -> Iterator[_Word]:
     """Give what the command names that is there: files and folders, each once, evalprov's own and outputs left out."""
     from evalprov.capture.code.gitpatch import is_secret_file
     from evalprov.capture.declared import config
 
     claimed: set[str] | None = None
-    seen = named_outputs(scene)
-    for text in _texts(scene.argv):
-        path = os.path.normpath(os.path.join(scene.cwd, text))
+    seen = named_outputs(context)
+    for text in _texts(context.argv):
+        path = os.path.normpath(os.path.join(context.cwd, text))
         kind = _kind(path)
-        if kind is None or path in seen or path.startswith(NOT_FILES) or _around(path, scene):
+        if kind is None or path in seen or path.startswith(NOT_FILES) or _around(path, context):
             continue
         if is_secret_file(os.fsencode(path)):
             continue  # a certificate, a .env: no data, and no hash of a secret is kept
         seen.add(path)
-        claimed = config.claimed(scene) | declared_files(scene) if claimed is None else claimed
-        if os.path.relpath(path, scene.root) not in claimed and not wrote_before(scene, path):
+        claimed = config.claimed(context) | declared_files(context) if claimed is None else claimed
+        if os.path.relpath(path, context.root) not in claimed and not wrote_before(context, path):
             yield _Word(text, path, os.path.realpath(path), kind == "folder")
 
 
@@ -145,54 +147,54 @@ def _kind(path: str) -> str | None:
     return "file" if stat.S_ISREG(mode) else "folder" if stat.S_ISDIR(mode) else None
 
 
-def _around(path: str, scene: Scene) -> bool:
+def _around(path: str, context: CaptureContext) -> bool:
     """Say whether this is a folder around where we are or evalprov's own, a file in that, or an environment's."""
     inside = os.path.join(path, "")
-    if any(f"{place}/".startswith(inside) for place in (scene.root, scene.cwd, scene.store)):
+    if any(f"{place}/".startswith(inside) for place in (context.root, context.cwd, context.store)):
         return True
-    if f"{path}/".startswith(f"{scene.store}/"):
+    if f"{path}/".startswith(f"{context.store}/"):
         return True
     places = (path, os.path.dirname(os.path.dirname(path)))
     return any(os.path.exists(os.path.join(place, "pyvenv.cfg")) for place in places)
 
 
-def stdin_path(scene: Scene) -> str | None:
+def stdin_path(context: CaptureContext) -> str | None:
     """Return the path of the file that standard input is; null where it is none that is read."""
-    if scene.stdin is None:
+    if context.stdin is None:
         return None
     try:
-        if not stat.S_ISREG(os.fstat(scene.stdin).st_mode):
+        if not stat.S_ISREG(os.fstat(context.stdin).st_mode):
             return None
-        path = os.readlink(f"/proc/self/fd/{scene.stdin}")
+        path = os.readlink(f"/proc/self/fd/{context.stdin}")
     except OSError:
         return None
     return None if path.startswith(NOT_FILES) else path
 
 
-def _prompts(scene: Scene) -> list[str]:
+def _prompts(context: CaptureContext) -> list[str]:
     """Return the declared prompts' files."""
-    if not scene.settings.declared.get("prompts"):
+    if not context.settings.declared.get("prompts"):
         return []
     from evalprov.capture.declared.naming import files_of, versioned
 
-    return [file.path for said in versioned(scene, "prompts") for file in files_of(scene, said)]
+    return [file.path for said in versioned(context, "prompts") for file in files_of(context, said)]
 
 
 # --- what git holds of it
 
 
-def _unheld(scene: Scene, words: list[str], prompts: list[str]) -> Working:
+def _unheld(context: CaptureContext, words: list[str], prompts: list[str]) -> Working:
     """Return which of these git ignores, and which lie where it does not look; git is asked only where it must be."""
     from evalprov.capture.gitindex import Tracked
 
-    tracked = Tracked(scene)
+    tracked = Tracked(context)
     real = dict.fromkeys([*words, *map(os.path.realpath, prompts)])
     # Data that is not there, known by its pointer alone, is in no tree either.
     outside = {path for path in real if tracked.is_outside(path) or not os.path.lexists(path)}
     asked = [path for path in real if path not in outside and not tracked.has(path)]
     if not asked:
         return set(), outside
-    answer: Answer
+    answer: Reply
     [answer] = yield [tracked.which_ignored(asked)]
     if answer.problem or answer.code not in (0, 1):  # it cannot say: no tree will hold them either
         return set(), {*outside, *asked}
@@ -206,20 +208,20 @@ def _unheld(scene: Scene, words: list[str], prompts: list[str]) -> Working:
 class _Hasher:
     """Hashes one after the other, as long as that takes no longer than anybody would wait."""
 
-    def __init__(self, scene: Scene, unread: Any, warnings: list[str]) -> None:
+    def __init__(self, context: CaptureContext, unread: Any, warnings: list[str]) -> None:
         from evalprov.capture.content import Contents
 
         self.sets: dict[str, DataSet] = {}
         self.beside: dict[str, str] = {}
         self.unread = unread
-        self._scene = scene
+        self._context = context
         self._warnings = warnings
-        self._contents = Contents(scene.environ, scene.store, scene.progress)
+        self._contents = Contents(context.environ, context.store, context.progress)
         self._left = BUDGET
 
     def take(self, word: _Word) -> Working:
         """Take a file or folder that the command names."""
-        name = key_of(self._scene, word.path, word.said)
+        name = key_of(self._context, word.path, word.said)
         if not word.folder and _is_script(word.path):
             if _is_program(word.path):
                 return
@@ -234,7 +236,7 @@ class _Hasher:
 
     def take_stdin(self, path: str) -> Working:
         """Take the file that standard input is, whole, wherever it stands in it."""
-        fd = self._scene.stdin
+        fd = self._context.stdin
         assert fd is not None
         if at := os.lseek(fd, 0, os.SEEK_CUR):
             self._warnings.append(f"standard input is read from byte {at:,} on; its hash is of the whole file")
@@ -251,7 +253,7 @@ class _Hasher:
         """Hash a file that has no name any more, as a shell's here-document: the system still has it."""
         from evalprov.capture.declared.datasets import blank_set
 
-        found = blank_set(self._scene, os.devnull, os.devnull, "stdin")
+        found = blank_set(self._context, os.devnull, os.devnull, "stdin")
         found["path"] = None
         found["kind"] = "file"
         size = os.fstat(fd).st_size
@@ -269,24 +271,24 @@ class _Hasher:
 
     def _set(self, name: str, path: str, said: str, source: str) -> Working:
         from evalprov.capture.declared.datasets import blank_set, data_set
-        from evalprov.capture.declared.naming import File, Said
+        from evalprov.capture.declared.naming import DeclaredPath, NamedFile
 
-        scene = self._scene
+        context = self._context
         size = _size(path)
         why = None
         if size is None:
             why = f"it holds more than {FILES:,} files; `--data NAME=PATH` would hash them"
         elif size > self._left:
             why = "to hash so much would hold up the start; `--data NAME=PATH` would do it"
-        elif os.path.isdir(path) and any(one.startswith(f"{name}/") for one in scene.known()):
+        elif os.path.isdir(path) and any(one.startswith(f"{name}/") for one in context.known()):
             why = "earlier runs wrote into it; `--data NAME=PATH` of what is read there would tell"
         if why:
-            found = blank_set(scene, path, said, source)
+            found = blank_set(context, path, said, source)
             self._warnings.append(f"{name}: its content is not known: {why}")
         else:
             self._left -= size or 0
-            file = File(name, path, Said(("command",), said))
-            found = yield from data_set(scene, file, self._contents, self._warnings, self.unread)
+            file = NamedFile(name, path, DeclaredPath(("command",), said))
+            found = yield from data_set(context, file, self._contents, self._warnings, self.unread)
         found["source"] = source
         self.sets[name] = found
 

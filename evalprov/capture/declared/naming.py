@@ -14,14 +14,14 @@ from evalprov.named import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from evalprov.capture.collector import Scene
+    from evalprov.capture.collector import CaptureContext
 
 WILD = frozenset("*?[")
 MANY = 5000
 NOT_CONTENT = frozenset((".git", "__pycache__"))
 
 
-class Said(NamedTuple):
+class DeclaredPath(NamedTuple):
     """What the settings say of one thing: its keys, the path as written, its version."""
 
     keys: tuple[str, ...]
@@ -34,55 +34,55 @@ class Said(NamedTuple):
         return self.keys[-1]
 
 
-class File(NamedTuple):
+class NamedFile(NamedTuple):
     """A file or folder that is meant."""
 
     name: str
     path: str  # absolute
-    said: Said
+    said: DeclaredPath
     problem: str | None = None  # why a folder's files are not known, or not all
 
 
-def versioned(scene: Scene, table: str) -> Iterator[Said]:
+def versioned(context: CaptureContext, table: str) -> Iterator[DeclaredPath]:
     """Give what stands in a table of paths, each alone or beside a version."""
-    for name, value in scene.settings.declared.get(table, {}).items():
+    for name, value in context.settings.declared.get(table, {}).items():
         if isinstance(value, str):
-            yield Said((table, name), value)
+            yield DeclaredPath((table, name), value)
         else:
-            yield Said((table, name), value["path"], value.get("version"))
+            yield DeclaredPath((table, name), value["path"], value.get("version"))
 
 
-def source_of(scene: Scene, *keys: str) -> str:
+def source_of(context: CaptureContext, *keys: str) -> str:
     """Say what declared a key: an option of the command line, or the settings."""
     dotted = ".".join(keys)
-    for name, origin in scene.settings.origins.items():
+    for name, origin in context.settings.origins.items():
         if origin.startswith("--") and f"{name}.".startswith(f"{dotted}."):
             return origin
     return "settings"
 
 
-def files_of(scene: Scene, said: Said, *, folders: bool = False) -> list[File]:
+def files_of(context: CaptureContext, said: DeclaredPath, *, folders: bool = False) -> list[NamedFile]:
     """Return what a path or pattern means: one thing by its name, several by NAME/which.
 
     A folder is one thing where folders are taken whole, else it means every file in it.
     """
-    path = os.path.normpath(os.path.join(scene.root, said.path))
+    path = os.path.normpath(os.path.join(context.root, said.path))
     if os.path.isdir(path):
         if folders:
-            return [File(said.name, path, said)]
-        paths, problem = _below(scene, path)
-        rest = [File(said.name, path, said, problem)] if problem else []
+            return [NamedFile(said.name, path, said)]
+        paths, problem = _below(context, path)
+        rest = [NamedFile(said.name, path, said, problem)] if problem else []
         return [*_several(said, path, paths), *rest]
     if is_there(path):
-        return [File(said.name, path, said)]
+        return [NamedFile(said.name, path, said)]
     if not set(said.path) & WILD:
         return []
     from glob import glob
 
-    found = sorted(glob(said.path, root_dir=scene.root, recursive=True, include_hidden=True))
-    paths = [os.path.normpath(os.path.join(scene.root, one)) for one in found]
+    found = sorted(glob(said.path, root_dir=context.root, recursive=True, include_hidden=True))
+    paths = [os.path.normpath(os.path.join(context.root, one)) for one in found]
     paths = [one for one in paths if folders or not os.path.isdir(one)]
-    return _several(said, _fixed_part(path), [one for one in paths if not _within(one, scene.store)])
+    return _several(said, _fixed_part(path), [one for one in paths if not _within(one, context.store)])
 
 
 def is_there(path: str) -> bool:
@@ -96,13 +96,13 @@ def is_there(path: str) -> bool:
     return True
 
 
-def _below(scene: Scene, top: str) -> tuple[list[str], str | None]:
+def _below(context: CaptureContext, top: str) -> tuple[list[str], str | None]:
     """Return the files in a folder, and why they are not all."""
     paths: list[str] = []
     closed: list[OSError] = []
     for folder, folders, files in os.walk(top, onerror=closed.append):
         folders[:] = sorted(
-            one for one in folders if one not in NOT_CONTENT and not _within(os.path.join(folder, one), scene.store)
+            one for one in folders if one not in NOT_CONTENT and not _within(os.path.join(folder, one), context.store)
         )
         paths += (os.path.join(folder, one) for one in sorted(files))
         if len(paths) > MANY:
@@ -110,12 +110,12 @@ def _below(scene: Scene, top: str) -> tuple[list[str], str | None]:
     return paths, f"{closed[0].filename}: {closed[0].strerror}" if closed else None
 
 
-def _several(said: Said, base: str, paths: list[str]) -> list[File]:
+def _several(said: DeclaredPath, base: str, paths: list[str]) -> list[NamedFile]:
     """Name each of several files by where it is, without its ending unless that alone tells two apart."""
     insides = [os.path.relpath(path, base) for path in paths]
     stems = [os.path.splitext(inside)[0] for inside in insides]
     named = [stem if stems.count(stem) == 1 else inside for stem, inside in zip(stems, insides, strict=True)]
-    return [File(f"{said.name}/{name}", path, said) for name, path in zip(named, paths, strict=True)]
+    return [NamedFile(f"{said.name}/{name}", path, said) for name, path in zip(named, paths, strict=True)]
 
 
 def _fixed_part(pattern: str) -> str:
@@ -137,47 +137,47 @@ def open_regular(path: str) -> int:
     return os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
 
 
-def key_of(scene: Scene, path: str, said: str) -> str:
+def key_of(context: CaptureContext, path: str, said: str) -> str:
     """Name a file from the project root; one that was named in full and lies outside keeps its full name."""
-    relative = os.path.relpath(path, scene.root)
+    relative = os.path.relpath(path, context.root)
     shown = path if os.path.isabs(said) and relative.startswith("..") else relative
-    return scene.scrub.text(readable(shown))
+    return context.scrub.text(readable(shown))
 
 
-def refuse(scene: Scene, keys: tuple[str, ...], said: str, problem: str, hint: str = "") -> EvalprovError:
+def refuse(context: CaptureContext, keys: tuple[str, ...], said: str, problem: str, hint: str = "") -> EvalprovError:
     """Return the error that stops the run before launch: where, what, and what is wrong with it."""
-    where = scene.settings.path or "the settings"
+    where = context.settings.path or "the settings"
     message = f"{where}: {'.'.join(keys)}: {said}: {problem}"
-    return EvalprovError(scene.scrub.text(readable(message)), hint, exit_code=125)
+    return EvalprovError(context.scrub.text(readable(message)), hint, exit_code=125)
 
 
-class Unread:
+class UnreadFiles:
     """Takes note of what is declared and there, and whose content is not known."""
 
-    def __init__(self, scene: Scene, origin: str | None = None) -> None:
+    def __init__(self, context: CaptureContext, origin: str | None = None) -> None:
         self.noted: list[str] = []
         # Who names it, where that is not the settings.
-        self._scene = scene._replace(settings=scene.settings._replace(path=origin)) if origin else scene
+        self._context = context._replace(settings=context.settings._replace(path=origin)) if origin else context
 
     def note(self, keys: tuple[str, ...], where: str, problem: str) -> None:
         """Take one more; under --strict it stops the run."""
-        if self._scene.strict:
+        if self._context.strict:
             hint = "without --strict it runs, and the record says so"
-            raise refuse(self._scene, keys, where, problem, hint)
+            raise refuse(self._context, keys, where, problem, hint)
         self.noted.append(f"{'.'.join(keys)}: {where} is there, but its content is not known: {problem}")
 
 
-def missing(scene: Scene, said: Said) -> EvalprovError:
+def missing(context: CaptureContext, said: DeclaredPath) -> EvalprovError:
     """Return the error for what is not there, with what has a name like it."""
     if set(said.path) & WILD:
-        return refuse(scene, said.keys, said.path, "no file is like that")
-    path = os.path.normpath(os.path.join(scene.root, said.path))
+        return refuse(context, said.keys, said.path, "no file is like that")
+    path = os.path.normpath(os.path.join(context.root, said.path))
     if os.path.isdir(path):
-        return refuse(scene, said.keys, said.path, "there is no file in it")
+        return refuse(context, said.keys, said.path, "there is no file in it")
     folder, name = os.path.split(path)
     while not os.path.isdir(folder) and folder != os.path.dirname(folder):
         folder, name = os.path.split(folder)
-    return refuse(scene, said.keys, said.path, "there is no such file", _near(folder, name, scene.root))
+    return refuse(context, said.keys, said.path, "there is no such file", _near(folder, name, context.root))
 
 
 def _near(folder: str, name: str, root: str) -> str:

@@ -22,7 +22,7 @@ ENTRIES = 2000
 LONGEST = 1024  # characters of one text
 
 
-class Unreadable(Exception):  # noqa: N818 - the file is taken by its bytes then
+class NotParsed(Exception):  # noqa: N818 - the file is taken by its bytes then
     """The file is not what its name says; the words say why and where."""
 
 
@@ -40,12 +40,12 @@ def parse(data: bytes, kind: Format) -> Parsed:
         value = {"json": _json, "toml": _toml, "yaml": _yaml}[kind](data, oddities)
         return Parsed(_plain(value, oddities), oddities)
     except RecursionError:
-        raise Unreadable("nested too deeply") from None
+        raise NotParsed("nested too deeply") from None
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
-        raise Unreadable(f"line {line}: not UTF-8") from None
+        raise NotParsed(f"line {line}: not UTF-8") from None
     except ValueError as error:
-        raise Unreadable(str(error)) from None
+        raise NotParsed(str(error)) from None
 
 
 def _json(data: bytes, oddities: list[str]) -> Any:
@@ -58,7 +58,7 @@ def _json(data: bytes, oddities: list[str]) -> Any:
         return whole
 
     def refuse(constant: str) -> None:
-        raise Unreadable(f"{constant} is not JSON")
+        raise NotParsed(f"{constant} is not JSON")
 
     return json.loads(data, object_pairs_hook=members, parse_constant=refuse)
 
@@ -77,11 +77,11 @@ def _yaml(data: bytes, oddities: list[str]) -> Any:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"line {mark.line + 1}: " if mark else ""
-        raise Unreadable(f"{where}{error.problem or error.context}") from None
+        raise NotParsed(f"{where}{error.problem or error.context}") from None
     except yaml.YAMLError as error:
-        raise Unreadable(" ".join(str(error).split())) from None
+        raise NotParsed(" ".join(str(error).split())) from None
     except (TypeError, AttributeError, KeyError) as error:  # a tag on a value that it does not fit
-        raise Unreadable(f"{type(error).__name__}: {error}") from None
+        raise NotParsed(f"{type(error).__name__}: {error}") from None
     return documents[0] if len(documents) == 1 else documents or None
 
 
@@ -107,7 +107,7 @@ def _bound_depth(events: Iterator[Any]) -> None:
         kind = type(event).__name__
         depth += kind.endswith("StartEvent") - kind.endswith("EndEvent")
         if depth > DEPTH:
-            raise Unreadable(f"line {event.start_mark.line + 1}: nested too deeply")
+            raise NotParsed(f"line {event.start_mark.line + 1}: nested too deeply")
 
 
 def _count(node: Any, known: dict[int, int], oddities: list[str]) -> int:
@@ -115,7 +115,7 @@ def _count(node: Any, known: dict[int, int], oddities: list[str]) -> int:
     key = id(node)
     if key in known:
         if not known[key]:
-            raise Unreadable("an alias stands for a part of itself")
+            raise NotParsed("an alias stands for a part of itself")
         return known[key]
     known[key] = 0
     total = 1
@@ -131,7 +131,7 @@ def _count(node: Any, known: dict[int, int], oddities: list[str]) -> int:
                 oddities.append(f"line {line}: key {child[0].value!r} stands twice; the last counts")
             keys.add(name)
     if total > NODES:
-        raise Unreadable(f"its aliases make more than {NODES:,} values")
+        raise NotParsed(f"its aliases make more than {NODES:,} values")
     known[key] = total
     return total
 
@@ -147,7 +147,7 @@ def _plain(value: Any, oddities: list[str]) -> Any:
     if isinstance(value, bytes):
         return b2a_base64(value, newline=False).decode()
     if isinstance(value, float) and not isfinite(value):
-        raise Unreadable(f"{value} is no number that JSON has")
+        raise NotParsed(f"{value} is no number that JSON has")
     # Dates and times are all that is left beside plain values.
     return value if value is None or isinstance(value, str | int | float) else str(value.isoformat())
 

@@ -13,7 +13,7 @@ from evalprov.record.outputs import Row, is_source, speaks_of_results
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from evalprov.capture.collector import Scene
+    from evalprov.capture.collector import CaptureContext
 
 WORDS = 1000  # of a command; more are a list of inputs
 PROVED = 64 << 20  # a larger file is known by its stamp alone
@@ -32,19 +32,19 @@ _BESIDE = frozenset(
 _DATA = re.compile(r"[^=]+\.(json|jsonl|csv|tsv|xml|html?|md|txt|ya?ml|parquet|pkl|db|ipynb|log|eval)")
 
 
-def named_outputs(scene: Scene) -> set[str]:
+def named_outputs(context: CaptureContext) -> set[str]:
     """Return the files that the command is told to write, by their full paths: outputs, whoever wrote them last."""
-    words = [*_after_options(scene.argv), *_of_notebooks(scene.argv)]
-    return {_join(scene.cwd, word) for word in (*words, *scene.outputs) if word}
+    words = [*_after_options(context.argv), *_of_notebooks(context.argv)]
+    return {_join(context.cwd, word) for word in (*words, *context.outputs) if word}
 
 
-def named_files(scene: Scene) -> set[str]:
+def named_files(context: CaptureContext) -> set[str]:
     """Return the full paths of what may be files among the command's words."""
     found: set[str] = set()
-    for word in scene.argv[:WORDS]:
+    for word in context.argv[:WORDS]:
         for text in (word, word.partition("=")[2]):
             if text and text[0] != "-" and len(text) < 4096 and "\n" not in text and "\0" not in text:
-                found.add(_join(scene.cwd, text))
+                found.add(_join(context.cwd, text))
     return found
 
 
@@ -71,30 +71,30 @@ def program_of(argv: tuple[str, ...]) -> str:
     return hashlib.sha256("\0".join(kept).encode("utf-8", "surrogateescape")).hexdigest()[:12]
 
 
-def left_out(scene: Scene) -> set[str]:
+def left_out(context: CaptureContext) -> set[str]:
     """Return the files that earlier runs wrote and that are as they left them, by their path from the project root.
 
     One that the command names, and another program wrote, is an input; so is one of another program whose name says
     nothing of results.
     """
-    rows = scene.known()
+    rows = context.known()
     if not rows:
         return set()
-    program, named = program_of(scene.argv), named_files(scene)
+    program, named = program_of(context.argv), named_files(context)
     found: set[str] = set()
     for path, row in rows.items():
         if not row.sure or (row.program != program and not speaks_of_results(path)):
             continue
-        full = _join(scene.root, path)
+        full = _join(context.root, path)
         if (row.program == program or full not in named) and is_as_left(full, row):
             found.add(path)
     return found
 
 
-def wrote_before(scene: Scene, path: str) -> bool:
+def wrote_before(context: CaptureContext, path: str) -> bool:
     """Say whether an earlier run of this program wrote a file as it is now."""
-    row = scene.known().get(os.path.relpath(path, scene.root))
-    return row is not None and row.sure and row.program == program_of(scene.argv) and is_as_left(path, row)
+    row = context.known().get(os.path.relpath(path, context.root))
+    return row is not None and row.sure and row.program == program_of(context.argv) and is_as_left(path, row)
 
 
 def is_as_left(path: str, row: Row) -> bool:

@@ -8,8 +8,8 @@ import re
 import sys
 from typing import TYPE_CHECKING, Any
 
-from evalprov.capture.ask import Answer, Command
-from evalprov.capture.collector import Found, Scene, Steps
+from evalprov.capture.ask import Question, Reply
+from evalprov.capture.collector import CaptureContext, Findings, Steps
 
 if TYPE_CHECKING:
     from evalprov.record.manifest import Gpu
@@ -29,40 +29,40 @@ class NvmlError(Exception):
     """NVML, in whose words it is said, could not be asked."""
 
 
-def collect(scene: Scene, root: str = "") -> Steps:
+def collect(context: CaptureContext, root: str = "") -> Steps:
     """Capture the NVIDIA cards and MIG instances left visible to the child, and what drives them."""
-    visible = scene.environ.get("CUDA_VISIBLE_DEVICES")
+    visible = context.environ.get("CUDA_VISIBLE_DEVICES")
     gpus: dict[str, Any] = {"devices": [], "driver": None, "cuda": None, "visible": None}
     if visible is not None:
-        gpus["visible"] = scene.scrub.text(visible)
+        gpus["visible"] = context.scrub.text(visible)
     notes = [f"{what} are seen ({path}) but not read" for path, what in _OTHERS if os.path.exists(root + path)]
     door = any(os.path.exists(root + path) for path in _NODES)
     if not door and not os.path.exists(root + _DRIVER):
         # No NVIDIA card is a known none, unless there is something else that we cannot read.
         unknown = notes or (["GPUs cannot be read on this system"] if sys.platform != "linux" else [])
-        return Found({"infra": {"gpu": None if unknown else gpus}}, reason="; ".join(unknown) or None)
-    (answer,) = yield [_question(dict(scene.environ))]
+        return Findings({"infra": {"gpu": None if unknown else gpus}}, reason="; ".join(unknown) or None)
+    (answer,) = yield [_question(dict(context.environ))]
     report = _understood(answer)
     if "error" in report:
         if door or not report["absent"]:
             raise NvmlError(report["error"])
         # A container sees its host's /proc/driver also where it was given neither card nor library.
         notes.append(f"the host has an NVIDIA driver, but no card is within reach here: {report['error']}")
-        return Found({"infra": {"gpu": gpus}}, reason="; ".join(notes))
+        return Findings({"infra": {"gpu": gpus}}, reason="; ".join(notes))
     gpus["driver"], gpus["cuda"] = report["driver"], report["cuda"]
     gpus["devices"] = visible_devices(report["cards"], visible)
-    notes += report["missing"] + _caveats(report["cards"], scene, gpus["devices"])
-    return Found({"infra": {"gpu": gpus}}, reason="; ".join(notes) or None)
+    notes += report["missing"] + _caveats(report["cards"], context, gpus["devices"])
+    return Findings({"infra": {"gpu": gpus}}, reason="; ".join(notes) or None)
 
 
-def _question(environ: dict[str, str]) -> Command:
+def _question(environ: dict[str, str]) -> Question:
     program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "nvml.py")
     # Without site's start-up work, and with our own import path less the current folder.
     argv = (sys.executable, "-I", "-S", program, *filter(os.path.isabs, sys.path))
-    return Command(argv, env=environ, timeout=_PATIENCE)
+    return Question(argv, env=environ, timeout=_PATIENCE)
 
 
-def _understood(answer: Answer) -> dict[str, Any]:
+def _understood(answer: Reply) -> dict[str, Any]:
     if answer.problem is not None:
         raise NvmlError(answer.problem)
     if answer.code < 0:
@@ -136,12 +136,12 @@ def _device(index: int, facts: dict[str, Any], mig: str | None) -> Gpu:
     }
 
 
-def _caveats(cards: list[dict[str, Any]], scene: Scene, devices: list[Gpu]) -> list[str]:
+def _caveats(cards: list[dict[str, Any]], context: CaptureContext, devices: list[Gpu]) -> list[str]:
     said = []
-    visible = scene.environ.get("CUDA_VISIBLE_DEVICES", "")
+    visible = context.environ.get("CUDA_VISIBLE_DEVICES", "")
     by_number = _kind(visible) == "index" and 0 < len({device["index"] for device in devices}) < len(cards)
     # NVML counts by PCI address; CUDA's default puts the fastest first, which matters where models differ.
-    in_order = scene.environ.get("CUDA_DEVICE_ORDER") == "PCI_BUS_ID"
+    in_order = context.environ.get("CUDA_DEVICE_ORDER") == "PCI_BUS_ID"
     why = "they differ, and CUDA_DEVICE_ORDER is not PCI_BUS_ID"
     if by_number and not in_order and len({card["name"] for card in cards}) > 1:
         said.append(f"CUDA may number these cards otherwise: {why}")

@@ -7,8 +7,8 @@ import os
 import resource
 from typing import TYPE_CHECKING
 
-from evalprov.capture.collector import Found, Scene, Steps
-from evalprov.capture.machine.machine import UNLIMITED, Group, Machine
+from evalprov.capture.collector import CaptureContext, Findings, Steps
+from evalprov.capture.machine.machine import UNLIMITED, CgroupPlace, Kernel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,21 +19,21 @@ _MODEL_NAMES = ("model name", "cpu model", "cpu", "uarch")  # x86, MIPS, POWER, 
 _ARM_NAMES = ("CPU implementer", "CPU part", "CPU variant", "CPU revision")
 
 
-def collect(scene: Scene, root: str = "") -> Steps:
+def collect(context: CaptureContext, root: str = "") -> Steps:
     """Capture processor and memory limits, ulimits and disk space."""
     yield from ()
-    machine = Machine(root)
-    memory, available = _memory(machine, scene.environ)
-    total, free = _disk(machine, scene.cwd)
+    machine = Kernel(root)
+    memory, available = _memory(machine, context.environ)
+    total, free = _disk(machine, context.cwd)
     infra = {
-        "cpu": _cpu(machine, scene.environ),
+        "cpu": _cpu(machine, context.environ),
         "memory": memory,
         "ulimits": _ulimits(),
         "disk_total_mb": total,
     }
     observed = {"disk_free_mb": free, "memory_available_mb": available}
-    reason = scene.scrub.text("; ".join(machine.unread))
-    return Found({"infra": infra, "observed": observed}, reason=reason or None)
+    reason = context.scrub.text("; ".join(machine.unread))
+    return Findings({"infra": infra, "observed": observed}, reason=reason or None)
 
 
 def oom_kills(root: str = "") -> int | None:
@@ -41,12 +41,12 @@ def oom_kills(root: str = "") -> int | None:
     place = _oom_counter(root)
     if place is None:
         return None
-    return _digits(Machine(root).table(place).get("oom_kill", ""))
+    return _digits(Kernel(root).table(place).get("oom_kill", ""))
 
 
 @functools.lru_cache(maxsize=8)
 def _oom_counter(root: str) -> str | None:
-    machine = Machine(root)
+    machine = Kernel(root)
     group = machine.group("memory")
     if group is not None:
         name = "memory.events" if group.unified else "memory.oom_control"
@@ -57,7 +57,7 @@ def _oom_counter(root: str) -> str | None:
     return "/proc/vmstat" if machine.exists("/proc/vmstat") and not machine.unread else None
 
 
-def _cpu(machine: Machine, environ: Mapping[str, str]) -> Cpu:
+def _cpu(machine: Kernel, environ: Mapping[str, str]) -> Cpu:
     affinity = _affinity(machine)
     limits = _quotas(machine, machine.group("cpu"))
     allowed = _cpuset(machine, machine.group("cpuset"))
@@ -74,14 +74,14 @@ def _cpu(machine: Machine, environ: Mapping[str, str]) -> Cpu:
     }
 
 
-def _affinity(machine: Machine) -> int | None:
+def _affinity(machine: Kernel) -> int | None:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     machine.note("this system has no processor affinity")
     return None
 
 
-def _cpu_model(machine: Machine) -> str | None:
+def _cpu_model(machine: Kernel) -> str | None:
     # The first kilobytes are the first processor; all of it takes the kernel long on a large machine.
     text = machine.read("/proc/cpuinfo", limit=4096)
     lines = (line.partition(":") for line in (text or "").splitlines())
@@ -98,7 +98,7 @@ def _cpu_model(machine: Machine) -> str | None:
     return None
 
 
-def _quotas(machine: Machine, group: Group | None) -> list[float]:
+def _quotas(machine: Kernel, group: CgroupPlace | None) -> list[float]:
     """Return the quota in cores of our cgroup and of each above it that has one."""
     quotas = []
     for folder in group.folders if group else ():
@@ -113,7 +113,7 @@ def _quotas(machine: Machine, group: Group | None) -> list[float]:
     return quotas
 
 
-def _cpuset(machine: Machine, group: Group | None) -> int | None:
+def _cpuset(machine: Kernel, group: CgroupPlace | None) -> int | None:
     """Return how many processors the cpuset lists, as in 0-3,8; that of the nearest folder which has one."""
     for folder in group.folders if group else ():
         for name in ("cpuset.cpus.effective", "cpuset.effective_cpus", "cpuset.cpus"):
@@ -124,7 +124,7 @@ def _cpuset(machine: Machine, group: Group | None) -> int | None:
     return None
 
 
-def _promised_cores(machine: Machine, environ: Mapping[str, str], hard: float | None) -> float | None:
+def _promised_cores(machine: Kernel, environ: Mapping[str, str], hard: float | None) -> float | None:
     if "SLURM_JOB_ID" in environ:
         cores = _slurm_cpus(environ)
         if cores is None:
@@ -140,7 +140,7 @@ def _promised_cores(machine: Machine, environ: Mapping[str, str], hard: float | 
     return None
 
 
-def _requested_cores(machine: Machine) -> float | None:
+def _requested_cores(machine: Kernel) -> float | None:
     group = machine.group("cpu")
     if group is not None and not group.unified:
         shares = machine.number(f"{group.folders[0]}/cpu.shares")
@@ -162,7 +162,7 @@ def _slurm_cpus(environ: Mapping[str, str]) -> int | None:
     return on_node if per_task is None and environ.get("SLURM_NTASKS") == "1" else per_task
 
 
-def _memory(machine: Machine, environ: Mapping[str, str]) -> tuple[Memory, int | None]:
+def _memory(machine: Kernel, environ: Mapping[str, str]) -> tuple[Memory, int | None]:
     total, available = _installed(machine)
     group = machine.group("memory")
     hard = min(_memory_limits(machine, group), default=None)
@@ -170,7 +170,7 @@ def _memory(machine: Machine, environ: Mapping[str, str]) -> tuple[Memory, int |
     return {"total_mb": total, "hard_limit_mb": hard, "guaranteed_mb": guaranteed}, available
 
 
-def _installed(machine: Machine) -> tuple[int | None, int | None]:
+def _installed(machine: Kernel) -> tuple[int | None, int | None]:
     facts = machine.table("/proc/meminfo")
     total, available = (_digits(facts.get(name, "").removesuffix(" kB")) for name in ("MemTotal", "MemAvailable"))
     if total is not None:
@@ -185,7 +185,7 @@ def _installed(machine: Machine) -> tuple[int | None, int | None]:
     return memory.total >> 20, memory.available >> 20
 
 
-def _memory_limits(machine: Machine, group: Group | None) -> list[int]:
+def _memory_limits(machine: Kernel, group: CgroupPlace | None) -> list[int]:
     """Return in MiB every limit on the way up from our cgroup."""
     if group is None:
         return []
@@ -198,7 +198,9 @@ def _memory_limits(machine: Machine, group: Group | None) -> list[int]:
     return [limit >> 20 for limit in limits if limit is not None and limit < UNLIMITED]
 
 
-def _promised_memory(machine: Machine, group: Group | None, environ: Mapping[str, str], hard: int | None) -> int | None:
+def _promised_memory(
+    machine: Kernel, group: CgroupPlace | None, environ: Mapping[str, str], hard: int | None
+) -> int | None:
     if "SLURM_JOB_ID" in environ:
         return _slurm_memory(environ)
     pod = machine.pod_class()
@@ -221,7 +223,7 @@ def _slurm_memory(environ: Mapping[str, str]) -> int | None:
     return per_cpu * on_node if per_cpu else None
 
 
-def _protected(machine: Machine, group: Group) -> int | None:
+def _protected(machine: Kernel, group: CgroupPlace) -> int | None:
     """Return in MiB what v2 keeps for us: no cgroup has more of it than each one above."""
     for name in ("memory.min", "memory.low"):
         levels = [machine.number(f"{folder}/{name}") for folder in group.folders]
@@ -243,7 +245,7 @@ def _ulimits() -> dict[str, list[int | None]]:
     return limits
 
 
-def _disk(machine: Machine, folder: str) -> tuple[int | None, int | None]:
+def _disk(machine: Kernel, folder: str) -> tuple[int | None, int | None]:
     try:
         disk = os.statvfs(folder)
     except OSError as error:

@@ -21,7 +21,7 @@ class Mount:
         self.options = options  # of the filesystem; cgroup v1 names its controllers here
 
 
-class Group:
+class CgroupPlace:
     """Where we are in one controller's cgroup tree."""
 
     __slots__ = ("folders", "unified")
@@ -31,7 +31,7 @@ class Group:
         self.unified = unified  # cgroup v2
 
 
-class Machine:
+class Kernel:
     """Reads the kernel's files below a root, and remembers what it could not read."""
 
     def __init__(self, root: str = "") -> None:
@@ -111,7 +111,7 @@ class Machine:
                 return next(known, "guaranteed")
         return None
 
-    def group(self, controller: str) -> Group | None:
+    def group(self, controller: str) -> CgroupPlace | None:
         """Return our place in a controller's tree; null where it is not in use here or cannot be seen."""
         unified = None
         for controllers, path in self.memberships():
@@ -121,15 +121,15 @@ class Machine:
                 unified = path
         return None if unified is None else self._locate(controller, unified, unified=True)
 
-    def _locate(self, controller: str, path: str, *, unified: bool) -> Group | None:
-        best: tuple[int, Group] | None = None
+    def _locate(self, controller: str, path: str, *, unified: bool) -> CgroupPlace | None:
+        best: tuple[int, CgroupPlace] | None = None
         for mount in self.mounts():
             if mount.kind != ("cgroup2" if unified else "cgroup"):
                 continue
             below = _below(path, mount.root) if unified or controller in mount.options else None
             # A bind mount may show a part of the tree only: take the one that shows most of what is above us.
             if below is not None and (best is None or len(below) > best[0]):
-                best = len(below), Group(_upward(mount.point, below), unified=unified)
+                best = len(below), CgroupPlace(_upward(mount.point, below), unified=unified)
         if best is None:
             self.note(f"the {controller} cgroup {path} is not in what is mounted here, so its limits are unknown")
             return None

@@ -21,7 +21,7 @@ def read(nvml: Any) -> dict[str, Any]:
         absent = error.value in {nvml.NVML_ERROR_LIBRARY_NOT_FOUND, nvml.NVML_ERROR_DRIVER_NOT_LOADED}
         return {"error": str(error), "absent": absent}
     try:
-        return _Reading(nvml).whole()
+        return _DeviceReading(nvml).whole()
     except nvml.NVMLError as error:
         return {"error": str(error), "absent": False}
     finally:
@@ -29,7 +29,7 @@ def read(nvml: Any) -> dict[str, Any]:
             nvml.nvmlShutdown()
 
 
-class _Reading:
+class _DeviceReading:
     """One pass over the cards, in which a question without an answer loses that one fact."""
 
     def __init__(self, nvml: Any) -> None:

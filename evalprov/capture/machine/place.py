@@ -6,8 +6,8 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from evalprov.capture.collector import Found, Scene, Steps
-from evalprov.capture.machine.machine import Machine
+from evalprov.capture.collector import CaptureContext, Findings, Steps
+from evalprov.capture.machine.machine import Kernel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -148,12 +148,12 @@ _ENGINES = (("docker", "/docker/"), ("docker", "/docker-"), ("podman", "/libpod-
 _CONTAINER_ID = r"[0-9a-f]{64}|(?<=/)[0-9a-f]{32}-[0-9]{5,}$"  # the second is that of AWS Fargate
 
 
-def collect(scene: Scene, root: str = "") -> Steps:
+def collect(context: CaptureContext, root: str = "") -> Steps:
     """Capture the platform and image, and the observed facts of user, container, cluster and CI."""
     yield from ()
-    machine = Machine(root)
-    clean = _Cleaner(scene)
-    platform = _platform(machine, scene.environ)
+    machine = Kernel(root)
+    clean = _Cleaner(context)
+    platform = _platform(machine, context.environ)
     kubernetes = _kubernetes(machine, clean) if platform == "kubernetes" else {}
     container = _container_id(machine, in_pod=platform == "kubernetes")
     if platform == "local" and container:
@@ -172,18 +172,18 @@ def collect(scene: Scene, root: str = "") -> Steps:
         "user": clean.text(_user(machine)),
         "container_id": container,
         "kubernetes": kubernetes,
-        "slurm": clean.all(_SLURM) if "SLURM_JOB_ID" in scene.environ else {},
+        "slurm": clean.all(_SLURM) if "SLURM_JOB_ID" in context.environ else {},
         "ci": ci,
     }
-    return Found({"infra": infra, "observed": observed}, reason=clean.text("; ".join(machine.unread)) or None)
+    return Findings({"infra": infra, "observed": observed}, reason=clean.text("; ".join(machine.unread)) or None)
 
 
 class _Cleaner:
     """Reads environment variables, secrets replaced."""
 
-    def __init__(self, scene: Scene) -> None:
-        self._environ = {name: value for name, value in scene.environ.items() if value}
-        self.text: Callable[[str], str] = scene.scrub.text
+    def __init__(self, context: CaptureContext) -> None:
+        self._environ = {name: value for name, value in context.environ.items() if value}
+        self.text: Callable[[str], str] = context.scrub.text
 
     def first(self, templates: tuple[str, ...]) -> str | None:
         """Return the first template whose variables are all set."""
@@ -200,7 +200,7 @@ class _Cleaner:
         return {name: value for name, value in found if value is not None}
 
 
-def _platform(machine: Machine, environ: Mapping[str, str]) -> str:
+def _platform(machine: Kernel, environ: Mapping[str, str]) -> str:
     for name, variables in _SERVICES:
         if any(variable in environ for variable in variables):
             return name
@@ -213,7 +213,7 @@ def _platform(machine: Machine, environ: Mapping[str, str]) -> str:
     return _engine(machine, environ)
 
 
-def _engine(machine: Machine, environ: Mapping[str, str]) -> str:
+def _engine(machine: Kernel, environ: Mapping[str, str]) -> str:
     """Return what made the container we are in; local where we are in none."""
     if machine.exists("/run/.containerenv"):
         return "podman"
@@ -228,7 +228,7 @@ def _engine(machine: Machine, environ: Mapping[str, str]) -> str:
     return next((name for name, sign in _ENGINES if sign in paths), "local")
 
 
-def _container_id(machine: Machine, *, in_pod: bool) -> str | None:
+def _container_id(machine: Kernel, *, in_pod: bool) -> str | None:
     paths = machine.cgroup_paths()
     if not in_pod:  # there the file is the pause container's
         paths += [mount.root for mount in machine.mounts() if mount.point == "/etc/hostname"]
@@ -241,14 +241,14 @@ def _container_id(machine: Machine, *, in_pod: bool) -> str | None:
     return told
 
 
-def _containerenv(machine: Machine) -> dict[str, str]:
+def _containerenv(machine: Kernel) -> dict[str, str]:
     """Return what podman tells a container of itself."""
     lines = (machine.read("/run/.containerenv") or "").splitlines()
     pairs = (line.partition("=") for line in lines)
     return {name: value.strip('"') for name, _, value in pairs if value.strip('"')}
 
 
-def _kubernetes(machine: Machine, clean: _Cleaner) -> dict[str, str]:
+def _kubernetes(machine: Kernel, clean: _Cleaner) -> dict[str, str]:
     facts = clean.all(_KUBERNETES)
     if namespace := (machine.read(f"{_POD_FILES}/namespace") or "").strip():
         facts["namespace"] = clean.text(namespace)
@@ -281,7 +281,7 @@ def _pull_request(text: str) -> str | None:
     return found[1] if found else None
 
 
-def _image(machine: Machine, clean: _Cleaner, *, contained: bool, ci: bool) -> str | None:
+def _image(machine: Kernel, clean: _Cleaner, *, contained: bool, ci: bool) -> str | None:
     """Return the container image as the environment names it, with its digest if that is known."""
     podman = _containerenv(machine)
     if "image" in podman:
@@ -298,7 +298,7 @@ def _image(machine: Machine, clean: _Cleaner, *, contained: bool, ci: bool) -> s
     return digest if "@" in digest else f"{name}@{digest}"
 
 
-def _user(machine: Machine) -> str:
+def _user(machine: Kernel) -> str:
     number = os.getuid()
     # The file first: the system's own look-up may ask a directory server over the network.
     for line in (machine.read("/etc/passwd") or "").splitlines():

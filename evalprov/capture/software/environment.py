@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from evalprov.capture.collector import Found, Later, Scene, Steps
+from evalprov.capture.collector import CaptureContext, Findings, Later, Steps
 from evalprov.capture.text import from_root, readable
 from evalprov.secrets import is_secret_variable
 
@@ -191,39 +191,39 @@ OF_SERVICES = ("_SERVICE_HOST", "_SERVICE_PORT", "_PORT", "_ADDR", "_PROTO")
 COST = 1 << 10  # of scrypt: to try out values of a short digest is to cost something
 
 
-def collect(scene: Scene) -> Steps:
+def collect(context: CaptureContext) -> Steps:
     """Sort the child's environment into values to keep, names to keep, and the rest."""
     yield from ()
     values: dict[str, str] = {}
     names: list[str] = []
     rest: dict[str, str] = {}
-    asked = _Names(scene.settings.env_allow)
-    hidden = _Names(scene.settings.env_secret)
-    for name in sorted(scene.environ):
+    asked = _VariableNames(context.settings.env_allow)
+    hidden = _VariableNames(context.settings.env_secret)
+    for name in sorted(context.environ):
         if name.startswith("EVALPROV_"):
             continue  # ours, as EVALPROV_SEED is where a trial of several records a run of its own
-        shown = scene.scrub.text(readable(name))
+        shown = context.scrub.text(readable(name))
         if name in hidden or is_secret_variable(name):
             names.append(shown)
         elif name in asked or _allowed(name):
-            values[shown] = readable(from_root(scene.scrub.text(scene.environ[name]), scene.root))
+            values[shown] = readable(from_root(context.scrub.text(context.environ[name]), context.root))
         else:
             if name.startswith(RELEVANT_STARTS):
                 names.append(shown)
             if not _of_session(name):
-                rest[name] = scene.environ[name]
+                rest[name] = context.environ[name]
     facts = {"software": {"env": values, "env_names": names}}
-    return Found(facts, later=Later(lambda _: Found({"software": {"env_rest": rest_digest(scene, rest)}})))
+    return Findings(facts, later=Later(lambda _: Findings({"software": {"env_rest": rest_digest(context, rest)}})))
 
 
-def rest_digest(scene: Scene, rest: Mapping[str, str]) -> str:
+def rest_digest(context: CaptureContext, rest: Mapping[str, str]) -> str:
     """Return a digest of variables too short to tell their values; the project's and the user's place do not count."""
     import hashlib
 
     lines = []
-    places = [(scene.root, "."), (scene.environ.get("HOME", ""), "~")]
+    places = [(context.root, "."), (context.environ.get("HOME", ""), "~")]
     for name, value in sorted(rest.items()):
-        plain = scene.scrub.less_credentials(value)
+        plain = context.scrub.less_credentials(value)
         for place, sign in places:
             if len(place) > 1:
                 plain = plain.replace(place, sign)
@@ -240,7 +240,7 @@ def _allowed(name: str) -> bool:
     return name in ALLOWED or name.startswith(ALLOWED_STARTS) or name.endswith(ALLOWED_ENDS)
 
 
-class _Names:
+class _VariableNames:
     """Names and globs of the settings; the case of letters does not count."""
 
     def __init__(self, given: Sequence[str]) -> None:

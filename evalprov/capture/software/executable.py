@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from evalprov.capture.ask import Answer, Command
+from evalprov.capture.ask import Question, Reply
 from evalprov.capture.software.locks import file_hash
 from evalprov.capture.text import first_line
 
@@ -35,19 +35,19 @@ _KEPT = ("HOME", "LANG", "LD_LIBRARY_PATH", "PATH", "TMPDIR", "DOTNET_ROOT")
 _QUIET = {"DOTNET_CLI_TELEMETRY_OPTOUT": "1", "DOTNET_NOLOGO": "1", "GOTOOLCHAIN": "local"}
 
 
-def question(path: str, environ: Mapping[str, str]) -> Command | None:
+def question(path: str, environ: Mapping[str, str]) -> Question | None:
     """Return how its version is asked; null where the program is not known to say it, or has it in a file."""
     place = os.path.realpath(path)
     asked = VERSIONS.get(os.path.basename(place).rstrip("0123456789.-"))
     if asked is None or _released(place):
         return None
     env = {name: environ[name] for name in _KEPT if name in environ} | _QUIET
-    return Command((path, asked), env=env, timeout=TIMEOUT)
+    return Question((path, asked), env=env, timeout=TIMEOUT)
 
 
 def executable_steps(
-    path: str, answer: Answer | None, environ: Mapping[str, str], store: str
-) -> Generator[list[Command], list[Answer], tuple[dict[str, Any], str | None]]:
+    path: str, answer: Reply | None, environ: Mapping[str, str], store: str
+) -> Generator[list[Question], list[Reply], tuple[dict[str, Any], str | None]]:
     """Return it as the record has it, and why its content is not known."""
     place = os.path.realpath(path)
     version = _released(place)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from evalprov.capture.software.way import Choice, Way, options, python_in, read_head, which
+from evalprov.capture.software.way import CommandWay, PythonChoice, options, python_in, read_head, which
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -46,9 +46,9 @@ DIRECTORS = frozenset(
 )
 
 
-def choose(argv: Sequence[str], cwd: str, environ: Mapping[str, str], root: str) -> Choice:
+def choose(argv: Sequence[str], cwd: str, environ: Mapping[str, str], root: str) -> PythonChoice:
     """Find the Python that the command will run on."""
-    way = Way(argv, cwd, environ, root)
+    way = CommandWay(argv, cwd, environ, root)
     for _ in range(STEPS):
         outcome = _follow(way)
         if outcome is not None:
@@ -56,7 +56,7 @@ def choose(argv: Sequence[str], cwd: str, environ: Mapping[str, str], root: str)
     return way.unknown("too many programs that start one another")
 
 
-def _follow(way: Way) -> Choice | None:
+def _follow(way: CommandWay) -> PythonChoice | None:
     """Take one program off the front of the command, or come to an end."""
     if not way.words:
         return way.unknown("no command follows")
@@ -71,7 +71,7 @@ def _follow(way: Way) -> Choice | None:
     return _uncertain(way, name, may_start=False) if way.prefix else way.unknown(f"{name}: not found")
 
 
-def _handler(name: str) -> Callable[[Way, str], Choice | None] | None:
+def _handler(name: str) -> Callable[[CommandWay, str], PythonChoice | None] | None:
     if name == "env":
         return _through_env
     if name in WRAPPERS:
@@ -88,7 +88,7 @@ def _well_known(word: str) -> bool:
     return "/" not in word or os.path.dirname(word).endswith("bin")
 
 
-def _at_program(way: Way, name: str, path: str) -> Choice | None:
+def _at_program(way: CommandWay, name: str, path: str) -> PythonChoice | None:
     if is_python(name):
         return _python(way, path)
     head = read_head(path)
@@ -108,7 +108,7 @@ def is_python(name: str) -> bool:
     return False
 
 
-def _through_env(way: Way, _: str) -> Choice | None:
+def _through_env(way: CommandWay, _: str) -> PythonChoice | None:
     found, used = options(way.words[1:], "uCS", ("unset", "chdir", "split-string"))
     rest = way.words[1 + used :]
     environ = dict(way.environ)
@@ -148,7 +148,7 @@ def _split(text: str) -> list[str]:
         return []
 
 
-def _through_wrapper(way: Way, name: str) -> Choice | None:
+def _through_wrapper(way: CommandWay, name: str) -> PythonChoice | None:
     short, long, positional = WRAPPERS[name]
     _, used = options(way.words[1:], short, long)
     way.words = way.words[1 + used + positional :]
@@ -160,7 +160,7 @@ def _through_wrapper(way: Way, name: str) -> Choice | None:
     return None
 
 
-def _through_shebang(way: Way, path: str, head: bytes) -> Choice | None:
+def _through_shebang(way: CommandWay, path: str, head: bytes) -> PythonChoice | None:
     _doubt_director(way, os.path.basename(path))
     line, _, after = head[2:].partition(b"\n")
     interpreter, _, argument = os.fsdecode(line.strip()).partition(" ")
@@ -179,7 +179,7 @@ def _through_shebang(way: Way, path: str, head: bytes) -> Choice | None:
     return None
 
 
-def _doubt_director(way: Way, name: str) -> None:
+def _doubt_director(way: CommandWay, name: str) -> None:
     if name in DIRECTORS:
         way.certain = False
         way.reasons.append(f"{name} starts programs that may run on another Python")
@@ -196,7 +196,7 @@ def _behind_trampoline(path: str, after: bytes) -> str | None:
     return words[1] if len(words) > 1 else None
 
 
-def _behind_shim(path: str, way: Way) -> str:
+def _behind_shim(path: str, way: CommandWay) -> str:
     """Return the program that a pyenv shim stands for; a shim that cannot be read so stays what it is."""
     folder, name = os.path.split(path)
     home = os.path.dirname(folder)
@@ -225,7 +225,7 @@ def _pyenv_version(cwd: str, home: str) -> str:
         folder = os.path.dirname(folder)
 
 
-def _python(way: Way, path: str) -> Choice:
+def _python(way: CommandWay, path: str) -> PythonChoice:
     """Read the interpreter's own options as far as the program."""
     kept: list[str] = []
     words = way.words[1:]
@@ -256,7 +256,7 @@ def _python(way: Way, path: str) -> Choice:
     return way.found([path, *kept], _first_of_path(way, kept, script))
 
 
-def _first_of_path(way: Way, kept: list[str], script: str | None) -> str:
+def _first_of_path(way: CommandWay, kept: list[str], script: str | None) -> str:
     """Return what the interpreter will put in front of the module path for this program."""
     isolated = "-I" in kept or "-P" in kept
     if isolated or ("-E" not in kept and way.environ.get("PYTHONSAFEPATH")):
@@ -267,7 +267,7 @@ def _first_of_path(way: Way, kept: list[str], script: str | None) -> str:
     return path if os.path.isdir(path) else os.path.dirname(path)
 
 
-def _uncertain(way: Way, name: str, *, may_start: bool) -> Choice:
+def _uncertain(way: CommandWay, name: str, *, may_start: bool) -> PythonChoice:
     """Take the environment at hand for a program that is no Python itself but may start one."""
     way.certain = False
     way.reasons.append(f"{name} is not a Python program; whether it starts this Python is not known")
@@ -285,7 +285,7 @@ def _uncertain(way: Way, name: str, *, may_start: bool) -> Choice:
     return way.unknown(f"{name} is not a Python program, and whether it starts one is not known")
 
 
-def _at_hand(way: Way, *, near: bool) -> list[tuple[str, str]]:
+def _at_hand(way: CommandWay, *, near: bool) -> list[tuple[str, str]]:
     if way.prefix:
         return [(way.found_by, way.prefix)]
     active = [(name, way.environ[name]) for name in ("VIRTUAL_ENV", "CONDA_PREFIX") if way.environ.get(name)]

@@ -7,7 +7,7 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
-from evalprov.capture.collector import Absent, Found, Scene, Steps
+from evalprov.capture.collector import Absent, CaptureContext, Findings, Steps
 from evalprov.capture.text import readable
 
 if TYPE_CHECKING:
@@ -45,13 +45,13 @@ NAMES = frozenset(
 FAMILIES = (("requirements", ".txt"), ("pylock", ".toml"))
 
 
-def collect(scene: Scene) -> Steps:
+def collect(context: CaptureContext) -> Steps:
     """Hash the lock files at the project root and where the command runs."""
     yield from ()
     locks: dict[str, str] = {}
     warnings: list[str] = []
-    for path in _found(scene, warnings):
-        name = scene.scrub.text(readable(os.path.relpath(path, scene.root)))
+    for path in _found(context, warnings):
+        name = context.scrub.text(readable(os.path.relpath(path, context.root)))
         try:
             digest = file_hash(path)
         except OSError as error:
@@ -61,16 +61,16 @@ def collect(scene: Scene) -> Steps:
             locks[name] = digest
     if not locks and not warnings:
         raise Absent("no lock or requirement file")
-    return Found({"software": {"locks": locks}}, tuple(scene.scrub.text(readable(one)) for one in warnings))
+    return Findings({"software": {"locks": locks}}, tuple(context.scrub.text(readable(one)) for one in warnings))
 
 
-def claimed(scene: Scene) -> set[str]:
+def claimed(context: CaptureContext) -> set[str]:
     """Return the lock files by their path from the project root: what the code layer leaves out."""
-    return {os.path.relpath(path, scene.root) for path in _found(scene, [])}
+    return {os.path.relpath(path, context.root) for path in _found(context, [])}
 
 
-def _found(scene: Scene, warnings: list[str]) -> Iterator[str]:
-    for folder in dict.fromkeys((scene.root, scene.cwd)):
+def _found(context: CaptureContext, warnings: list[str]) -> Iterator[str]:
+    for folder in dict.fromkeys((context.root, context.cwd)):
         try:
             entries = sorted(os.listdir(folder))
         except OSError as error:

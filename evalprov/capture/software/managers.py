@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from evalprov.capture.software.way import Choice, Way, options, python_in, read_head, which
+from evalprov.capture.software.way import CommandWay, PythonChoice, options, python_in, read_head, which
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,7 +72,7 @@ WORKSPACE = b"[tool.uv.workspace]"
 FALSE = ("", "0", "false", "no", "off")
 
 
-def follow(way: Way, name: str) -> Choice | None:
+def follow(way: CommandWay, name: str) -> PythonChoice | None:
     """Enter the manager's environment, or end with the reason why it cannot be told."""
     if name in {"uvx", "pipx"}:
         return way.unknown(f"{name} runs the command in an environment of its own making")
@@ -104,11 +104,11 @@ def holder(folder: str, name: str) -> str | None:
     return next((one for one in upward(folder) if os.path.exists(os.path.join(one, name))), None)
 
 
-def _set(way: Way, name: str) -> bool:
+def _set(way: CommandWay, name: str) -> bool:
     return way.environ.get(name, "").lower() not in FALSE
 
 
-def _chosen(way: Way, prefix: str, manager: str) -> Choice | None:
+def _chosen(way: CommandWay, prefix: str, manager: str) -> PythonChoice | None:
     """Go on inside this environment if it is there."""
     if not python_in(prefix):
         return way.unknown(f"{manager}'s environment {prefix} has no Python yet")
@@ -116,7 +116,7 @@ def _chosen(way: Way, prefix: str, manager: str) -> Choice | None:
     return None
 
 
-def _uv(way: Way) -> Choice | None:
+def _uv(way: CommandWay) -> PythonChoice | None:
     before, used = options(way.words[1:], UV_SHORT, UV_LONG)
     command, rest = way.words[1 + used : 2 + used], way.words[2 + used :]
     if command != ["run"]:
@@ -149,7 +149,7 @@ def _is_script(target: str) -> bool:
     return target.endswith((".py", ".pyw")) and os.path.isfile(target)
 
 
-def _uv_environment(way: Way, given: dict[str, str]) -> Choice | None:
+def _uv_environment(way: CommandWay, given: dict[str, str]) -> PythonChoice | None:
     start = within(way.cwd, given.get("project") or way.environ.get("UV_PROJECT", ""))
     project = _uv_project(start)
     active = way.environ.get("VIRTUAL_ENV")
@@ -243,7 +243,7 @@ def _toml(path: str, *keys: str) -> Any:
     return value
 
 
-def _conda(way: Way, name: str) -> Choice | None:
+def _conda(way: CommandWay, name: str) -> PythonChoice | None:
     words = way.words[1:]
     before, used = options(words, "r", ("root-prefix", "rc-file"))
     if words[used : used + 1] != ["run"]:
@@ -269,7 +269,7 @@ def _conda(way: Way, name: str) -> Choice | None:
     return _chosen(way, prefix, name)
 
 
-def _conda_root(way: Way, name: str) -> str | None:
+def _conda_root(way: CommandWay, name: str) -> str | None:
     """Return the folder that the manager itself, and its base environment, is in."""
     if name == "micromamba":
         return way.environ.get("MAMBA_ROOT_PREFIX") or os.path.join(way.home(), "micromamba")
@@ -280,7 +280,7 @@ def _conda_root(way: Way, name: str) -> str | None:
     return os.path.dirname(os.path.dirname(program)) if program else way.environ.get("MAMBA_ROOT_PREFIX")
 
 
-def _conda_named(way: Way, root: str | None, wanted: str) -> str | None:
+def _conda_named(way: CommandWay, root: str | None, wanted: str) -> str | None:
     if wanted in {"base", "root"}:
         return root
     if "/" in wanted:
@@ -302,7 +302,7 @@ def _conda_named(way: Way, root: str | None, wanted: str) -> str | None:
     return named[0] if len(named) == 1 else None
 
 
-def _pixi(way: Way) -> Choice | None:
+def _pixi(way: CommandWay) -> PythonChoice | None:
     found, used = options(way.words[2:], "e", ("environment", "manifest-path"))
     given = dict(found)
     if way.words[1:2] != ["run"]:
@@ -315,7 +315,7 @@ def _pixi(way: Way) -> Choice | None:
     return _chosen(way, os.path.join(folder, ".pixi", "envs", name), "pixi")
 
 
-def _in_project(way: Way, name: str) -> Choice | None:
+def _in_project(way: CommandWay, name: str) -> PythonChoice | None:
     """Follow poetry, pipenv, pdm, hatch and rye, which start from the project that the folder is in."""
     words = way.words[1:]
     before, used = options(words, "CPp", ("directory", "project", "project-dir", "env"))
@@ -346,7 +346,7 @@ def _in_project(way: Way, name: str) -> Choice | None:
     return _beside(way, project, name)
 
 
-def _beside(way: Way, project: str, name: str) -> Choice | None:
+def _beside(way: CommandWay, project: str, name: str) -> PythonChoice | None:
     """Take the environment in the project's own folder, or the active one where the manager prefers it."""
     if name == "hatch":
         return way.unknown("hatch keeps its environments in a place of its own")

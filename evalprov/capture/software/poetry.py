@@ -8,16 +8,16 @@ from binascii import b2a_base64
 from collections.abc import Mapping
 from typing import Any
 
-from evalprov.capture.software.way import Way, which
+from evalprov.capture.software.way import CommandWay, which
 from evalprov.capture.text import normalised
 
 NOT_PLAIN = ' $`!*@"\\\r\n\t'  # what poetry does not want in a folder's name
 
 
-class _Config:
+class _PoetryConfig:
     """poetry's settings: the environment, then the project's poetry.toml, then the user's config.toml."""
 
-    def __init__(self, way: Way, project: str) -> None:
+    def __init__(self, way: CommandWay, project: str) -> None:
         self.environ = way.environ
         self.home = way.home()
         user = way.environ.get("POETRY_CONFIG_DIR") or os.path.join(
@@ -58,9 +58,9 @@ class _Config:
         return self.environ.get("POETRY_HOME") or os.path.join(share, "pypoetry")
 
 
-def environment(way: Way, project: str) -> tuple[str | None, str | None]:
+def environment(way: CommandWay, project: str) -> tuple[str | None, str | None]:
     """Return the environment's folder, and what is not sure about it; without a folder, why there is none."""
-    config = _Config(way, project)
+    config = _PoetryConfig(way, project)
     table = _read(os.path.join(project, "pyproject.toml"))
     name = (table.get("project") or {}).get("name") or ((table.get("tool") or {}).get("poetry") or {}).get("name")
     base = env_name(name if isinstance(name, str) else "non-package-mode", project)
@@ -78,7 +78,7 @@ def environment(way: Way, project: str) -> tuple[str | None, str | None]:
     return _in_cache(way, folder, base, used["minor"] if isinstance(used, dict) else None)
 
 
-def _in_cache(way: Way, folder: str, base: str, minor: str | None) -> tuple[str | None, str | None]:
+def _in_cache(way: CommandWay, folder: str, base: str, minor: str | None) -> tuple[str | None, str | None]:
     try:
         made = sorted(name for name in os.listdir(folder) if name.startswith(f"{base}-py"))
     except OSError:
@@ -94,7 +94,7 @@ def _in_cache(way: Way, folder: str, base: str, minor: str | None) -> tuple[str 
     return None, f"poetry has no environment for this project in {folder} yet"
 
 
-def _active_minor(way: Way) -> str | None:
+def _active_minor(way: CommandWay) -> str | None:
     """Return the X.Y of `python` on the search path where its file's name tells."""
     path = which("python", way.cwd, way.environ)
     stem = os.path.basename(os.path.realpath(path)) if path else ""

@@ -6,8 +6,8 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from evalprov import __version__
-from evalprov.capture.ask import Answer, Command
-from evalprov.capture.collector import Found, Later, Scene, Steps
+from evalprov.capture.ask import Question, Reply
+from evalprov.capture.collector import CaptureContext, Findings, Later, Steps
 from evalprov.capture.software.interpreter import MANAGERS, choose
 from evalprov.capture.text import first_line, readable
 from evalprov.named import NamedTuple
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 
     from evalprov.capture.software.packages import Installed
     from evalprov.capture.software.trees import Tree
-    from evalprov.capture.software.way import Choice
+    from evalprov.capture.software.way import PythonChoice
 
 TIMEOUT = 20.0
 AGAIN = 5.0  # seconds for what is asked after the command's end
 SHOWN = 5  # packages that a sentence names
 
 
-class _Look(NamedTuple):
+class _SoftwareLook(NamedTuple):
     """What was found of the Python and its packages."""
 
-    choice: Choice
+    choice: PythonChoice
     facts: dict[str, Any]
     version: str | None = None
     installed: Installed | None = None
@@ -36,20 +36,20 @@ class _Look(NamedTuple):
     reason: str | None = None
 
 
-def collect(scene: Scene) -> Steps:
+def collect(context: CaptureContext) -> Steps:
     """Ask the Python that the command will run on, or its other program, and the declared tools, all at once."""
-    choice = choose(scene.argv, scene.cwd, scene.environ, scene.root)
-    tools = _permitted(scene)
+    choice = choose(context.argv, context.cwd, context.environ, context.root)
+    tools = _permitted(context)
     questions = [_probe(choice)] if choice.argv else []
     questions += [
-        Command(("/bin/sh", "-c", line), _elsewhere(scene.root), dict(scene.environ), timeout=TIMEOUT)
+        Question(("/bin/sh", "-c", line), _elsewhere(context.root), dict(context.environ), timeout=TIMEOUT)
         for line in tools.values()
     ]
     version = None
     if choice.program:
         from evalprov.capture.software.executable import question
 
-        version = question(choice.program, scene.environ)
+        version = question(choice.program, context.environ)
     asked = [version] if version else []
     answers = (yield questions + asked) if questions or asked else []
     uname = os.uname()
@@ -57,7 +57,7 @@ def collect(scene: Scene) -> Steps:
         "platform": f"{uname.sysname} {uname.release} {uname.machine}",
         "evalprov_version": __version__,
     }
-    look = yield from _looked(scene, choice, answers[0] if choice.argv else None)
+    look = yield from _looked(context, choice, answers[0] if choice.argv else None)
     if look.version:
         system["python_version"] = look.version
     reasons = [look.reason]
@@ -66,14 +66,14 @@ def collect(scene: Scene) -> Steps:
         from evalprov.capture.software.executable import executable_steps
 
         said = answers[-1] if version else None
-        entry, problem = yield from executable_steps(choice.program, said, scene.environ, scene.store)
-        software = software | {"executable": entry | {"path": scene.scrub.text(readable(entry["path"]))}}
-        reasons.append(problem and scene.scrub.text(readable(problem)))
+        entry, problem = yield from executable_steps(choice.program, said, context.environ, context.store)
+        software = software | {"executable": entry | {"path": context.scrub.text(readable(entry["path"]))}}
+        reasons.append(problem and context.scrub.text(readable(problem)))
     of_tools = dict(zip(tools, answers[len(questions) - len(tools) : len(questions)], strict=True))
-    warnings = [*look.warnings, *_add_tools(scene, system, of_tools)]
+    warnings = [*look.warnings, *_add_tools(context, system, of_tools)]
     reason = "; ".join(filter(None, reasons)) or None
     facts = {"system": system} | ({"software": software} if software else {})
-    return Found(facts, tuple(warnings), reason=reason, later=_later(scene, look, reason))
+    return Findings(facts, tuple(warnings), reason=reason, later=_later(context, look, reason))
 
 
 def _elsewhere(folder: str) -> str | None:
@@ -84,112 +84,116 @@ def _elsewhere(folder: str) -> str | None:
         return folder
 
 
-def _probe(choice: Choice, timeout: float | None = None) -> Command:
+def _probe(choice: PythonChoice, timeout: float | None = None) -> Question:
     from evalprov.capture.software.packages import PROBE
 
     # -B: the probe must not leave a .pyc file behind.
     argv = (*choice.argv, "-B", "-c", PROBE, choice.first)
-    return Command(argv, _elsewhere(choice.cwd), dict(choice.environ), timeout=timeout or TIMEOUT)
+    return Question(argv, _elsewhere(choice.cwd), dict(choice.environ), timeout=timeout or TIMEOUT)
 
 
-def _permitted(scene: Scene) -> Mapping[str, str]:
+def _permitted(context: CaptureContext) -> Mapping[str, str]:
     """Return the commands of the settings that may be run."""
     from evalprov.settings.trust import commands_of, is_trusted
 
-    settings = scene.settings
-    if not settings.versions or is_trusted(settings, scene.environ):
+    settings = context.settings
+    if not settings.versions or is_trusted(settings, context.environ):
         return settings.versions
     theirs = commands_of(settings)
     return {name: line for name, line in settings.versions.items() if name not in theirs}
 
 
-def _add_tools(scene: Scene, system: dict[str, str | None], answers: Mapping[str, Answer]) -> list[str]:
+def _add_tools(context: CaptureContext, system: dict[str, str | None], answers: Mapping[str, Reply]) -> list[str]:
     """Put in the versions of the declared tools; return what is not known of them."""
     warnings = []
-    if untrusted := [name for name in scene.settings.versions if name not in answers]:
+    if untrusted := [name for name in context.settings.versions if name not in answers]:
         for name in untrusted:
             system.setdefault(f"{name}_version", None)
-        file = os.path.basename(scene.settings.path or "")
+        file = os.path.basename(context.settings.path or "")
         hint = f"{file} is not trusted to run commands; look at its [versions], then: evalprov trust"
-        warnings.append(scene.scrub.text(f"version of {', '.join(untrusted)} is not known: {hint}"))
+        warnings.append(context.scrub.text(f"version of {', '.join(untrusted)} is not known: {hint}"))
     for name, answer in answers.items():
-        key, line = f"{name}_version", scene.settings.versions[name]
+        key, line = f"{name}_version", context.settings.versions[name]
         if system.get(key) is not None:
             warnings.append(f"version of {name}: the measured {system[key]} is kept, `{line}` is not recorded")
             continue
         said = first_line(answer.out) or first_line(answer.err)
         fault = answer.problem or (f"exit {answer.code}: {said}" if answer.code else "")
-        system[key] = None if fault or not said else scene.scrub.text(said)
+        system[key] = None if fault or not said else context.scrub.text(said)
         if system[key] is None:
             fault = fault or "it printed nothing"
-            warnings.append(scene.scrub.text(f"version of {name} is not known: `{line}`: {fault}"))
+            warnings.append(context.scrub.text(f"version of {name} is not known: `{line}`: {fault}"))
     return warnings
 
 
-def _looked(scene: Scene, choice: Choice, answer: Answer | None) -> Generator[list[Command], list[Answer], _Look]:
+def _looked(
+    context: CaptureContext, choice: PythonChoice, answer: Reply | None
+) -> Generator[list[Question], list[Reply], _SoftwareLook]:
     """Read what a Python said of itself, and ask about the folders that it uses packages from."""
 
     def clean(text: str) -> str:
-        return scene.scrub.text(readable(text))
+        return context.scrub.text(readable(text))
 
     if answer is None:
-        return _Look(choice, {}, reason=choice.reason)
+        return _SoftwareLook(choice, {}, reason=choice.reason)
     from evalprov.capture.software.packages import packages_hash, parse
 
     installed = parse(answer.out) if answer.problem is None else None
     if installed is None:
         words = answer.problem or f"exit {answer.code}: {first_line(answer.err) or 'no answer'}"
         reason = f"{choice.argv[0]} (found by {choice.found_by}) did not tell its packages: {words}"
-        return _Look(choice, {}, reason=clean(reason))
+        return _SoftwareLook(choice, {}, reason=clean(reason))
     trees: dict[str, Tree] = {}
     if installed.folders:
         from evalprov.capture.software.trees import trees_steps
 
-        trees = yield from trees_steps(installed, scene.root, scene.environ)
-    sources = {name: scene.scrub.text(source) for name, source in installed.sources.items()}
+        trees = yield from trees_steps(installed, context.root, context.environ)
+    sources = {name: context.scrub.text(source) for name, source in installed.sources.items()}
     facts = {
         "interpreter": {
-            "path": scene.scrub.text(installed.executable or readable(choice.argv[0])),
-            "prefix": scene.scrub.text(installed.prefix),
+            "path": context.scrub.text(installed.executable or readable(choice.argv[0])),
+            "prefix": context.scrub.text(installed.prefix),
             "implementation": installed.implementation,
             "found_by": choice.found_by,
             "certain": choice.certain,
         },
         "packages": installed.packages,
-        "packages_hash": packages_hash(installed.packages, sources, scene.root),
+        "packages_hash": packages_hash(installed.packages, sources, context.root),
         "package_sources": sources,
-        "package_trees": {name: tree.told(None, scene.scrub.text) for name, tree in trees.items()},
+        "package_trees": {name: tree.told(None, context.scrub.text) for name, tree in trees.items()},
     }
-    warnings = tuple(scene.scrub.text(one) for one in installed.warnings)
+    warnings = tuple(context.scrub.text(one) for one in installed.warnings)
     doubt = clean(choice.reason) if choice.reason else None
-    return _Look(choice, facts, installed.version, installed, trees, warnings, doubt)
+    return _SoftwareLook(choice, facts, installed.version, installed, trees, warnings, doubt)
 
 
 # --- once the command has started ---------------------------------------------------------------------------
 
 
-def _later(scene: Scene, look: _Look, reason: str | None) -> Later | None:
+def _later(context: CaptureContext, look: _SoftwareLook, reason: str | None) -> Later | None:
     """Return what is left to look at: the packages' content, after the end where they can have moved."""
-    if _may_move(scene, look.choice):
-        return Later(lambda nobody_waits: _again(scene, look, nobody_waits), after_end=True)
+    if _may_move(context, look.choice):
+        return Later(lambda nobody_waits: _again(context, look, nobody_waits), after_end=True)
     installed = look.installed
     if installed is None:
         return None
-    return Later(lambda nobody_waits: _with_content(scene, look, reason, nobody_waits))
+    return Later(lambda nobody_waits: _with_content(context, look, reason, nobody_waits))
 
 
-def _may_move(scene: Scene, choice: Choice) -> bool:
+def _may_move(context: CaptureContext, choice: PythonChoice) -> bool:
     """Say whether what the command starts may be another Python, or have other packages by then."""
-    manages = any(os.path.basename(word) in MANAGERS for word in scene.argv[:4])
+    manages = any(os.path.basename(word) in MANAGERS for word in context.argv[:4])
     return choice.found_by in MANAGERS or manages or (not choice.certain and bool(choice.argv))
 
 
-def _with_content(scene: Scene, look: _Look, reason: str | None, nobody_waits: Callable[[], bool]) -> Found:
+def _with_content(
+    context: CaptureContext, look: _SoftwareLook, reason: str | None, nobody_waits: Callable[[], bool]
+) -> Findings:
     """Add the hashes of what is installed and of the folders that packages are used from."""
     from evalprov.capture.code.beside import added_folders
     from evalprov.capture.software.installed import FILES, SIZE, content_of
     from evalprov.capture.software.trees import sum_of
-    from evalprov.capture.sums import Bounds, Unread
+    from evalprov.capture.sums import Bounds, NotRead
 
     installed = look.installed
     assert installed is not None
@@ -197,53 +201,55 @@ def _with_content(scene: Scene, look: _Look, reason: str | None, nobody_waits: C
     software: dict[str, Any] = {"packages_content": None}
     try:
         bounds = Bounds(FILES, SIZE, nobody_waits)
-        software["packages_content"] = content_of(installed, scene.root, scene.environ, bounds)
-    except (Unread, OSError) as error:
+        software["packages_content"] = content_of(installed, context.root, context.environ, bounds)
+    except (NotRead, OSError) as error:
         reasons.append(f"packages are known by their versions alone: not read: {error}")
     trees = {}
     for name, tree in look.trees.items():
         sha256 = None
         if not tree.covered:
             try:
-                sha256 = sum_of(tree, installed.entries[name], scene.environ, Bounds(FILES, SIZE, nobody_waits))
-            except (Unread, OSError) as error:
+                sha256 = sum_of(tree, installed.entries[name], context.environ, Bounds(FILES, SIZE, nobody_waits))
+            except (NotRead, OSError) as error:
                 reasons.append(f"the sources of {name} are not known: {error}")
-        trees[name] = tree.told(sha256, scene.scrub.text)
+        trees[name] = tree.told(sha256, context.scrub.text)
     software["package_trees"] = trees
     facts: dict[str, Any] = {"software": software}
-    beside, problem = added_folders(scene, installed, nobody_waits)
+    beside, problem = added_folders(context, installed, nobody_waits)
     if beside:
         facts["code"] = {"beside": beside}
     reasons.append(problem)
-    return Found(facts, reason=scene.scrub.text(readable("; ".join(filter(None, reasons)))) or None)
+    return Findings(facts, reason=context.scrub.text(readable("; ".join(filter(None, reasons)))) or None)
 
 
-def _again(scene: Scene, before: _Look, nobody_waits: Callable[[], bool]) -> Found:
+def _again(context: CaptureContext, before: _SoftwareLook, nobody_waits: Callable[[], bool]) -> Findings:
     """Look at the packages again: a manager, or what the command started, can have changed them."""
-    choice = choose(scene.argv, scene.cwd, scene.environ, scene.root)
+    choice = choose(context.argv, context.cwd, context.environ, context.root)
     if not choice.argv:
-        return Found({}, reason=choice.reason and scene.scrub.text(readable(choice.reason)))
-    look = _asked(_again_steps(scene, choice))
+        return Findings({}, reason=choice.reason and context.scrub.text(readable(choice.reason)))
+    look = _asked(_again_steps(context, choice))
     if look.installed is None:
-        return Found({"software": {"packages_content": None}}, reason=f"after the run: {look.reason}")
+        return Findings({"software": {"packages_content": None}}, reason=f"after the run: {look.reason}")
     reason = "; ".join(filter(None, (_settled(look.reason), "looked at again after the run")))
-    found = _with_content(scene, look, reason, nobody_waits)
+    found = _with_content(context, look, reason, nobody_waits)
     found.facts["software"] = look.facts | found.facts["software"]
     found.facts["system"] = {"python_version": look.version}
     moved = _moved(before.facts.get("packages"), look.facts["packages"])
     return found._replace(warnings=(*(one for one in look.warnings if one not in before.warnings), *moved))
 
 
-def _again_steps(scene: Scene, choice: Choice) -> Generator[list[Command], list[Answer], _Look]:
+def _again_steps(
+    context: CaptureContext, choice: PythonChoice
+) -> Generator[list[Question], list[Reply], _SoftwareLook]:
     [answer] = yield [_probe(choice, AGAIN)]
-    return (yield from _looked(scene, choice, answer))
+    return (yield from _looked(context, choice, answer))
 
 
-def _asked(steps: Generator[list[Command], list[Answer], _Look]) -> _Look:
+def _asked(steps: Generator[list[Question], list[Reply], _SoftwareLook]) -> _SoftwareLook:
     """Run the steps to their end, here and now."""
     from evalprov.capture.ask import Running, wait_any
 
-    answers: list[Answer] | None = None
+    answers: list[Reply] | None = None
     try:
         while True:
             # A generator not yet begun takes null.
@@ -252,7 +258,7 @@ def _asked(steps: Generator[list[Command], list[Answer], _Look]) -> _Look:
                 wait_any(waiting)
             answers = [one.answer for one in running if one.answer]
     except StopIteration as stop:
-        look: _Look = stop.value
+        look: _SoftwareLook = stop.value
         return look
 
 

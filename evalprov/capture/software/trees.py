@@ -7,17 +7,17 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
-from evalprov.capture.ask import Answer, Command
+from evalprov.capture.ask import Question, Reply
 from evalprov.capture.askgit import ENVIRON, OPTIONS
 from evalprov.capture.software.installed import is_glue, read_record
-from evalprov.capture.sums import Unread, entry_of, sums, walk
+from evalprov.capture.sums import NotRead, entry_of, sums, walk
 from evalprov.capture.text import readable
 from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping
 
-    from evalprov.capture.hashing import Entry
+    from evalprov.capture.hashing import FileEntry
     from evalprov.capture.software.packages import Installed
     from evalprov.capture.sums import Bounds
 
@@ -47,7 +47,7 @@ class Tree(NamedTuple):
 
 def trees_steps(
     installed: Installed, root: str, environ: Mapping[str, str]
-) -> Generator[list[Command], list[Answer], dict[str, Tree]]:
+) -> Generator[list[Question], list[Reply], dict[str, Tree]]:
     """Ask git about the folders that packages are used from, all at once; those at the root need no question."""
     home = os.path.realpath(root)
     folders = {name: os.path.realpath(path) for name, path in installed.folders.items()}
@@ -56,8 +56,8 @@ def trees_steps(
     env = {name: value for name, value in environ.items() if not name.startswith("GIT_")} | ENVIRON
     git = ("git", *OPTIONS, "-C")
 
-    def ask(folder: str, *words: str, stdin: bytes = b"") -> Command:
-        return Command((*git, folder, *words), env=env, stdin=stdin, timeout=TIMEOUT)
+    def ask(folder: str, *words: str, stdin: bytes = b"") -> Question:
+        return Question((*git, folder, *words), env=env, stdin=stdin, timeout=TIMEOUT)
 
     questions = []
     if near:
@@ -86,7 +86,7 @@ def _nested(home: str, folder: str) -> bool:
 
 
 def _tree(
-    folder: str, home: str, ignored: Answer | None, ours: str | None, asked: Mapping[str, tuple[Answer, ...]]
+    folder: str, home: str, ignored: Reply | None, ours: str | None, asked: Mapping[str, tuple[Reply, ...]]
 ) -> Tree:
     place = os.path.relpath(folder, home)
     if folder == home:
@@ -103,13 +103,13 @@ def _tree(
     return Tree(folder, place if place.startswith("..") else folder, commit, dirty, covered=False)
 
 
-def _line(answer: Answer) -> str | None:
+def _line(answer: Reply) -> str | None:
     if answer.problem or answer.code:
         return None
     return os.path.realpath(os.fsdecode(answer.out.rstrip(b"\n")))
 
 
-def _standing(status: Answer) -> tuple[str | None, bool | None]:
+def _standing(status: Reply) -> tuple[str | None, bool | None]:
     if status.problem or status.code:
         return None, None
     lines = status.out.split(b"\0")
@@ -120,7 +120,7 @@ def _standing(status: Answer) -> tuple[str | None, bool | None]:
 
 def sum_of(tree: Tree, entry: tuple[str, str], environ: Mapping[str, str], bounds: Bounds) -> str:
     """Return one hash of a package's sources, by their names below its folder; raises Unread where that is too much."""
-    listed: dict[str, Entry] = {}
+    listed: dict[str, FileEntry] = {}
     size = 0
     for top in _importable(tree.folder, entry):
         for path in _files(top):
@@ -130,9 +130,9 @@ def sum_of(tree: Tree, entry: tuple[str, str], environ: Mapping[str, str], bound
             listed[name] = one
             size += one.size
             if len(listed) > FILES or size > SIZE:
-                raise Unread(f"more than {FILES:,} files or {SIZE >> 20} MiB")
+                raise NotRead(f"more than {FILES:,} files or {SIZE >> 20} MiB")
     if not listed:
-        raise Unread("no sources found")
+        raise NotRead("no sources found")
     whole = hashlib.sha256()
     read = sums(f"{tree.folder}\0sources", listed.values(), environ, bounds)
     for inside in sorted(read):

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
-class Choice(NamedTuple):
+class PythonChoice(NamedTuple):
     """The Python a command will run on, or why that is not known."""
 
     argv: tuple[str, ...]  # the interpreter, and those of its options that shape its module path
@@ -25,7 +25,7 @@ class Choice(NamedTuple):
     program: str | None = None  # the file that is started where that is no Python
 
 
-class Way:
+class CommandWay:
     """How far a command line has been followed: what is left of it and what it runs in."""
 
     __slots__ = ("certain", "cwd", "environ", "found_by", "prefix", "program", "reasons", "root", "words")
@@ -41,9 +41,9 @@ class Way:
         self.prefix: str | None = None  # the environment that a manager put in front
         self.program: str | None = None
 
-    def unknown(self, reason: str) -> Choice:
+    def unknown(self, reason: str) -> PythonChoice:
         """End here: the Python cannot be told."""
-        return Choice((), self.found_by, False, reason, "", {}, self.cwd, self.program)  # noqa: FBT003
+        return PythonChoice((), self.found_by, False, reason, "", {}, self.cwd, self.program)  # noqa: FBT003
 
     def home(self) -> str:
         """Return the user's folder, as programs find it."""
@@ -55,10 +55,12 @@ class Way:
         self.environ = {**self.environ, "PATH": f"{prefix}/bin{os.pathsep}{path}"}
         self.prefix, self.found_by = prefix, found_by
 
-    def found(self, argv: Sequence[str], first: str = "") -> Choice:
+    def found(self, argv: Sequence[str], first: str = "") -> PythonChoice:
         """End here: this is the Python."""
         reason = "; ".join(self.reasons) or None
-        return Choice(tuple(argv), self.found_by, self.certain, reason, first, self.environ, self.cwd, self.program)
+        return PythonChoice(
+            tuple(argv), self.found_by, self.certain, reason, first, self.environ, self.cwd, self.program
+        )
 
 
 def which(word: str, cwd: str, environ: Mapping[str, str]) -> str | None:
