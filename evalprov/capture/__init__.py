@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Self
 
-from evalprov.capture.ask import GIT_PATIENCE, Running, TimeBudget, wait_any
+from evalprov.capture.ask import GIT_PATIENCE, Question, Running, TimeBudget, wait_any
 from evalprov.capture.collector import Absent, Capture, CaptureContext, Findings, Steps
+from evalprov.capture.scratch import make_scratch, remove
 from evalprov.errors import EvalprovError
 
 if TYPE_CHECKING:
@@ -35,14 +36,16 @@ COLLECTORS = {
 class Capturing:
     """Collectors under way; leaving the context ends whatever they still run."""
 
-    def __init__(self) -> None:
+    def __init__(self, scratch: str | None = None) -> None:
+        self._scratch = scratch
         self._going: list[_RunningCollector] = []
+        self._asked: list[Running] = []
         self._refusal: EvalprovError | None = None
         self._git = TimeBudget(GIT_PATIENCE)
 
     def add(self, name: str, steps: Steps) -> None:
         """Start one more; that it stops the run is said at the end, when there is a record to say it in."""
-        one = _RunningCollector(name, steps, self._git)
+        one = _RunningCollector(name, steps, self._git, self._asked)
         self._going.append(one)
         try:
             one.advance()
@@ -55,6 +58,7 @@ class Capturing:
     def __exit__(self, *_: object) -> None:
         for one in self._going:
             one.call_off()
+        remove(self._scratch)
 
     def finish(self) -> Capture:
         """Wait for all of them and put together what they found."""
@@ -64,10 +68,11 @@ class Capturing:
             for one in self._going:
                 if one.fared is None and not one.unanswered():
                     one.advance()
-            waiting = [asked for one in self._going for asked in one.unanswered()]
+            waiting = [asked for asked in self._asked if asked.answer is None]
             ready = any(one.fared is None and not one.unanswered() for one in self._going)
             if waiting:
                 wait_any(waiting, patient=not ready)
+        remove(self._scratch)
         return self._together()
 
     def _together(self) -> Capture:
@@ -99,7 +104,8 @@ def _add(section: dict[str, Any], value: dict[str, Any]) -> None:
 
 def start(context: CaptureContext, collectors: Iterable[str] = COLLECTORS) -> Capturing:
     """Start the collectors; the commands they ask are under way when this returns."""
-    capturing = Capturing()
+    context = context._replace(scratch=make_scratch(context))
+    capturing = Capturing(context.scratch)
     try:
         for name in collectors:
             capturing.add(name, _steps(name, context))
@@ -119,9 +125,10 @@ def _steps(name: str, context: CaptureContext) -> Steps:
 class _RunningCollector:
     """One collector under way."""
 
-    def __init__(self, name: str, steps: Steps, git: TimeBudget) -> None:
+    def __init__(self, name: str, steps: Steps, git: TimeBudget, shared: list[Running]) -> None:
         self.name = name
         self._git = git
+        self._shared = shared  # by all collectors: what several want to know is asked once
         self.found: Findings | None = None
         self.fared: Captured | None = None
         self._steps = steps
@@ -139,7 +146,7 @@ class _RunningCollector:
                 commands = next(self._steps)
             else:
                 commands = self._steps.send([asked.answer for asked in self._asked if asked.answer])
-            self._asked = [Running(one, self._git if one.argv[0] == "git" else None) for one in commands]
+            self._asked = [self._running(one) for one in commands]
         except StopIteration as stop:
             self.found = stop.value
             self._settle("captured", stop.value.reason)
@@ -150,6 +157,14 @@ class _RunningCollector:
         except Exception as error:  # noqa: BLE001 - a collector's failure is a fact to record
             ours = type(error).__module__.startswith("evalprov.")  # and worded for people
             self._settle("failed", str(error) if ours else f"{type(error).__name__}: {error}")
+
+    def _running(self, question: Question) -> Running:
+        for asked in self._shared:
+            if asked.command == question:
+                return asked
+        asked = Running(question, self._git if question.argv[0] == "git" else None)
+        self._shared.append(asked)
+        return asked
 
     def call_off(self) -> None:
         """End what it still runs, and itself."""

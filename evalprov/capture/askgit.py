@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from evalprov.capture.ask import GIT_PATIENCE, Question
 
 if TYPE_CHECKING:
+    from evalprov.capture.ask import Reply
     from evalprov.capture.collector import CaptureContext
 
 MARK = "--evalprov-mark"  # rev-parse repeats an option that it does not know
@@ -26,9 +27,41 @@ ENVIRON = {
 }
 
 
-def command_in(context: CaptureContext, folder: str, *words: str, stdin: bytes = b"") -> Question:
-    """Put a question to git in a folder."""
-    return Question(("git", *OPTIONS, "-C", folder, *words), env=environ_of(context), stdin=stdin, timeout=GIT_PATIENCE)
+_STATUS = (
+    *("status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all", "--ignored=matching", "--no-renames"),
+    *("--no-ahead-behind", "--ignore-submodules=none"),
+)
+
+
+def status(context: CaptureContext) -> Question:
+    """Ask what differs from the commit, and what is ignored."""
+    return ask(context, *_STATUS)
+
+
+def where(context: CaptureContext) -> Question:
+    """Ask where the repository is, and for its commit."""
+    # The store relative to the current folder: the top is not known yet.
+    store = os.path.relpath(unlinked_above(context.store), os.path.realpath(context.cwd))
+    known = ("--show-object-format", MARK, "--show-toplevel", MARK, "--absolute-git-dir", MARK)
+    return ask(context, "rev-parse", *known, "HEAD", "HEAD^{tree}", MARK, f"HEAD:./{store}")
+
+
+def top_of(answer: Reply) -> str | None:
+    """Return the top of the work tree from what git said of where it is."""
+    parts = os.fsdecode(answer.out).split(f"\n{MARK}\n")
+    return parts[1] if len(parts) > 2 and not answer.problem else None
+
+
+def ask(context: CaptureContext, *words: str, folder: str | None = None, stdin: bytes = b"") -> Question:
+    """Put a question to git in a folder: where the command runs, or another."""
+    argv = ("git", *options_of(context), "-C", folder or context.cwd, *words)
+    return Question(argv, env=environ_of(context), stdin=stdin, timeout=GIT_PATIENCE)
+
+
+def options_of(context: CaptureContext) -> tuple[str, ...]:
+    """Return the options with which git is asked."""
+    # A filter for large files would keep what it hashes in the repository.
+    return (*OPTIONS, "-c", f"lfs.storage={context.scratch}/lfs") if context.scratch else OPTIONS
 
 
 def environ_of(context: CaptureContext) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from evalprov.capture.askgit import command_in
+from evalprov.capture.askgit import ask
 
 if TYPE_CHECKING:
     from evalprov.capture.ask import Question
@@ -47,7 +47,7 @@ class Tracked:
     def which_ignored(self, paths: list[str]) -> Question:
         """Ask git which of these it ignores."""
         names = b"".join(os.fsencode(os.path.relpath(path, self.top)) + b"\0" for path in paths)
-        return command_in(self._context, self.top, "check-ignore", "-z", "--stdin", stdin=names)
+        return ask(self._context, "check-ignore", "-z", "--stdin", folder=self.top, stdin=names)
 
     def _read(self) -> bytes:
         if not self._usual:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from evalprov.capture.ask import Question, Reply, Running, wait_any
 from evalprov.capture.code.git import collect
 from evalprov.capture.collector import CaptureContext, Findings
+from evalprov.capture.scratch import make_scratch, remove
 from evalprov.secrets import Scrubber
 from evalprov.settings import Settings
 
@@ -120,7 +121,11 @@ def small_repo(path: Path) -> Repo:
 def gathered(context: CaptureContext) -> tuple[Findings, list[list[tuple[str, ...]]]]:
     """Run the collector to its end; return what it found and what it asked in each round."""
     rounds: list[list[tuple[str, ...]]] = []
-    return answered(collect(context), rounds), rounds
+    scratch = make_scratch(context)
+    try:
+        return answered(collect(context._replace(scratch=scratch)), rounds), rounds
+    finally:
+        remove(scratch)
 
 
 def answered(steps: Generator[list[Question], list[Reply], T], rounds: list[Any] | None = None) -> T:

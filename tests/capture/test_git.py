@@ -13,7 +13,7 @@ from gitrepos import Repo, gathered, restored_tree, small_repo, snapshot
 if TYPE_CHECKING:
     from pathlib import Path
 
-from evalprov.capture.code.git import collect
+from evalprov.capture import start
 
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 
@@ -399,10 +399,8 @@ def test_the_temporary_folder_lies_outside_and_is_removed(repo: Repo, tmp_path: 
     Repo(os.fsdecode(repo.at("new")))  # has no commit, so the tree fails
     assert repo.facts(environ=environ)["git"]["tree"] is None
     assert list(place.iterdir()) == []
-    steps = collect(repo.context(environ=environ))
-    next(steps)
-    assert [entry.stat().st_mode & 0o777 for entry in place.iterdir()] == [0o700]
-    steps.close()
+    with start(repo.context(environ=environ), ["git"]):
+        assert [entry.stat().st_mode & 0o777 for entry in place.iterdir()] == [0o700]
     assert list(place.iterdir()) == []
     inside = os.path.join(repo.path, "tmp")
     os.mkdir(inside)

@@ -8,8 +8,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from evalprov.capture.ask import Question
-from evalprov.capture.askgit import ENVIRON, OPTIONS
+from evalprov.capture.askgit import status, top_of, where
 from evalprov.capture.collector import Absent, CaptureContext, Findings, Later, Steps
 from evalprov.capture.made import BUILT, CACHES, ENVIRONMENTS
 from evalprov.capture.software.way import read_head
@@ -62,12 +61,10 @@ class _Listed(NamedTuple):
 
 def collect(context: CaptureContext) -> Steps:
     """Ask git what it ignores, list the sources in it and on the module paths, and leave the reading for later."""
-    environ = {name: value for name, value in context.environ.items() if not name.startswith("GIT_TRACE")} | ENVIRON
-    words = ("ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "--no-empty-directory", "-z")
-    [answer] = yield [Question(("git", *OPTIONS, "-C", context.root, *words), env=environ)]
+    told, place = yield [status(context), where(context)]
     listed = _Listed({}, {}, [])
     listing = _Listing(listed)
-    _ignored(context, answer, listing)
+    _ignored(context, told, top_of(place), listing)
     for variable, kinds in MODULES.items():
         _modules(context, variable, kinds, listing)
     _dotenv(context, listed)
@@ -166,11 +163,11 @@ class _Listing:
                 return
 
 
-def _ignored(context: CaptureContext, answer: Reply, listing: _Listing) -> None:
-    if answer.problem or answer.code:
-        listing.listed.reasons.append(f"git did not say what it ignores: {answer.complaint}")
+def _ignored(context: CaptureContext, told: Reply, top: str | None, listing: _Listing) -> None:
+    if told.problem or told.code or top is None:
+        listing.listed.reasons.append(f"git did not say what it ignores: {told.complaint}")
         return
-    names = [os.fsdecode(name) for name in answer.out.split(b"\0") if name]
+    names = _from_root([os.fsdecode(one[2:]) for one in told.out.split(b"\0") if one[:2] == b"! "], top, context.root)
     taken: set[str] | None = None
     for name in names:
         parts = name.rstrip("/").split("/")
@@ -191,6 +188,17 @@ def _ignored(context: CaptureContext, answer: Reply, listing: _Listing) -> None:
             listing.add(name, path)
     for name in taken or ():
         listing.listed.files.pop(name, None)
+
+
+def _from_root(names: Iterable[str], top: str, root: str) -> Iterator[str]:
+    """Give names below the project root as they are from there; all of it where it lies in one of them itself."""
+    inside = os.path.relpath(os.path.realpath(root), os.path.realpath(top))
+    above = "" if inside == "." else f"{inside}/"
+    for name in names:
+        if name.endswith("/") and above.startswith(name):
+            yield "./"
+        elif name.startswith(above):
+            yield name[len(above) :]
 
 
 def _may_count(name: str) -> bool:

@@ -6,7 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
-from evalprov.capture.askgit import MARK, unlinked_above
+from evalprov.capture.askgit import MARK, environ_of, unlinked_above
 from evalprov.capture.code.codetree import Edited, code_tree_steps
 from evalprov.capture.code.gitfacts import Dirt, Place, Report, TreeBefore, Work
 from evalprov.capture.code.gittree import (
@@ -35,19 +35,18 @@ if TYPE_CHECKING:
 
 def look(
     context: CaptureContext,
-    scratch: str | None,
     options: tuple[str, ...],
-    environ: dict[str, str],
     answers: list[Reply],
 ) -> Asking[Findings]:
     """Return what the first answers say, after asking about the changes, if there are any."""
     status, where, described, remotes = answers
+    scratch = context.scratch
     place = _read_place(where)
     if status.problem or status.code or place is None:
         from evalprov.capture.code.gitless import without_status
 
         return without_status(context, status, where, place and place.commit)
-    repo = Repository(place.top, place.folder, place.tree, place.algorithm, options, environ)
+    repo = Repository(place.top, place.folder, place.tree, place.algorithm, options, environ_of(context))
     own = _own_folder(context.store, place.top)
     work = _read_status(status.out, own)
     if work.commit != place.commit:
@@ -104,7 +103,7 @@ def _read_status(out: bytes, own: list[bytes]) -> Work:
             commit = readable(rest[11:]) if rest[11:] != b"(initial)" else None
         elif rest.startswith(b"branch.head "):
             branch = readable(rest[12:]) if rest[12:] != b"(detached)" else None
-        elif record and kind != b"#":
+        elif record and kind not in (b"#", b"!"):
             raise GitError(f"git status printed {readable(record[:80])}, which is not understood")
     return Work(commit, branch, changes, untracked)
 
