@@ -1,12 +1,17 @@
 """Which fact belongs to which layer, and how well each layer is held."""
 
-from collections.abc import Callable
-from typing import Any, Literal
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
 
 from evalprov.named import NamedTuple
 from evalprov.record.form import REPORTED
 from evalprov.record.hidden import UNTOLD, holds
-from evalprov.record.manifest import DataSet, Manifest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from evalprov.record.manifest import DataSet, Manifest
 
 Control = Literal["full", "partial", "none"]
 _SHOWN = 3

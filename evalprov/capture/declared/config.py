@@ -1,10 +1,11 @@
 """The configuration: files by their content, whatever their layout, and the command's arguments."""
 
+from __future__ import annotations
+
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from evalprov.capture.collector import CaptureContext, Findings, Steps
 from evalprov.capture.declared.naming import is_there
@@ -13,6 +14,9 @@ from evalprov.capture.software.interpreter import is_python
 from evalprov.capture.text import from_root, readable
 from evalprov.errors import EvalprovError
 from evalprov.named import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 PARSED_LIMIT = 16 << 20
 # A large file that merely stands in the command is more likely data, and the launch waits for us.

@@ -1,5 +1,7 @@
 """What a Python has installed: one short program run by it, and the reading of its answer."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 import os
