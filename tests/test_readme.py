@@ -166,11 +166,12 @@ def test_the_two_first_commands_exist() -> None:
 
 
 def test_the_settings_shown_are_valid(tmp_path: Path) -> None:
-    """Each settings example of the README loads, and together they name every key there is."""
+    """Each settings example of the pages loads, and together they name every key there is."""
     from evalprov import settings
 
-    blocks = re.findall(r"```toml\n(.*?)```", README, flags=re.DOTALL)
-    assert blocks
+    page = (TOP / "evalprov" / "settings" / "README.md").read_text()
+    blocks = re.findall(r"```toml\n(.*?)```", README + page, flags=re.DOTALL)
+    assert len(blocks) > 1
     for number, block in enumerate(blocks):
         folder = tmp_path / str(number)
         folder.mkdir()

@@ -9,6 +9,7 @@ import pytest
 from evalprov.compare.rules import NO_RULES, GateRule, MetricRule, rules_of
 from evalprov.errors import EvalprovError, UsageError
 from evalprov.settings import SHAPE, Settings, load, overlay
+from evalprov.settings.reference import EXAMPLE, PAGE, WORDS, keys, page
 
 
 def test_without_a_file_the_root_is_the_repository_else_here(tmp_path: Path) -> None:
@@ -164,3 +165,10 @@ def test_a_quoted_name_may_have_dots() -> None:
     """On the command line as in the file."""
     declared = overlay(Settings(root="/"), [("--set", 'model.extra."a.b"=1'), ("--set", "model.extra.c=2")]).declared
     assert declared == {"model": {"extra": {"a.b": 1, "c": 2}}}
+
+
+def test_the_reference_is_made_of_what_checks() -> None:
+    """The settings page has every key there is, with what it takes, and none that is not there."""
+    shown = Path(PAGE).read_text().partition(EXAMPLE)[0]
+    assert shown == page(), "write it anew: python -m evalprov.settings.reference"
+    assert keys().keys() == WORDS.keys()

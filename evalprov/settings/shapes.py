@@ -234,6 +234,19 @@ def check(value: object, shape: Any, at: At) -> None:
         raise at.fail(f"must be {_WORDS[shape]}, not {_name(value)}")
 
 
+def takes(shape: Any) -> str:
+    """Say in words what fits a shape."""
+    if isinstance(shape, Required):
+        return f"{takes(shape.shape)}; needed"
+    if isinstance(shape, Choice):
+        return ", ".join(f"`{word}`" for word in shape.words)
+    if isinstance(shape, AtLeast):
+        return f"a whole number from {shape.bound}"
+    if isinstance(shape, Within | AnyOf):
+        return shape.words
+    return f"a list of {_WORDS[shape[0]].removeprefix('a ')}s" if type(shape) is tuple else _WORDS[shape]
+
+
 def _check_table(value: object, shape: dict[str, Any], at: At) -> None:
     table = _table(value, at)
     for name, item in table.items():

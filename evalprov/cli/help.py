@@ -1,0 +1,40 @@
+"""`evalprov help`: the pages that come with it, in the terminal."""
+
+from __future__ import annotations
+
+import os
+
+from evalprov import render
+from evalprov.cli.options import Argument, Subcommand, did_you_mean
+from evalprov.errors import UsageError
+
+_HERE = os.path.dirname(os.path.dirname(__file__))
+TOPICS = {
+    "settings": ("settings/README.md", "every key of evalprov.toml"),
+    "secrets": ("secrets/README.md", "what is hidden, what is not, and who is trusted with what"),
+    "code": ("README.md", "how the program itself is built, for who wants to change it"),
+}
+
+
+def help_(*, topic: str | None) -> int:
+    """Print a page about evalprov, or what a command takes; without a topic, name the pages.
+
+    Example: evalprov help settings
+    """
+    if topic is None:
+        for name, (_, what) in TOPICS.items():
+            render.out(f"evalprov help {name:<10} {what}")
+        return 0
+    if topic not in TOPICS:
+        from evalprov.cli import COMMANDS, main
+
+        if topic in COMMANDS:
+            return main([topic, "--help"])
+        hint = did_you_mean(topic, (*TOPICS, *COMMANDS)) or f"there are {', '.join(TOPICS)}, and the commands"
+        raise UsageError(f"there is no page about {topic!r}", hint)
+    with open(os.path.join(_HERE, TOPICS[topic][0]), encoding="utf-8") as page:
+        render.out(page.read().rstrip())
+    return 0
+
+
+COMMAND = Subcommand(help_, (), (Argument("topic", "TOPIC", f"one of {', '.join(TOPICS)}, or a command"),))
