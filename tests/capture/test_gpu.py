@@ -126,8 +126,8 @@ def test_without_a_driver_nvml_is_not_loaded(tmp_path: Path) -> None:
     """Where there is no driver its Python module is not imported."""
     code = (
         f"import sys; sys.path.append({os.path.dirname(__file__)!r});"
-        "from evalprov.capture import gpu; from machine_samples import scene_of;"
-        f"print([*gpu.collect(scene_of({{}}), {str(tmp_path)!r})], {{'pynvml', 'ctypes'}} & {{*sys.modules}})"
+        "from evalprov.capture.machine import gpu; from machine_samples import context_of;"
+        f"print([*gpu.collect(context_of({{}}), {str(tmp_path)!r})], {{'pynvml', 'ctypes'}} & {{*sys.modules}})"
     )
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "[] set()\n"
 

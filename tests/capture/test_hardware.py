@@ -219,8 +219,8 @@ ASK = f"""
 import json, sys
 sys.path.append({os.path.dirname(__file__)!r})
 from evalprov.capture.machine import hardware
-from machine_samples import finish, scene_of
-json.dump(finish(hardware.collect(scene_of({{}}))).facts["infra"], sys.stdout)
+from machine_samples import finish, context_of
+json.dump(finish(hardware.collect(context_of({{}}))).facts["infra"], sys.stdout)
 """
 
 

@@ -354,8 +354,8 @@ def test_a_user_without_an_entry() -> None:
     if os.getuid() != 0:
         pytest.skip("only root can become another user")
     code = (
-        "import os; from evalprov.capture.machine.machine import Machine; from evalprov.capture import place;"
-        "os.setuid(54321); print(place._user(Machine()))"
+        "import os; from evalprov.capture.machine.machine import Kernel; from evalprov.capture.machine import place;"
+        "os.setuid(54321); print(place._user(Kernel()))"
     )
     assert subprocess.check_output([sys.executable, "-c", code], env={}, text=True) == "54321\n"
 
