@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from evalprov.named import NamedTuple
-from evalprov.secrets.names import CHOSEN, NO, PERHAPS, SURE, holds_many, judge
+from evalprov.secrets.names import CHOSEN, LIKELY, NO, PERHAPS, SURE, holds_many, judge
 from evalprov.secrets.pairs import is_secret_value, rank_in
 from evalprov.secrets.pointed import NOUN
+from evalprov.secrets.source import counts_in_source
 from evalprov.secrets.values import (
     MARK,
     compiled,
@@ -64,10 +65,18 @@ class Context(NamedTuple):
     width: int = 0
 
 
-def find_told(line: bytes, context: Context, spans: Spans) -> None:  # noqa: C901, PLR0912 - one branch a kind
+def find_told(line: bytes, context: Context, spans: Spans, *, quoted: bool = False) -> None:
     """Add the secrets of a line that the lines before it tell."""
-    if not line.strip():
-        return
+    found: Spans = []
+    if line.strip():
+        _find_told(line, context, found)
+    for span in found:
+        in_quotes = line[span[0] - 1 : span[0]] in {b'"', b"'", b"`"}
+        if not quoted or counts_in_source(line[slice(*span)], "", in_quotes=in_quotes):
+            spans.append(span)
+
+
+def _find_told(line: bytes, context: Context, spans: Spans) -> None:  # noqa: C901 - one branch a kind
     if context.kind == "block":
         text = line.strip()
         if _indent(line) > context.indent and (context.rank == SURE or looks_random(text)) and text != MARK:
@@ -92,8 +101,7 @@ def find_told(line: bytes, context: Context, spans: Spans) -> None:  # noqa: C90
         elif context.kind == "value" and not name and (deep or looks_chosen(found[3].strip())):
             _add(found.span(3), line, context.rank, spans)
         elif context.kind in {"many", "kube"} and context.indent >= 0 and deep and name.lower() not in _NAMES_IT:
-            rank = SURE if context.kind == "kube" or not name else CHOSEN
-            _add(found.span(3), line, max(rank, context.rank) if rank == CHOSEN else rank, spans)
+            _add(found.span(3), line, CHOSEN if name and context.kind == "many" else context.rank, spans)
 
 
 def _add(span: tuple[int, int], line: bytes, rank: int, spans: Spans) -> None:
@@ -193,7 +201,7 @@ def _opened(line: bytes, found: re.Match[bytes]) -> Context | None:
     rank = _rank(found[2])
     indent = len(found[1])
     if holds_many(name.rpartition(" ")[2]) or (rank != NO and found[3]) or name.lower() == "tokens":
-        return Context("many", SURE, indent)
+        return Context("many", LIKELY if name.lower() == "tokens" else SURE, indent)  # pieces of text are tokens, too
     if rank == NO:
         return _announced(line)
     return Context("value", CHOSEN if b" " in found[2] or name.lower() in {"token", "auth"} else rank, indent, left=4)

@@ -11,8 +11,10 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from evalprov.secrets.names import CHOSEN, LIKELY, NO, PERHAPS, SURE, holds_many, is_secret_name, judge, may_name_a_file
+from evalprov.secrets.source import TYPED, counts_in_source, is_after_text
 from evalprov.secrets.values import (
     compiled,
+    is_address,
     is_common,
     is_masked,
     is_path,
@@ -98,26 +100,27 @@ _OPTION = rb"--(?<![\w-]--)([A-Za-z][\w-]{1,63})(?:[ \t]+|\\*[\"'],[ \t]*(?=\\*[
 _LOGPROB = rb"\\*[\"'],\s*\\*[\"']logprob"
 
 
-def find_pairs(text: bytes, spans: Spans) -> None:
-    """Add where values stand at the names of secrets."""
+def find_pairs(text: bytes, spans: Spans, *, quoted: bool = False) -> None:
+    """Add where values stand at the names of secrets; `quoted` where only what stands in quotes is a text."""
     if b"=" in text or b":" in text:
         length = len(text)
         done = 0
         for found in reversed(list(_names_backwards().finditer(text.lower()[::-1]))):
             start, end, at = length - found.end(), length - found.start(1), length - found.start()
             # What stands inside a secret needs no second look; many such looks would take for ever.
-            if at > done and (span := _at_name(text, start, text[start:end], at)):
+            if at > done and (span := _at_name(text, start, text[start:end], at, quoted=quoted)):
                 spans.append(span)
                 done = span[1]
     if b"--" in text:
         for found in compiled(_OPTION).finditer(text):
             option = found[1].decode()
-            span = _value(text, found.end(), option, judge(option)) if judge(option) != NO else None
+            rank = judge(option)
+            span = _value(text, found.end(), option, rank, quoted=quoted) if rank != NO else None
             if span and text[slice(*span)].lower() not in _PROSE:
                 spans.append(span)
 
 
-def _at_name(text: bytes, start: int, raw: bytes, at: int) -> Span:  # noqa: PLR0911 - one line a case
+def _at_name(text: bytes, start: int, raw: bytes, at: int, *, quoted: bool) -> Span:  # noqa: PLR0911 - one line a case
     """Return the secret that stands after the separator before `at`, if its name is one's."""
     before = text[start - 1 : start]
     if before == b"\\" and raw[:1] in {b"n", b"r", b"t"}:
@@ -133,18 +136,28 @@ def _at_name(text: bytes, start: int, raw: bytes, at: int) -> Span:  # noqa: PLR
         rank = LIKELY
     if rank == NO or text[at : at + 1] in {b"=", b":"}:
         return None
-    led = compiled(_LEAD).match(text, at)
+    typed = compiled(TYPED).match(text, at) if quoted and text[at - 1 : at] == b":" else None
+    led = typed or compiled(_LEAD).match(text, at)
     value_at = led.end() if led else at
     sayable = lower.rpartition(".")[2] in _COMMON and text[at - 1 : at] == b":"
     if lower == "token" and compiled(rb"[0-9]{1,7}(?![\w.-])").match(text, at):
         return None  # its number
-    if sayable and _stands_in_prose(text, at, lower):
+    if sayable and not typed and _stands_in_prose(text, at, lower):
         return None
     header = name.lower() in {"cookie", "set-cookie"} and text[at - 1 : at] == b":"
     if header and (rest := compiled(rb"[^\"'\r\n\\]+").match(text, value_at)):
-        return rest.span()
-    span = _value(text, value_at, name, rank)
-    if span and text[at - 1 : at] == b":" and text[at : at + 1] == b" " and name.lower().endswith(_WHOLE_LINE):
+        pieces = re.split(rb"[=; ]+", rest[0])
+        return (
+            rest.span() if not quoted or any(counts_in_source(one, name, in_quotes=False) for one in pieces) else None
+        )
+    span = _value(text, value_at, name, rank, quoted=quoted)
+    if (
+        span
+        and not quoted
+        and text[at - 1 : at] == b":"
+        and text[at : at + 1] == b" "
+        and name.lower().endswith(_WHOLE_LINE)
+    ):
         return _rest_of_line(text, start, span)
     return span
 
@@ -181,7 +194,7 @@ def _rest_of_line(text: bytes, start: int, span: tuple[int, int]) -> tuple[int, 
     return (span[0], rest.end()) if rest else span
 
 
-def _value(text: bytes, at: int, name: str, rank: int) -> Span:
+def _value(text: bytes, at: int, name: str, rank: int, *, quoted: bool) -> Span:  # noqa: PLR0911 - one line a case
     """Return where the value that begins here stands, if it is a secret."""
     quote = compiled(_QUOTE).match(text, at)
     if quote:
@@ -189,13 +202,14 @@ def _value(text: bytes, at: int, name: str, rank: int) -> Span:
         if name.lower() == "token" and compiled(_LOGPROB).match(text, end):
             return None  # a piece of text with its probability
     elif (items := compiled(_LIST).match(text, at)) and holds_many(name):
-        return items.span(1)
+        return items.span(1) if not quoted or compiled(rb"[\"'`]").search(items[1]) else None
     else:
         start = end = at
     if scheme := compiled(_SCHEME).match(text, start):
         start = scheme.end()
     elif not quote and name.lower().endswith("authorization") and (signed := _signed(text, start)):
-        return signed
+        last = text[slice(*signed)].rpartition(b" ")[2]
+        return signed if not quoted or counts_in_source(last, name, in_quotes=False) else None
     if starts_reference(text, start):
         return None
     if not quote:
@@ -205,7 +219,14 @@ def _value(text: bytes, at: int, name: str, rank: int) -> Span:
         bare = compiled(_BARE).match(text, start)
         end = bare.end() if bare else head.end()
     value = text[start:end]
-    return (start, end) if is_secret_value(value, name, rank) else None
+    if not is_secret_value(value, name, rank):
+        return None
+    if quoted and (
+        not counts_in_source(value, name, in_quotes=quote is not None)
+        or (quote and not quote[1] and is_after_text(text, quote.end()))
+    ):
+        return None
+    return start, end
 
 
 def _signed(text: bytes, start: int) -> Span:
@@ -243,7 +264,7 @@ def _is_code(text: bytes, bare: re.Match[bytes], name: str) -> bool:
 
 def is_secret_value(value: bytes, name: str, rank: int) -> bool:
     """Say whether a value at a name of this rank is a secret and no reference, no yes or no, no path."""
-    if not value.strip() or is_reference(value) or is_plain(value):
+    if not value.strip() or is_reference(value) or is_plain(value) or is_address(value):
         return False
     if rank == SURE:
         return not is_masked(value) and not (is_path(value) and (name.lower() == "key" or may_name_a_file(name)))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from evalprov.secrets.names import CHOSEN, NO, SURE, judge
 from evalprov.secrets.pairs import is_secret_value, rank_in
 from evalprov.secrets.shapes import RUN
+from evalprov.secrets.source import counts_in_source
 from evalprov.secrets.values import (
     MARK,
     compiled,
@@ -41,7 +42,8 @@ _TIE = (
     rb"(?P<record>[\"']?[ \t]*[,;]?[ \t]*[{]?[ \t]*[\"']?" + _VALUE_KEY + rb"[\"']?[ \t]*[:=][ \t]*(?=[^\s,]))"
     rb"|(?P<tag>>)(?=[^<>\s])"
     rb"|(?P<tags>[\"']?[ \t]*:?(?:[ \t]*</?[\w:-]{1,40}(?:[ \t][^<>]{0,200})?>){1,6}[ \t]*)(?=[^<>\s])"
-    rb"|(?P<call>(?<=[\"'`])[ \t]*,[ \t]*(?=b?[\"'`]))"
+    rb"|(?P<call>[\"'`][ \t]*,[ \t]*(?=b?[\"'`]))"
+    rb"|(?P<typed>(?:\[\w{0,8}\]|[ ](?:\[\])?(?:string|byte|str|char))[ ]?:?=[ ]?(?=[\"'`]))"
     rb"|(?P<open>[ \t]*\([ \t]*(?=b?[\"']))"
     rb"|(?P<sign>[\"'`*\])]{0,4}[ \t]*(?:->|=>|<-|-->|[=!]==?|:=|\.{3,}|\xe2\x86[\x90-\xbf]|\xe2\x87[\x90-\xbf]"
     rb"|\xe2\x9f[\xb0-\xbf]|\xe2\x80[\x93-\x95]|(?:\xe2\x95[\x90-\xbf]|\xe2\x94[\x80\x81])+|\xe2\x94[\x82\x83]|\xef\xbc\x9a"
@@ -73,6 +75,7 @@ _LOGIN = (
     rb"(?:[Aa]uth|login|connect|signin|sign_in)\w{0,24}[ ]?[=(][ ]?\(?[ ]?[^\s,()]{1,64},[ ]?(?:[^\s,()]{1,64},[ ]?)?"
     rb"b?[\"']([^\"']{4,128})[\"']"
 )
+_LITERAL = rb"(?<!code\()(?<!String\()[\"']([^\"'\s]{6,128})[\"']"
 _WEAK = {"token", "key", "secret", "auth", "cookie", "bearer"}
 _PIPED = (
     rb"(?:echo|printf)[ ]+(?:-n[ ]+)?['\"]?([^\s'\"|$]{4,128})['\"]?[ ]*\|"
@@ -85,7 +88,7 @@ _JWK = rb"\"(?:k|d|p|q|dp|dq|qi)\"[ ]*:[ ]*\"([^\"]+)\""
 _COOKIE_JAR = rb"\t(?:TRUE|FALSE)\t/\S*\t(?:TRUE|FALSE)\t[0-9]+\t\S+\t(\S{8,})"
 
 
-def find_pointed(line: bytes, spans: Spans) -> None:
+def find_pointed(line: bytes, spans: Spans, *, quoted: bool = False) -> None:
     """Add where secrets stand that a looser tie points at; in one line."""
     text = line.replace(MARK, b"\x01" * len(MARK)) if MARK in line else line
     lower = text.lower()
@@ -93,7 +96,7 @@ def find_pointed(line: bytes, spans: Spans) -> None:
     if evident or compiled(_RECORDED).search(text):
         done = 0
         for noun in compiled(NOUN).finditer(lower):
-            if noun.start() >= done and (span := _after(text, lower, noun)):
+            if noun.start() >= done and (span := _after(text, lower, noun, quoted=quoted)):
                 spans.append(span)
                 done = span[1]
         if evident:
@@ -107,14 +110,14 @@ def find_pointed(line: bytes, spans: Spans) -> None:
     if b"|" in text:
         spans.extend(found.span(1) for found in compiled(_PIPED).finditer(text))
     if b"dentified" in lower:
-        spans.extend(found.span(1) for found in compiled(_IDENTIFIED).finditer(text))
+        spans.extend(one.span(1) for one in compiled(_IDENTIFIED).finditer(text) if not is_reference(one[1]))
     if b":5432:" in text or b"*:*:" in text:
         spans.extend(found.span(1) for found in compiled(_PGPASS).finditer(text))
     if b"TRUE\t" in text or b"FALSE\t" in text:
         spans.extend(found.span(1) for found in compiled(_COOKIE_JAR).finditer(text))
 
 
-def _after(text: bytes, lower: bytes, noun: re.Match[bytes]) -> tuple[int, int] | None:
+def _after(text: bytes, lower: bytes, noun: re.Match[bytes], *, quoted: bool) -> tuple[int, int] | None:
     """Return the secret that the name around this word points at."""
     before = text[max(0, noun.start() - 64) : noun.start()]
     start = noun.start() - len(before) + len(before.rstrip(_OF_NAMES))
@@ -129,16 +132,39 @@ def _after(text: bytes, lower: bytes, noun: re.Match[bytes]) -> tuple[int, int] 
     else:
         name, rank = "password", CHOSEN
     tie = compiled(_TIE).match(text, end)
-    if tie and (span := _tied(text, tie, name, rank)):
+    if tie and (span := _tied(text, tie, name, rank)) and (not quoted or _counts(text, span, name)):
         return span
-    given = compiled(rb"[\"']?[ \t]*[:=]").match(text, end) is not None
+    given = compiled(rb"[\"']?[ \t]*[:=]").match(text, end)
     if given and rank == SURE and name.lower() not in _WEAK:  # password = a if b else "X"
-        for quoted in compiled(rb"[\"']([^\"'\s]{6,128})[\"']").finditer(text, end, end + 160):
-            if looks_chosen(quoted[1]) and judge(quoted[1].decode("utf-8", "replace")) == NO:
-                return quoted.span(1)
+        for literal in compiled(_LITERAL).finditer(text, end, _statement_end(text, given.end(), end + 160)):
+            inside = literal[1].decode("utf-8", "replace")
+            if (
+                looks_chosen(literal[1])
+                and judge(inside) == NO
+                and (not quoted or _counts(text, literal.span(1), name))
+            ):
+                return literal.span(1)
     if text[end : end + 1] == b"=":  # pairs.py has judged it
         return None
-    return _in_sentence(text, lower, noun, end, rank)
+    said = _in_sentence(text, lower, noun, end, rank)
+    return said if said and (not quoted or _counts(text, said, name)) else None
+
+
+def _counts(text: bytes, span: tuple[int, int], name: str) -> bool:
+    return counts_in_source(text[slice(*span)], name, in_quotes=text[span[0] - 1 : span[0]] in {b'"', b"'", b"`"})
+
+
+def _statement_end(text: bytes, at: int, end: int) -> int:
+    """Return where what is set here ends: at a comma of its own list."""
+    depth = 0
+    for found in compiled(rb"[(\[{)\]},;]").finditer(text, at, end):
+        if found[0] in b"([{":
+            depth += 1
+        elif found[0] in b")]}":
+            depth -= 1
+        if depth < 0 or (depth == 0 and found[0] in b",;"):
+            return found.start()
+    return end
 
 
 def _tied(text: bytes, tie: re.Match[bytes], name: str, rank: int) -> tuple[int, int] | None:
@@ -164,6 +190,8 @@ def _tied(text: bytes, tie: re.Match[bytes], name: str, rank: int) -> tuple[int,
     elif tie.lastgroup == "tag" and rank == SURE:
         fits = text[end : end + 2] == b"</" and text.startswith(name.encode(), end + 2)
         fits = fits or looks_chosen(value)
+    elif tie.lastgroup == "typed":  # char password[] = "X", var password string = "X"
+        fits = is_secret_value(value, name, rank)
     elif rank in {SURE, CHOSEN}:
         fits = looks_chosen(value) and (name.lower() not in {"token", "key"} or len(value) > 9)
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from evalprov.named import NamedTuple
 from evalprov.secrets.idioms import find_idioms
 from evalprov.secrets.lines import find_told
 from evalprov.secrets.pairs import find_pairs
@@ -18,34 +19,43 @@ if TYPE_CHECKING:
     from evalprov.secrets.shapes import Spans
 
 
-def find_all(line: bytes, spans: Spans, before: Context | None, needles: Needles, numbers: list[int] | None) -> None:
+class Reading(NamedTuple):
+    """How a line is read: which values of the environment it may hold, and whether its texts stand in quotes."""
+
+    needles: Needles
+    numbers: list[int] | None
+    quoted: bool
+
+
+def find_all(line: bytes, spans: Spans, before: Context | None, reading: Reading) -> None:
     """Add where secrets stand, as the line is written and as it would be read."""
+    needles, numbers, quoted = reading
     if numbers is None or numbers:
         needles.find(line, spans, numbers)
-    find_written(line, spans, before)
+    find_written(line, spans, before, quoted=quoted)
     if b"\x1b" in line:
         shown = without_colours(line)
         inside: Spans = []
         needles.find(shown.text, inside)
-        find_written(shown.text, inside, before)
+        find_written(shown.text, inside, before, quoted=quoted)
         spans += map(shown.place, inside)
     if (b"%" in line or b"&" in line or b"\\" in line) and (read := unescaped(line)):
         inside = []
-        find_written(read.text, inside)
+        find_written(read.text, inside, quoted=quoted)
         spans += map(read.place, inside)
     if compiled(RUN).search(line):
         find_encoded(line, spans, _has_secret)
 
 
-def find_written(line: bytes, spans: Spans, before: Context | None = None) -> None:
+def find_written(line: bytes, spans: Spans, before: Context | None = None, *, quoted: bool = False) -> None:
     """Add where secrets stand as the line is written."""
-    find_shapes(line, spans)
-    find_pairs(line, spans)
-    find_pointed(line, spans)
+    find_shapes(line, spans, quoted=quoted)
+    find_pairs(line, spans, quoted=quoted)
+    find_pointed(line, spans, quoted=quoted)
     if b" -" in line or b"login" in line or b"set " in line or b"auth" in line:
         find_idioms(line, spans)
     if before:
-        find_told(line, before, spans)
+        find_told(line, before, spans, quoted=quoted)
 
 
 def _has_secret(text: bytes) -> bool:

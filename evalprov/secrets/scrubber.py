@@ -13,6 +13,7 @@ from evalprov.secrets.names import NO, SURE, holds_many, is_issuer, is_secret_va
 from evalprov.secrets.needles import Needles, secret_values
 from evalprov.secrets.pairs import is_secret_value
 from evalprov.secrets.shapes import RUN, find_prefixed
+from evalprov.secrets.source import is_source
 from evalprov.secrets.stream import WINDOW, StreamScrubber
 from evalprov.secrets.values import MARK, compiled, issued_pieces, looks_issued
 
@@ -47,6 +48,7 @@ class Scrubber:
         self._extra_names = tuple(name.upper() for name in extra_names)
         self._known: Mapping[str, str] = {}
         self._clean: dict[bytes | None, Context | None] = {}  # lines with nothing in them, and what they tell
+        self._quoted = False  # whether it reads source code
 
     def text(self, text: str) -> str:
         """Return the text with every secret replaced."""
@@ -83,6 +85,16 @@ class Scrubber:
         if len(data) < WINDOW and b"-----BEGIN" not in data and not self.needles.blocks:
             return self.scrub_lines(data)[0]  # what the stream would do, without its cost: most texts are short
         return StreamScrubber(self).take(data, final=True)
+
+    def reading(self, path: bytes) -> Scrubber:
+        """Return a scrubber for what a file of this name holds: source code, or anything."""
+        return self._of_source if is_source(path) else self
+
+    @cached_property
+    def _of_source(self) -> Scrubber:
+        source = self.plain()
+        source.__dict__.update(_quoted=True, _clean={}, needles=self.needles)
+        return source
 
     def has_secret(self, data: bytes) -> bool:
         """Say whether anything in the bytes would be replaced; the first such thing ends the search."""
@@ -227,10 +239,10 @@ class Scrubber:
 
     def find(self, line: bytes, before: Context | None = None, needles: list[int] | None = None) -> Spans:
         """Return where secrets stand in one line: in order, apart, none of them blinded yet."""
-        from evalprov.secrets.rules import find_all  # most output never needs it
+        from evalprov.secrets.rules import Reading, find_all  # most output never needs it
 
         spans: Spans = []
-        find_all(line, spans, before, self.needles, needles)
+        find_all(line, spans, before, Reading(self.needles, needles, self._quoted))
         return settled(line, spans) if spans else spans
 
     def _is_extra(self, name: str) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from evalprov.secrets.values import compiled, is_reference
+from evalprov.secrets.source import is_example
+from evalprov.secrets.values import compiled, is_reference, is_wordy
 
 if TYPE_CHECKING:
     import re
@@ -80,6 +81,7 @@ _PREFIXED: tuple[tuple[bytes, bytes], ...] = (
 _PEM_IN_BASE64 = (
     rb"LS0tLS1CRUdJTiB(?:QUklWQVRF|SU0EgUFJJVkFURSB|FQyBQUklWQVRF|PUEVOU1NI|FTkNSWVBURUQg)[A-Za-z0-9+/=]{16,}"
 )
+_LIKE_A_NAME = (b"s.", b"jina_", b"key-", b"fc-", b"pa-", b"fw_", b"ion_", b"ops_", b"li_")
 # Where the sign stands within or behind: looked for by itself.
 _MARKED = (
     (b"hooks.slack.com/", rb"hooks\.slack\.com/(?:services|workflows|triggers)/([\w/+-]{8,})"),
@@ -123,7 +125,7 @@ def _by_start() -> dict[bytes, bytes]:
     return {start: b"|".join(patterns) for start, patterns in found.items()}
 
 
-def find_shapes(text: bytes, spans: Spans) -> None:
+def find_shapes(text: bytes, spans: Spans, *, quoted: bool = False) -> None:
     """Add where secrets of a known shape stand."""
     if compiled(RUN).search(text):
         find_prefixed(text, spans)
@@ -132,7 +134,8 @@ def find_shapes(text: bytes, spans: Spans) -> None:
             spans.extend(found.span(found.lastindex or 0) for found in compiled(pattern).finditer(text))
     if b"@" in text and (b"://" in text or rb":\/\/" in text):
         for found in compiled(_URL).finditer(text):
-            spans.extend(_in_url(found))
+            if not quoted or not is_example(found[2] or found[4] or b""):
+                spans.extend(_in_url(found))
 
 
 def find_prefixed(text: bytes, spans: Spans) -> None:
@@ -147,7 +150,7 @@ def find_prefixed(text: bytes, spans: Spans) -> None:
                 continue
             pattern = starts.get(text[at : at + 2]) or starts.get(text[at : at + 1])
             found = compiled(pattern).match(text, at) if pattern else None
-            if found:
+            if found and not (found[0].startswith(_LIKE_A_NAME) and is_wordy(found[0])):
                 spans.append(found.span())
                 done = found.end()
 

@@ -37,7 +37,7 @@ def _reference() -> re.Pattern[bytes]:
     return re.compile(
         rb"""(?:(?:[Bb]earer|[Bb]asic|[Tt]oken|[Aa]pi-?[Kk]ey)[ ]+)?
         (?: \$\{[\w.:]{1,200}\} | \$\([^)]{0,200}\) | \$[A-Z_][A-Z0-9_]* | %[A-Za-z_]\w*%
-          | \$?\{\{.{0,200}\}\} | \{[\w!:.\[\]]{0,200}\} | %[-0-9.]{0,8}[sdrf] | [|>][-+0-9]{0,2} | =
+          | \$?\{\{.{0,200}\}\} | \{[\w!:.\[\]]{0,200}\} | %[-0-9.]{0,8}[sdrf] | %\(\w+\)[sdr] | [|>][-+0-9]{0,2} | =
           | (?:env|ENV|vault|op|ssm|keyring|file):[\w./:@-]{1,200} | <[\w .:-]{1,200}>
           | !(?:env|ENV|secret|include|Ref|Sub|GetAtt|ImportValue)\b[^\n"']{0,200}
           | ![\w:-]{1,40}[ ]+[|>][-+0-9]* | ENC\[[^\]\n]{1,4096}\]
@@ -116,6 +116,12 @@ _RANDOM = (
     rb"(?=[^a-z]*[a-z])(?=[^A-Z]*[A-Z])(?=[^0-9]*[0-9]+[^0-9]+[0-9])"
     rb"(?=[\w+/-]*?[A-Za-z0-9]{9})[\w+/-]{20,}={0,2}"
 )
+_CLUSTER, _VOWEL = rb"[b-df-hj-np-tv-xz]", rb"[aeiouy]{1,2}"
+_SPOKEN = (
+    rb"[A-Z]?(?=[a-z]{3})" + _CLUSTER + b"{0,2}" + _VOWEL + b"(?:" + _CLUSTER + b"{1,3}" + _VOWEL + b")*"
+    + _CLUSTER + rb"{0,3}(?![a-z])"
+)  # fmt: skip
+_ADDRESS = rb"\s*\w{2,12}://[^\s@?]+(?:\?(?:[\w.-]+=[\w.:,+ %$\{\}/-]*&?)*[\w-]*)?"
 _CHOSEN = rb"(?=[^A-Za-z]*[A-Za-z])(?=[^0-9]*[0-9])[!-~]{6,128}"
 _STRICT = (
     rb"(?=[!-~]*[0-9])(?=[!-~]*[A-Za-z])[\w.*+!#$%^&@?~-]*[*+!#$%^&?~][\w.*+!#$%^&@?~-]*"
@@ -125,13 +131,23 @@ _NO_PASSWORD = (
     rb"[0-9.,:/TZ+-]+|[0-9.]+[a-zA-Z/%]{1,5}|[A-Za-z]{1,10}[(].*|[\w.-]+[(].*|(?:[A-Za-z_]\w*\.)+[A-Za-z_]\w*"
     rb"|v?[0-9]+(?:\.[0-9]+)+\w*"
     rb"|[a-z][a-z0-9]*(?:[-_/:.][a-z0-9.]+)+|[A-Z0-9]+(?:[_-][A-Z0-9]+)+|\w+://.*|[\w.+-]+@[\w.-]+"
-    rb"|0x[0-9a-f]+|.*[|<>{}].*|[A-Za-z_][\w.-]*=.*"
+    rb"|0x[0-9a-f]+|/[\w.{}-]+(?:/[\w.{}-]*)*|.*[|<>{}].*|[A-Za-z_][\w.-]*=.*"
 )
 
 
 def looks_random(value: bytes) -> bool:
     """Say whether a text of twenty and more signs mixes both cases and digits as no word does."""
-    return compiled(_RANDOM).fullmatch(value) is not None
+    return compiled(_RANDOM).fullmatch(value) is not None and not is_wordy(value)
+
+
+def is_wordy(value: bytes) -> bool:
+    """Say whether half of a text can be read aloud, as `Wav2Vec2PhonemeTokenizer` and one random text of a hundred."""
+    return 2 * sum(len(word) for word in compiled(_SPOKEN).findall(value)) >= len(value)
+
+
+def is_address(value: bytes) -> bool:
+    """Say whether a value is a URL in which no secret stands: `token: https://host/oauth/token`."""
+    return compiled(_ADDRESS).fullmatch(value) is not None and not issued_pieces(value)
 
 
 def looks_chosen(value: bytes, *, strict: bool = False) -> bool:

@@ -150,6 +150,22 @@ def test_what_holds_a_secret_is_withheld_with_its_hash_and_never_half_cleaned(re
     assert not any(one["scrubbed"] for one in (git["patch"], *git["saved"].values()))
 
 
+def test_code_that_speaks_of_secrets_is_kept_and_a_secret_on_its_own_line_is_not(repo: Repo) -> None:
+    """A program's `token = token` withholds no file; a value below its name does, also behind a patch's signs."""
+    repo.write("client.py", "x = 1\n")
+    repo.write("new.yaml", "a: 1\n")
+    repo.write("old.yaml", "env:\n- name: DB_PASSWORD\n  value: sunsetmoon\n")
+    repo.commit()
+    repo.write("client.py", "def f(token: str | None):\n    auth_token = token\n    self.api_key = key or get('X')\n")
+    repo.write("other.ts", "const apiKey = process.env.KEY\n")
+    repo.write("real.py", 'password = "sunsetmoon"\n')
+    repo.write("new.yaml", "env:\n- name: DB_PASSWORD\n  value: sunsetmoon\n")
+    repo.write("old.yaml", "env: {}\n")
+    git = repo.found().facts["git"]
+    assert {one["path"] for one in git["withheld"]} == {"new.yaml", "old.yaml", "real.py"}
+    assert git["saved"].keys() == {"other.ts"}
+
+
 def test_a_pointer_to_large_content_is_no_content(repo: Repo) -> None:
     """Where a filter leaves a pointer in the patch the file is named as withheld."""
     spec = "version https://git-lfs.github.com/spec/v1"

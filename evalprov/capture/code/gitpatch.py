@@ -120,14 +120,10 @@ def patch_steps(
     if why:
         kept.withheld.extend((path, why) for path in seeds)
         return kept
-    if scrub.has_secret(raw):
-        pieces = _by_path(raw, seeds)
-        secret = {path for path, piece in pieces.items() if scrub.has_secret(piece)}
+    pieces = _by_path(raw, seeds)
+    if secret := {path for path, piece in pieces.items() if _tells_a_secret(piece, scrub.reading(path))}:
         kept.withheld.extend((path, BY_CONTENT) for path in pieces if path in secret)
         raw = b"".join(piece for path, piece in pieces.items() if path not in secret)
-        if scrub.has_secret(raw):  # it shows in no piece alone
-            kept.withheld.extend((path, BY_CONTENT) for path in pieces if path not in secret)
-            raw = b""
     if b"git-lfs.github.com/spec/" in raw:
         why = "its content is in Git LFS, the patch has the pointer alone"
         kept.withheld.extend((path, why) for path, piece in _by_path(raw, seeds).items() if _POINTER.search(piece))
@@ -148,6 +144,15 @@ def _by_path(patch: bytes, paths: Iterable[bytes]) -> dict[bytes, bytes]:
             raise GitError(f"git diff printed {readable(head[:80])}, which is not understood")
         pieces[path] = pieces.get(path, b"") + piece  # a file that became a link is told in two
     return pieces
+
+
+def _tells_a_secret(piece: bytes, scrub: Scrubber) -> bool:
+    """Say whether a secret stands in either side of a patch: as the file has it, not as the signs before its lines."""
+    lines = re.split(rb"(?<=\n)", piece)
+    return any(
+        scrub.has_secret(b"".join(line[1:] if line[:1] in own else line for line in lines if line[:1] != other))
+        for own, other in ((b" +", b"-"), (b" -", b"+"))
+    )
 
 
 def _quoted(name: bytes) -> bytes:
@@ -223,7 +228,7 @@ def keep_untracked(
         except GitError as why:
             kept.withheld.append((path, str(why)))
             continue
-        if scrub.has_secret(content):
+        if scrub.reading(path).has_secret(content):
             kept.withheld.append((path, BY_CONTENT))
             continue
         room -= len(content)
