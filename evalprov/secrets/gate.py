@@ -20,8 +20,8 @@ _NO_TOKEN = rb"(?:(?!fc-|(?:[2-7][0-9a-f]){12})[0-9a-f-]{15,}|(?!hf_)[a-z_-]{15,
 # Each begins with one plain letter, which is searched as fast as a byte; what comes before it is told by looking back.
 _WORDS = (
     rb"k(?:ey|en(?<=token)|ie(?<=cookie)|s\.(?<=hooks\.))",
-    rb"p(?:ass|wd)",
-    rb"c(?:red|ret(?<=secret)|url )",
+    rb"p(?:ass|wd|sk|do\()",
+    rb"c(?:red|ret(?<=secret)|url |onnect(?:ion)?\()",
     rb"uth(?<=auth)",
     rb"gin(?<=login)",
     rb"ql(?<=mysql)",
@@ -42,11 +42,14 @@ _PLAINLY = (
         b"auth",
         b"login",
         b"mysql",
+        b"psk",
+        b"pdo(",
+        b"onnect",
     ),
     b"dentified by",
 )
 _SHORT = 1 << 9
-_IN_URLS = rb"sig(?:nature)?="
+_IN_URLS = rb"(?:sig(?:nature)?|appid)="
 _FOREIGN = ("contrase", "senha", "wachtwoord", "hasło", "пароль", "密码", "密碼", "パスワード", "비밀번호")
 
 

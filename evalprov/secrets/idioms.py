@@ -45,6 +45,8 @@ _NEXT: dict[str, frozenset[str]] = {
         ("snmpget snmpwalk snmpset", "-A -X"),
         ("rdesktop vncviewer cypher-shell cqlsh beeline", "-p -passwd"),
         ("ipmitool", "-P"),
+        ("schtasks", "/rp"),
+        ("kaggle", "--key"),
     )
     for name in names.split()
 }
@@ -64,7 +66,7 @@ _WITH_USER = {
     "http": "-a --auth",
     "https": "-a --auth",
     "lftp": "-u",
-    "smbclient": "-U",
+    **dict.fromkeys(("smbclient", "net", "winexe", "rpcclient", "smbget"), "-U"),
     "wget": "",
     "ab": "-A -P",
     "siege": "",
@@ -73,23 +75,32 @@ _ORACLE = {"sqlplus", "sqlldr", "imp", "exp", "impdp", "expdp", "rman"}
 _AFTER = {  # the words before it, then the secret
     "wandb": ("login",),
     "cargo": ("login",),
-    "vault": ("login",),
+    "vault": ("login", "unseal"),
     "heroku": ("auth:token",),
     "ngrok": ("add-authtoken", "authtoken"),
     "gcloud": ("activate-refresh-token",),
     "doppler": ("set",),
+    "rclone": ("obscure",),
+    "ansible-vault": ("encrypt_string",),
 }
-_COMMANDS = frozenset((*_NEXT, *_GLUED, *_WITH_USER, *_AFTER, "aws", "dvc", "npm", "poetry", "conda", "kaggle", "pip"))
+_AT = {"isql": 3, "radtest": 2}  # which word
+_COMMANDS = frozenset(
+    (*_NEXT, *_GLUED, *_WITH_USER, *_AFTER, *_AT, "aws", "dvc", "npm", "poetry", "conda", "kaggle", "pip")
+)
 _LINE = (
     rb"(?<![\w.-])((?:/[\w.-]+)*/?(?:"
     + "|".join(sorted(_COMMANDS, key=len, reverse=True)).encode()
     + rb"))((?:[ \t]+(?:'[^'\n]*'|\"(?:[^\"\\\n]|\\.)*\"|[^\s'\"|;&]+)+){1,40})"
 )
+_LISTED = rb"\[(?:['\"][^'\"\n]*['\"](?:,[ ]*)?){2,60}\]"
+_LISTED_WORD = rb"(?<=['\"])[^'\"\n,\]][^'\"\n]*(?=['\"](?:,|\]))"
 _WORD = rb"(?:'[^'\n]*'|\"(?:[^\"\\\n]|\\.)*\"|[^\s'\"])+"
 
 
 def secret_in(words: Sequence[str], at: int) -> tuple[int, int] | None:
     """Return which part of a command line's word is a secret by the idiom of its command."""
+    if words[0][:1] == "-":
+        words, at = ["", *words], at + 1  # a list of arguments alone
     wrapped = (number for number, one in enumerate(words[:at]) if os.path.basename(one) in _COMMANDS)
     begin = next(wrapped, 0)  # `nice -n 5 mysql ...`
     words, at = words[begin:], at - begin
@@ -109,10 +120,15 @@ def secret_in(words: Sequence[str], at: int) -> tuple[int, int] | None:
         return (0, len(word)) if before in {"-p", "-P", "-w"} or looks_random(raw) else None
     if at > 1 and len(word) > 7 and looks_chosen(raw, strict=True) and _tells_of_one(words, at):
         return (0, len(word))
-    if " " in word and "pass" in before:  # --password-command 'echo X'
+    user = re.fullmatch(r"[\w.@+-]+:(\S{8,})", word) if re.search(r"(?i)user|auth|cred|login|account", before) else None
+    if user and looks_chosen(user[1].encode("utf-8", "replace"), strict=True):
+        return user.span(1)
+    option, given, command = word.partition("=")
+    if " " in word and "pass" in (option if given else before):  # --password-command 'echo X'
+        start = len(word) - len(command) if given else 0
         inside = (
             one
-            for one in re.finditer(r"[^\s'\"]+", word)
+            for one in re.compile(r"[^\s'\"]+").finditer(word, start)
             if looks_chosen(one[0].encode("utf-8", "replace"), strict=True)
         )
         return next((one.span() for one in inside), None)
@@ -155,6 +171,10 @@ def _by_command(  # noqa: C901, PLR0911 - one line an idiom
         return (0, len(word)) if looks_random(word.encode()) or len(word) == 40 else None
     if program == "poetry" and at > 2 and words[at - 2].startswith("http-basic"):
         return (0, len(word))
+    if program in _AT and at == _AT[program]:
+        return (0, len(word))
+    if before in {"echo", "printf", "<<<"} and (paired := re.fullmatch(r"[a-z][\w-]{0,31}:(\S{8,})", word)):
+        return paired.span(1) if looks_chosen(paired[1].encode("utf-8", "replace"), strict=True) else None
     if program == "kaggle" and before == "-v" and "key" in words[:at]:
         return (0, len(word))
     return None
@@ -166,7 +186,10 @@ def _is_value(value: str) -> bool:
 
 
 def find_idioms(line: bytes, spans: Spans) -> None:
-    """Add the secrets of command lines that stand in a text."""
+    """Add the secrets of command lines that stand in a text, as a shell has them or as a list of quoted words."""
+    if b"', '" in line or b'", "' in line:
+        for listed in compiled(_LISTED).finditer(line):
+            _find_in(line, list(compiled(_LISTED_WORD).finditer(line, *listed.span())), spans)
     for found in compiled(_LINE).finditer(line):
         places = list(compiled(_WORD).finditer(line, found.start(2), found.end(2)))
         words = [found[1].decode(), *(place[0].decode("latin-1").strip("'\"") for place in places)]
@@ -175,3 +198,10 @@ def find_idioms(line: bytes, spans: Spans) -> None:
             if span:
                 quoted = 1 if place[0][:1] in {b"'", b'"'} else 0
                 spans.append((place.start() + quoted + span[0], place.start() + quoted + span[1]))
+
+
+def _find_in(line: bytes, places: list[re.Match[bytes]], spans: Spans) -> None:
+    words = [place[0].decode("latin-1") for place in places]
+    for number, place in enumerate(places[1:], 1):
+        if span := secret_in(words, number):
+            spans.append((place.start() + span[0], place.start() + span[1]))

@@ -43,6 +43,9 @@ _VALUE_LINE = (
     rb"([^\"'<\s,][^\"'<\n]*)"
 )
 _SCALAR = rb"[ \t]*(?:-[ ]+)?(?:[\"']?([\w .-]{1,64})[\"']?[ \t]*[:=][ \t]+)?([\"']?)([^\s\"',#][^\"'\r\n]*)"
+_SECTION = rb"[ \t]*\[[\w. -]*(?:secrets|credentials|passwords|tokens|api_?keys)\]\s*\Z"
+_HEAD_ALONE = rb"[ \t|\xe2\x94\x82\x83]*([A-Za-z][\w ]{0,40}?)[ \t|\xe2\x94\x82\x83]*\s*\Z"
+_CELL_ALONE = rb"[ \t|\xe2\x94\x82\x83]*([^\s|\xe2]+)[ \t|\xe2\x94\x82\x83]*\s*\Z"
 _NAMES_IT = {"name", "key", "file", "source", "target", "external", "path", "id", "namespace", "type", "kind", "labels"}
 _VALUED = {"value", "default", "val", "content", "text", "data"}
 _CELLS = (b"|", "│".encode(), "┃".encode(), b"\t", b";", b",")
@@ -56,7 +59,7 @@ _ALONE = rb"[ \t>*`\"']*(?:[A-Za-z]{1,12}[ ])?([A-Za-z0-9][\w+/-]{19,}={0,2})[ \
 class Context(NamedTuple):
     """What the lines before tell."""
 
-    kind: str  # value, block, many, record, table, near, kube
+    kind: str  # value, block, many, section, record, table, head, cell, near, kube
     rank: int = SURE
     indent: int = 0
     left: int = 1  # lines for which it holds, where it does not end by itself
@@ -84,6 +87,11 @@ def _find_told(line: bytes, context: Context, spans: Spans) -> None:  # noqa: C9
             spans.append((start, start + len(text)))
     elif context.kind == "table":
         _find_cells(line, context, spans)
+    elif context.kind == "head":
+        return
+    elif context.kind == "cell":
+        if found := compiled(_CELL_ALONE).match(line):
+            _add(found.span(1), line, CHOSEN, spans)
     elif context.kind == "near":
         alone = compiled(_ALONE).match(line)
         if alone and looks_random(alone[1]):
@@ -100,6 +108,8 @@ def _find_told(line: bytes, context: Context, spans: Spans) -> None:  # noqa: C9
             _add(found.span(3), line, CHOSEN, spans)
         elif context.kind == "value" and not name and (deep or looks_chosen(found[3].strip())):
             _add(found.span(3), line, context.rank, spans)
+        elif context.kind == "section" and name and name.lower() not in _NAMES_IT:
+            _add(found.span(3), line, CHOSEN, spans)
         elif context.kind in {"many", "kube"} and context.indent >= 0 and deep and name.lower() not in _NAMES_IT:
             _add(found.span(3), line, CHOSEN if name and context.kind == "many" else context.rank, spans)
 
@@ -140,7 +150,7 @@ def told(line: bytes, before: Context | None) -> Context | None:
 
 
 def _weaker(before: Context) -> Context | None:
-    if before.kind in {"block", "many", "kube"}:
+    if before.kind in {"block", "many", "kube", "section"}:
         return before
     return before._replace(left=before.left - 1) if before.left > 1 and before.kind != "table" else None
 
@@ -149,6 +159,10 @@ def _goes_on(line: bytes, before: Context) -> Context | None:  # noqa: PLR0911 -
     indent = _indent(line)
     if before.kind == "block":
         return before if indent > before.indent else None
+    if before.kind == "section":
+        return None if line.lstrip().startswith(b"[") else before
+    if before.kind == "head":  # a column of one
+        return Context("cell", CHOSEN) if compiled(_RULE).match(line) else None
     if before.kind in {"many", "kube"}:
         if line.startswith(b"---"):
             return None
@@ -175,6 +189,8 @@ def _begun(line: bytes, before: Context | None) -> Context | None:  # noqa: PLR0
     if not compiled(NOUN).search(line.lower()):
         return None
     last = line.rstrip()[-1:]
+    if last == b"]" and compiled(_SECTION).match(line):
+        return Context("section")
     if b"ecret" in line and compiled(rb"[ \t]*[\"']?kind[\"']?:[ \t]*[\"']?Secret\b").match(line):
         return Context("kube", indent=-1)
     if last in b"|>+-0123456789" and (found := compiled(_OPENS_BLOCK).match(line)):
@@ -188,6 +204,8 @@ def _begun(line: bytes, before: Context | None) -> Context | None:  # noqa: PLR0
             return Context("record", rank, left=4)
     if compiled(_MAY_BE_HEAD).match(line) and (head := _head(line)):
         return head
+    if (alone := compiled(_HEAD_ALONE).match(line)) and _rank(alone[1]) in {SURE, CHOSEN}:
+        return Context("head")
     return _announced(line)
 
 
@@ -220,6 +238,7 @@ def _head(line: bytes) -> Context | None:
         ranks = [
             PERHAPS if name in {b"token", b"key", b"auth"} else rank for name, rank in zip(names, ranks, strict=True)
         ]
+        ranks = [NO if name.lower() in {b"login", b"user"} else rank for name, rank in zip(names, ranks, strict=True)]
         if any(name.lower().endswith(b"_hash") for name in names):
             ranks = [PERHAPS if name.lower().endswith(b"_hash") else r for name, r in zip(names, ranks, strict=True)]
         columns = tuple((number, rank) for number, rank in enumerate(ranks) if rank != NO)

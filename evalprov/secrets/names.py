@@ -25,7 +25,19 @@ _COMPOUNDS = (
     *("password", "passwords", "passwd", "passphrase", "passcode", "apikey", "apikeys", "apitoken"),
     *("accesskey", "accesstoken", "authtoken", "refreshtoken", "secretkey", "privatekey", "signingkey"),
     *("encryptionkey", "clientsecret", "sshpass", "masterkey", "accountkey", "passwort", "kennwort", "userpwd"),
-    *("pgpass", "storepass", "keypass", "authtok", "requirepass", "masterauth"),
+    *(
+        "pgpass",
+        "storepass",
+        "keypass",
+        "authtok",
+        "requirepass",
+        "masterauth",
+        "rpcauth",
+        "basicauth",
+        "httpauth",
+        "psk",
+        "presharedkey",
+    ),
 )
 _ALWAYS = _words("""secret secrets credential credentials cred creds cookie cookies bearer authorization dsn""")
 # Whoever issues keys and tokens; `NAME_key` and `NAME_token` of these are surely secrets.
@@ -92,9 +104,7 @@ _FOREIGN = _words(
 )
 _WORDS_IN_PASS = _words("pass compass bypass surpass trespass encompass overpass underpass impasse")
 _ISSUED = _words("jwt salt pepper hmac fernet pat webhook masterkey login")
-_INTERESTING = (
-    "key|tok|secret|pass|pwd|pw|auth|cred|cookie|dsn|bearer|pat|jwt|salt|pepper|hmac|fernet|hook|kennwort|login"
-)
+_INTERESTING = "key|tok|secret|pass|pwd|pw|auth|cred|cookie|dsn|bearer|pat|jwt|salt|pepper|hmac|fernet|hook|kennwort|login|psk|code"
 
 
 def words(name: str) -> list[str]:
@@ -105,6 +115,8 @@ def words(name: str) -> list[str]:
 @lru_cache(maxsize=1 << 14)
 def judge(name: str) -> int:
     """Say whether what stands at this key is a secret: NO, PERHAPS (if it looks issued), SURE."""
+    if name.lower().endswith(("secret_id", "secret-id", "secretid")):
+        return LIKELY
     if name.lower().replace("_", "").replace("-", "").replace(" ", "") in _FOREIGN:
         return SURE
     if not re.search(_INTERESTING, name, re.IGNORECASE) or len(name) > 200:
@@ -142,6 +154,8 @@ def _judge_words(parts: list[str], *, trimmed: bool) -> int:  # noqa: PLR0911 - 
         return SURE
     if not before and last.endswith(("pass", "pw", "pwd")) and last not in _WORDS_IN_PASS:
         return CHOSEN  # bindpw, rootpw, requirepass
+    if last == "code" and before and before[-1] in {"access", "activation", "recovery", "backup", "unlock"}:
+        return PERHAPS
     return LIKELY if last in _ISSUED else NO
 
 
@@ -196,7 +210,7 @@ def is_secret_variable(name: str) -> bool:
 
 def may_hold_a_secret(name: str) -> bool:
     """Say whether a variable's value is worth a look: its name has a secret's word in it."""
-    return judge(name) != NO or not _WORTH.isdisjoint(words(name))
+    return judge(name) != NO or (not _WORTH.isdisjoint(words(name)) and "public" not in words(name))
 
 
 def is_issuer(name: str) -> bool:

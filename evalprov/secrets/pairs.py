@@ -18,6 +18,7 @@ from evalprov.secrets.values import (
     is_common,
     is_masked,
     is_path,
+    is_place,
     is_plain,
     is_reference,
     is_type,
@@ -38,6 +39,18 @@ _PROSE = frozenset(
     not of on option or parameter requires required set should so that the then this to via was were when which will
     with without""".split()
 )
+# What a sentence or a schema begins with after a colon: `password: must be`, `Password: min_length 8`.
+_SAID_FIRST = frozenset(
+    b"""a all always an any as ask at avoid be bearer cannot change check choose contains create default do enter
+    field forgot forgotten generate has how if in is it keep leave length letters mandatory max max_length may min
+    min_length minimum minlength must needs never new no not of one only or please pick please read reset see select
+    send should show some something string text that the this three to two type until use used uses using varchar was
+    what when where which will with words write you your mindestens nie bitte muss au doit debe vergessen""".split()
+)
+_AFTER_KEYWORD = rb"(?:await|new|yield|async|typeof|func|function|lambda|self|this|return|not)[ \t]+[\w(\[{$]"
+_ATTRIBUTES = rb"[ \t]*(?:(?i:path|domain|samesite|expires|max-age|secure|httponly)(?:=[^;]*)?(?:;[ ]*|\s*\Z))+"
+_NAME_OF_ONE = rb"[a-z]+(?:-[a-z]+){0,4}-(?:keys?|secrets?|tokens?|creds|credentials|tls)"  # as a cluster has them
+_WORD_ALONE = rb"[ ][a-z]{9,}[ \t]*(?:\r?\n|\Z)"
 _SIGNATURES = frozenset({"appid", "sig", "signature", "x-amz-signature", "x-goog-signature"})
 _COMMON = frozenset({"token", "secret", "auth", "cookie", "cookies", "bearer", "credentials", "key", "keys", "secrets"})
 _WHOLE_LINE = ("password", "passwd", "passphrase", "pwd")
@@ -94,6 +107,7 @@ _BARE = (
 )
 _DOTTED = rb"[A-Za-z_]+(?:\.[A-Za-z_]+)+"
 _IDENTIFIER = rb"[A-Za-z_][\w.]*"
+_GENERIC = rb"[A-Z]\w*<[\w.:<>\[\], |]{1,80}>"
 _CALL = _IDENTIFIER + rb"[(\[](?:[ \t]*(?:\n|\Z)|[^\n]{0,400}?[)\]])"
 _LIST = rb"\[([^\[\]\n]{0,4096})\]"
 _OPTION = rb"--(?<![\w-]--)([A-Za-z][\w-]{1,63})(?:[ \t]+|\\*[\"'],[ \t]*(?=\\*[\"']))(?![\s-])"
@@ -134,7 +148,7 @@ def _at_name(text: bytes, start: int, raw: bytes, at: int, *, quoted: bool) -> S
         rank = SURE
     if rank == PERHAPS and (before in {b"?", b"&"} or text.endswith(b"login(", 0, start)):
         rank = LIKELY
-    if rank == NO or text[at : at + 1] in {b"=", b":"}:
+    if rank == NO or text[at : at + 1] in {b"=", b":"} or (before == b"{" and text[at : at + 1] == b"?"):
         return None
     typed = compiled(TYPED).match(text, at) if quoted and text[at - 1 : at] == b":" else None
     led = typed or compiled(_LEAD).match(text, at)
@@ -146,6 +160,9 @@ def _at_name(text: bytes, start: int, raw: bytes, at: int, *, quoted: bool) -> S
         return None
     header = name.lower() in {"cookie", "set-cookie"} and text[at - 1 : at] == b":"
     if header and (rest := compiled(rb"[^\"'\r\n\\]+").match(text, value_at)):
+        said = rest[0].strip()
+        if is_masked(said) or is_reference(said) or compiled(_ATTRIBUTES).fullmatch(said):
+            return None
         pieces = re.split(rb"[=; ]+", rest[0])
         return (
             rest.span() if not quoted or any(counts_in_source(one, name, in_quotes=False) for one in pieces) else None
@@ -169,6 +186,8 @@ def rank_in(text: bytes, start: int, name: str) -> int:
         before = compiled(rb"(?:[A-Za-z]{1,20}[ ]){1,3}\Z").search(text, max(0, start - 48), start)
         if before:
             phrase = judge(before[0].decode().replace(" ", "_").lower() + name.lower())
+            if phrase == PERHAPS and rank == SURE and text[start + len(name) :][:2] == b": ":
+                return CHOSEN  # a design token, an ERC20 token
             return phrase if phrase in {SURE, NO} or rank == NO else rank
     return rank
 
@@ -177,8 +196,20 @@ def _stands_in_prose(text: bytes, at: int, name: str) -> bool:
     """Say whether a word or a number stands here as prose has it (`token: the`), or the name is part of an address."""
     if text[at : at + 1] != b" " and compiled(rb"\barn:[\w:-]*\Z").search(text, max(0, at - 200), at):
         return True
+    if (
+        name == "token"
+        and compiled(_WORD_ALONE).match(text, at)
+        and compiled(rb"[ \t]*\Z").match(_line_before(text, at))
+    ):
+        return False  # a setting
     found = compiled(rb"[ \t]*([\"']?)([^\s\"',}]+)").match(text, at)
     return found is not None and (not found[1] or name == "token") and is_common(found[2])
+
+
+def _line_before(text: bytes, at: int) -> bytes:
+    """Return what stands before the name in its line."""
+    line = text[text.rfind(b"\n", 0, at) + 1 : at]
+    return line[: line.rfind(b"token")]
 
 
 def _rest_of_line(text: bytes, start: int, span: tuple[int, int]) -> tuple[int, int]:
@@ -214,17 +245,17 @@ def _value(text: bytes, at: int, name: str, rank: int, *, quoted: bool) -> Span:
         return None
     if not quote:
         head = compiled(_BARE).match(text, start, start + 512)
-        if not head or _is_code(text, head, name):
+        if not head or _is_code(text, head, name) or _begins_a_sentence(text, at, head):
             return None
         bare = compiled(_BARE).match(text, start)
         end = bare.end() if bare else head.end()
     value = text[start:end]
     if not is_secret_value(value, name, rank):
         return None
-    if quoted and (
-        not counts_in_source(value, name, in_quotes=quote is not None)
-        or (quote and not quote[1] and is_after_text(text, quote.end()))
-    ):
+    unclosed = quote is not None and text[end : end + 1] != quote[2]
+    if quote and not quote[1] and (quoted or unclosed) and is_after_text(text, quote.end()):
+        return None
+    if quoted and not counts_in_source(value, name, in_quotes=quote is not None):
         return None
     return start, end
 
@@ -251,6 +282,8 @@ def _closing(text: bytes, start: int, slashes: bytes, quote: bytes) -> int:
 def _is_code(text: bytes, bare: re.Match[bytes], name: str) -> bool:
     """Say whether an unquoted value is an expression: a call, an attribute, a type, a variable of the same name."""
     value = bare[0]
+    if compiled(_AFTER_KEYWORD).match(text, bare.start()) or compiled(_GENERIC).match(text, bare.start()):
+        return True
     if is_type(value) or compiled(_DOTTED).fullmatch(value):
         return True
     if compiled(_CALL).match(text, bare.start()):
@@ -262,9 +295,20 @@ def _is_code(text: bytes, bare: re.Match[bytes], name: str) -> bool:
     return same == own or (same.endswith("_" + own) and is_secret_name(same))
 
 
+def _begins_a_sentence(text: bytes, at: int, bare: re.Match[bytes]) -> bool:
+    """Say whether words follow that no value is among: `Passwords: use a manager`, `auth: type=basic n=3`."""
+    if text[at - 1 : at] != b" " or text[max(0, at - 8) : at].rstrip()[-1:] != b":":
+        return False
+    if compiled(rb"(?:type|mode|method|kind|scheme|enabled|required)=\w+").match(text, bare.start()):
+        return True
+    return text[bare.end() : bare.end() + 1] == b" " and bare[0].lower() in _SAID_FIRST
+
+
 def is_secret_value(value: bytes, name: str, rank: int) -> bool:
     """Say whether a value at a name of this rank is a secret and no reference, no yes or no, no path."""
-    if not value.strip() or is_reference(value) or is_plain(value) or is_address(value):
+    if not value.strip() or is_reference(value) or is_plain(value) or is_address(value) or is_place(value):
+        return False
+    if name.lower() in {"secret", "secrets"} and compiled(_NAME_OF_ONE).fullmatch(value):
         return False
     if rank == SURE:
         return not is_masked(value) and not (is_path(value) and (name.lower() == "key" or may_name_a_file(name)))

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _FOREIGN = "contraseña|contrasena|mot[ _-]de[ _-]passe|senha|wachtwoord|hasło|пароль|密码|密碼|パスワード|비밀번호"
 NOUN = (
     rb"key|tok(?:en)?|secret|pass(?:w(?:or[dt]|d)|phrase|code)?|pwd?|cred|auth|cookie|bearer|jwt|salt|pepper|hmac|fernet"
-    rb"|kennwort|dsn|webhook|signed|session|" + _FOREIGN.encode()
+    rb"|kennwort|dsn|psk|webhook|signed|session|" + _FOREIGN.encode()
 )
 _OF_NAMES = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
 _WORD = rb"(?<![a-z])(?:" + NOUN + rb")(?:s|ential|entials|orization)?(?![a-z])"
@@ -56,24 +56,28 @@ _LINKS = frozenset(
     """is was are were to be being = : equals ist war lautet est était es era é 是 为 為 = → -> with mit
     avec con""".encode().split()
 )
-_PASSWORDS = rb"pass(?:w|phrase|code|\b)|pwd?\b|credential|kennwort|" + _FOREIGN.encode()
+_PASSWORDS = rb"pass(?:w|phrase|code|\b)|psk\b|pwd?\b|credential|kennwort|" + _FOREIGN.encode()
 _IDS = (
-    rb"(?:req|chatcmpl|cmpl|call|msg|toolu|thread|run|file|batch|org|proj|asst|user|sha[0-9]+|md5|fp|ft|id|ids|uuid|hash"
-    rb"|integrity|digest|etag|fingerprint|checksum|tool_call_id|_id|Id|contentHash|commit|revision|base64|image|url|src)"
+    rb"(?:req|chatcmpl|cmpl|call|msg|toolu|thread|run|file|batch|org|proj|asst|user|sha[0-9]+|md5|fp|ft|h1|id|ids|uuid|hash"
+    rb"|integrity|digest|etag|fingerprint|checksum|tool_call_id|_id|Id|contentHash|commit|revision|base64|image|url|src"
+    rb"|vector|embeddings?(?:_b64)?|b64_json|thumbnail|icon|logo|avatar|audio|video|signature|encrypted_content)"
 )
-_ID_BEFORE = _IDS + rb"[\"']?[ ]?[-_:=,][ ]?[\"']?\Z"
+_ID_BEFORE = _IDS + rb"[\"']?[ ]?[-_:=,][ ]?[\"']?/?\Z|\bid[ ](?:[a-z]{2,5}_)?\Z"
 _ID_ITSELF = _IDS + rb"[-_]|AAAA[BCE]|MII|iVBOR|/9j/|R0lGOD|UklGR"
 _TOKEN = rb"(?<![A-Za-z0-9+_-])(?<![\w.]/)[A-Za-z0-9][\w+/-]{19,}={0,2}"
 _HEX = rb"(?<![\w-])[0-9a-f]{32,}(?![\w-])"
 _HEX_WORDS = rb"(?i)secret|private key|hmac|signing|master"
 _NO_HEX = rb"(?i)digest|commit|sha|md5|hash|fingerprint|checksum|cache|revision|public|etag|trace|span|integrity"
+_NAMED_DIGEST = rb"(?:[A-Za-z][a-z0-9.]{1,15}[-_/]){1,4}[0-9a-f]{32,64}"
+_PUBLIC = rb"public|verif(?:y|ication)|fingerprint"
 NEAR = 80
+_LONGEST = 300  # what is longer is no token but a file
 # Without a word of letters and digits nothing looks like a password; without these no value stands at a loose tie.
 _EVIDENCE = rb"[A-Za-z][!-/:-<>-@\[-`{-~]{0,8}[0-9]|[0-9][!-/:-<>-@\[-`{-~]{0,8}[A-Za-z]"
 _RECORDED = rb"[>]|alue|ALUE|val|content|default|connectionString"
 _LOGIN = (
-    rb"(?:[Aa]uth|login|connect|signin|sign_in)\w{0,24}[ ]?[=(][ ]?\(?[ ]?[^\s,()]{1,64},[ ]?(?:[^\s,()]{1,64},[ ]?)?"
-    rb"b?[\"']([^\"']{4,128})[\"']"
+    rb"(?:[Aa]uth|[Ll]ogin|[Cc]onnect|[Ss]ign_?[Ii]n|PDO|Credentials?)\w{0,24}(?:[ ]?[=(][ ]?\(?[ ]?|[ ](?=['\"]))[^\s,()]{1,64},[ ]?(?:[^\s,()]{1,64},[ ]?)?"
+    rb"(?:Some\()?b?[\"']([^\"']{4,128})[\"']"
 )
 _LITERAL = rb"(?<!code\()(?<!String\()[\"']([^\"'\s]{6,128})[\"']"
 _WEAK = {"token", "key", "secret", "auth", "cookie", "bearer"}
@@ -85,6 +89,7 @@ _INSERT = rb"(?i)insert\s+into\s+\S+\s*\(([^()]{1,400})\)\s*values\s*\(([^()]{1,
 _IDENTIFIED = rb"(?i)identified\s+by\s+[\"']([^\"']+)[\"']"
 _PGPASS = rb"(?m)^[\w.*-]+:(?:[0-9]{2,5}|\*):[\w*-]+:[\w*.-]+:([^\s:]{4,})$"
 _JWK = rb"\"(?:k|d|p|q|dp|dq|qi)\"[ ]*:[ ]*\"([^\"]+)\""
+_AT_HOST = rb"(?<![\w/.@:%+-])[\w.-]{1,32}:([^\s:@/'\"]{8,64})@[A-Za-z\[]"
 _COOKIE_JAR = rb"\t(?:TRUE|FALSE)\t/\S*\t(?:TRUE|FALSE)\t[0-9]+\t\S+\t(\S{8,})"
 
 
@@ -111,6 +116,8 @@ def find_pointed(line: bytes, spans: Spans, *, quoted: bool = False) -> None:
         spans.extend(found.span(1) for found in compiled(_PIPED).finditer(text))
     if b"dentified" in lower:
         spans.extend(one.span(1) for one in compiled(_IDENTIFIED).finditer(text) if not is_reference(one[1]))
+    if b"@" in text and evident:
+        spans.extend(one.span(1) for one in compiled(_AT_HOST).finditer(text) if looks_chosen(one[1], strict=True))
     if b":5432:" in text or b"*:*:" in text:
         spans.extend(found.span(1) for found in compiled(_PGPASS).finditer(text))
     if b"TRUE\t" in text or b"FALSE\t" in text:
@@ -186,7 +193,10 @@ def _tied(text: bytes, tie: re.Match[bytes], name: str, rank: int) -> tuple[int,
     if tie.lastgroup == "record" and name.lower() in {"token", "key", "secret"}:
         fits = looks_issued(value) or looks_random(value)
     elif tie.lastgroup == "record" and rank in {SURE, CHOSEN}:
-        fits = not is_common(value) and judge(value.decode("utf-8", "replace")) == NO
+        worded = (
+            len(value) < 8 or not shown or not shown["quote"] or not compiled(_PASSWORDS).search(name.lower().encode())
+        )
+        fits = not (worded and is_common(value)) and judge(value.decode("utf-8", "replace")) == NO
     elif tie.lastgroup == "tag" and rank == SURE:
         fits = text[end : end + 2] == b"</" and text.startswith(name.encode(), end + 2)
         fits = fits or looks_chosen(value)
@@ -210,11 +220,12 @@ def _in_sentence(text: bytes, lower: bytes, noun: re.Match[bytes], at: int, rank
         if bare in _LINKS or word[0] in _LINKS:
             linked = True
             continue
-        if b"\x01" in bare or number > 9:
+        cut = word.end() == at + 120 and not text[word.end() : word.end() + 1].isspace()
+        if b"\x01" in bare or number > 9 or bare in {b"id", b"ID"} or (cut and word.end() < len(text)):
             return None
         last = bare.rpartition(b":")[2] if b"://" not in bare else b""
         start = word.start() + word[0].rfind(last)
-        if password and len(last) > 7 and looks_chosen(last, strict=not linked):
+        if password and len(last) > 7 and looks_chosen(last, strict=not linked, mixed=True):
             return (start, start + len(last))
         if looks_random(last) or (linked and looks_issued(last)):
             return (start, start + len(last))
@@ -232,13 +243,14 @@ def _find_near(text: bytes, lower: bytes, spans: Spans) -> None:
         found += compiled(_HEX).finditer(text)
     for token in found:
         near = lower[max(0, token.start() - NEAR) : token.start()] + b" " + lower[token.end() : token.end() + NEAR]
-        if compiled(_WORD).search(near) and not _is_id(text, token):
+        public = compiled(_PUBLIC).search(near) and not compiled(rb"private|secret").search(near)
+        if compiled(_WORD).search(near) and not public and not _is_id(text, token):
             spans.append(token.span())
 
 
 def _is_id(text: bytes, token: re.Match[bytes]) -> bool:
     """Say whether a token is an id or a digest by what stands before it."""
-    if compiled(_ID_ITSELF).match(token[0]):
+    if compiled(_ID_ITSELF).match(token[0]) or compiled(_NAMED_DIGEST).fullmatch(token[0]) or len(token[0]) > _LONGEST:
         return True
     return compiled(_ID_BEFORE).search(text, max(0, token.start() - 24), token.start()) is not None
 

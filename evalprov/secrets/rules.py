@@ -52,7 +52,7 @@ def find_written(line: bytes, spans: Spans, before: Context | None = None, *, qu
     find_shapes(line, spans, quoted=quoted)
     find_pairs(line, spans, quoted=quoted)
     find_pointed(line, spans, quoted=quoted)
-    if b" -" in line or b"login" in line or b"set " in line or b"auth" in line:
+    if b" -" in line or b"'-" in line or b'"-' in line or b"login" in line or b"set " in line or b"auth" in line:
         find_idioms(line, spans)
     if before:
         find_told(line, before, spans, quoted=quoted)

@@ -304,7 +304,8 @@ class Scrubber:
             elif name.lower() == "token" and any("logprob" in str(other) for other in value):
                 scrubbed[name] = self.value(item)  # a piece of text with its probability
             else:
-                scrubbed[self.text(name)] = self.value(item, many or name)
+                of_issuer = name.lower() in {"url", "uri"} and is_issuer(key)
+                scrubbed[self.text(name)] = self.value(item, many or (key if of_issuer else name))
         return scrubbed
 
 

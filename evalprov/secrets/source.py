@@ -25,7 +25,11 @@ _EXPRESSION = rb"[A-Za-z_$][\w$]*(?:[.][\w$]+)+|[0-9]*\*[a-z-]+"
 _OF_SEVERAL_WORDS = rb"[a-z]{2,}[0-9]{0,3}_[a-z]|[a-z][A-Z][a-z]|[A-Z0-9]+_[A-Z]|\$"
 _FILLED = rb"[$#]?\{[^{}]{0,200}\}?|\$\([^()]{0,200}\)|%\(\w+\)[sdr]|%[-0-9.]{0,8}[sdrvqf]"
 _PATTERN = rb"\[[^\]]{0,80}(?:[a-z]-[a-z]|[A-Z]-[A-Z]|[0-9]-[0-9])|\\[dwsxSDW][0-9\\+*{\])]|\(\?[P:<=!]"
-_SAID = rb"_+[a-z]+(?:_[a-z]+)*_*|urn:[\w.:-]+|[A-Z][a-z]*(?:[ ][A-Za-z'`-]+){2,}[.!?:]"
+_SAID = (
+    rb"_+[a-z]+(?:_[a-z]+)*_*|urn:[\w.:-]+|[A-Z][a-z]*(?:[ ][A-Za-z'`-]+){2,}[.!?:]"
+    rb"|[xX](?:-[A-Za-z]+)+|[\w.\[\], \"']{2,80}(?:[ ]?\|[ ]?[\w.\[\], \"']{2,80})+"
+    rb"|(?=.*(?i:password|token|credential|cookie|api key))[A-Z][A-Za-z]*(?:[ ][A-Za-z,-]+)+"
+)
 _PASSWORDS = {b"pass", b"password", b"passwd", b"pwd"}
 _SIGNS = 8  # so many and more without a letter may be a password
 

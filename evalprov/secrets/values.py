@@ -24,8 +24,8 @@ _NO_VALUE = _PLAIN | frozenset(
 )
 # What stands at a secret's name in a form, a message or a masked log.
 _SAID_OF_ONE = frozenset(
-    b"""absent authentication basic bearer changed changeme configured correct digest disabled empty enabled expired
-    false found given hidden include incorrect inherit invalid jwt masked missing needed negotiate not oauth oauth2 ok
+    b"""absent authentication basic bearer changed changeme configured correct digest disabled empty enabled encrypted expired
+    false found given hashed hidden include incorrect inherit invalid jwt masked missing needed negotiate not oauth oauth2 ok
     omit optional password provided redacted required same-origin set stored true unchanged unset updated valid wrong
     yes""".split()
 )
@@ -36,8 +36,9 @@ _TYPES = frozenset(b"str string bytes int float bool any object Optional SecretS
 def _reference() -> re.Pattern[bytes]:
     return re.compile(
         rb"""(?:(?:[Bb]earer|[Bb]asic|[Tt]oken|[Aa]pi-?[Kk]ey)[ ]+)?
-        (?: \$\{[\w.:]{1,200}\} | \$\([^)]{0,200}\) | \$[A-Z_][A-Z0-9_]* | %[A-Za-z_]\w*%
+        (?: \$\{[\w.:]{1,200}\} | \$\{\w{1,100}:?[?][^}]{0,100}\} | \$\([^)]{0,200}\) | \$[A-Z_][A-Z0-9_]* | %[A-Za-z_]\w*%
           | \$?\{\{.{0,200}\}\} | \{[\w!:.\[\]]{0,200}\} | %[-0-9.]{0,8}[sdrf] | %\(\w+\)[sdr] | [|>][-+0-9]{0,2} | =
+          | id=[\w.-]+(?:,(?:src|source|env|type|target)=[\w./~-]+)*
           | (?:env|ENV|vault|op|ssm|keyring|file):[\w./:@-]{1,200} | <[\w .:-]{1,200}>
           | !(?:env|ENV|secret|include|Ref|Sub|GetAtt|ImportValue)\b[^\n"']{0,200}
           | ![\w:-]{1,40}[ ]+[|>][-+0-9]* | ENC\[[^\]\n]{1,4096}\]
@@ -78,17 +79,20 @@ def is_masked(value: bytes) -> bool:
     return _masked().fullmatch(value) is not None or value.lower() in _SAID_OF_ONE
 
 
-_COMMON = rb"[A-Za-z][a-z]*[.,;!]?|[0-9.,%:]+|\W"
+_GENERIC = rb"[A-Z]\w*[<\[][\w.:<>\[\], |]*[>\]]"
+_COMMON = rb"[A-Za-z][a-z]*[.,;!]?|[A-Z]{2,5}|[0-9.,%:/+-]+|\W"
 
 
 def is_common(value: bytes) -> bool:
     """Say whether a value is a word, a number or a sign, as prose has them: `token: the`."""
+    if not value.isascii():
+        return value.decode("utf-8", "replace").strip("▁Ġ").isalpha()
     return compiled(_COMMON).fullmatch(value) is not None
 
 
 def is_type(value: bytes) -> bool:
     """Say whether a value is the name of a type, as in `api_key: str`."""
-    return value in _TYPES
+    return value in _TYPES or compiled(_GENERIC).fullmatch(value) is not None
 
 
 def is_no_value(value: str) -> bool:
@@ -127,8 +131,9 @@ _STRICT = (
     rb"(?=[!-~]*[0-9])(?=[!-~]*[A-Za-z])[\w.*+!#$%^&@?~-]*[*+!#$%^&?~][\w.*+!#$%^&@?~-]*"
     rb"|(?=[a-z]*[A-Z])[A-Za-z]{5,}[0-9]{2,}"
 )
+_MIXED = rb"(?=[^A-Z]*[A-Z])(?=[^a-z]*[a-z])(?=[^0-9]*[0-9][^0-9]*[0-9])[A-Za-z0-9._]{10,64}"
 _NO_PASSWORD = (
-    rb"[0-9.,:/TZ+-]+|[0-9.]+[a-zA-Z/%]{1,5}|[A-Za-z]{1,10}[(].*|[\w.-]+[(].*|(?:[A-Za-z_]\w*\.)+[A-Za-z_]\w*"
+    rb"[0-9.,:/TZ+-]+|[(\[]?[0-9.]+[a-zA-Z/%]{1,5}[)\]]?|[A-Za-z]{1,10}[(].*|[\w.-]+[(].*|(?:[A-Za-z_]\w*\.)+[A-Za-z_]\w*"
     rb"|v?[0-9]+(?:\.[0-9]+)+\w*"
     rb"|[a-z][a-z0-9]*(?:[-_/:.][a-z0-9.]+)+|[A-Z0-9]+(?:[_-][A-Z0-9]+)+|\w+://.*|[\w.+-]+@[\w.-]+"
     rb"|0x[0-9a-f]+|/[\w.{}-]+(?:/[\w.{}-]*)*|.*[|<>{}].*|[A-Za-z_][\w.-]*=.*"
@@ -150,15 +155,18 @@ def is_address(value: bytes) -> bool:
     return compiled(_ADDRESS).fullmatch(value) is not None and not issued_pieces(value)
 
 
-def looks_chosen(value: bytes, *, strict: bool = False) -> bool:
+def looks_chosen(value: bytes, *, strict: bool = False, mixed: bool = False) -> bool:
     """Say whether a value could be a password or a key, and no word, number, version, path, name or address.
 
-    Strictly (in prose, where any word might stand): with a sign like ! or *, or a capital and digits at the end.
+    Strictly (in prose, where any word might stand): with a sign like ! or *, or a capital and digits at the end; where
+    `mixed` will do, with small and capital letters and two digits, parted by . or _ if at all.
     """
     if looks_issued(value) or looks_random(value):
         return not is_masked(value)
     if compiled(_NO_PASSWORD).fullmatch(value):
         return False
+    if strict and mixed and compiled(_MIXED).fullmatch(value):
+        return True
     if strict:
         return 8 <= len(value) <= 64 and compiled(_STRICT).fullmatch(value) is not None
     return compiled(_CHOSEN).fullmatch(value) is not None and not is_masked(value)
@@ -169,11 +177,19 @@ def issued_pieces(value: bytes) -> list[bytes]:
     return [piece for piece in compiled(rb"[\w-]{16,}").findall(value) if looks_issued(piece, hex_too=True)]
 
 
+_MOUNTED = rb"(?:~|\.{1,2})?(?:/[a-z][a-z0-9_.-]*){2,12}(?::[a-z]{2})?"
+
+
 @cache
 def _path() -> re.Pattern[bytes]:
     return re.compile(
         rb"(?:~|\.{1,2})?/[\w.@ -]+(?:/[\w.@ -]+)*|[\w./@ -]+\.(?:json|pem|key|txt|ya?ml|env|p12|pfx|crt|cer|jks)"
     )
+
+
+def is_place(value: bytes) -> bool:
+    """Say whether a value can only be the path of a file, all in small letters: /run/secrets/db."""
+    return compiled(_MOUNTED).fullmatch(value) is not None and not looks_issued(value.rpartition(b"/")[2], hex_too=True)
 
 
 def is_path(value: bytes) -> bool:
