@@ -17,9 +17,10 @@ _RUN = b"a" * 15
 _FLAT = bytes(97 if (chr(code).isalnum() and code < 128) or code in b"-_" else 32 for code in range(256))
 # Digests, ids and long identifiers: no token is of hex digits alone, none but a rare kind of small letters alone.
 _NO_TOKEN = rb"(?:(?!fc-|(?:[2-7][0-9a-f]){12})[0-9a-f-]{15,}|(?!hf_)[a-z_-]{15,})(?![A-Za-z0-9_-])"
+# A count of tokens, of which every eval speaks, and a tokenizer's name are no secret's word.
 # Each begins with one plain letter, which is searched as fast as a byte; what comes before it is told by looking back.
 _WORDS = (
-    rb"k(?:ey|en(?<=token)|ie(?<=cookie)|s\.(?<=hooks\.))",
+    rb"k(?:ey|en(?<=token)(?!s[\"']?[=:][ ]?[0-9]|s/s|izer)|ie(?<=cookie)|s\.(?<=hooks\.))",
     rb"p(?:ass|wd|sk|do\()",
     rb"c(?:red|ret(?<=secret)|url |onnect(?:ion)?\()",
     rb"uth(?<=auth)",
@@ -61,6 +62,11 @@ def flattened(text: bytes) -> bytes:
 def has_run(flat: bytes) -> bool:
     """Say whether a flattened text has a run as long as a token's."""
     return _RUN in flat
+
+
+def has_odd_run(text: bytes) -> bool:
+    """Say whether a text has such a run that is not of small letters alone, as a long name is."""
+    return any(compiled(rb"[A-Z0-9]").search(run) for run in compiled(rb"[A-Za-z0-9_-]{15,}").findall(text))
 
 
 def suspects(text: bytes, flat: bytes, places: Iterable[int] = ()) -> list[int]:

@@ -142,7 +142,7 @@ def _tells_of_one(words: Sequence[str], at: int) -> bool:
     return any(re.search(about, word) and not word.startswith("--max") for word in words[:at])
 
 
-def _by_command(  # noqa: C901, PLR0911 - one line an idiom
+def _by_command(  # noqa: C901, PLR0911, PLR0912 - one line an idiom
     program: str, words: Sequence[str], at: int, word: str, before: str
 ) -> tuple[int, int] | None:
     if program in _ORACLE and (found := re.fullmatch(r"(?:userid=)?\w+/([^\s@/]+)(?:@.*)?", word)):
@@ -189,7 +189,7 @@ def find_idioms(line: bytes, spans: Spans) -> None:
     """Add the secrets of command lines that stand in a text, as a shell has them or as a list of quoted words."""
     if b"', '" in line or b'", "' in line:
         for listed in compiled(_LISTED).finditer(line):
-            _find_in(line, list(compiled(_LISTED_WORD).finditer(line, *listed.span())), spans)
+            _find_in(list(compiled(_LISTED_WORD).finditer(line, *listed.span())), spans)
     for found in compiled(_LINE).finditer(line):
         places = list(compiled(_WORD).finditer(line, found.start(2), found.end(2)))
         words = [found[1].decode(), *(place[0].decode("latin-1").strip("'\"") for place in places)]
@@ -200,7 +200,7 @@ def find_idioms(line: bytes, spans: Spans) -> None:
                 spans.append((place.start() + quoted + span[0], place.start() + quoted + span[1]))
 
 
-def _find_in(line: bytes, places: list[re.Match[bytes]], spans: Spans) -> None:
+def _find_in(places: list[re.Match[bytes]], spans: Spans) -> None:
     words = [place[0].decode("latin-1") for place in places]
     for number, place in enumerate(places[1:], 1):
         if span := secret_in(words, number):

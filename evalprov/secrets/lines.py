@@ -79,7 +79,7 @@ def find_told(line: bytes, context: Context, spans: Spans, *, quoted: bool = Fal
             spans.append(span)
 
 
-def _find_told(line: bytes, context: Context, spans: Spans) -> None:  # noqa: C901 - one branch a kind
+def _find_told(line: bytes, context: Context, spans: Spans) -> None:  # noqa: C901, PLR0912 - one branch a kind
     if context.kind == "block":
         text = line.strip()
         if _indent(line) > context.indent and (context.rank == SURE or looks_random(text)) and text != MARK:
@@ -178,7 +178,7 @@ def _goes_on(line: bytes, before: Context) -> Context | None:  # noqa: PLR0911 -
     return None
 
 
-def _begun(line: bytes, before: Context | None) -> Context | None:  # noqa: PLR0911 - one line a kind
+def _begun(line: bytes, before: Context | None) -> Context | None:  # noqa: C901, PLR0911 - one line a kind
     """Return what this line begins to tell."""
     if before and before.kind == "kube" and before.indent < 0:
         found = compiled(rb"([ \t]*)(?:data|stringData):\s*\Z").match(line)

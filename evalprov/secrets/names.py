@@ -104,7 +104,10 @@ _FOREIGN = _words(
 )
 _WORDS_IN_PASS = _words("pass compass bypass surpass trespass encompass overpass underpass impasse")
 _ISSUED = _words("jwt salt pepper hmac fernet pat webhook masterkey login")
-_INTERESTING = "key|tok|secret|pass|pwd|pw|auth|cred|cookie|dsn|bearer|pat|jwt|salt|pepper|hmac|fernet|hook|kennwort|login|psk|code"
+_INTERESTING = (
+    "key|tok|secret|pass|pwd|pw|auth|cred|cookie|dsn|bearer"
+    "|pat|jwt|salt|pepper|hmac|fernet|hook|kennwort|login|psk|code"
+)
 
 
 def words(name: str) -> list[str]:

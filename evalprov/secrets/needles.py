@@ -7,6 +7,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
+from evalprov.secrets.gate import has_odd_run
 from evalprov.secrets.names import LIKELY, PERHAPS, is_issuer, is_secret_variable, judge, may_hold_a_secret
 from evalprov.secrets.pairs import is_secret_value
 from evalprov.secrets.shapes import url_passwords
@@ -129,7 +130,7 @@ class Anchors:
 
     def __init__(self, anchors: Iterable[bytes]) -> None:
         self._all = list(anchors)
-        self._short = [(n, one) for n, one in enumerate(self._all) if not re.search(rb"[A-Za-z0-9_-]{15}", one)]
+        self._short = [(n, one) for n, one in enumerate(self._all) if not has_odd_run(one)]
         self._by_start: dict[int, dict[bytes, list[int]]] = {}  # by length and first bytes, where they are many
         if len(self._all) > FEW:
             for number, anchor in enumerate(self._all):
@@ -137,7 +138,7 @@ class Anchors:
                 self._by_start.setdefault(len(start), {}).setdefault(start, []).append(number)
 
     def within(self, text: bytes, *, runs: bool = True) -> list[int]:
-        """Return the numbers of those that stand in the text; of those with a long run only if it has any."""
+        """Return the numbers of those that stand in the text; of those with a long, odd run only if it has any."""
         if not runs and not self._by_start:
             return [number for number, anchor in self._short if anchor in text]
         if not self._by_start:

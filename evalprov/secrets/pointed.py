@@ -76,7 +76,8 @@ _LONGEST = 300  # what is longer is no token but a file
 _EVIDENCE = rb"[A-Za-z][!-/:-<>-@\[-`{-~]{0,8}[0-9]|[0-9][!-/:-<>-@\[-`{-~]{0,8}[A-Za-z]"
 _RECORDED = rb"[>]|alue|ALUE|val|content|default|connectionString"
 _LOGIN = (
-    rb"(?:[Aa]uth|[Ll]ogin|[Cc]onnect|[Ss]ign_?[Ii]n|PDO|Credentials?)\w{0,24}(?:[ ]?[=(][ ]?\(?[ ]?|[ ](?=['\"]))[^\s,()]{1,64},[ ]?(?:[^\s,()]{1,64},[ ]?)?"
+    rb"(?:[Aa]uth|[Ll]ogin|[Cc]onnect|[Ss]ign_?[Ii]n|PDO|Credentials?)\w{0,24}"
+    rb"(?:[ ]?[=(][ ]?\(?[ ]?|[ ](?=['\"]))[^\s,()]{1,64},[ ]?(?:[^\s,()]{1,64},[ ]?)?"
     rb"(?:Some\()?b?[\"']([^\"']{4,128})[\"']"
 )
 _LITERAL = rb"(?<!code\()(?<!String\()[\"']([^\"'\s]{6,128})[\"']"
@@ -91,6 +92,10 @@ _PGPASS = rb"(?m)^[\w.*-]+:(?:[0-9]{2,5}|\*):[\w*-]+:[\w*.-]+:([^\s:]{4,})$"
 _JWK = rb"\"(?:k|d|p|q|dp|dq|qi)\"[ ]*:[ ]*\"([^\"]+)\""
 _AT_HOST = rb"(?<![\w/.@:%+-])[\w.-]{1,32}:([^\s:@/'\"]{8,64})@[A-Za-z\[]"
 _COOKIE_JAR = rb"\t(?:TRUE|FALSE)\t/\S*\t(?:TRUE|FALSE)\t[0-9]+\t\S+\t(\S{8,})"
+_FORMS = (
+    *((b'"kty"', _JWK), (b"|", _PIPED), (b":5432:", _PGPASS), (b"*:*:", _PGPASS)),
+    *((b"TRUE\t", _COOKIE_JAR), (b"FALSE\t", _COOKIE_JAR)),
+)
 
 
 def find_pointed(line: bytes, spans: Spans, *, quoted: bool = False) -> None:
@@ -106,22 +111,16 @@ def find_pointed(line: bytes, spans: Spans, *, quoted: bool = False) -> None:
                 done = span[1]
         if evident:
             _find_near(text, lower, spans)
-    if b"(" in text:
-        if evident:
-            spans.extend(found.span(1) for found in compiled(_LOGIN).finditer(text) if looks_chosen(found[1]))
-        _find_inserted(text, lower, spans)
-    if b'"kty"' in text:
-        spans.extend(found.span(1) for found in compiled(_JWK).finditer(text))
-    if b"|" in text:
-        spans.extend(found.span(1) for found in compiled(_PIPED).finditer(text))
+    if evident and (b"(" in text or b"', '" in text):
+        spans.extend(found.span(1) for found in compiled(_LOGIN).finditer(text) if looks_chosen(found[1]))
+    _find_inserted(text, lower, spans)
     if b"dentified" in lower:
         spans.extend(one.span(1) for one in compiled(_IDENTIFIED).finditer(text) if not is_reference(one[1]))
     if b"@" in text and evident:
         spans.extend(one.span(1) for one in compiled(_AT_HOST).finditer(text) if looks_chosen(one[1], strict=True))
-    if b":5432:" in text or b"*:*:" in text:
-        spans.extend(found.span(1) for found in compiled(_PGPASS).finditer(text))
-    if b"TRUE\t" in text or b"FALSE\t" in text:
-        spans.extend(found.span(1) for found in compiled(_COOKIE_JAR).finditer(text))
+    for sign, pattern in _FORMS:
+        if sign in text:
+            spans.extend(found.span(1) for found in compiled(pattern).finditer(text))
 
 
 def _after(text: bytes, lower: bytes, noun: re.Match[bytes], *, quoted: bool) -> tuple[int, int] | None:

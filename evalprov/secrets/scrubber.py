@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 from evalprov.record.hidden import PLACEHOLDER
-from evalprov.secrets.gate import flattened, has_run, suspects
+from evalprov.secrets.gate import flattened, has_odd_run, has_run, suspects
 from evalprov.secrets.names import NO, SURE, holds_many, is_issuer, is_secret_variable, judge
 from evalprov.secrets.needles import Needles, secret_values
 from evalprov.secrets.pairs import is_secret_value
@@ -22,12 +22,18 @@ if TYPE_CHECKING:
     from evalprov.secrets.shapes import Spans
 
 _DIGITS = bytes.maketrans(b"0123456789", b"0" * 10)
-_DIGIT_IN_NAME = rb"[A-Za-z_%#\\&][0-9]|[0-9][A-Za-z_]|[A-Za-z][+/-][0-9]|:5432:"
+_DIGIT_IN_NAME = rb"[A-Za-z_%#\\&][0-9]|[0-9][A-Za-z_]|[A-Za-z][+/-][0-9]|[0-9]{12}"
+# Lines of a log differ in their numbers, which decide nothing where they are no part of a name; in a key, they may.
+_NUMBER = rb"(?<![A-Za-z0-9_%#\\&])(?<![A-Za-z][+/-])[0-9]{1,11}+(?![A-Za-z0-9_])"
+_PGPASS = b":5432:"
 _REMEMBERED, _LONGEST = 1 << 12, 1 << 9
 _BATCH = 1 << 14  # characters that are looked at together
 _VALUED = ("value", "val", "text", "content", "default", "v")
 _RECORD = 8  # so many things a record of name and value may tell of itself
 _APART = "\n\0\n"
+_WORTH_ASKING = 1 << 12  # bytes from which on it pays to ask whether all lines are of kinds seen before
+_ASK_AGAIN = 8  # windows after one of mostly new lines
+_ANY_PORT = b":0000:"  # of which one is told by its number
 
 
 class Scrubber:
@@ -47,7 +53,9 @@ class Scrubber:
         self._environ = dict(environ)
         self._extra_names = tuple(name.upper() for name in extra_names)
         self._known: Mapping[str, str] = {}
-        self._clean: dict[bytes | None, Context | None] = {}  # lines with nothing in them, and what they tell
+        self._lines: dict[bytes, tuple[list[Spans], Context | None]] = {}  # what was found, and what they tell
+        self._plain = {b""}  # what lines with nothing in them look like, their digits aside
+        self._unasked = 0
         self._quoted = False  # whether it reads source code
 
     def text(self, text: str) -> str:
@@ -93,7 +101,7 @@ class Scrubber:
     @cached_property
     def _of_source(self) -> Scrubber:
         source = self.plain()
-        source.__dict__.update(_quoted=True, _clean={}, needles=self.needles)
+        source.__dict__.update(_quoted=True, _lines={}, _plain={b""}, needles=self.needles)
         return source
 
     def has_secret(self, data: bytes) -> bool:
@@ -183,11 +191,17 @@ class Scrubber:
     def scrub_lines(self, text: bytes, before: Context | None = None) -> tuple[bytes, Context | None]:
         """Return whole lines without their secrets, and what the last of them tells about the next.
 
-        Lines in which nothing suspicious stands are not looked at one by one.
+        Lines in which nothing suspicious stands are not looked at one by one, nor those that differ from lines seen
+        before in their numbers alone.
         """
+        new = self._new_kinds(text)
+        if new is not None and not new and not before and not self.needles.hits(text, runs=False):
+            return text, None
         flat = flattened(text)
         hits = self.needles.hits(text, runs=has_run(flat))
         starts = suspects(text, flat, [place for place, _ in hits])
+        if new:
+            self._see(new, text, starts)
         if not starts and not before:
             return text, None
         pieces: list[bytes] = []
@@ -209,25 +223,55 @@ class Scrubber:
         pieces.append(text[at:])
         return b"".join(pieces), before
 
+    def _new_kinds(self, text: bytes) -> set[bytes] | None:
+        """Return the kinds of lines, their digits aside, not known to hold nothing; null if none were asked."""
+        if len(text) < _WORTH_ASKING:
+            return None
+        if self._unasked:
+            self._unasked -= 1
+            return None
+        kinds = set(text.translate(_DIGITS).split(b"\n"))
+        new = kinds - self._plain
+        if 2 * len(new) > len(kinds) > len(self._plain) // 4:
+            self._unasked = _ASK_AGAIN
+        return new
+
+    def _see(self, kinds: set[bytes], text: bytes, starts: list[int]) -> None:
+        """Remember the kinds of lines that nothing is to be looked for in; none of which a digit may decide."""
+        suspicious = {_line(text, start)[0].rstrip(b"\n").translate(_DIGITS) for start in starts}
+        self._remember(kinds - suspicious)
+
+    def _remember(self, kinds: Iterable[bytes]) -> None:
+        if len(self._plain) >= _REMEMBERED:
+            self._plain.clear()
+        self._plain.update(
+            kind for kind in kinds if len(kind) < _LONGEST and _ANY_PORT not in kind and not has_odd_run(kind)
+        )
+        self._plain.add(b"")
+
     def _scrub_line(self, line: bytes, before: Context | None, needles: list[int]) -> tuple[bytes, Context | None]:
         if before and before.kind == "near" and line.strip() and not compiled(RUN).search(line):
             before = None  # only a token could be announced
+        kind = b""
+        if not before and not needles and len(line) < _LONGEST and _PGPASS not in line:
+            kind = compiled(_NUMBER).sub(_zeros, line)
+            if known := self._lines.get(kind):
+                for spans in known[0]:
+                    line = replaced(line, spans)
+                return line, known[1]
         from evalprov.secrets.lines import told
 
-        while True:  # what is left may read differently, now that a placeholder stands beside it
-            alike = not before and not needles and len(line) < _LONGEST and not compiled(_DIGIT_IN_NAME).search(line)
-            kind = line.translate(_DIGITS) if alike else None
-            if kind in self._clean:  # lines of a log differ in their numbers, which decide nothing
-                return line, self._clean[kind]
-            spans = self.find(line, before, needles)
-            if not spans:
-                break
+        whole, found = line, []
+        while spans := self.find(line, before, needles):  # what is left may read differently, beside a placeholder
+            found.append(spans)
             line = replaced(line, spans)
         after = told(line, before)
-        if kind is not None:
-            if len(self._clean) >= _REMEMBERED:
-                self._clean.clear()
-            self._clean[kind] = after
+        if kind:
+            if len(self._lines) >= _REMEMBERED:
+                self._lines.clear()
+            self._lines[kind] = found, after
+            if not found and not after and not compiled(_DIGIT_IN_NAME).search(whole):
+                self._remember((whole.translate(_DIGITS).rstrip(b"\n"),))
         return line, after
 
     def scrub_piece(self, piece: bytes, spans: Spans) -> bytes:
@@ -313,6 +357,10 @@ def _line(text: bytes, at: int) -> tuple[bytes, int]:
     """Return the line that begins here, with its end, and where the next one begins."""
     end = text.find(b"\n", at) + 1 or len(text)
     return text[at:end], end
+
+
+def _zeros(number: re.Match[bytes]) -> bytes:
+    return b"0" * len(number[0])
 
 
 def settled(text: bytes, spans: Spans) -> Spans:

@@ -24,8 +24,9 @@ _NO_VALUE = _PLAIN | frozenset(
 )
 # What stands at a secret's name in a form, a message or a masked log.
 _SAID_OF_ONE = frozenset(
-    b"""absent authentication basic bearer changed changeme configured correct digest disabled empty enabled encrypted expired
-    false found given hashed hidden include incorrect inherit invalid jwt masked missing needed negotiate not oauth oauth2 ok
+    b"""absent authentication basic bearer changed changeme configured correct digest disabled empty enabled encrypted
+    expired false found given hashed hidden include incorrect inherit invalid jwt masked missing needed negotiate not
+    oauth oauth2 ok
     omit optional password provided redacted required same-origin set stored true unchanged unset updated valid wrong
     yes""".split()
 )
@@ -36,7 +37,8 @@ _TYPES = frozenset(b"str string bytes int float bool any object Optional SecretS
 def _reference() -> re.Pattern[bytes]:
     return re.compile(
         rb"""(?:(?:[Bb]earer|[Bb]asic|[Tt]oken|[Aa]pi-?[Kk]ey)[ ]+)?
-        (?: \$\{[\w.:]{1,200}\} | \$\{\w{1,100}:?[?][^}]{0,100}\} | \$\([^)]{0,200}\) | \$[A-Z_][A-Z0-9_]* | %[A-Za-z_]\w*%
+        (?: \$\{[\w.:]{1,200}\} | \$\{\w{1,100}:?[?][^}]{0,100}\}
+          | \$\([^)]{0,200}\) | \$[A-Z_][A-Z0-9_]* | %[A-Za-z_]\w*%
           | \$?\{\{.{0,200}\}\} | \{[\w!:.\[\]]{0,200}\} | %[-0-9.]{0,8}[sdrf] | %\(\w+\)[sdr] | [|>][-+0-9]{0,2} | =
           | id=[\w.-]+(?:,(?:src|source|env|type|target)=[\w./~-]+)*
           | (?:env|ENV|vault|op|ssm|keyring|file):[\w./:@-]{1,200} | <[\w .:-]{1,200}>
