@@ -21,7 +21,7 @@ _NO_TOKEN = rb"(?:(?!fc-|(?:[2-7][0-9a-f]){12})[0-9a-f-]{15,}|(?!hf_)[a-z_-]{15,
 # Each begins with one plain letter, which is searched as fast as a byte; what comes before it is told by looking back.
 _WORDS = (
     rb"k(?:ey|en(?<=token)(?!s[\"']?[=:][ ]?[0-9]|s/s|izer)|ie(?<=cookie)|s\.(?<=hooks\.))",
-    rb"p(?:ass|wd|sk|do\()",
+    rb"p(?:ass|w[d :=]|sk|do\()",
     rb"c(?:red|ret(?<=secret)|url |onnect(?:ion)?\()",
     rb"uth(?<=auth)",
     rb"gin(?<=login)",
@@ -44,6 +44,7 @@ _PLAINLY = (
         b"login",
         b"mysql",
         b"psk",
+        b"pw",
         b"pdo(",
         b"onnect",
     ),

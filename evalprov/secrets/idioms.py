@@ -53,7 +53,7 @@ _NEXT: dict[str, frozenset[str]] = {
 _GLUED = {
     name: option
     for names, option in (
-        ("mysql mysqldump mysqladmin mysqlimport mysqlshow mariadb mariadb-dump mariadb-admin", "-p"),
+        ("mycli mysqlsh mysql mysqldump mysqladmin mysqlimport mysqlshow mariadb mariadb-dump mariadb-admin", "-p"),
         ("7z 7za 7zz rar sshpass", "-p"),
         ("mongo mongosh mongodump", "-p"),
         ("sqlcmd bcp unzip", "-P"),
@@ -64,6 +64,7 @@ _GLUED = {
 _WITH_USER = {
     "curl": "-u --user -U --proxy-user",
     "http": "-a --auth",
+    "xh": "-a --auth",
     "https": "-a --auth",
     "lftp": "-u",
     **dict.fromkeys(("smbclient", "net", "winexe", "rpcclient", "smbget"), "-U"),
@@ -83,7 +84,7 @@ _AFTER = {  # the words before it, then the secret
     "rclone": ("obscure",),
     "ansible-vault": ("encrypt_string",),
 }
-_AT = {"isql": 3, "radtest": 2}  # which word
+_AT = {"isql": 3, "radtest": 2, "mc": 6, "b2": 4}  # which word
 _COMMANDS = frozenset(
     (*_NEXT, *_GLUED, *_WITH_USER, *_AFTER, *_AT, "aws", "dvc", "npm", "poetry", "conda", "kaggle", "pip")
 )

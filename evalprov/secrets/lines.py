@@ -33,7 +33,7 @@ _KEY = rb"([ \t]*)(?:-[ ]+)?[\"']?([\w .-]{1,64}?)[\"']?[ \t]*(?:[:=][ \t]*|:=[ 
 _OPENS_BLOCK = _KEY + rb"(?:&[\w-]+[ ]+)?(?:![\w-]+[ ]+)?[|>][-+0-9]{0,2}[ \t]*(?:#.*)?\s*\Z"
 _OPENS = _KEY + rb"(?:&[\w-]+[ ]*)?([\[{(]?)[ \t]*\s*\Z"
 _NAMED = (
-    rb"[-{\[ \t]*[\"']?(?:name|key|variable|id|env|title|field|setting|option|label|header"
+    rb"[-{\[ \t]*[\"']?(?:[Nn]ame|[Kk]ey|variable|id|env|title|field|setting|option|label|header"
     rb"|prop|property|parameter|\w*Key)[\"']?[ \t]*[:=][ \t]*[\"']?([\w.-]{2,64})[\"']?[ \t]*,?\s*\Z"
     rb"|[ \t]*(?:variable|output|locals|set\w*)[ ]+\"([\w.-]{2,64})\"[ ]*\{\s*\Z"
     rb"|[ \t]*<key>([\w .-]{2,64})</key>\s*\Z"
@@ -43,7 +43,9 @@ _VALUE_LINE = (
     rb"([^\"'<\s,][^\"'<\n]*)"
 )
 _SCALAR = rb"[ \t]*(?:-[ ]+)?(?:[\"']?([\w .-]{1,64})[\"']?[ \t]*[:=][ \t]+)?([\"']?)([^\s\"',#][^\"'\r\n]*)"
-_SECTION = rb"[ \t]*\[[\w. -]*(?:secrets|credentials|passwords|tokens|api_?keys)\]\s*\Z"
+_SECTION = (
+    rb"[ \t]*\[[\w. -]*(?:(secrets|credentials|passwords|tokens|api_?keys)|secret|password|token|api_?key)\]\s*\Z"
+)
 _HEAD_ALONE = rb"[ \t|\xe2\x94\x82\x83]*([A-Za-z][\w ]{0,40}?)[ \t|\xe2\x94\x82\x83]*\s*\Z"
 _CELL_ALONE = rb"[ \t|\xe2\x94\x82\x83]*([^\s|\xe2]+)[ \t|\xe2\x94\x82\x83]*\s*\Z"
 _NAMES_IT = {"name", "key", "file", "source", "target", "external", "path", "id", "namespace", "type", "kind", "labels"}
@@ -100,7 +102,7 @@ def _find_told(line: bytes, context: Context, spans: Spans) -> None:  # noqa: C9
         if found := compiled(_VALUE_LINE).match(line):
             _add(found.span(1), line, context.rank, spans)
     elif found := compiled(_SCALAR).match(line):
-        name = (found[1] or b"").decode()
+        name = (found[1] or b"").decode().strip()
         deep = _indent(line) > context.indent or line.lstrip().startswith(b"- ")
         if found[3].rstrip().endswith(b":") and not found[2]:
             return  # the key of a value further on
@@ -108,7 +110,7 @@ def _find_told(line: bytes, context: Context, spans: Spans) -> None:  # noqa: C9
             _add(found.span(3), line, CHOSEN, spans)
         elif context.kind == "value" and not name and (deep or looks_chosen(found[3].strip())):
             _add(found.span(3), line, context.rank, spans)
-        elif context.kind == "section" and name and name.lower() not in _NAMES_IT:
+        elif context.kind == "section" and name and (context.rank == SURE or name.lower() in _VALUED):
             _add(found.span(3), line, CHOSEN, spans)
         elif context.kind in {"many", "kube"} and context.indent >= 0 and deep and name.lower() not in _NAMES_IT:
             _add(found.span(3), line, CHOSEN if name and context.kind == "many" else context.rank, spans)
@@ -189,8 +191,8 @@ def _begun(line: bytes, before: Context | None) -> Context | None:  # noqa: C901
     if not compiled(NOUN).search(line.lower()):
         return None
     last = line.rstrip()[-1:]
-    if last == b"]" and compiled(_SECTION).match(line):
-        return Context("section")
+    if last == b"]" and (section := compiled(_SECTION).match(line)):
+        return Context("section", SURE if section[1] else CHOSEN)
     if b"ecret" in line and compiled(rb"[ \t]*[\"']?kind[\"']?:[ \t]*[\"']?Secret\b").match(line):
         return Context("kube", indent=-1)
     if last in b"|>+-0123456789" and (found := compiled(_OPENS_BLOCK).match(line)):

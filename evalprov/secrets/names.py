@@ -33,6 +33,7 @@ _COMPOUNDS = (
         "requirepass",
         "masterauth",
         "rpcauth",
+        "authkey",
         "basicauth",
         "httpauth",
         "psk",
@@ -118,6 +119,8 @@ def words(name: str) -> list[str]:
 @lru_cache(maxsize=1 << 14)
 def judge(name: str) -> int:
     """Say whether what stands at this key is a secret: NO, PERHAPS (if it looks issued), SURE."""
+    if name.lower().endswith(("password_hash", "hashed_password")):
+        return PERHAPS
     if name.lower().endswith(("secret_id", "secret-id", "secretid")):
         return LIKELY
     if name.lower().replace("_", "").replace("-", "").replace(" ", "") in _FOREIGN:
@@ -157,6 +160,8 @@ def _judge_words(parts: list[str], *, trimmed: bool) -> int:  # noqa: PLR0911 - 
         return SURE
     if not before and last.endswith(("pass", "pw", "pwd")) and last not in _WORDS_IN_PASS:
         return CHOSEN  # bindpw, rootpw, requirepass
+    if not before and last.endswith("token"):
+        return PERHAPS
     if last == "code" and before and before[-1] in {"access", "activation", "recovery", "backup", "unlock"}:
         return PERHAPS
     return LIKELY if last in _ISSUED else NO
@@ -177,6 +182,8 @@ def _judge_key(before: list[str], *, plural: bool) -> int:
         return NO if plural else PERHAPS
     if before[-1] in _OF_KEY:
         return SURE
+    if before[-1] == "app":
+        return LIKELY
     return NO if plural or _PUBLIC_KEY.intersection(before) else PERHAPS
 
 

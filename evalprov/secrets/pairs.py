@@ -21,6 +21,7 @@ from evalprov.secrets.values import (
     is_place,
     is_plain,
     is_reference,
+    is_signs,
     is_type,
     looks_chosen,
     looks_issued,
@@ -51,6 +52,7 @@ _AFTER_KEYWORD = rb"(?:await|new|yield|async|typeof|func|function|lambda|self|th
 _ATTRIBUTES = rb"[ \t]*(?:(?i:path|domain|samesite|expires|max-age|secure|httponly)(?:=[^;]*)?(?:;[ ]*|\s*\Z))+"
 _NAME_OF_ONE = rb"[a-z]+(?:-[a-z]+){0,4}-(?:keys?|secrets?|tokens?|creds|credentials|tls)"  # as a cluster has them
 _WORD_ALONE = rb"[ ][a-z]{9,}[ \t]*(?:\r?\n|\Z)"
+_PIECE_OF_TEXT = "(?:[A-Z][a-z]{0,6}|[▁Ġ].{0,24})".encode()  # as a tokenizer has it
 _SIGNATURES = frozenset({"appid", "sig", "signature", "x-amz-signature", "x-goog-signature"})
 _COMMON = frozenset({"token", "secret", "auth", "cookie", "cookies", "bearer", "credentials", "key", "keys", "secrets"})
 _WHOLE_LINE = ("password", "passwd", "passphrase", "pwd")
@@ -307,6 +309,8 @@ def _begins_a_sentence(text: bytes, at: int, bare: re.Match[bytes]) -> bool:
 def is_secret_value(value: bytes, name: str, rank: int) -> bool:
     """Say whether a value at a name of this rank is a secret and no reference, no yes or no, no path."""
     if not value.strip() or is_reference(value) or is_plain(value) or is_address(value) or is_place(value):
+        return False
+    if is_signs(value) or (name.lower() == "token" and compiled(_PIECE_OF_TEXT).fullmatch(value)):
         return False
     if name.lower() in {"secret", "secrets"} and compiled(_NAME_OF_ONE).fullmatch(value):
         return False

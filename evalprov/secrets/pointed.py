@@ -77,9 +77,10 @@ _EVIDENCE = rb"[A-Za-z][!-/:-<>-@\[-`{-~]{0,8}[0-9]|[0-9][!-/:-<>-@\[-`{-~]{0,8}
 _RECORDED = rb"[>]|alue|ALUE|val|content|default|connectionString"
 _LOGIN = (
     rb"(?:[Aa]uth|[Ll]ogin|[Cc]onnect|[Ss]ign_?[Ii]n|PDO|Credentials?)\w{0,24}"
-    rb"(?:[ ]?[=(][ ]?\(?[ ]?|[ ](?=['\"]))[^\s,()]{1,64},[ ]?(?:[^\s,()]{1,64},[ ]?)?"
+    rb"(?:[ ]?[:=(][ ]?\(?[ ]?|[ ](?=['\"]))[^\s,()]{1,64},[ ]?(?:[^\s,()]{1,64},[ ]?)?"
     rb"(?:Some\()?b?[\"']([^\"']{4,128})[\"']"
 )
+_FILE_ENDING = rb"\.(?:txt|py|js|ts|json|ya?ml|toml|md|go|rs|java|csv|html|pem|pub)(?![\w.-]|[\"']?\s*=)"
 _LITERAL = rb"(?<!code\()(?<!String\()[\"']([^\"'\s]{6,128})[\"']"
 _WEAK = {"token", "key", "secret", "auth", "cookie", "bearer"}
 _PIPED = (
@@ -129,6 +130,8 @@ def _after(text: bytes, lower: bytes, noun: re.Match[bytes], *, quoted: bool) ->
     start = noun.start() - len(before) + len(before.rstrip(_OF_NAMES))
     ended = compiled(rb"[\w-]{0,40}").match(text, noun.end())
     end = ended.end() if ended else noun.end()
+    if compiled(_FILE_ENDING).match(text, end):
+        return None  # password.txt
     raw = text[start:end]
     if raw.isascii():
         name = raw.decode().strip("-.")

@@ -31,7 +31,6 @@ _SAID = (
     rb"|(?=.*(?i:password|token|credential|cookie|api key))[A-Z][A-Za-z]*(?:[ ][A-Za-z,-]+)+"
 )
 _PASSWORDS = {b"pass", b"password", b"passwd", b"pwd"}
-_SIGNS = 8  # so many and more without a letter may be a password
 
 
 def is_source(path: bytes) -> bool:
@@ -78,8 +77,6 @@ def _is_name(value: bytes) -> bool:
 def _is_said(value: bytes, name: str) -> bool:
     """Say whether a quoted text in a program is no secret: a name of one, a pattern, a sentence."""
     text = value.decode("utf-8", "replace")
-    if not any(sign.isalnum() for sign in text):
-        return len(text) < _SIGNS
     if compiled(_SAID).fullmatch(value) or compiled(_PATTERN).search(value):
         return True
     if compiled(_FILLED).search(value):

@@ -26,9 +26,8 @@ _NO_VALUE = _PLAIN | frozenset(
 _SAID_OF_ONE = frozenset(
     b"""absent authentication basic bearer changed changeme configured correct digest disabled empty enabled encrypted
     expired false found given hashed hidden include incorrect inherit invalid jwt masked missing needed negotiate not
-    oauth oauth2 ok
-    omit optional password provided redacted required same-origin set stored true unchanged unset updated valid wrong
-    yes""".split()
+    oauth oauth2 ok omit optional password provided read-only redacted required same-origin set stored true unchanged
+    unset updated valid wrong yes""".split()
 )
 _TYPES = frozenset(b"str string bytes int float bool any object Optional SecretStr Any String Secret".split())
 
@@ -41,7 +40,8 @@ def _reference() -> re.Pattern[bytes]:
           | \$\([^)]{0,200}\) | \$[A-Z_][A-Z0-9_]* | %[A-Za-z_]\w*%
           | \$?\{\{.{0,200}\}\} | \{[\w!:.\[\]]{0,200}\} | %[-0-9.]{0,8}[sdrf] | %\(\w+\)[sdr] | [|>][-+0-9]{0,2} | =
           | id=[\w.-]+(?:,(?:src|source|env|type|target)=[\w./~-]+)*
-          | (?:env|ENV|vault|op|ssm|keyring|file):[\w./:@-]{1,200} | <[\w .:-]{1,200}>
+          | (?:@?env|ENV|secretsmanager|sops|doppler|infisical|keychain|vault|op|ssm|keyring|file):[\w./:@-]{1,200}
+          | <[\w .:-]{1,200}>
           | !(?:env|ENV|secret|include|Ref|Sub|GetAtt|ImportValue)\b[^\n"']{0,200}
           | ![\w:-]{1,40}[ ]+[|>][-+0-9]* | ENC\[[^\]\n]{1,4096}\]
           | (?:os\.(?:environ|getenv)|process\.env|System\.getenv|ENV|getenv)\b[\w.\[\]()'",\ -]{0,200} )""",
@@ -127,7 +127,8 @@ _SPOKEN = (
     rb"[A-Z]?(?=[a-z]{3})" + _CLUSTER + b"{0,2}" + _VOWEL + b"(?:" + _CLUSTER + b"{1,3}" + _VOWEL + b")*"
     + _CLUSTER + rb"{0,3}(?![a-z])"
 )  # fmt: skip
-_ADDRESS = rb"\s*\w{2,12}://[^\s@?]+(?:\?(?:[\w.-]+=[\w.:,+ %$\{\}/-]*&?)*[\w-]*)?"
+_SIGNS = 8  # so many and more without a letter may be a password
+_ADDRESS = rb"\s*[\w+-]{2,16}://[^\s@?]+(?:\?(?:[\w.-]+=[\w.:,+ %$\{\}/-]*&?)*[\w-]*)?"
 _CHOSEN = rb"(?=[^A-Za-z]*[A-Za-z])(?=[^0-9]*[0-9])[!-~]{6,128}"
 _STRICT = (
     rb"(?=[!-~]*[0-9])(?=[!-~]*[A-Za-z])[\w.*+!#$%^&@?~-]*[*+!#$%^&?~][\w.*+!#$%^&@?~-]*"
@@ -150,6 +151,12 @@ def looks_random(value: bytes) -> bool:
 def is_wordy(value: bytes) -> bool:
     """Say whether half of a text can be read aloud, as `Wav2Vec2PhonemeTokenizer` and one random text of a hundred."""
     return 2 * sum(len(word) for word in compiled(_SPOKEN).findall(value)) >= len(value)
+
+
+def is_signs(value: bytes) -> bool:
+    """Say whether a short value has no letter and no digit: a piece of text, a tick, a comma."""
+    text = compiled(rb"\\[nrt]").sub(b"", value).decode("utf-8", "replace")
+    return len(text) < _SIGNS and not any(sign.isalnum() for sign in text)
 
 
 def is_address(value: bytes) -> bool:
