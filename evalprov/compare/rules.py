@@ -7,9 +7,18 @@ from typing import TYPE_CHECKING, Any, Literal
 from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 Direction = Literal["higher", "lower"]
+Role = Literal[
+    "primary",  # what the eval is for
+    "guard",  # it must not fall
+    "info",  # it is told, and neither blocks nor takes part in the correction
+]
+Require = Literal[
+    "no_proven_fall",  # a run passes unless it is proven worse
+    "no_worse_than",  # it passes only if a fall beyond the tolerance is excluded
+]
 
 
 class MetricRule(NamedTuple):
@@ -22,6 +31,10 @@ class MetricRule(NamedTuple):
     noise_band: float | None = None  # what another machine alone may do to it
     min_n: int | None = None  # of fewer scenarios (or trials) no verdict is given
     blocking: bool | None = None  # whether a regression fails the gate; null: see there
+    role: Role | None = None
+    aggregate: str | None = None  # what the summary's number is of its scenarios' values, where it is no mean or sum
+    of: tuple[str, ...] = ()  # the scenarios' metrics that it is made of
+    function: Callable[[Sequence[Sequence[float]]], float] | None = None  # what `python:module:function` names
 
 
 class GateRule(NamedTuple):
@@ -31,6 +44,7 @@ class GateRule(NamedTuple):
     noise_band: float = 0.03  # of a rate, where its own rule names none
     max_errors: float = 0.0  # share of scenarios that may end in an error of the task
     max_infra_errors: float = 0.05  # likewise of the machine: memory, time, disk
+    require: Require = "no_proven_fall"
     allow_failed: bool | None = None  # judge runs whose command failed, or none; null: those whose metrics were read
 
 
@@ -46,5 +60,8 @@ NO_RULES = Rules({}, GateRule())
 
 def rules_of(declared: Mapping[str, Any]) -> Rules:
     """Return the rules in a project's checked settings."""
-    metrics = {name: MetricRule(**table) for name, table in declared.get("metrics", {}).items()}
+    metrics = {
+        name: MetricRule(**{key: tuple(value) if key == "of" else value for key, value in table.items()})
+        for name, table in declared.get("metrics", {}).items()
+    }
     return Rules(metrics, GateRule(**declared.get("gate", {})))

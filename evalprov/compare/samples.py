@@ -7,7 +7,7 @@ from itertools import chain, compress
 from math import fsum, inf, isclose
 from operator import itemgetter
 from sys import float_info
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from evalprov.named import NamedTuple
 
@@ -39,6 +39,10 @@ class Sample(NamedTuple):
     column: Column | None  # the values it is the mean of
     info: list[MetricInfo]  # what the runs say of it
     by_trial: list[Column]  # the columns of each trial, where there are several
+    sums: bool = False  # it is the sum of its column, and not the mean
+    reported: bool = True  # by the eval; else it is ours, made from scenarios beside a summary that lacks it
+    says_no_more: bool = False  # than the mean of the same values, which stands beside it
+    table: Table | None = None  # the scenarios of the one run that says it, where it is no mean or sum of theirs
 
 
 NO_SAMPLE = Sample(None, [], None, [], [])
@@ -54,14 +58,18 @@ def says_no_more(name: str, names: Collection[str]) -> bool:
     return name.endswith("_total") and f"{name.removesuffix('_total')}_mean" in names
 
 
-def belongs(name: str, own: str, value: float, column: Sequence[float]) -> bool:
-    """Say whether a summary's metric is the scenarios' mean, be it rounded: of the same name alone it need not be.
+def belongs(name: str, own: str, value: float, column: Sequence[float]) -> Literal["mean", "sum"] | None:
+    """Say whether a summary's metric is the mean or the sum of scenarios' values, be it rounded; a name proves neither.
 
     The column is without gaps.
     """
-    if own != name:
-        return True
-    return bool(column) and is_rounded(value, mean_of(column))
+    if not column:
+        return None
+    if (own == name or name.endswith("_mean")) and is_rounded(value, mean_of(column)):
+        return "mean"
+    if (own == name or name.endswith("_total")) and is_rounded(value, mean_of(column) * len(column)):
+        return "sum"
+    return None
 
 
 def is_rounded(value: float, exactly: float) -> bool:
@@ -93,23 +101,27 @@ def number(value: bool | float) -> float:  # noqa: FBT001 - a metric may be a bo
 
 def samples(runs: Sequence[Manifest]) -> dict[str, Sample]:
     """Return every metric of one side: those of the summary in its order, then those that only scenarios have."""
-    tables = [_Table(run["metrics"] or {}) for run in runs]
+    tables = [Table(run["metrics"] or {}) for run in runs]
     summaries: list[Row] = [run["metric_summary"] or {} for run in runs]
     names = dict.fromkeys(chain.from_iterable(summaries))
     found: dict[str, Sample] = {}
     taken: set[str] = set()
     for name in names:
-        if says_no_more(name, names):
-            continue
-        own, columns = _columns(name, summaries, tables)
+        own, kind, columns = _columns(name, summaries, tables)
         if own is not None:
             taken.add(own)
-        found[name] = _sample(name, runs, [summary.get(name) for summary in summaries], columns)
+        sample = _sample(name, runs, [summary.get(name) for summary in summaries], columns)
+        alone = tables[0] if own is None and len(runs) == 1 and tables[0].names else None
+        found[name] = sample._replace(sums=kind == "sum", table=alone)
+    for name, sample in found.items():
+        beside = found.get(f"{name.removesuffix('_total')}_mean") if sample.sums and says_no_more(name, names) else None
+        found[name] = sample._replace(says_no_more=beside is not None and beside.column is not None)
     for own in dict.fromkeys(chain.from_iterable(table.names for table in tables)):
         if own not in taken and f"{own}_mean" not in found:
             columns = [column for table in tables if (column := table.column(own)).values]
             means: list[MetricValue] = [mean_of(column.values) for column in columns]
-            found[f"{own}_mean"] = _sample(f"{own}_mean", runs, means, columns)
+            ours = _sample(f"{own}_mean", runs, means, columns)
+            found[f"{own}_mean"] = ours._replace(reported=not names)
     return found
 
 
@@ -121,17 +133,20 @@ def _sample(name: str, runs: Sequence[Manifest], values: Sequence[MetricValue], 
     return Sample(value, trials, _merged(columns), info, columns if len(columns) > 1 else [])
 
 
-def _columns(name: str, summaries: Sequence[Row], tables: Sequence[_Table]) -> tuple[str | None, list[Column]]:
-    """Return a summary metric's name in the scenarios and its columns, by run."""
+def _columns(
+    name: str, summaries: Sequence[Row], tables: Sequence[Table]
+) -> tuple[str | None, Literal["mean", "sum"] | None, list[Column]]:
+    """Return a summary metric's name in the scenarios, what it is of them, and its columns, by run."""
     for own in own_names(name):
         pairs = [
             (value, column)
             for summary, table in zip(summaries, tables, strict=True)
             if (value := summary.get(name)) is not None and (column := table.column(own)).values
         ]
-        if pairs and all(belongs(name, own, number(value), column.values) for value, column in pairs):
-            return own, [column for _, column in pairs]
-    return None, []
+        kinds = {belongs(name, own, number(value), column.values) for value, column in pairs}
+        if len(kinds) == 1 and (kind := kinds.pop()):
+            return own, kind, [column for _, column in pairs]
+    return None, None, []
 
 
 def _merged(columns: Sequence[Column]) -> Column | None:
@@ -144,7 +159,7 @@ def _merged(columns: Sequence[Column]) -> Column | None:
     return Column(list(values), array("d", map(mean_of, values.values())))
 
 
-class _Table:
+class Table:
     """One run's scenarios, read by metric."""
 
     def __init__(self, metrics: Mapping[str, Row]) -> None:

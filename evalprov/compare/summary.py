@@ -79,7 +79,7 @@ def gathered(runs: Iterable[Manifest]) -> dict[str, Trials]:
     found: dict[str, Trials] = {}
     for number, run in enumerate(runs):
         for name, sample in samples((run,)).items():
-            if sample.trials:
+            if sample.trials and not sample.says_no_more:
                 units = [info["unit"] for info in sample.info]
                 found.setdefault(name, Trials()).add(number, sample.trials[0], sample.column, units)
     return found

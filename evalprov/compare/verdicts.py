@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from evalprov.compare.direction import rule_of, way_of
 from evalprov.compare.evidence import agreed, more
+from evalprov.compare.madeof import of_aggregate
 from evalprov.compare.noise import LEVEL, holm
 from evalprov.compare.rules import NO_RULES, Direction
 from evalprov.compare.samples import NO_COLUMN, NO_SAMPLE, Pairing, finite, number, samples
@@ -121,6 +122,9 @@ def compare_samples(
     known: dict[str, Weighed] = {}
     for name in dict.fromkeys([*ours, *theirs]):
         one, other = ours.get(name, NO_SAMPLE), theirs.get(name, NO_SAMPLE)
+        sides = (one, other)
+        if any(side.says_no_more for side in sides) and all(side.says_no_more or not side.trials for side in sides):
+            continue
         scenarios = moved(one.column or NO_COLUMN, other.column or NO_COLUMN, pairing)
         numbers = compared(name, one, other, scenarios)
         rule = rule_of(rules.metrics, name)
@@ -132,7 +136,11 @@ def compare_samples(
             drafts.append((unjudged, None))
             continue
         twin = twins.of(name, one, other)
-        known[name] = known[twin] if twin else weigh(one, other, scenarios, groups)
+        known[name] = (
+            known[twin]
+            if twin
+            else of_aggregate(name, one, other, rule, groups) or weigh(one, other, scenarios, groups)
+        )
         drafts.append((draft._replace(same_as=twin), summed(known[name], numbers.of)))
     return _settled(drafts, level)
 

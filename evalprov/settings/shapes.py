@@ -61,6 +61,20 @@ class Within(NamedTuple):
             raise at.fail(f"must be {self.words}, not {value}")
 
 
+class Written(NamedTuple):
+    """A text of a form, in words."""
+
+    form: str  # a regular expression
+    words: str
+
+    def check(self, value: object, at: At) -> None:
+        """Refuse what does not fit."""
+        import re
+
+        if not isinstance(value, str) or not re.fullmatch(self.form, value):
+            raise at.fail(f"must be {self.words}, not {value!r}")
+
+
 class AnyOf(NamedTuple):
     """One of several shapes, in words."""
 
@@ -90,6 +104,12 @@ NUMBER = AnyOf((int, float), "a number")
 STRINGS = (str,)
 AMOUNT = Within(0, 1e300, "a number of 0 or more")
 SHARE = Within(0, 1, "a share from 0 to 1")
+AGGREGATE = Written(
+    r"mean|sum|median|p\d{1,2}(\.\d+)?|ratio|weighted_mean|micro_(f1|precision|recall)|bleu|pass@[1-9]\d*"
+    r"|python:[\w.]+:\w+",
+    "mean, sum, median, p95, ratio, weighted_mean, micro_f1, micro_precision, micro_recall, bleu, pass@1 or "
+    "python:module:function",
+)
 _VERSIONED = AnyOf((str, {"path": Required(str), "version": str}), 'a path, or {path = "...", version = "..."}')
 
 # Every key there is. A type is that type, a one-tuple a list of it, a dict a table with these keys.
@@ -149,6 +169,9 @@ SHAPE: dict[str, Any] = {
             "noise_band": AMOUNT,
             "min_n": AtLeast(2),
             "blocking": bool,
+            "role": Choice(("primary", "guard", "info")),
+            "aggregate": AGGREGATE,
+            "of": STRINGS,
         }
     ),
     "gate": {
@@ -157,6 +180,7 @@ SHAPE: dict[str, Any] = {
         "max_errors": SHARE,
         "max_infra_errors": SHARE,
         "allow_failed": bool,
+        "require": Choice(("no_proven_fall", "no_worse_than")),
     },
 }
 

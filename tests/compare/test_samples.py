@@ -24,9 +24,14 @@ def test_a_mean_is_of_the_scenarios_metric_without_the_ending() -> None:
 
 
 def test_a_total_says_no_more_than_its_mean() -> None:
-    """It is left out beside its mean, and is a metric without it."""
+    """It is known to beside its mean, if it is the sum of the same values, and is a metric without it."""
     table = {"a": {"calls": 3}, "b": {"calls": 5}}
-    assert list(samples((manifest(table),))) == ["calls_mean"]
+    assert {name: one.says_no_more for name, one in samples((manifest(table),)).items()} == {
+        "calls_mean": False,
+        "calls_total": True,
+    }
+    other = manifest(table, {"calls_mean": 4.0, "calls_total": 9})
+    assert not samples((other,))["calls_total"].says_no_more
     alone = manifest(table, {"calls_total": 8})
     assert list(samples((alone,))) == ["calls_total"]
     assert values_of("calls_total", alone) == [3.0, 5.0]
