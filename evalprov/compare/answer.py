@@ -106,7 +106,7 @@ def answer(a: Side, b: Side, evidence: Evidence, *, present: bool) -> Answer:
         for state in ("changed", "unknown", "named", "undeclared")
     }
     changed += [name for name in by_state["changed"] if name not in told]
-    told_once = [metric for metric in evidence.metrics if metric.same_as is None]
+    told_once = [metric for metric in evidence.metrics if metric.same_as is None and metric.role != "info"]
     moved = [metric for metric in told_once if metric.verdict in _REAL]
     unclear = [metric for metric in told_once if metric.verdict == "cannot_tell"]
     blank = Answer(

@@ -67,23 +67,25 @@ def t_interval(effect: float, noise: Noise, level: float) -> Interval:
     return finite(effect - reach), finite(effect + reach)
 
 
-def agreed(evidence: Evidence, level: float) -> Interval | None:
-    """Return the interval, with 0 in it just where the test says that the effect may be nothing but noise.
+def agreed(evidence: Evidence, tails: tuple[float, float], proven: bool) -> Interval | None:  # noqa: FBT001
+    """Return the interval, with 0 in it just where the move is not proven; each end leaves so large a tail beyond it.
 
     A test and an interval that is as good as any for its kind of value can differ by a hair about 0. Then the end that
     is next to 0 is put where the p-value has it: an effect that so often arises by chance lies so many errors away.
     """
-    ends, effect = evidence.interval(level), evidence.effect
-    if ends is None:
+    effect = evidence.effect
+    ends = [evidence.interval(min(1.0, 2 * tail)) for tail in tails]
+    if ends[0] is None or ends[1] is None:
         return None
-    low, high = min(ends[0], effect), max(ends[1], effect)
-    if (low > 0 or high < 0) == (evidence.p < level):
+    low, high = min(ends[0][0], effect), max(ends[1][1], effect)
+    if (low > 0 if effect > 0 else high < 0) == proven and (proven or low <= 0 <= high):
         return low, high
     if effect == 0:
         return min(low, 0.0), max(high, 0.0)
-    seen, wanted = (t_quantile(1 - max(p, _SUREST) / 2, inf) if p < 1 else 0.0 for p in (evidence.p, level))
-    if evidence.p < level:
-        end = effect * (1 - min(wanted / seen, 1 - ROUNDING))
+    next_to_0 = 2 * tails[0 if effect > 0 else 1]
+    seen, wanted = (t_quantile(1 - max(p, _SUREST) / 2, inf) if p < 1 else 0.0 for p in (evidence.p, next_to_0))
+    if proven:
+        end = effect * (1 - min(wanted / seen, 1 - ROUNDING)) if seen else effect
         return (end, high) if effect > 0 else (low, end)
     beyond = max(0.0, wanted / seen - 1) if seen > 0 else inf
     if effect > 0:
@@ -120,6 +122,11 @@ def more(n: int, detectable: float | None, effect: float, fewest: int) -> int | 
 def flips_needed(level: float) -> int:
     """Return how many signs to flip make a p-value below a level possible."""
     return max(2, 1 + ceil(log2(1 / level) + 1e-9))
+
+
+def changes_needed(level: float) -> int:
+    """Return how many changes one way make a mid-p-value below a level possible."""
+    return max(2, ceil(log2(1 / level) + 1e-9))
 
 
 def rate_growth(rate: float, values: float) -> Callable[[float], float]:

@@ -13,102 +13,104 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evalprov.compare.evidence import Noise, t_detectable, t_interval
+from evalprov.compare.evidence import Evidence, Noise, rate_growth, t_detectable, t_interval
 from evalprov.compare.paired import doubt_of
 from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
 
-    from evalprov.compare.evidence import Evidence
-
     Floats = NDArray[np.float64]
+    Counts = NDArray[np.int64]
 
 _COUNTED = 1 << 16  # ways to exchange that are all gone through
 _SLACK = 1e-9
+_MANY = 1000  # trials of one scenario
+_ENOUGH = 1e300  # ways
 
 
-class Exchange(NamedTuple):
-    """What exchanging the trials found."""
+def exchanged(a: Floats, b: Floats) -> Evidence:
+    """Compare two sides by tables of their values, a row a trial and a column a scenario; NaN where there is none.
 
-    p: float
-    least: float  # the smallest p that so many trials could have given
-    noise: Noise  # of the mean of the scenarios' differences, if the sides are alike
-    within: Noise  # the same, whether they are or not
-    equal: bool  # every scenario has as many trials on both sides
-    exact: bool
-
-    def evidence(self, found: Evidence) -> Evidence:
-        """Return what the trials say by themselves, where there are too few scenarios to flip."""
-        noise = self.noise._replace(growth=found.noise.growth)
-        return found._replace(
-            p=self.p,
-            least=self.least,
-            method="trials exchanged, exact" if self.exact else "trials exchanged",
-            noise=noise,
-            interval=lambda level: t_interval(found.effect, self.within, level),
-            detectable=lambda level: t_detectable(noise, level) if self.least <= level else None,
-        )
-
-    def tempered(self, found: Evidence) -> Evidence:
-        """Return what was found by the scenarios' means, as sure as the trials allow."""
-        return found._replace(
-            p=max(found.p, self.p),
-            least=max(found.least, self.least),
-            method=f"{found.method}, and trials exchanged",
-        )
-
-
-def exchanged(a: Sequence[Sequence[float]], b: Sequence[Sequence[float]]) -> Exchange:
-    """Compare two sides by the values of each scenario's trials."""
-    sizes_a, sizes_b = np.array([len(one) for one in a]), np.array([len(one) for one in b])
-    ways = _ways(zip(sizes_a.tolist(), sizes_b.tolist(), strict=True))
-    places = np.repeat(np.arange(len(a) * 2) // 2, np.stack([sizes_a, sizes_b], axis=1).ravel())
-    values = np.array([value for pair in zip(a, b, strict=True) for side in pair for value in side])
+    Each scenario has a value on both sides at least.
+    """
+    n = a.shape[1]
+    sizes_a, sizes_b = ((~np.isnan(side)).sum(axis=0) for side in (a, b))
     sizes = sizes_a + sizes_b
-    middle = np.bincount(places, weights=values) / sizes
-    residuals = values - middle[places]
-    squares = np.bincount(places, weights=residuals**2)
+    sums_a, sums_b = (np.nansum(side, axis=0) for side in (a, b))
+    effect = float((sums_b / sizes_b - sums_a / sizes_a).mean())
+    values = np.concatenate([a, b])
+    away = values - (sums_a + sums_b) / sizes
+    squares = np.nansum(away**2, axis=0)
     variance = float((squares / (sizes - 1) * (1 / sizes_a + 1 / sizes_b)).sum())
+    ways = _ways(sizes_a, sizes_b)
     least, exact = min(1.0, 2 / ways), ways <= _COUNTED
     if exact:
         p = _counted(a, b)
     else:
-        moved = sum(sum(ys) / len(ys) - sum(xs) / len(xs) for xs, ys in zip(a, b, strict=True))
-        p = max(least, erfc(abs(moved) / sqrt(2 * variance)) if variance else 1.0)
-    equal = bool((sizes_a == sizes_b).all())
-    noise = Noise(sqrt(variance) / len(a), inf, doubt_of(residuals))
-    return Exchange(p, least, noise, _within(a, b, values) or noise, equal, exact)
+        p = max(least, erfc(abs(effect) * n / sqrt(2 * variance)) if variance else 1.0)
+    noise = Noise(sqrt(variance) / n, inf, doubt_of(away[~np.isnan(away)]), _growth(values))
+    within = _within(a, b, sizes_a, sizes_b) or noise
+    return Evidence(
+        effect=effect,
+        p=p,
+        least=least,
+        method="trials exchanged, exact" if exact else "trials exchanged",
+        pairing="scenarios",
+        n=n,
+        noise=noise,
+        interval=lambda level: t_interval(effect, within, level),
+        detectable=lambda level: t_detectable(noise, level) if least <= level else None,
+        fewest=lambda level: next(count for count in range(1, 1000) if 2 / _most_ways(a, b, count) <= level),
+    )
 
 
-def _within(a: Sequence[Sequence[float]], b: Sequence[Sequence[float]], values: Floats) -> Noise | None:
+def _growth(values: Floats) -> Callable[[float], float] | None:
+    known = values[~np.isnan(values)]
+    if not np.isin(known, (0, 1)).all():
+        return None
+    fewer = len(known) / 2
+    return rate_growth(float(known.mean()), fewer)
+
+
+def _within(a: Floats, b: Floats, sizes_a: Counts, sizes_b: Counts) -> Noise | None:
     """Return the noise by how the trials of either side differ among themselves; null where that tells too little.
 
     Of 0/1 values it does: all alike they seem to have none.
     """
-    df = sum(len(one) - 1 for side in (a, b) for one in side)
-    if not df or bool(np.isin(values, (0, 1)).all()):
+    df = float((sizes_a + sizes_b - 2).sum())
+    values = np.concatenate([a, b])
+    if not df or bool(np.isin(values[~np.isnan(values)], (0, 1)).all()):
         return None
-    squares = sum(float(np.var(one)) * len(one) for side in (a, b) for one in side)
-    shares = sum(1 / len(one) for side in (a, b) for one in side)
-    return Noise(sqrt(squares / df * shares) / len(a), df)
+    squares = sum(float(np.nansum((side - np.nanmean(side, axis=0)) ** 2)) for side in (a, b))
+    shares = float((1 / sizes_a + 1 / sizes_b).sum())
+    return Noise(sqrt(squares / df * shares) / a.shape[1], df)
 
 
-def _ways(sizes: Iterable[tuple[int, int]]) -> float:
+def _ways(sizes_a: Counts, sizes_b: Counts) -> float:
     ways = 1.0
-    for a, b in sizes:
-        ways *= float(comb(a + b, a)) if a + b < 1000 else inf
+    for a, b in zip(sizes_a.tolist(), sizes_b.tolist(), strict=True):
+        ways *= float(comb(a + b, a)) if a + b < _MANY else inf
+        if ways > _ENOUGH:
+            return inf
     return ways
 
 
-def _counted(a: Sequence[Sequence[float]], b: Sequence[Sequence[float]]) -> float:
+def _most_ways(a: Floats, b: Floats, scenarios: int) -> float:
+    """Return in how many ways as many trials of so many scenarios could be exchanged."""
+    each = float(comb(len(a) + len(b), len(a))) if len(a) + len(b) < _MANY else inf
+    return each ** min(scenarios, 100) if each < _ENOUGH else inf
+
+
+def _counted(a: Floats, b: Floats) -> float:
     """Return the share of all exchanges that move the mean as far as seen."""
     sums = np.zeros(1)
     seen = size = 0.0
-    for xs, ys in zip(a, b, strict=True):
-        values = np.array([*xs, *ys])
+    for place in range(a.shape[1]):
+        xs, ys = (side[~np.isnan(side[:, place]), place] for side in (a, b))
+        values = np.concatenate([xs, ys])
         picked = np.array(list(combinations(range(len(values)), len(ys))))
         of_b = values[picked].sum(axis=1)
         moves = of_b / len(ys) - (values.sum() - of_b) / len(xs)

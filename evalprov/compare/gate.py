@@ -33,7 +33,7 @@ from evalprov.compare.direction import is_spent, rule_of
 from evalprov.compare.falls import Falls, falls_of
 from evalprov.compare.rules import MetricRule
 from evalprov.compare.samples import NO_SAMPLE, number, samples
-from evalprov.compare.verdicts import MetricDiff, can_judge, compare_samples
+from evalprov.compare.verdicts import MetricDiff, Terms, can_judge, compare_samples
 from evalprov.compare.weigh import Groups
 from evalprov.named import NamedTuple
 from evalprov.numbers import rounded
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from evalprov.compare.rules import Rules
     from evalprov.compare.samples import Sample
     from evalprov.compare.verdicts import Side
+    from evalprov.compare.wholerun import Spread
 
 GateVerdict = Literal["pass", "regression", "not_evaluated"]
 EXIT_CODES: Mapping[GateVerdict, int] = {"pass": 0, "regression": 1, "not_evaluated": 3}
@@ -95,15 +96,20 @@ class Gate(NamedTuple):
         return EXIT_CODES[self.verdict]
 
 
-def judge(a: Side, b: Side, rules: Rules) -> Gate:
-    """Hold a run (B) against a baseline (A)."""
+def judge(a: Side, b: Side, rules: Rules, spreads: Mapping[str, Spread] | None = None) -> Gate:
+    """Hold a run (B) against a baseline (A); how far runs of one program lie apart may be known from earlier ones."""
     experiment = Experiment(a, b)
     problems = experiment.problems(rules.gate)
     if not can_judge():
         problems.append(INSTALL)
     machine = experiment.machine()
     ours, theirs = samples(a.runs), samples(b.runs)
-    diffs = compare_samples(ours, theirs, Groups(a.runs, b.runs), rules, rules.gate.level)
+
+    def gates(diff: MetricDiff) -> bool:
+        return _blocks(diff, rule_of(rules.metrics, diff.name) or MetricRule())
+
+    terms = Terms(rules, rules.gate.level, spreads or {}, gates)
+    diffs = compare_samples(ours, theirs, Groups(a.runs, b.runs), terms)
     metrics = []
     for one in diffs:
         pair = ours.get(one.name, NO_SAMPLE), theirs.get(one.name, NO_SAMPLE)
@@ -160,6 +166,8 @@ def _judged(diff: MetricDiff, rule: MetricRule, band: float | None, machine: Mac
 def _blocks(diff: MetricDiff, rule: MetricRule) -> bool:
     if rule.blocking is not None:
         return rule.blocking
+    if diff.role == "info" or rule.role is not None:
+        return diff.role != "info"
     asked = rule.tolerance is not None or rule.tolerance_relative is not None
     return diff.direction is not None and (asked or not is_spent(diff.name, diff.unit))
 

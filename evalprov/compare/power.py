@@ -1,4 +1,4 @@
-"""Which moves of a rate McNemar's exact test sees four times in five."""
+"""Which moves of a rate McNemar's mid-p test sees four times in five."""
 
 from __future__ import annotations
 
@@ -56,10 +56,15 @@ def _critical(changes: NDArray[np.int64], level: float) -> NDArray[np.float64]:
     """Return how many changes against the rest are still significant, by the number of all changes; -1 for none."""
     from scipy.special import bdtr
 
+    def p(fewer: NDArray[np.float64]) -> NDArray[np.float64]:
+        most = np.maximum(fewer, 0)
+        below = np.where(most > 0, bdtr(np.maximum(most - 1, 0), changes, 0.5), 0.0)
+        return np.asarray(bdtr(most, changes, 0.5) + below)
+
     guess = np.floor(changes / 2 + t_quantile(level / 2, np.inf) * np.sqrt(changes) / 2) + 2
     guess = np.minimum(guess, changes)
     for _ in range(_CORRECTIONS):
-        wrong = (guess >= 0) & (2 * bdtr(np.maximum(guess, 0), changes, 0.5) >= level)
+        wrong = (guess >= 0) & (p(guess) >= level)
         if not wrong.any():
             break
         guess = guess - wrong

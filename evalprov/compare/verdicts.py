@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Literal
 from evalprov.compare.direction import rule_of, way_of
 from evalprov.compare.evidence import agreed, more
 from evalprov.compare.madeof import of_aggregate
-from evalprov.compare.noise import LEVEL, holm
-from evalprov.compare.rules import NO_RULES, Direction
+from evalprov.compare.noise import LEVEL
+from evalprov.compare.rules import NO_RULES, Direction, Role, Rules
 from evalprov.compare.samples import NO_COLUMN, NO_SAMPLE, Pairing, finite, number, samples
+from evalprov.compare.together import Asked, adjusted
 from evalprov.compare.twins import Twins
 from evalprov.compare.weigh import (
     FEW,
     NOT_INSTALLED,
+    ONE_RUN,
     Groups,
     alike,
     compared,
@@ -28,14 +30,16 @@ from evalprov.compare.weigh import (
     weigh,
 )
 from evalprov.named import NamedTuple
+from evalprov.compare.wholerun import UNKNOWN
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from evalprov.compare.evidence import Evidence
-    from evalprov.compare.rules import MetricRule, Rules
+    from evalprov.compare.rules import MetricRule
     from evalprov.compare.samples import Sample
     from evalprov.compare.weigh import Compared, Moved, Weighed
+    from evalprov.compare.wholerun import Spread
     from evalprov.record.manifest import Manifest, MetricValue
 
 _LEAST_LEVEL = 1e-12  # nobody has the data for less
@@ -101,6 +105,10 @@ class MetricDiff(NamedTuple):
     only_b: int
     same_as: str | None  # the metric with the same numbers on both sides, with which it was judged
     own: tuple[MetricValue, MetricValue] | None  # the runs' own numbers, where a and b are not
+    role: Role  # info is told, and takes no part in the correction for the others
+    reported: bool  # by the eval; else it is made from the scenarios beside a summary that lacks it
+    one_sided: bool  # it is asked whether it fell, and a rise is held to the two-sided test
+    interval_level: float | None  # what the interval holds: what is left of 95 % after the correction, or more
 
 
 def can_judge() -> bool:
@@ -108,15 +116,28 @@ def can_judge() -> bool:
     return find_spec("scipy") is not None
 
 
-def compare_metrics(a: Side, b: Side, rules: Rules = NO_RULES, level: float = LEVEL) -> list[MetricDiff]:
+class Terms(NamedTuple):
+    """On which terms metrics are judged."""
+
+    rules: Rules = NO_RULES
+    level: float = LEVEL
+    spreads: Mapping[str, Spread] = {}  # how far runs of one program lie apart, by metric, where earlier runs tell
+    gates: Callable[[MetricDiff], bool] | None = None  # of a gate: which metrics may fail it; only falls are asked for
+
+
+def compare_metrics(
+    a: Side, b: Side, rules: Rules = NO_RULES, level: float = LEVEL, spreads: Mapping[str, Spread] | None = None
+) -> list[MetricDiff]:
     """Compare every metric of two sides, in A's order, then those of B alone."""
-    return compare_samples(samples(a.runs), samples(b.runs), Groups(a.runs, b.runs), rules, level)
+    terms = Terms(rules, level, spreads or {})
+    return compare_samples(samples(a.runs), samples(b.runs), Groups(a.runs, b.runs), terms)
 
 
 def compare_samples(
-    ours: Mapping[str, Sample], theirs: Mapping[str, Sample], groups: Groups, rules: Rules, level: float
+    ours: Mapping[str, Sample], theirs: Mapping[str, Sample], groups: Groups, terms: Terms
 ) -> list[MetricDiff]:
     """Compare every metric of two sides by their values."""
+    rules = terms.rules
     pairing, twins, installed = Pairing(), Twins(), can_judge()
     drafts: list[tuple[MetricDiff, Weighed | None]] = []
     known: dict[str, Weighed] = {}
@@ -126,9 +147,9 @@ def compare_samples(
         if any(side.says_no_more for side in sides) and all(side.says_no_more or not side.trials for side in sides):
             continue
         scenarios = moved(one.column or NO_COLUMN, other.column or NO_COLUMN, pairing)
-        numbers = compared(name, one, other, scenarios)
+        numbers = compared(one, other, scenarios)
         rule = rule_of(rules.metrics, name)
-        draft = _draft(name, one, other, scenarios, numbers, rule)
+        draft = _with_role(_draft(name, one, other, scenarios, numbers, rule), (one, other), rule, terms)
         unjudged = _unjudged(draft, one, other, scenarios, rule)
         if unjudged is None and not installed:
             unjudged = draft._replace(reason=joined(NOT_INSTALLED, draft.reason))
@@ -136,13 +157,28 @@ def compare_samples(
             drafts.append((unjudged, None))
             continue
         twin = twins.of(name, one, other)
+        spread = terms.spreads.get(name, UNKNOWN)
         known[name] = (
             known[twin]
             if twin
-            else of_aggregate(name, one, other, rule, groups) or weigh(one, other, scenarios, groups)
+            else of_aggregate(name, one, other, rule, groups)
+            or weigh(one, other, scenarios, groups, spread._replace(variance=spread.variance / numbers.of**2))
         )
         drafts.append((draft._replace(same_as=twin), summed(known[name], numbers.of)))
-    return _settled(drafts, level)
+    return _settled(drafts, terms.level)
+
+
+def _with_role(
+    draft: MetricDiff, sides: tuple[Sample, Sample], rule: MetricRule | None, terms: Terms
+) -> MetricDiff:
+    """Say what part a metric has among all that are judged."""
+    reported = any(side.reported for side in sides if side.trials)
+    role: Role = (rule and rule.role) or ("primary" if reported or rule else "info")
+    draft = draft._replace(role=role, reported=reported)
+    if terms.gates is None:
+        return draft._replace(one_sided=role == "guard" and draft.direction is not None)
+    gates = terms.gates(draft)
+    return draft._replace(role=role if gates else "info", one_sided=gates and draft.direction is not None)
 
 
 def _draft(  # noqa: PLR0913, PLR0917 - all that is known of a metric
@@ -182,6 +218,10 @@ def _draft(  # noqa: PLR0913, PLR0917 - all that is known of a metric
         only_b=scenarios.only_b,
         same_as=None,
         own=None if numbers.own else (a.value, b.value),
+        role="primary",
+        reported=True,
+        one_sided=False,
+        interval_level=None,
     )
 
 
@@ -212,78 +252,142 @@ def _delta(a: MetricValue, b: MetricValue) -> float | None:
     return finite(number(b) - number(a))
 
 
+class _Test(NamedTuple):
+    """A test of a metric, and what follows from it among all that are judged together."""
+
+    evidence: Evidence
+    fall: int  # which way is a fall where that alone is asked for, -1 or 1; 0 where any move counts
+    p: float = 1.0  # adjusted, of any move
+    p_fall: float = 1.0  # adjusted, of a fall alone
+    share: float = 0.0  # of the level, that the first of so many has
+    together: int = 1  # so many are judged
+    could_tell: bool = False  # if all of it had moved one way
+
+    @property
+    def own(self) -> float:
+        """The p-value alone."""
+        return _one_sided(self.evidence, self.fall) if self.falls else self.evidence.p
+
+    @property
+    def falls(self) -> bool:
+        """Whether a fall is asked for, and it fell."""
+        return self.fall * self.evidence.effect > 0
+
+    @property
+    def decides(self) -> float:
+        """The p-value that the verdict is read off."""
+        return self.p_fall if self.falls else self.p
+
+
+def _one_sided(evidence: Evidence, fall: int) -> float:
+    return evidence.p / 2 if fall * evidence.effect > 0 else 1 - evidence.p / 2
+
+
 def _settled(drafts: Sequence[tuple[MetricDiff, Weighed | None]], level: float) -> list[MetricDiff]:
-    """Adjust every p-value for all that were judged, each number once, and say of each metric what follows."""
-    found = {
-        draft.name: weighed.evidence
-        for draft, weighed in drafts
-        if weighed and weighed.evidence and draft.same_as is None
-    }
-    share = max(level, _LEAST_LEVEL) / max(1, len(found))
-    ps = holm([evidence.p for evidence in found.values()])
-    adjusted = dict(zip(found, zip(ps, _best_adjusted(list(found.values())), strict=True), strict=True))
+    """Adjust every p-value for all that are judged together, each number once, and say what follows of each metric."""
+    tests: dict[str, _Test] = {}
+    for aside in (False, True):
+        family = {
+            draft.name: (draft, weighed)
+            for draft, weighed in drafts
+            if weighed and weighed.evidence and draft.same_as is None and (draft.role == "info") == aside
+        }
+        tests |= _adjusted(family, level)
     settled = []
     for draft, weighed in drafts:
         if weighed is None:
             settled.append(draft)
             continue
         said = draft._replace(reason=joined(weighed.reason, draft.reason))
-        if weighed.evidence is None:
+        test = tests.get(draft.same_as or draft.name)
+        if weighed.evidence is None or test is None:
             settled.append(said)
+            continue
+        test = test._replace(evidence=weighed.evidence)
+        judged = _with_evidence(said, test, level)
+        if test.decides < level:
+            settled.append(_moved(judged, weighed))
         else:
-            p, best = adjusted[draft.same_as or draft.name]
-            judged = _with_evidence(said, weighed.evidence, p, level)
-            if p < level:
-                settled.append(_moved(judged))
-            else:
-                judged = judged._replace(corrected_for=len(found) if weighed.evidence.p < level else None)
-                settled.append(_unmoved(judged, weighed, share, len(found), could_tell=best < level))
+            judged = judged._replace(corrected_for=test.together if test.own < level else None)
+            settled.append(_unmoved(judged, weighed, test))
     return settled
 
 
-def _best_adjusted(found: Sequence[Evidence]) -> list[float]:
+def _adjusted(family: Mapping[str, tuple[MetricDiff, Weighed]], level: float) -> dict[str, _Test]:
+    tests: dict[str, _Test] = {}
+    any_move, falls, least = [], [], []
+    for name, (draft, weighed) in family.items():
+        assert weighed.evidence is not None
+        fall = {"higher": -1, "lower": 1}[draft.direction] if draft.one_sided and draft.direction else 0
+        test = tests[name] = _Test(weighed.evidence, fall)
+        moves = weighed.moves
+        any_move.append(Asked(test.evidence.p, 0, moves))
+        falls.append(Asked(_one_sided(test.evidence, fall) if fall else test.evidence.p, fall, moves))
+        least.append(test.evidence.least / 2 if fall else test.evidence.least)
+    share = max(level, _LEAST_LEVEL) / max(1, len(tests))
+    ps = adjusted(any_move, level)
+    of_falls = adjusted(falls, level) if any(one.side for one in falls) else ps
+    best = _best_adjusted([one.p for one in falls], least)
+    rows = zip(tests.items(), ps, of_falls, best, strict=True)
+    return {
+        name: test._replace(
+            p=p, p_fall=fall, share=2 * share if test.fall else share, together=len(tests), could_tell=could < level
+        )
+        for (name, test), p, fall, could in rows
+    }
+
+
+def _best_adjusted(found: Sequence[float], least: Sequence[float]) -> list[float]:
     """Return the adjusted p-value that each metric would have had if all of it had moved one way."""
-    ps = sorted(evidence.p for evidence in found)
+    ps = sorted(found)
     before = [0.0, *accumulate(((len(ps) - rank) * p for rank, p in enumerate(ps)), max)]
-    ranks = [bisect_left(ps, evidence.least) for evidence in found]
-    return [max(before[rank], (len(ps) - rank) * one.least) for rank, one in zip(ranks, found, strict=True)]
+    ranks = [bisect_left(ps, one) for one in least]
+    return [max(before[rank], (len(ps) - rank) * one) for rank, one in zip(ranks, least, strict=True)]
 
 
-def _with_evidence(draft: MetricDiff, evidence: Evidence, p: float, level: float) -> MetricDiff:
+def _with_evidence(draft: MetricDiff, test: _Test, level: float) -> MetricDiff:
+    evidence = test.evidence
+
+    def corrected(p: float, own: float) -> float:
+        return level / min(max(p / own if own else 1.0, 1.0), test.together)
+
+    tail = corrected(test.p, evidence.p) / 2
+    tails = [tail, tail]
+    if test.fall:
+        # The end that a fall has to leave 0 behind.
+        tails[1 if test.fall < 0 else 0] = corrected(test.p_fall, _one_sided(evidence, test.fall))
     return draft._replace(
         delta=evidence.effect,
         effect=evidence.effect,
-        interval=agreed(evidence, level),
+        interval=agreed(evidence, (tails[0], tails[1]), test.decides < level),
+        interval_level=1 - sum(tails),
         p=evidence.p,
-        p_adjusted=p,
+        p_adjusted=test.decides,
         method=evidence.method,
         pairing=evidence.pairing,
         n=evidence.n,
     )
 
 
-def _moved(judged: MetricDiff) -> MetricDiff:
+def _moved(judged: MetricDiff, weighed: Weighed) -> MetricDiff:
     """Say which way a metric moved that did so for certain."""
     verdict: Verdict = "moved"
     if judged.direction is not None:
         verdict = "better" if ((judged.effect or 0.0) > 0) == (judged.direction == "higher") else "worse"
-    return judged._replace(verdict=verdict)
+    one_run = weighed.trials == 1 and not weighed.known
+    return judged._replace(verdict=verdict, reason=joined(judged.reason, ONE_RUN if one_run else None))
 
 
-def _unmoved(judged: MetricDiff, weighed: Weighed, share: float, metrics: int, *, could_tell: bool) -> MetricDiff:
-    """Say of a metric that did not move for certain what would have been seen, and what more would show.
-
-    The share is what Holm leaves of the level to the first of so many metrics.
-    """
-    evidence = weighed.evidence
-    assert evidence is not None
-    fewest = evidence.fewest(share)
-    detectable = evidence.detectable(share)
+def _unmoved(judged: MetricDiff, weighed: Weighed, test: _Test) -> MetricDiff:
+    """Say of a metric that did not move for certain what would have been seen, and what more would show."""
+    evidence = test.evidence
+    fewest = evidence.fewest(test.share)
+    detectable = evidence.detectable(test.share)
     enough = more(evidence.n, detectable, evidence.effect, fewest)
-    if could_tell:
+    if test.could_tell:
         needed = None if enough is None else _needed(weighed, evidence.n, enough, weighed.trials)
         return judged._replace(verdict="within_noise", detectable=detectable, needed=needed)
-    together = f", with {metrics} metrics judged together" if metrics > 1 else ""
+    together = f", with {test.together} metrics judged together" if test.together > 1 else ""
     few = f"{_counted(evidence.n, weighed.unit)} too few to tell a move from chance{together}"
     # Trials of very few scenarios are judged by themselves; those of more only make each scenario's mean surer.
     trials = weighed.trials if weighed.unit == "scenario" and evidence.n < FEW else None
@@ -300,4 +404,6 @@ def _counted(count: int, unit: str) -> str:
 def _needed(weighed: Weighed, units: int, enough: int, trials: int | None) -> Needed:
     if weighed.unit == "trial":
         return Needed(None, enough)
+    if weighed.whole and weighed.trials:
+        return Needed(None, ceil(weighed.trials * enough / units))
     return Needed(ceil(enough * weighed.per_unit), trials and ceil(trials * enough / units))

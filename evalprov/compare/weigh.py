@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from heapq import nlargest, nsmallest
-from math import frexp, isclose, ldexp, sqrt
+from math import frexp, isclose, ldexp, nan, sqrt
 from operator import countOf, sub
 from typing import TYPE_CHECKING, Literal
 
@@ -26,13 +26,16 @@ if TYPE_CHECKING:
 
     from evalprov.compare.evidence import Evidence
     from evalprov.compare.unpaired import Mean
+    from evalprov.compare.wholerun import Spread
     from evalprov.record.manifest import Manifest, MetricValue
 
 SHOWN = 10  # scenarios that moved most
 NOT_INSTALLED = "scipy is not installed: pip install '.[stats]' in evalprov's checkout adds the verdict"
 FEW = 6  # of fewer scenarios no way that they moved is proof, but their trials can be
 NO_NOISE = "one number on each side; per-scenario values or `evalprov run --repeat 5` would tell"
+ONE_RUN = "one run on each side: a run that was off as a whole looks the same; 3 of each would tell"
 ONE_GROUP = "nearly all scenarios are of one group, so their noise is unknown; those of other groups would tell"
+_WHOLE = 1.25  # times the scenarios' noise: what is more is whole runs' own
 _LEAST_DF = 0.5  # with fewer a group has four fifths of the scenarios
 _MOST_SAMPLES = 10**9  # a larger count is none
 _SAFE_EXPONENT = 200  # up to 2 to the power of this, and down to its inverse, no square leaves the range of a float
@@ -62,6 +65,9 @@ class Weighed(NamedTuple):
     unit: Unit = "scenario"
     per_unit: float = 1.0  # scenarios to a unit
     trials: int | None = None  # of the same scenarios, on the side with fewer; null where more of them tell nothing
+    whole: bool = False  # the noise of whole runs is the larger part: more scenarios tell nothing
+    known: bool = False  # how far runs lie apart is known from elsewhere
+    moves: Sequence[float] = ()  # by scenario, where those say how metrics go together
 
 
 class Groups:
@@ -162,7 +168,7 @@ class Compared(NamedTuple):
     own: bool = True  # whether they are the runs' own numbers, rounding aside
 
 
-def compared(name: str, a: Sample, b: Sample, scenarios: Moved) -> Compared:
+def compared(a: Sample, b: Sample, scenarios: Moved) -> Compared:
     """Return a metric's numbers over what is judged: the scenarios that both sides have, where those are compared."""
     own = Compared(a.value, b.value, 1)
     if a.value is None or b.value is None:
@@ -170,18 +176,13 @@ def compared(name: str, a: Sample, b: Sample, scenarios: Moved) -> Compared:
     columns = [side.column and side.column.values for side in (a, b)]
     if a.column and b.column and are_paired(a.column, b.column, scenarios):
         columns = [scenarios.pairs.a, scenarios.pairs.b]
-    sums = name.endswith("_total") and _is_total(a) and _is_total(b)
+    sums = a.sums and b.sums
     of = min(len(values) for values in columns if values) if sums else 1
     told = [number(a.value), number(b.value)]
     exactly = [mean_of(values) * of if values else value for values, value in zip(columns, told, strict=True)]
     if all(isclose(one, other, rel_tol=1e-9) for one, other in zip(exactly, told, strict=True)):
         return own._replace(of=of)
     return Compared(exactly[0], exactly[1], of, own=all(map(is_rounded, told, exactly)))
-
-
-def _is_total(side: Sample) -> bool:
-    """Say whether a side's number is the sum of its scenarios."""
-    return side.column is not None and isclose(number(side.value or 0), sum(side.column.values), rel_tol=1e-6)
 
 
 def summed(weighed: Weighed, of: int) -> Weighed:
@@ -194,28 +195,34 @@ def are_paired(a: Column, b: Column, scenarios: Moved) -> bool:
     return 2 * len(scenarios.differences) >= min(len(a.values), len(b.values))
 
 
-def weigh(a: Sample, b: Sample, scenarios: Moved, groups: Groups) -> Weighed:
-    """Judge a metric by what is known of it on both sides."""
+def weigh(a: Sample, b: Sample, scenarios: Moved, groups: Groups, known: Spread) -> Weighed:
+    """Judge a metric by what is known of it on both sides, and of how far runs of one program lie apart."""
+    several = max(len(a.trials), len(b.trials)) > 1
     if a.column and b.column:
         if are_paired(a.column, b.column, scenarios):
-            return _with_pairs(a, b, scenarios, groups)
+            return _with_pairs(a, b, scenarios, groups, known)
         weighed = _without_pairs(a.column, b.column, groups)
+        if not several:
+            weighed = _allowed_for(weighed, a.column.values, b.column.values, known)
+        elif weighed.evidence is not None:
+            from evalprov.compare.wholerun import both, of_runs
+
+            means = [[mean_of(one.values) for one in side.by_trial or [side.column]] for side in (a, b)]  # type: ignore[union-attr]
+            runs = of_runs(means[0], means[1], known)
+            weighed = weighed._replace(evidence=both(weighed.evidence, runs) if runs else weighed.evidence)
         shared = len(scenarios.differences)
         told = "no scenario" if not shared else f"only {_scenarios(shared)}"
         return weighed._replace(reason=joined(f"{told} in common: the means are compared", weighed.reason))
-    if min(len(a.trials), len(b.trials)) > 1:
-        return _of_trials(a.trials, b.trials)
-    return _of_statistics(a, b)
+    if several:
+        return _of_trials(a.trials, b.trials, known)
+    weighed = _of_statistics(a, b)
+    if weighed.evidence is None and known.df:
+        return _of_trials(a.trials, b.trials, known)
+    return _allowed_for(weighed, a.trials, b.trials, known)
 
 
-def _with_pairs(a: Sample, b: Sample, scenarios: Moved, groups: Groups) -> Weighed:
-    import numpy as np
-
-    from evalprov.compare import paired as test
-    from evalprov.compare.exchange import exchanged
-
+def _with_pairs(a: Sample, b: Sample, scenarios: Moved, groups: Groups, known: Spread) -> Weighed:
     names = scenarios.pairs.scenarios
-    numbers = groups.of(names)
     remark = groups.remark(names)
     if scenarios.only_a or scenarios.only_b:
         one_sided = scenarios.only_a + scenarios.only_b
@@ -223,37 +230,73 @@ def _with_pairs(a: Sample, b: Sample, scenarios: Moved, groups: Groups) -> Weigh
     trials = [side.by_trial or [side.column or NO_COLUMN] for side in (a, b)]
     columns = [column.values for side in trials for column in side]
     scale = max(scenarios.scale, _scale(_largest(*columns)))
+    spread = known._replace(variance=known.variance / scale**2)
+    if max(map(len, trials)) > 1:
+        found = _of_runs(trials, names, scale, spread)
+    else:
+        found = _of_scenarios(scenarios, scale, groups, rates=all(map(_are_rates, columns)))
+        ends = [[value / scale for value in side] for side in (scenarios.pairs.a, scenarios.pairs.b)]
+        found = _allowed_for(found, ends[0], ends[1], spread) if spread.df else found
+    return found._replace(evidence=found.evidence and times(found.evidence, scale), reason=joined(found.reason, remark))
+
+
+def _of_runs(trials: Sequence[Sequence[Column]], names: Sequence[str], scale: float, known: Spread) -> Weighed:
+    """Judge trials of the same scenarios: by their values within each, and by the numbers of whole runs."""
+    import numpy as np
+
+    from evalprov.compare.exchange import exchanged
+    from evalprov.compare.wholerun import both, of_runs
+
+    tables = [np.array([_row(column, names, scale) for column in side]) for side in trials]
+    values = exchanged(*tables)
+    filled = [np.where(np.isnan(table), np.nanmean(table, axis=0), table) for table in tables]
+    runs = of_runs(*(list(table.mean(axis=1)) for table in filled), known)
+    assert runs is not None  # one side has two runs at least
+    whole = runs.noise.error > _WHOLE * values.noise.error
+    return Weighed(both(values, runs), None, trials=min(map(len, trials)), whole=whole)
+
+
+def _row(column: Column, names: Sequence[str], scale: float) -> Sequence[float]:
+    if column.scenarios == names:
+        return column.values if scale == 1 else [value / scale for value in column.values]
+    values = dict(zip(column.scenarios, column.values, strict=True))
+    return [values.get(name, nan) / scale for name in names]
+
+
+def _of_scenarios(scenarios: Moved, scale: float, groups: Groups, *, rates: bool) -> Weighed:
+    """Judge one run on each side by how each scenario moved."""
+    import numpy as np
+
+    from evalprov.compare import paired as test
+
+    names = scenarios.pairs.scenarios
+    numbers = groups.of(names)
     d = np.asarray(scenarios.differences) / (scale / scenarios.scale)
-    fewer, most = sorted(map(len, trials))
-    rates = all(map(_are_rates, columns))
     rate = (sum(scenarios.pairs.a) + sum(scenarios.pairs.b)) / (2 * len(names)) if rates else 0.0
-    growth = rate_growth(rate, len(names) * fewer) if rates else None
     if numbers is not None:
-        found = test.of_groups(d, numbers, growth)
+        found = test.of_groups(d, numbers, rate_growth(rate, len(names)) if rates else None)
         if found.noise.df < _LEAST_DF:
-            return Weighed(None, joined(ONE_GROUP, remark))
-    elif rates and most == 1:
+            return Weighed(None, ONE_GROUP)
+    elif rates:
         found = test.of_rates(d)
     else:
-        found = test.of_numbers(d, growth)
-    gaps = any(len(values) != len(names) for values in columns)
-    if most > 1 and (len(names) < FEW or fewer != most or gaps):
-        exchange = exchanged(*(_by_scenario(side, names, scale) for side in trials))
-        if len(names) < FEW and numbers is None:
-            found = exchange.evidence(found)
-        elif not exchange.equal:
-            found = exchange.tempered(found)
+        found = test.of_numbers(d)
     unit: Unit = "scenario" if numbers is None else "group"
-    return Weighed(times(found, scale), remark, unit, len(names) / found.n, fewer)
+    return Weighed(found, None, unit, len(names) / found.n, 1, moves=scenarios.differences if numbers is None else ())
 
 
-def _by_scenario(trials: Sequence[Column], names: Sequence[str], scale: float) -> list[list[float]]:
-    values: dict[str, list[float]] = {name: [] for name in names}
-    for column in trials:
-        for name, value in zip(column.scenarios, column.values, strict=True):
-            if name in values:
-                values[name].append(value / scale)
-    return list(values.values())
+def _allowed_for(weighed: Weighed, a: Sequence[float], b: Sequence[float], known: Spread) -> Weighed:
+    """Return what was found of one run on each side, allowing for how far runs of one program lie apart."""
+    from evalprov.compare.wholerun import both, of_runs
+
+    runs = of_runs([mean_of(a)], [mean_of(b)], known) if weighed.evidence else None
+    if runs is None or weighed.evidence is None:
+        return weighed
+    told = f"allows for how far {known.runs} earlier runs of one program lie apart"
+    whole = runs.noise.error > _WHOLE * weighed.evidence.noise.error
+    return weighed._replace(
+        evidence=both(weighed.evidence, runs), reason=joined(told, weighed.reason), whole=whole, known=True
+    )
 
 
 def _without_pairs(a: Column, b: Column, groups: Groups) -> Weighed:
@@ -280,24 +323,23 @@ def _without_pairs(a: Column, b: Column, groups: Groups) -> Weighed:
     return Weighed(times(found, scale), None, "group", min(len(a.values), len(b.values)) / found.n)
 
 
-def _of_trials(a: Sequence[float], b: Sequence[float]) -> Weighed:
-    import numpy as np
-
-    from evalprov.compare import unpaired as test
+def _of_trials(a: Sequence[float], b: Sequence[float], known: Spread) -> Weighed:
+    """Judge by the runs' own numbers."""
+    from evalprov.compare.wholerun import of_runs
 
     scale = _scale(_largest(a, b))
-    means = [test.mean_of(np.asarray(side) / scale) for side in (a, b)]
-    found = test.of_means(means[0], means[1], "Welch's t over trials")
-    return Weighed(times(found, scale), None, "trial")
+    spread = known._replace(variance=known.variance / scale**2)
+    found = of_runs([value / scale for value in a], [value / scale for value in b], spread)
+    if found is None:
+        return Weighed(None, NO_NOISE)
+    told = f"allows for how far {known.runs} earlier runs of one program lie apart" if known.runs else None
+    return Weighed(times(found, scale), told, "trial", whole=True, known=known.runs > 0)
 
 
 def _of_statistics(a: Sample, b: Sample) -> Weighed:
     """Judge by standard errors and counts, as the eval reports them or the scenarios give them."""
     from evalprov.compare import unpaired as test
 
-    if len(a.trials) > 1 or len(b.trials) > 1:
-        one = "A" if len(a.trials) == 1 else "B"
-        return Weighed(None, f"one number on side {one}, so its noise is unknown; trials of it would tell")
     n_a, n_b = sample_size(a), sample_size(b)
     if n_a and n_b:
         hits_a, hits_b = _hits(a, n_a), _hits(b, n_b)
