@@ -25,6 +25,7 @@ from evalprov.compare.evidence import (
     t_interval,
 )
 from evalprov.compare.noise import mcnemar
+from evalprov.compare.samples import finite
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 COUNTED = 17  # so many signs are flipped in every way: 2^16 of them, as all flipped is none flipped
 _EXACT_INTERVAL = 16
+_FIVE = 5  # changes all one way are 1 in 16: more than 1 in 20, if what was seen counts in full
+_STRAIGHT = 1e-6
 _SLACK = 1e-9
 
 
@@ -47,7 +50,7 @@ def of_rates(d: Floats) -> Evidence:
     return Evidence(
         effect=(up - down) / n,
         p=mcnemar_mid(up, down),
-        least=_least(n) / 2,
+        least=2.0**-n if n else 1.0,
         method="McNemar, mid-p",
         pairing="scenarios",
         n=n,
@@ -128,26 +131,64 @@ def _compared(sums: Floats, sizes: Floats, noise: Noise, *, grouped: bool) -> Ev
     """Compare units, each the sum of so many differences."""
     units, changed = len(sums), sums[sums != 0]
     effect = float(sums.sum() / sizes.sum())
-    if len(changed) <= COUNTED:
+    t = effect / noise.error if noise.error else np.inf
+    if len(changed) == _FIVE and not grouped:
+        # The exact test cannot speak yet: it counts what was seen by half, and the t test has to agree.
+        own = noise_of(changed)
+        own_t = float(changed.mean()) / own.error if own.error else np.inf
+        p = max(flips_p(changed) - 2.0**-_FIVE, t_two_sided(own_t, _FIVE - 1))
+        method = "sign flips, mid-p, and paired t, which takes differences as normal"
+    elif len(changed) <= COUNTED:
         p = flips_p(changed)
         method = "sign flips of whole groups, exact" if grouped else "sign flips, exact"
     else:
-        t = effect / noise.error if noise.error else np.inf
         p = max(t_two_sided(t, noise.df), _least(len(changed)))
         method = "paired t, clustered by group" if grouped else "paired t"
     few = units <= _EXACT_INTERVAL
+
+    def interval(level: float) -> Interval | None:
+        exact = flips_interval(sums, sizes, level) if few else None
+        if exact is not None or units < _FIVE or grouped:
+            return exact if few else t_interval(effect, noise, level)
+        return t_interval(effect, noise, level) if few else skewed_interval(sums, level)
+
     return Evidence(
         effect=effect,
         p=p,
-        least=_least(units),
+        least=2.0**-_FIVE if units == _FIVE and not grouped else _least(units),
         method=method,
         pairing="groups" if grouped else "scenarios",
         n=units,
         noise=noise,
-        interval=lambda level: flips_interval(sums, sizes, level) if few else t_interval(effect, noise, level),
+        interval=interval,
         detectable=lambda level: _detectable(units, noise, level),
-        fewest=flips_needed,
+        fewest=lambda level: _FIVE if level > 2.0**-_FIVE and not grouped else flips_needed(level),
     )
+
+
+def skewed_interval(d: Floats, level: float) -> Interval:
+    """Return the interval of a mean of values that may be lopsided.
+
+    Of many zeros and a few large values the sample may have caught too few, or none: a pair of them, one each way, is
+    added in the measure that there are zeros. The end on the side of the longer tail lies as far out as Hall's (1992)
+    transformation has it, within reason.
+    """
+    zeros = 1 - np.count_nonzero(d) / len(d)
+    added = 2 * zeros**2
+    n = len(d) + added
+    squares = float(d @ d)
+    mean = float(d.sum()) / n
+    typical = squares / max(1, np.count_nonzero(d))
+    error = sqrt(max(0.0, (squares + added * typical) / n - mean**2) / (n - 1))
+    z = t_quantile(1 - level / 2, n - 1)
+    low, high = mean - z * error, mean + z * error
+    away = d - d.mean()
+    spread = float(np.mean(away**2))
+    skew = float(np.mean((away / sqrt(spread)) ** 3)) / sqrt(n) if spread > 0 else 0.0
+    if abs(skew) > _STRAIGHT:
+        ends = [mean - 3 / skew * float(np.cbrt(1 + skew * (at - skew / 6)) - 1) * error for at in (z, -z)]
+        low, high = max(min(low, ends[0]), low - z * error), min(max(high, ends[1]), high + z * error)
+    return finite(low), finite(high)
 
 
 def flips_p(d: Floats) -> float:
@@ -181,6 +222,8 @@ def _least(units: int) -> float:
 def _detectable(units: int, noise: Noise, level: float) -> float | None:
     """Return the move that is seen four times in five; of few units the attainable level is below the one asked for."""
     least = _least(units)
+    if units == _FIVE and least > level > 2.0**-_FIVE:
+        least = 2.0**-_FIVE
     if not 0 < level < 1 or least > level:
         return None
     if units > COUNTED:

@@ -31,6 +31,7 @@ from evalprov.compare.weigh import (
 )
 from evalprov.named import NamedTuple
 from evalprov.compare.wholerun import UNKNOWN
+from evalprov.compare.wholerun import UNKNOWN, fewest_runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -385,7 +386,7 @@ def _unmoved(judged: MetricDiff, weighed: Weighed, test: _Test) -> MetricDiff:
     detectable = evidence.detectable(test.share)
     enough = more(evidence.n, detectable, evidence.effect, fewest)
     if test.could_tell:
-        needed = None if enough is None else _needed(weighed, evidence.n, enough, weighed.trials)
+        needed = None if enough is None else _needed(weighed, evidence.n, enough, weighed.trials, test.share)
         return judged._replace(verdict="within_noise", detectable=detectable, needed=needed)
     together = f", with {test.together} metrics judged together" if test.together > 1 else ""
     few = f"{_counted(evidence.n, weighed.unit)} too few to tell a move from chance{together}"
@@ -393,7 +394,7 @@ def _unmoved(judged: MetricDiff, weighed: Weighed, test: _Test) -> MetricDiff:
     trials = weighed.trials if weighed.unit == "scenario" and evidence.n < FEW else None
     return judged._replace(
         reason=joined(few, judged.reason),
-        needed=_needed(weighed, evidence.n, max(enough or 0, fewest), trials),
+        needed=_needed(weighed, evidence.n, max(enough or 0, fewest), trials, test.share),
     )
 
 
@@ -401,9 +402,9 @@ def _counted(count: int, unit: str) -> str:
     return f"1 {unit} is" if count == 1 else f"{count} {unit}s are"
 
 
-def _needed(weighed: Weighed, units: int, enough: int, trials: int | None) -> Needed:
+def _needed(weighed: Weighed, units: int, enough: int, trials: int | None, share: float) -> Needed:
     if weighed.unit == "trial":
         return Needed(None, enough)
     if weighed.whole and weighed.trials:
-        return Needed(None, ceil(weighed.trials * enough / units))
-    return Needed(ceil(enough * weighed.per_unit), trials and ceil(trials * enough / units))
+        return Needed(None, max(fewest_runs(share), ceil(weighed.trials * enough / units)))
+    return Needed(ceil(enough * weighed.per_unit), trials and max(fewest_runs(share), ceil(trials * enough / units)))

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 SHOWN = 10  # scenarios that moved most
 NOT_INSTALLED = "scipy is not installed: pip install '.[stats]' in evalprov's checkout adds the verdict"
-FEW = 6  # of fewer scenarios no way that they moved is proof, but their trials can be
+FEW = 5  # of fewer scenarios no way that they moved is proof, but their trials can be
 NO_NOISE = "one number on each side; per-scenario values or `evalprov run --repeat 5` would tell"
 ONE_RUN = "one run on each side: a run that was off as a whole looks the same; 3 of each would tell"
 ONE_GROUP = "nearly all scenarios are of one group, so their noise is unknown; those of other groups would tell"
@@ -230,7 +230,7 @@ def _with_pairs(a: Sample, b: Sample, scenarios: Moved, groups: Groups, known: S
     trials = [side.by_trial or [side.column or NO_COLUMN] for side in (a, b)]
     columns = [column.values for side in trials for column in side]
     scale = max(scenarios.scale, _scale(_largest(*columns)))
-    spread = known._replace(variance=known.variance / scale**2)
+    spread = known._replace(variance=known.variance / scale / scale)
     if max(map(len, trials)) > 1:
         found = _of_runs(trials, names, scale, spread)
     else:
@@ -252,6 +252,8 @@ def _of_runs(trials: Sequence[Sequence[Column]], names: Sequence[str], scale: fl
     filled = [np.where(np.isnan(table), np.nanmean(table, axis=0), table) for table in tables]
     runs = of_runs(*(list(table.mean(axis=1)) for table in filled), known)
     assert runs is not None  # one side has two runs at least
+    if not runs.noise.error:  # runs that come out alike to the last digit have no noise of their own
+        return Weighed(values, None, trials=min(map(len, trials)))
     whole = runs.noise.error > _WHOLE * values.noise.error
     return Weighed(both(values, runs), None, trials=min(map(len, trials)), whole=whole)
 
@@ -328,7 +330,7 @@ def _of_trials(a: Sequence[float], b: Sequence[float], known: Spread) -> Weighed
     from evalprov.compare.wholerun import of_runs
 
     scale = _scale(_largest(a, b))
-    spread = known._replace(variance=known.variance / scale**2)
+    spread = known._replace(variance=known.variance / scale / scale)
     found = of_runs([value / scale for value in a], [value / scale for value in b], spread)
     if found is None:
         return Weighed(None, NO_NOISE)

@@ -66,11 +66,12 @@ def of_runs(a: Sequence[float], b: Sequence[float], known: Spread = UNKNOWN) -> 
         noise=noise,
         interval=lambda level: t_interval(effect, noise, level),
         detectable=lambda level: t_detectable(noise._replace(doubt=0.0), level) if least <= level else None,
-        fewest=lambda level: _fewest(level) if alike else _FEWEST,
+        fewest=lambda level: fewest_runs(level) if alike else _FEWEST,
     )
 
 
-def _fewest(level: float) -> int:
+def fewest_runs(level: float) -> int:
+    """Return how many runs on each side can tell anything, be they all alike."""
     return next(n for n in range(_FEWEST, 1000) if 2 / comb(2 * n, n) <= level)
 
 

@@ -18,6 +18,8 @@ from evalprov.compare import paired, unpaired
 from evalprov.compare.evidence import Noise, agreed, flips_needed
 from evalprov.compare.exchange import exchanged
 from evalprov.compare.noise import holm, mcnemar
+from evalprov.compare.together import Asked, adjusted
+from evalprov.compare.wholerun import Spread, both, of_runs
 
 GAINS = [0.3, -0.1, 0.45, 0.2, 0.6, 0.15, -0.05, 0.4]
 MOVES = st.one_of(st.floats(-1e6, 1e6), st.sampled_from([0.0, 1.0, -1.0, 0.5]))
@@ -29,9 +31,10 @@ def changes(up: int, down: int, same: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("up", "down"), [(0, 0), (1, 0), (6, 0), (3, 9), (40, 60), (500, 430), (3000, 3300)])
-def test_paired_rates_are_judged_by_mcnemars_exact_test(up: int, down: int) -> None:
-    """The p-value is scipy's binomial test of the scenarios that changed, whatever did not."""
-    expected = stats.binomtest(up, up + down).pvalue if up + down else 1.0
+def test_paired_rates_are_judged_by_mcnemars_mid_p_test(up: int, down: int) -> None:
+    """The p-value is scipy's binomial test of the scenarios that changed, what was seen counted by half."""
+    seen = stats.binom.pmf(up, up + down, 0.5) if up != down else 0.0
+    expected = stats.binomtest(up, up + down).pvalue - seen if up + down else 1.0
     for same in (0, 50):
         if up + down + same:
             found = paired.of_rates(changes(up, down, same))
@@ -76,7 +79,11 @@ def test_many_paired_numbers_are_judged_by_the_t_test() -> None:
     expected = stats.ttest_rel(b, a)
     found = paired.of_numbers(b - a)
     assert (found.p, found.method) == (pytest.approx(expected.pvalue), "paired t")
-    assert found.interval(0.05) == pytest.approx(tuple(expected.confidence_interval(0.95)))
+    low, high = found.interval(0.05) or (0.0, 0.0)
+    plain = expected.confidence_interval(0.95)
+    assert low <= plain.low + 0.01 * (plain.high - plain.low)  # the longer tail's end is further out
+    assert high >= plain.high - 0.01 * (plain.high - plain.low)
+    assert high - low < 1.6 * (plain.high - plain.low)
 
 
 def test_no_p_value_is_below_what_chance_can_do() -> None:
@@ -86,15 +93,22 @@ def test_no_p_value_is_below_what_chance_can_do() -> None:
 
 
 def test_few_changed_among_many_are_judged_by_those_that_changed() -> None:
-    """Five scenarios that all rose among 500 could be chance, and the interval says so too."""
-    found = paired.of_numbers(np.array([1.0] * 5 + [0.0] * 495))
-    assert found.p == pytest.approx(0.0625)
-    interval = agreed(found, 0.05)
+    """Four scenarios that all rose among 500 could be chance, five hardly, and the interval says so too."""
+    four, five = (paired.of_numbers(np.array([1.0] * rose + [0.0] * (500 - rose))) for rose in (4, 5))
+    assert (four.p, five.p) == pytest.approx((0.125, 0.03125))
+    interval = agreed(four, (0.025, 0.025), proven=False)
     assert interval is not None
     assert interval[0] < 0 < interval[1]
-    looser = agreed(found, 0.1)
-    assert looser is not None
-    assert looser[0] > 0
+    proven = agreed(five, (0.025, 0.025), proven=True)
+    assert proven is not None
+    assert proven[0] > 0
+
+
+def test_five_differences_speak_only_if_the_t_test_agrees() -> None:
+    """Five that all rose are no proof where one rose a hundred times as far as the others."""
+    assert paired.of_numbers(np.array([1.0, 1.2, 0.9, 1.1, 1.3])).p == pytest.approx(0.03125)
+    uneven = np.array([1.0, 1.2, 0.9, 1.1, 130.0])
+    assert paired.of_numbers(uneven).p == pytest.approx(stats.ttest_1samp(uneven, 0).pvalue)
 
 
 @pytest.mark.parametrize("n", [6, 9, 14])
@@ -113,8 +127,8 @@ def test_the_interval_of_few_numbers_is_what_sign_flips_do_not_rule_out(n: int) 
 
 
 def test_where_no_shift_can_be_ruled_out_there_is_no_interval() -> None:
-    """Of fewer than six scenarios nothing follows."""
-    assert paired.of_numbers(np.array([1.0, 2.0, 3.0, 4.0, 5.0])).interval(0.05) is None
+    """Of fewer than five scenarios nothing follows."""
+    assert paired.of_numbers(np.array([1.0, 2.0, 3.0, 4.0])).interval(0.05) is None
 
 
 def test_the_fewest_scenarios_are_those_of_tracelens() -> None:
@@ -261,24 +275,77 @@ def test_trials_of_few_scenarios_are_exchanged_within_them() -> None:
             moved += sum(of_b) / 2 - (sum(values) - sum(of_b)) / 3
         expected.append(abs(moved))
     seen = sum(sum(ys) / 2 - sum(xs) / 3 for xs, ys in zip(a, b, strict=True))
-    found = exchanged(a, b)
+    found = exchanged(np.array(a).T, np.array(b).T)
     assert found.p == pytest.approx(np.mean([one >= abs(seen) - 1e-9 for one in expected]))
-    assert (found.exact, found.equal, found.least) == (True, False, 0.02)
+    assert (found.method, found.least) == ("trials exchanged, exact", 0.02)
+    assert found.effect == pytest.approx(seen / 2)
 
 
 def test_many_trials_are_exchanged_in_the_limit() -> None:
     """With too many ways to count, the p-value is close to that of exchanges drawn at random."""
     draw = np.random.default_rng(5)
     a, b = draw.exponential(size=(12, 5)), draw.exponential(size=(12, 5)) + 0.3
-    found = exchanged(a.tolist(), b.tolist())
+    found = exchanged(a.T, b.T)
     both = np.concatenate([a, b], axis=1)
     seen = abs((b.mean(axis=1) - a.mean(axis=1)).sum())
     drawn = [
         abs((mixed[:, 5:].mean(axis=1) - mixed[:, :5].mean(axis=1)).sum())
         for mixed in (draw.permuted(both, axis=1) for _ in range(4000))
     ]
-    assert not found.exact
+    assert found.method == "trials exchanged"
     assert found.p == pytest.approx(np.mean(np.array(drawn) >= seen), abs=0.02)
+
+
+def test_runs_are_judged_by_students_t() -> None:
+    """The p-value and the interval are scipy's, of runs of equal number and of one against several."""
+    a, b = [0.902, 0.903, 0.901], [0.302, 0.301, 0.304]
+    expected = stats.ttest_ind(b, a)
+    found = of_runs(a, b)
+    assert found is not None
+    assert found.p == pytest.approx(expected.pvalue)
+    assert found.interval(0.05) == pytest.approx(tuple(expected.confidence_interval(0.95)))
+    one = of_runs([0.85], b + [0.31])
+    spread = np.var([*b, 0.31], ddof=1) * (1 + 1 / 4)
+    assert one is not None
+    assert one.p == pytest.approx(2 * stats.t.sf((0.85 - np.mean([*b, 0.31])) / math.sqrt(spread), 3))
+
+
+def test_runs_that_are_all_alike_are_no_surer_than_their_orders() -> None:
+    """Three of one number against three of another: one order of twenty, either way."""
+    found = of_runs([0.9] * 3, [0.8] * 3)
+    assert found is not None
+    assert found.p == pytest.approx(2 / math.comb(6, 3))
+
+
+def test_how_far_earlier_runs_lie_apart_counts() -> None:
+    """One run on each side is judged by it alone, several by it and their own, and without any nothing is."""
+    known = Spread(0.01, 9, 10)
+    found = of_runs([1.0], [1.5], known)
+    assert found is not None
+    assert found.p == pytest.approx(2 * stats.t.sf(0.5 / math.sqrt(0.02), 9))
+    assert of_runs([1.0], [1.5]) is None
+    pooled = known.with_runs([1.0, 1.2], [2.0])
+    assert (pooled.variance, pooled.df) == (pytest.approx((0.09 + 0.02) / 10), 10)
+
+
+def test_two_tests_prove_together_what_both_do() -> None:
+    """The larger p-value counts, and the interval holds what either does not rule out."""
+    sure, unsure = paired.of_numbers(np.linspace(0.5, 1.5, 40)), of_runs([1.0, 2.0], [2.0, 3.0])
+    assert unsure is not None
+    together = both(sure, unsure)
+    assert together.p == unsure.p
+    assert together.interval(0.05) == unsure.interval(0.05)
+
+
+def test_metrics_that_are_nearly_one_are_corrected_for_little_more_than_one() -> None:
+    """Holm multiplies by their number, draws from how they go together do not; independent ones stay Holm's."""
+    draw = np.random.default_rng(2)
+    common = draw.normal(size=200)
+    alike = [Asked(0.02 + 0.001 * i, 0, common + draw.normal(0, 0.05, size=200)) for i in range(10)]
+    apart = [Asked(0.02 + 0.001 * i, 0, draw.normal(size=200)) for i in range(10)]
+    assert adjusted(alike, 0.05)[0] == pytest.approx(0.03, abs=0.012)
+    assert adjusted(apart, 0.05)[0] == pytest.approx(1 - 0.98**10, abs=0.02)
+    assert adjusted([one._replace(moves=()) for one in alike], 0.05) == pytest.approx(holm([one.p for one in alike]))
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
@@ -291,11 +358,10 @@ def test_a_p_value_that_can_be_no_smaller_makes_no_interval_wide() -> None:
     """Of forty scenarios, and of few with several trials, that all rose by about one, the interval is about one."""
     draw = np.random.default_rng(1)
     rose = paired.of_numbers(1 + draw.normal(0, 0.01, size=40))
-    low, high = agreed(rose, 0.05) or (0.0, 0.0)
+    low, high = agreed(rose, (0.025, 0.025), proven=True) or (0.0, 0.0)
     assert 0.99 < low < 1 < high < 1.01
     sides = [[list(side + draw.normal(0, 0.01, size=4)) for _ in range(3)] for side in (0, 1)]
-    moves = np.array([np.mean(ys) - np.mean(xs) for xs, ys in zip(*sides, strict=True)])
-    low, high = agreed(exchanged(*sides).evidence(paired.of_numbers(moves)), 0.05) or (0.0, 0.0)
+    low, high = agreed(exchanged(*(np.array(side).T for side in sides)), (0.025, 0.025), proven=True) or (0.0, 0.0)
     assert 0.97 < low < 1 < high < 1.03
 
 
