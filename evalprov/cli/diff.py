@@ -12,10 +12,12 @@ from evalprov.cli.codefiles import FileEdit, code_files
 from evalprov.cli.common import STORE, open_store
 from evalprov.cli.difftext import History
 from evalprov.cli.options import Argument, Option, Subcommand
+from evalprov.cli.earlier import spreads
+from evalprov.cli.options import Argument, Command, Option
+from evalprov.cli.rules import rules_for
 from evalprov.cli.sides import side
 from evalprov.compare.diff import Diff, differs
 from evalprov.compare.diff import diff as compared
-from evalprov.compare.rules import rules_of
 from evalprov.compare.verdicts import Side
 from evalprov.errors import EvalprovError, UsageError
 from evalprov.isolation import here
@@ -81,8 +83,10 @@ def diff(  # noqa: PLR0913 - one argument an option
     lies = None if only == "metrics" else _between(repository, one.runs[0], other.runs[0])
     files = [] if only == "metrics" or now else _files(folder, one.runs[0], other.runs[0], lies)
     named = [file.words for file in files]
+    rules = rules_for(settings)
+    apart = {} if now else spreads(folder, one, other, allow_failed=rules.gate.allow_failed)
     try:
-        result = compared(one, other, rules_of(settings.declared), present=now, everything=everything, files=named)
+        result = compared(one, other, rules, present=now, everything=everything, files=named, spreads=apart)
     except RecursionError:
         raise EvalprovError("these records cannot be compared: their values are nested too deep") from None
     history = lies and History(one.runs[0]["git_sha"] or "", other.runs[0]["git_sha"] or "", lies)

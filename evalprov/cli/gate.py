@@ -10,10 +10,11 @@ from evalprov import render
 from evalprov.cli import difftext, markdown
 from evalprov.cli.baseline import said
 from evalprov.cli.common import STORE, open_store
+from evalprov.cli.earlier import spreads
 from evalprov.cli.options import Argument, Option, Subcommand
+from evalprov.cli.rules import rules_for
 from evalprov.cli.sides import side
 from evalprov.compare.gate import WORDS, Gate, Judged, judge, unreadable
-from evalprov.compare.rules import rules_of
 from evalprov.errors import UnreadableError, UsageError
 from evalprov.isolation import here
 from evalprov.record.baseline import WHATS
@@ -104,10 +105,10 @@ def _accept(folder: str, baseline: str, b: Side, accept: Sequence[str], reason: 
 
 
 def _judged(folder: str, baseline: str, run: str, *, trials: bool) -> Gate:
-    rules = rules_of(load(here()).declared)
+    rules = rules_for(load(here()))
     try:
-        a = side(folder, _spec(baseline), trials=trials)
-        return judge(a, side(folder, run, trials=trials), rules)
+        a, b = side(folder, _spec(baseline), trials=trials), side(folder, run, trials=trials)
+        return judge(a, b, rules, spreads(folder, a, b, allow_failed=rules.gate.allow_failed))
     except UnreadableError as problem:
         return unreadable(problem.message, problem.hint)
 

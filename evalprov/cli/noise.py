@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from evalprov import render
 from evalprov.cli.common import STORE, open_store
 from evalprov.cli.options import Argument, Option, Subcommand
+from evalprov.cli.rules import rules_for
 from evalprov.cli.sides import side
-from evalprov.compare.rules import rules_of
 from evalprov.compare.verdicts import Side, can_judge
 from evalprov.errors import EvalprovError, UsageError
 from evalprov.isolation import here
@@ -86,7 +86,7 @@ def noise(  # noqa: PLR0913 - one argument an option
         raise UsageError("there is nothing to measure: give a run, or a command behind --", _EXAMPLE)
     if not can_judge():
         raise EvalprovError("the gate's verdicts need scipy", "pip install '.[stats]' in evalprov's checkout")
-    rules = rules_of(load(here()).declared)
+    rules = rules_for(load(here()))
     one = _runs(folder, run, notes, allow_failed=rules.gate.allow_failed)
     bar = render.progress("comparing", lambda done, total: f"{done} of {total}")
     found = measure(one, rules, bar)

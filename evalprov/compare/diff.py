@@ -14,9 +14,10 @@ from evalprov.named import NamedTuple
 from evalprov.record import decision_spec
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from evalprov.compare.rules import Rules
+    from evalprov.compare.wholerun import Spread
     from evalprov.record.manifest import Manifest
 
 NAMES = 10  # of the scenarios that one side alone has
@@ -68,14 +69,16 @@ def diff(  # noqa: PLR0913 - what is compared, and what is known besides
     present: bool = False,
     everything: bool = False,
     files: Sequence[str] = (),
+    spreads: Mapping[str, Spread] | None = None,
 ) -> Diff:
     """Compare two sides; where B is the present state it has no results yet. With everything, list what is the same.
 
-    `files` are those of the code that differ, in words, where somebody could look them up.
+    `files` are those of the code that differ, in words, where somebody could look them up; `spreads` how far runs of
+    one program lie apart, by metric, where earlier runs tell.
     """
     one, other = a.runs[0], b.runs[0]
     found = changes(one, other, everything=everything)
-    metrics = [] if present else compare_metrics(a, b, rules)
+    metrics = [] if present else compare_metrics(a, b, rules, spreads=spreads)
     layers = _layers(a, b, found)
     outside = [] if present else beside(one, other)
     differing = [change for change in found if change.kind != "same"]

@@ -114,6 +114,8 @@ def judge(a: Side, b: Side, rules: Rules, spreads: Mapping[str, Spread] | None =
     for one in diffs:
         pair = ours.get(one.name, NO_SAMPLE), theirs.get(one.name, NO_SAMPLE)
         judged = _judged(one, rule_of(rules.metrics, one.name) or MetricRule(), _band(one, pair, rules), machine)
+        if rules.gate.require == "no_worse_than":
+            judged = _excluded(judged)
         metrics.append(judged._replace(outcome="not_judged") if problems else judged)
     absent = _asked_for(rules, diffs)
     if not problems and not any(one.blocks for one in metrics):
@@ -161,6 +163,21 @@ def _judged(diff: MetricDiff, rule: MetricRule, band: float | None, machine: Mac
     if outcome == "regression" and not blocks and rule.blocking is None:
         why = "worse for real; time and cost block where blocking = true or a tolerance is set for them"
     return Judged(diff, outcome if blocks else "reported", blocks, tolerance, why)
+
+
+def _excluded(judged: Judged) -> Judged:
+    """Let a metric that blocks pass only if a fall beyond its tolerance is excluded: a test of its own, at the level."""
+    diff, allowed = judged.diff, judged.tolerance
+    if not judged.blocks or diff.verdict == "same" or judged.outcome == "regression" or diff.a is None or diff.b is None:
+        return judged
+    if allowed is None:
+        return judged._replace(outcome="not_evaluated", why="no_worse_than needs a tolerance: set one in [metrics.NAME]")
+    if diff.at_worst is None:
+        return judged._replace(outcome="not_evaluated", why=diff.reason or "how far it may have fallen is not known")
+    if _beyond(diff.at_worst, allowed, diff):
+        why = f"a fall of up to {rounded(diff.at_worst)} is not excluded, and its tolerance is {rounded(allowed)}"
+        return judged._replace(outcome="not_evaluated", why=why)
+    return judged._replace(outcome="pass", why=f"a fall beyond its tolerance of {rounded(allowed)} is excluded")
 
 
 def _blocks(diff: MetricDiff, rule: MetricRule) -> bool:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-_DRAWS = 20_000
+_DRAWS = 10_000
 _SEED = 20
 _FEWEST = 20  # pairs: of fewer it is not known how metrics go together
 
@@ -38,11 +38,11 @@ def adjusted(asked: Sequence[Asked], level: float) -> list[float]:
     worth = any(one.p < level <= p for one, p in zip(asked, ps, strict=True))
     if not worth:
         return ps
-    drawn = _drawn(asked)
+    drawn = _drawn(asked, level)
     return ps if drawn is None else [min(one, other) for one, other in zip(ps, drawn, strict=True)]
 
 
-def _drawn(asked: Sequence[Asked]) -> list[float] | None:
+def _drawn(asked: Sequence[Asked], level: float) -> list[float] | None:
     """Return the p-values adjusted by draws; null where how the tests go together is not known."""
     import numpy as np
     from scipy.special import ndtri
@@ -66,8 +66,10 @@ def _drawn(asked: Sequence[Asked]) -> list[float] | None:
     scores = np.where(sides == 0, -np.abs(z), -z * sides)
     seen = np.array([one.p for one in asked])
     order = np.argsort(seen, kind="stable")
-    found, least = [0.0] * len(asked), 0.0
+    found, least = [1.0] * len(asked), 0.0
     for rank, place in enumerate(order):
+        if least >= level:  # and so all that follow
+            break
         left = order[rank:]
         at = np.where(sides[left] == 0, ndtri(seen[place] / 2), ndtri(seen[place]))
         share = (1 + int(np.count_nonzero((scores[:, left] <= at).any(axis=1)))) / (_DRAWS + 1)

@@ -109,6 +109,7 @@ class MetricDiff(NamedTuple):
     role: Role  # info is told, and takes no part in the correction for the others
     reported: bool  # by the eval; else it is made from the scenarios beside a summary that lacks it
     one_sided: bool  # it is asked whether it fell, and a rise is held to the two-sided test
+    at_worst: float | None  # the largest fall that is not excluded, one-sided and alone; null where that is not known
     interval_level: float | None  # what the interval holds: what is left of 95 % after the correction, or more
 
 
@@ -222,6 +223,7 @@ def _draft(  # noqa: PLR0913, PLR0917 - all that is known of a metric
         role="primary",
         reported=True,
         one_sided=False,
+        at_worst=None,
         interval_level=None,
     )
 
@@ -361,6 +363,7 @@ def _with_evidence(draft: MetricDiff, test: _Test, level: float) -> MetricDiff:
         delta=evidence.effect,
         effect=evidence.effect,
         interval=agreed(evidence, (tails[0], tails[1]), test.decides < level),
+        at_worst=_at_worst(draft, evidence, level),
         interval_level=1 - sum(tails),
         p=evidence.p,
         p_adjusted=test.decides,
@@ -368,6 +371,13 @@ def _with_evidence(draft: MetricDiff, test: _Test, level: float) -> MetricDiff:
         pairing=evidence.pairing,
         n=evidence.n,
     )
+
+
+def _at_worst(draft: MetricDiff, evidence: Evidence, level: float) -> float | None:
+    ends = evidence.interval(min(1.0, 2 * level))
+    if ends is None or draft.direction is None:
+        return None
+    return -min(ends[0], evidence.effect) if draft.direction == "higher" else max(ends[1], evidence.effect)
 
 
 def _moved(judged: MetricDiff, weighed: Weighed) -> MetricDiff:

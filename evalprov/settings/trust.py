@@ -19,9 +19,16 @@ _FILE = "evalprov/trusted"
 
 def commands_of(settings: Settings) -> dict[str, str]:
     """Return the commands that the settings file would have us run; what the command line declares its user wrote."""
-    return {
+    versions = {
         name: line for name, line in settings.versions.items() if settings.origins.get(f"versions.{name}") != "--set"
     }
+    metrics = settings.declared.get("metrics", {})
+    functions = {
+        f"metrics.{name}.aggregate": rule["aggregate"]
+        for name, rule in metrics.items()
+        if rule.get("aggregate", "").startswith("python:")
+    }
+    return versions | functions
 
 
 def is_trusted(settings: Settings, environ: Mapping[str, str]) -> bool:

@@ -51,7 +51,7 @@ def test_a_fall_far_beyond_noise_is_worse_with_all_that_is_to_know() -> None:
     assert -0.6 < found.interval[0] < -0.375 < found.interval[1] < -0.15
     assert (found.up, found.down, found.only_a, found.only_b) == (0, 15, 0, 0)
     assert found.moves == [ScenarioMove(f"t{i:03}", 1.0, 0.0) for i in range(25, 35)]
-    assert (found.reason, found.detectable, found.needed) == (None, None, None)
+    assert (found.reason, found.detectable, found.needed) == (ONE_RUN, None, None)
 
 
 def test_the_same_move_the_other_way_is_better() -> None:

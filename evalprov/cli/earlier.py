@@ -1,0 +1,59 @@
+"""What earlier runs of the same programs on the same machine tell: how far such runs lie apart."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from evalprov.compare.samples import number
+from evalprov.compare.wholerun import Spread
+from evalprov.record.result import has_result
+from evalprov.store import read
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from evalprov.compare.verdicts import Side
+    from evalprov.record.manifest import Manifest
+
+LOOKED_AT = 300  # of the last runs: one that is older may be of another time
+_FEWEST_DF = 2.0
+
+
+def spreads(folder: str, a: Side, b: Side, *, allow_failed: bool | None = None) -> dict[str, Spread]:
+    """Return how far runs of one program lie apart, by metric, where each side is one run and earlier ones tell."""
+    if len(a.runs) > 1 or len(b.runs) > 1:
+        return {}
+    wanted = {_program(run) for run in (a.runs[0], b.runs[0])} - {None}
+    if not wanted:
+        return {}
+    judged = {a.runs[0]["run_id"], b.runs[0]["run_id"]}
+    values: dict[tuple[object, str], list[float]] = {}
+    lines = read.iterate(folder, [])
+    try:
+        for count, line in enumerate(lines):
+            if count == LOOKED_AT:
+                break
+            program = _program(line)
+            if line["run_id"] in judged or program not in wanted or not has_result(line, allow_failed=allow_failed):
+                continue
+            for name, value in (line["metric_summary"] or {}).items():
+                if value is not None:
+                    values.setdefault((program, name), []).append(number(value))
+    finally:
+        lines.close()
+    return _spreads(values)
+
+
+def _program(run: Manifest) -> tuple[str, object] | None:
+    """Return what runs of one program on one machine have in common; null where it is not known."""
+    fingerprint = run["identity"]["fingerprint"]
+    machine = run["identity"]["layers"].get("infra")
+    return (fingerprint, machine) if fingerprint is not None and machine is not None else None
+
+
+def _spreads(values: Mapping[tuple[object, str], list[float]]) -> dict[str, Spread]:
+    found: dict[str, Spread] = {}
+    for (_, name), ones in values.items():
+        known = found.get(name, Spread(0.0, 0.0)).with_runs(ones)
+        found[name] = known._replace(runs=known.runs + (len(ones) if len(ones) > 1 else 0))
+    return {name: spread for name, spread in found.items() if spread.df >= _FEWEST_DF and spread.variance > 0}
