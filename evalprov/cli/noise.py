@@ -43,6 +43,7 @@ COLUMNS = (
     "p",
     "fired",
     "tolerance",
+    "whole",
 )
 TRIALS = 10
 RUNS_KEPT = 200  # of one program, where they are no trials of one repeat
@@ -87,7 +88,7 @@ def noise(  # noqa: PLR0913 - one argument an option
     if not can_judge():
         raise EvalprovError("the gate's verdicts need scipy", "pip install '.[stats]' in evalprov's checkout")
     rules = rules_for(load(here()))
-    one = _runs(folder, run, notes, allow_failed=rules.gate.allow_failed)
+    one = runs_of(folder, run, notes, allow_failed=rules.gate.allow_failed)
     bar = render.progress("comparing", lambda done, total: f"{done} of {total}")
     found = measure(one, rules, bar)
     if bar:
@@ -125,7 +126,7 @@ def _last(series: Series) -> str:
     return runs[-1]
 
 
-def _runs(folder: str, spec: str, notes: list[str], *, allow_failed: bool | None) -> Side:
+def runs_of(folder: str, spec: str, notes: list[str], *, allow_failed: bool | None) -> Side:
     """Return the runs of one program that have results."""
     named = read.load(folder, spec)
     left_out: Counter[str] = Counter()
@@ -218,7 +219,7 @@ def _print(found: Noise) -> None:
     render.facts("compared", _compared(found))
     if found.metrics:
         render.out("")
-        heading = ["", "mean", "from run to run", "within", "unstable", "one run shows"]
+        heading = ["", "mean", "from run to run", "whole runs", "within", "unstable", "one run shows"]
         for line in render.columns([heading, *map(_cells, found.metrics)]):
             render.out(f"  {render.neutral(line)}")
         for line in _LEGEND:
@@ -238,6 +239,7 @@ def _print(found: Noise) -> None:
 
 
 _LEGEND = (
+    "whole runs: what of that moves a run as a whole; more scenarios do not lessen it, more runs do",
     "within: the share of the scenarios' variance that is from trial to trial",
     "one run shows: a move of that size in one run against one is seen 4 times in 5",
 )
@@ -271,6 +273,7 @@ def _cells(one: MetricNoise) -> list[str]:
         one.name,
         render.number(one.mean),
         render.number(one.deviation),
+        render.number(one.whole),
         "-" if one.within is None else f"{one.within:.0%}",
         f"{one.unstable} of {one.scenarios}" if one.scenarios else "-",
         render.number(one.detectable),
@@ -301,7 +304,7 @@ def _row(one: MetricNoise) -> tuple[str, ...]:
         return "-" if value is None else f"{value:.10g}"
 
     needed = (None, None) if one.needed is None else one.needed
-    numbers = (one.detectable, one.size, *needed, one.p, one.fired, one.tolerance)
+    numbers = (one.detectable, one.size, *needed, one.p, one.fired, one.tolerance, one.whole)
     return (
         one.name,
         str(one.trials),

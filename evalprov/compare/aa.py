@@ -18,6 +18,7 @@ from evalprov.compare.direction import rule_of, unit_of
 from evalprov.compare.distributions import t_quantile
 from evalprov.compare.gate import judge as gated
 from evalprov.compare.noise import LEVEL, holm, judge
+from evalprov.compare.planning import parts_of
 from evalprov.compare.rules import NO_RULES, MetricRule
 from evalprov.compare.samples import mean_of, number, own_names
 from evalprov.compare.summary import gathered, standard_error
@@ -88,6 +89,7 @@ class MetricNoise(NamedTuple):
     p: float | None  # how often trials that are alike differ so much (Holm, over all metrics)
     fired: int  # pairs of trials in which it made the gate fire
     tolerance: float | None  # a suggestion, where its scenarios do not tell its noise
+    whole: float | None  # of the deviation, what moves whole runs and is no noise of their scenarios
 
     @property
     def differs(self) -> bool:
@@ -273,6 +275,7 @@ def _metric(name: str, trials: Trials, p: float | None, pairs: Sequence[Gate], a
         p,
         sum(one.outcome == "regression" for one in here),
         tolerable(deviation, count, rules.gate.level / blocking) if unsure else None,
+        sqrt(parts_of(list(rows.values()), values).whole) if rows and count > 2 else None,
     )
 
 

@@ -39,6 +39,7 @@ COUNTED = 17  # so many signs are flipped in every way: 2^16 of them, as all fli
 _EXACT_INTERVAL = 16
 _FIVE = 5  # changes all one way are 1 in 16: more than 1 in 20, if what was seen counts in full
 _STRAIGHT = 1e-6
+_LONG_ENOUGH = 20  # values that tell of their tail
 _SLACK = 1e-9
 
 
@@ -83,6 +84,20 @@ def bonett_price(up: int, down: int, n: int, level: float) -> Interval:
 def of_numbers(d: Floats, growth: Growth | None = None) -> Evidence:
     """Compare values by their differences; a move may add to their noise."""
     return _compared(d, np.ones(len(d)), noise_of(d)._replace(growth=growth), grouped=False)
+
+
+def factor_growth(values: Floats) -> Growth | None:
+    """Return what a move adds to the noise of numbers that move by a factor, as latencies do; null for others.
+
+    They are those above 0 with a long tail: a factor moves the large ones further.
+    """
+    if len(values) < _LONG_ENOUGH or float(values.min()) <= 0:
+        return None
+    mean, spread = float(values.mean()), float(values.std())
+    if not spread or float(np.mean(((values - mean) / spread) ** 3)) < 1:
+        return None
+    share = (spread / mean) ** 2 / len(values)
+    return lambda move: move * move * share
 
 
 def of_groups(d: Floats, groups: Sequence[int], growth: Growth | None = None) -> Evidence:

@@ -282,7 +282,7 @@ def _of_scenarios(scenarios: Moved, scale: float, groups: Groups, *, rates: bool
     elif rates:
         found = test.of_rates(d)
     else:
-        found = test.of_numbers(d)
+        found = test.of_numbers(d, test.factor_growth(np.asarray(scenarios.pairs.a) / scale))
     unit: Unit = "scenario" if numbers is None else "group"
     return Weighed(found, None, unit, len(names) / found.n, 1, moves=scenarios.differences if numbers is None else ())
 

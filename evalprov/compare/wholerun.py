@@ -6,11 +6,12 @@ them as normal and as noisy on both sides, and which few runs are enough for.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import comb, inf, sqrt
 from typing import TYPE_CHECKING, NamedTuple
 
-from evalprov.compare.distributions import t_two_sided
-from evalprov.compare.evidence import Evidence, Noise, t_detectable, t_interval
+from evalprov.compare.distributions import t_quantile, t_two_sided
+from evalprov.compare.evidence import POWER, Evidence, Noise, t_interval
 from evalprov.compare.samples import ROUNDING, mean_of
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 METHOD = "t over runs"
 _FEWEST = 2
+_STEPS = 40
+_MANY = 1000  # degrees of freedom: from here on it is the normal distribution
+_NORMAL = t_quantile(POWER, inf)
 
 
 class Spread(NamedTuple):
@@ -65,9 +69,26 @@ def of_runs(a: Sequence[float], b: Sequence[float], known: Spread = UNKNOWN) -> 
         n=min(len(a), len(b)),
         noise=noise,
         interval=lambda level: t_interval(effect, noise, level),
-        detectable=lambda level: t_detectable(noise._replace(doubt=0.0), level) if least <= level else None,
+        detectable=lambda level: t_reach(level, spread.df) * error if least <= level and not alike else None,
         fewest=lambda level: fewest_runs(level) if alike else _FEWEST,
     )
+
+
+@lru_cache(maxsize=256)
+def t_reach(level: float, df: float) -> float:
+    """Return how many standard errors a move has to be away, for Student's t of so few degrees to see it in four of five.
+
+    The error is an estimate too, so it is the noncentral t that tells.
+    """
+    from scipy.special import nctdtr
+
+    critical = t_quantile(1 - level / 2, df)
+    low, high = critical / 2, 2 * critical + 2
+    for _ in range(_STEPS):
+        middle = (low + high) / 2
+        seen = 1 - float(nctdtr(df, middle, critical)) if df < _MANY else POWER + (middle - critical - _NORMAL)
+        low, high = (low, middle) if seen >= POWER else (middle, high)
+    return high
 
 
 def fewest_runs(level: float) -> int:

@@ -1,0 +1,159 @@
+"""`evalprov plan`: how many scenarios and trials show a move of a given size, and what they cost."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from evalprov import render
+from evalprov.cli.common import STORE, open_store
+from evalprov.cli.noise import runs_of
+from evalprov.cli.options import Command, Option
+from evalprov.cli.rules import rules_for
+from evalprov.compare.direction import unit_of
+from evalprov.compare.samples import mean_of
+from evalprov.compare.summary import Trials, gathered
+from evalprov.compare.verdicts import Side, can_judge
+from evalprov.errors import EvalprovError, UsageError
+from evalprov.settings import load
+from evalprov.store import read
+
+if TYPE_CHECKING:
+    from evalprov.compare.planning import Parts, Row
+
+COLUMNS = ("trials", "sees", "scenarios", "seconds", "usd")
+_EXAMPLE = "for example: evalprov plan --metric accuracy --move 0.03 --from latest"
+_HISTORY = "HISTORY"
+
+
+class _Cost(NamedTuple):
+    """What one scenario of one run costs; null where no run says."""
+
+    seconds: float | None
+    usd: float | None
+
+
+def plan(*, metric: str | None, move: str | None, source: str | None, as_json: bool, store: str | None) -> int:
+    """Say how many scenarios, and how many runs of them, show a move of a metric.
+
+    Each line is a number of runs on each side: the move that the scenarios there are would show four times in five;
+    how many scenarios would show the move that is wanted; and what those cost, both sides together. The metric is taken
+    to be judged alone. The noise is that of the runs of one program: of a repeat, or of all that share a fingerprint.
+
+    In a pipe the columns are separated by tabs. Example: evalprov plan --metric accuracy --move 0.03 --from latest
+    """
+    from evalprov.compare.planning import parts_of
+    from evalprov.compare.planning import plan as planned
+
+    size = _size(move)
+    if not metric:
+        raise UsageError("which metric is to move: --metric NAME", _EXAMPLE)
+    folder = open_store(store)
+    if not can_judge():
+        raise EvalprovError("a plan needs scipy", "pip install '.[stats]' in evalprov's checkout")
+    rules = rules_for(load(os.getcwd()))
+    notes: list[str] = []
+    spec = "latest" if source in (None, _HISTORY) else str(source)
+    runs = _runs(folder, spec, notes, allow_failed=rules.gate.allow_failed)
+    every = gathered(runs.runs)
+    trials = _named(every, metric)
+    count = len(trials.values)
+    rows = [list(own) for own in trials.by_scenario().values() if len(own) == count]
+    if not rows:
+        raise EvalprovError(
+            f"{metric} has no values by scenario of which it is the mean, so how many are needed cannot be told",
+            "report one line a scenario; evalprov noise tells how far whole runs lie apart",
+        )
+    parts = parts_of(rows, trials.values)
+    if not parts.sure:
+        notes.append("of one run the noise is not known: it is taken to be the most that it can be; --repeat 3 tells")
+    found = planned(parts, size, rules.gate.level)
+    cost = _cost(runs, every, parts)
+    answer = _answer(metric, size, parts, found)
+    if as_json:
+        told = [{**row._asdict(), **_spent(row, cost)} for row in found]
+        render.document(
+            {"version": 1, "answer": answer, "metric": metric, "move": size, **parts._asdict(), "plans": told, "notes": notes}
+        )
+        return 0
+    lines = [
+        tuple(render.number(value) for value in (row.trials, row.sees, row.scenarios, *_spent(row, cost).values()))
+        for row in found
+    ]
+    if sys.stdout.isatty():
+        render.out(render.paint(render.neutral(answer), "1", sys.stdout))
+        render.table(COLUMNS, lines, right=COLUMNS)
+    else:
+        render.table(COLUMNS, lines)
+        render.note(answer)
+    for note in notes:
+        render.note(note)
+    return 0
+
+
+def _size(move: str | None) -> float:
+    try:
+        size = abs(float(move or ""))
+    except ValueError:
+        size = 0.0
+    if not 0 < size < float("inf"):
+        raise UsageError("how far it is to move: --move SIZE, in the metric's own unit", _EXAMPLE)
+    return size
+
+
+def _runs(folder: str, spec: str, notes: list[str], *, allow_failed: bool | None) -> Side:
+    """Return the runs of one program; the one that is named where there is no other."""
+    try:
+        return runs_of(folder, spec, notes, allow_failed=allow_failed)
+    except EvalprovError:
+        return Side((read.load(folder, spec),))
+
+
+def _named(every: dict[str, Trials], metric: str) -> Trials:
+    for name in (metric, f"{metric}_mean"):
+        if name in every:
+            return every[name]
+    names = ", ".join(every) or "none"
+    raise EvalprovError(f"these runs have no metric {metric}; they have: {names}", _EXAMPLE)
+
+
+def _cost(runs: Side, every: dict[str, Trials], parts: Parts) -> _Cost:
+    took = [run["duration_seconds"] for run in runs.runs if run["duration_seconds"] is not None]
+    usd = next((trials for name, trials in every.items() if (next(iter(trials.units), None) or unit_of(name)) == "usd"), None)
+    by_scenario = usd is not None and bool(usd.columns)
+    paid = mean_of(usd.values) / (1 if by_scenario else parts.scenarios) if usd else None
+    return _Cost(mean_of(took) / parts.scenarios if took else None, paid)
+
+
+def _spent(row: Row, cost: _Cost) -> dict[str, Any]:
+    """Return what a plan costs, both sides together."""
+    runs = None if row.scenarios is None else 2 * row.trials * row.scenarios
+    return {
+        name: None if runs is None or each is None else round(runs * each, 4) for name, each in cost._asdict().items()
+    }
+
+
+def _answer(metric: str, move: float, parts: Parts, found: list[Row]) -> str:
+    now = "nothing" if found[0].sees is None else f"a move of {render.number(found[0].sees)}"
+    first = f"{metric}: {parts.scenarios} scenarios, one run on each side, see {now}"
+    ways = [
+        f"{row.scenarios:,} scenarios" + ("" if row.trials == 1 else f" {row.trials} times")
+        for row in found
+        if row.scenarios is not None and row.trials in (1, 3)
+    ]
+    if not ways:
+        return f"{first}; {render.number(move)} is less than whole runs differ by, and no number of scenarios shows it"
+    return f"{first}; {render.number(move)} takes {' or '.join(ways)}"
+
+
+COMMAND = Command(
+    plan,
+    (
+        Option("--metric", "NAME", "The metric that is to move."),
+        Option("--move", "SIZE", "How far, in its own unit."),
+        Option("--from", "RUN", f"Whose noise: a run, its repeat or its like; {_HISTORY}: the last run's.", into="source"),
+        Option("--json", None, "Print what was found as JSON.", into="as_json"),
+        STORE,
+    ),
+)
