@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from evalprov.compare.samples import number
 from evalprov.compare.wholerun import Spread
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from evalprov.compare.verdicts import Side
-    from evalprov.record.manifest import Manifest
 
 LOOKED_AT = 300  # of the last runs: one that is older may be of another time
 _FEWEST_DF = 2.0
@@ -23,7 +22,7 @@ def spreads(folder: str, a: Side, b: Side, *, allow_failed: bool | None = None) 
     """Return how far runs of one program lie apart, by metric, where each side is one run and earlier ones tell."""
     if len(a.runs) > 1 or len(b.runs) > 1:
         return {}
-    wanted = {_program(run) for run in (a.runs[0], b.runs[0])} - {None}
+    wanted = {_program(run) for run in (*a.runs, *b.runs)} - {None}
     if not wanted:
         return {}
     judged = {a.runs[0]["run_id"], b.runs[0]["run_id"]}
@@ -44,7 +43,7 @@ def spreads(folder: str, a: Side, b: Side, *, allow_failed: bool | None = None) 
     return _spreads(values)
 
 
-def _program(run: Manifest) -> tuple[str, object] | None:
+def _program(run: Mapping[str, Any]) -> tuple[str, object] | None:
     """Return what runs of one program on one machine have in common; null where it is not known."""
     fingerprint = run["identity"]["fingerprint"]
     machine = run["identity"]["layers"].get("infra")

@@ -74,7 +74,15 @@ def plan(*, metric: str | None, move: str | None, source: str | None, as_json: b
     if as_json:
         told = [{**row._asdict(), **_spent(row, cost)} for row in found]
         render.document(
-            {"version": 1, "answer": answer, "metric": metric, "move": size, **parts._asdict(), "plans": told, "notes": notes}
+            {
+                "version": 1,
+                "answer": answer,
+                "metric": metric,
+                "move": size,
+                **parts._asdict(),
+                "plans": told,
+                "notes": notes,
+            }
         )
         return 0
     lines = [
@@ -120,7 +128,9 @@ def _named(every: dict[str, Trials], metric: str) -> Trials:
 
 def _cost(runs: Side, every: dict[str, Trials], parts: Parts) -> _Cost:
     took = [run["duration_seconds"] for run in runs.runs if run["duration_seconds"] is not None]
-    usd = next((trials for name, trials in every.items() if (next(iter(trials.units), None) or unit_of(name)) == "usd"), None)
+    usd = next(
+        (trials for name, trials in every.items() if (next(iter(trials.units), None) or unit_of(name)) == "usd"), None
+    )
     by_scenario = usd is not None and bool(usd.columns)
     paid = mean_of(usd.values) / (1 if by_scenario else parts.scenarios) if usd else None
     return _Cost(mean_of(took) / parts.scenarios if took else None, paid)
@@ -152,7 +162,9 @@ COMMAND = Command(
     (
         Option("--metric", "NAME", "The metric that is to move."),
         Option("--move", "SIZE", "How far, in its own unit."),
-        Option("--from", "RUN", f"Whose noise: a run, its repeat or its like; {_HISTORY}: the last run's.", into="source"),
+        Option(
+            "--from", "RUN", f"Whose noise: a run, its repeat or its like; {_HISTORY}: the last run's.", into="source"
+        ),
         Option("--json", None, "Print what was found as JSON.", into="as_json"),
         STORE,
     ),

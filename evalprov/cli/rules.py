@@ -38,7 +38,7 @@ def _function(root: str, aggregate: str) -> Callable[..., Any]:
         sys.path.insert(0, root)
     try:
         function = getattr(importlib.import_module(module), name)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - a module of the user's may raise whatever it likes
         why = f"{aggregate} cannot be loaded: {type(error).__name__}: {error}"
         raise EvalprovError(why, f"it is looked for from {root}, as [metrics.NAME] aggregate says") from None
     if not callable(function):

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from evalprov.compare.evidence import Evidence, Noise, finite, t_detectable
+from evalprov.compare.evidence import Evidence, Noise, t_detectable
 from evalprov.compare.paired import doubt_of
+from evalprov.compare.samples import finite
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -172,10 +173,12 @@ def of_quantiles(a: Floats, b: Floats, aggregate: Aggregate) -> Evidence:
         ]
         reach = abs(effect) * (1 - 1e-9)
         p = (1 + sum(int(np.count_nonzero(np.abs(one) >= reach)) for one in moves)) / (_EXCHANGES + 1)
-        drawn = np.concatenate([
-            _drawn(a, b, aggregate, draw.integers(n, size=(min(step, _EXCHANGES - done), n)))
-            for done in range(0, _EXCHANGES, step)
-        ])
+        drawn = np.concatenate(
+            [
+                _drawn(a, b, aggregate, draw.integers(n, size=(min(step, _EXCHANGES - done), n)))
+                for done in range(0, _EXCHANGES, step)
+            ]
+        )
         method = f"{aggregate.name}: sides exchanged by scenario"
     noise = Noise(float(np.std(drawn)), n - 1, doubt_of(drawn - drawn.mean()))
     # Of so many scenarios hardly any lies beyond: the tail then says nothing.
@@ -196,7 +199,7 @@ def of_quantiles(a: Floats, b: Floats, aggregate: Aggregate) -> Evidence:
         noise=noise,
         interval=interval,
         detectable=lambda level: t_detectable(noise, level),
-        fewest=lambda level: max(6, int(np.ceil(n / max(beyond, 1e-9)))),
+        fewest=lambda _: max(6, int(np.ceil(n / max(beyond, 1e-9)))),
     )
 
 
@@ -230,5 +233,3 @@ def _by_density(a: Floats, b: Floats, aggregate: Aggregate, effect: float) -> tu
     spread = np.random.default_rng(_SEED).standard_normal(_EXCHANGES)
     spread = (spread - spread.mean()) / np.std(spread)
     return t_two_sided(z, float("inf")), effect + error * spread
-
-

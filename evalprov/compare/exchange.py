@@ -47,10 +47,8 @@ def exchanged(a: Floats, b: Floats) -> Evidence:
     variance = float((squares / (sizes - 1) * (1 / sizes_a + 1 / sizes_b)).sum())
     ways = _ways(sizes_a, sizes_b)
     least, exact = min(1.0, 2 / ways), ways <= _COUNTED
-    if exact:
-        p = _counted(a, b)
-    else:
-        p = max(least, erfc(abs(effect) * n / sqrt(2 * variance)) if variance else 1.0)
+    limit = erfc(abs(effect) * n / sqrt(2 * variance)) if variance else 1.0
+    p = _counted(a, b) if exact else max(least, limit)
     noise = Noise(sqrt(variance) / n, inf, doubt_of(away[~np.isnan(away)]), _growth(values))
     within = _within(a, b, sizes_a, sizes_b) or noise
     return Evidence(

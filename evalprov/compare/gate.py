@@ -166,12 +166,18 @@ def _judged(diff: MetricDiff, rule: MetricRule, band: float | None, machine: Mac
 
 
 def _excluded(judged: Judged) -> Judged:
-    """Let a metric that blocks pass only if a fall beyond its tolerance is excluded: a test of its own, at the level."""
+    """Let a metric that blocks pass only if a fall beyond its tolerance is excluded: a test of its own."""
     diff, allowed = judged.diff, judged.tolerance
-    if not judged.blocks or diff.verdict == "same" or judged.outcome == "regression" or diff.a is None or diff.b is None:
+    if (
+        not judged.blocks
+        or diff.verdict == "same"
+        or judged.outcome == "regression"
+        or diff.a is None
+        or diff.b is None
+    ):
         return judged
     if allowed is None:
-        return judged._replace(outcome="not_evaluated", why="no_worse_than needs a tolerance: set one in [metrics.NAME]")
+        return judged._replace(outcome="not_evaluated", why="no_worse_than needs its tolerance in the settings")
     if diff.at_worst is None:
         return judged._replace(outcome="not_evaluated", why=diff.reason or "how far it may have fallen is not known")
     if _beyond(diff.at_worst, allowed, diff):

@@ -8,8 +8,9 @@ groups are alike: a group is flipped as a whole, and the standard error is the c
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import exp, lgamma, log, sqrt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -160,12 +161,13 @@ def _compared(sums: Floats, sizes: Floats, noise: Noise, *, grouped: bool) -> Ev
         p = max(t_two_sided(t, noise.df), _least(len(changed)))
         method = "paired t, clustered by group" if grouped else "paired t"
     few = units <= _EXACT_INTERVAL
+    shape = lru_cache(maxsize=1)(lambda: shape_of(sums))
 
     def interval(level: float) -> Interval | None:
         exact = flips_interval(sums, sizes, level) if few else None
         if exact is not None or units < _FIVE or grouped:
             return exact if few else t_interval(effect, noise, level)
-        return t_interval(effect, noise, level) if few else skewed_interval(sums, level)
+        return t_interval(effect, noise, level) if few else skewed_interval(shape(), level)
 
     return Evidence(
         effect=effect,
@@ -181,29 +183,47 @@ def _compared(sums: Floats, sizes: Floats, noise: Noise, *, grouped: bool) -> Ev
     )
 
 
-def skewed_interval(d: Floats, level: float) -> Interval:
+class _Shape(NamedTuple):
+    """What the interval of a mean is made of."""
+
+    mean: float
+    error: float
+    n: float
+    skew: float
+
+
+def skewed_interval(shape: _Shape, level: float) -> Interval:
     """Return the interval of a mean of values that may be lopsided.
 
-    Of many zeros and a few large values the sample may have caught too few, or none: a pair of them, one each way, is
-    added in the measure that there are zeros. The end on the side of the longer tail lies as far out as Hall's (1992)
-    transformation has it, within reason.
+    The end on the side of the longer tail lies as far out as Hall's (1992) transformation has it, within reason.
     """
-    zeros = 1 - np.count_nonzero(d) / len(d)
-    added = 2 * zeros**2
-    n = len(d) + added
-    squares = float(d @ d)
-    mean = float(d.sum()) / n
-    typical = squares / max(1, np.count_nonzero(d))
-    error = sqrt(max(0.0, (squares + added * typical) / n - mean**2) / (n - 1))
+    mean, error, n, skew = shape
     z = t_quantile(1 - level / 2, n - 1)
     low, high = mean - z * error, mean + z * error
-    away = d - d.mean()
-    spread = float(np.mean(away**2))
-    skew = float(np.mean((away / sqrt(spread)) ** 3)) / sqrt(n) if spread > 0 else 0.0
     if abs(skew) > _STRAIGHT:
         ends = [mean - 3 / skew * float(np.cbrt(1 + skew * (at - skew / 6)) - 1) * error for at in (z, -z)]
         low, high = max(min(low, ends[0]), low - z * error), min(max(high, ends[1]), high + z * error)
     return finite(low), finite(high)
+
+
+def shape_of(d: Floats) -> _Shape:
+    """Return what is known of the mean of differences.
+
+    Of many zeros and a few large values the sample may have caught too few, or none: a pair of them, one each way, is
+    added in the measure that there are zeros.
+    """
+    changed = int(np.count_nonzero(d))
+    added = 2 * (1 - changed / len(d)) ** 2
+    n = len(d) + added
+    squares, plain = float(d @ d), float(d.mean())
+    mean = plain * len(d) / n
+    error = sqrt(max(0.0, (squares + added * squares / max(1, changed)) / n - mean**2) / (n - 1))
+    spread = squares / len(d) - plain**2
+    if not spread > 0:
+        return _Shape(mean, error, n, 0.0)
+    away = d - plain
+    away /= sqrt(spread)
+    return _Shape(mean, error, n, float(away * away @ away) / len(d) / sqrt(n))
 
 
 def flips_p(d: Floats) -> float:

@@ -60,8 +60,8 @@ NO_RULES = Rules({}, GateRule())
 
 def rules_of(declared: Mapping[str, Any]) -> Rules:
     """Return the rules in a project's checked settings."""
-    metrics = {
-        name: MetricRule(**{key: tuple(value) if key == "of" else value for key, value in table.items()})
-        for name, table in declared.get("metrics", {}).items()
-    }
+    metrics = {}
+    for name, table in declared.get("metrics", {}).items():
+        rule: dict[str, Any] = {**table, "of": tuple(table.get("of", ()))}
+        metrics[name] = MetricRule(**rule)
     return Rules(metrics, GateRule(**declared.get("gate", {})))

@@ -170,9 +170,7 @@ def compare_samples(
     return _settled(drafts, terms.level)
 
 
-def _with_role(
-    draft: MetricDiff, sides: tuple[Sample, Sample], rule: MetricRule | None, terms: Terms
-) -> MetricDiff:
+def _with_role(draft: MetricDiff, sides: tuple[Sample, Sample], rule: MetricRule | None, terms: Terms) -> MetricDiff:
     """Say what part a metric has among all that are judged."""
     reported = any(side.reported for side in sides if side.trials)
     role: Role = (rule and rule.role) or ("primary" if reported or rule else "info")

@@ -171,7 +171,7 @@ class Compared(NamedTuple):
 def compared(a: Sample, b: Sample, scenarios: Moved) -> Compared:
     """Return a metric's numbers over what is judged: the scenarios that both sides have, where those are compared."""
     own = Compared(a.value, b.value, 1)
-    if a.value is None or b.value is None:
+    if a.value is None or b.value is None or a.sums != b.sums:
         return own
     columns = [side.column and side.column.values for side in (a, b)]
     if a.column and b.column and are_paired(a.column, b.column, scenarios):
@@ -203,11 +203,14 @@ def weigh(a: Sample, b: Sample, scenarios: Moved, groups: Groups, known: Spread)
             return _with_pairs(a, b, scenarios, groups, known)
         weighed = _without_pairs(a.column, b.column, groups)
         if not several:
-            weighed = _allowed_for(weighed, a.column.values, b.column.values, known)
+            weighed = _allowed_for(weighed, mean_of(a.column.values), mean_of(b.column.values), known)
         elif weighed.evidence is not None:
             from evalprov.compare.wholerun import both, of_runs
 
-            means = [[mean_of(one.values) for one in side.by_trial or [side.column]] for side in (a, b)]  # type: ignore[union-attr]
+            means = [
+                [mean_of(one.values) for one in side.by_trial] or [mean_of(column.values)]
+                for side, column in ((a, a.column), (b, b.column))
+            ]
             runs = of_runs(means[0], means[1], known)
             weighed = weighed._replace(evidence=both(weighed.evidence, runs) if runs else weighed.evidence)
         shared = len(scenarios.differences)
@@ -218,7 +221,7 @@ def weigh(a: Sample, b: Sample, scenarios: Moved, groups: Groups, known: Spread)
     weighed = _of_statistics(a, b)
     if weighed.evidence is None and known.df:
         return _of_trials(a.trials, b.trials, known)
-    return _allowed_for(weighed, a.trials, b.trials, known)
+    return _allowed_for(weighed, a.trials[0], b.trials[0], known)
 
 
 def _with_pairs(a: Sample, b: Sample, scenarios: Moved, groups: Groups, known: Spread) -> Weighed:
@@ -235,8 +238,9 @@ def _with_pairs(a: Sample, b: Sample, scenarios: Moved, groups: Groups, known: S
         found = _of_runs(trials, names, scale, spread)
     else:
         found = _of_scenarios(scenarios, scale, groups, rates=all(map(_are_rates, columns)))
-        ends = [[value / scale for value in side] for side in (scenarios.pairs.a, scenarios.pairs.b)]
-        found = _allowed_for(found, ends[0], ends[1], spread) if spread.df else found
+        if spread.df:
+            means = [mean_of(side) / scale for side in (scenarios.pairs.a, scenarios.pairs.b)]
+            found = _allowed_for(found, means[0], means[1], spread)
     return found._replace(evidence=found.evidence and times(found.evidence, scale), reason=joined(found.reason, remark))
 
 
@@ -250,7 +254,8 @@ def _of_runs(trials: Sequence[Sequence[Column]], names: Sequence[str], scale: fl
     tables = [np.array([_row(column, names, scale) for column in side]) for side in trials]
     values = exchanged(*tables)
     filled = [np.where(np.isnan(table), np.nanmean(table, axis=0), table) for table in tables]
-    runs = of_runs(*(list(table.mean(axis=1)) for table in filled), known)
+    numbers = [list(table.mean(axis=1)) for table in filled]
+    runs = of_runs(numbers[0], numbers[1], known)
     assert runs is not None  # one side has two runs at least
     if not runs.noise.error:  # runs that come out alike to the last digit have no noise of their own
         return Weighed(values, None, trials=min(map(len, trials)))
@@ -287,11 +292,11 @@ def _of_scenarios(scenarios: Moved, scale: float, groups: Groups, *, rates: bool
     return Weighed(found, None, unit, len(names) / found.n, 1, moves=scenarios.differences if numbers is None else ())
 
 
-def _allowed_for(weighed: Weighed, a: Sequence[float], b: Sequence[float], known: Spread) -> Weighed:
+def _allowed_for(weighed: Weighed, a: float, b: float, known: Spread) -> Weighed:
     """Return what was found of one run on each side, allowing for how far runs of one program lie apart."""
     from evalprov.compare.wholerun import both, of_runs
 
-    runs = of_runs([mean_of(a)], [mean_of(b)], known) if weighed.evidence else None
+    runs = of_runs([a], [b], known) if weighed.evidence else None
     if runs is None or weighed.evidence is None:
         return weighed
     told = f"allows for how far {known.runs} earlier runs of one program lie apart"
@@ -355,6 +360,8 @@ def _of_statistics(a: Sample, b: Sample) -> Weighed:
             return Weighed(times(found, scale), None, "sample")
     if a.column or b.column:
         one, other = ("A", "B") if a.column else ("B", "A")
+        if (b if a.column else a).table is not None:
+            return Weighed(None, f"{one}'s is the mean or sum of its scenarios and {other}'s is not: {NO_NOISE}")
         return Weighed(None, f"only {one} has values by scenario; those of {other} would tell")
     return Weighed(None, NO_NOISE)
 

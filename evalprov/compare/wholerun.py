@@ -76,7 +76,7 @@ def of_runs(a: Sequence[float], b: Sequence[float], known: Spread = UNKNOWN) -> 
 
 @lru_cache(maxsize=256)
 def t_reach(level: float, df: float) -> float:
-    """Return how many standard errors a move has to be away, for Student's t of so few degrees to see it in four of five.
+    """Return how many errors away a move has to be, for Student's t of so few degrees to see it four times in five.
 
     The error is an estimate too, so it is the noncentral t that tells.
     """

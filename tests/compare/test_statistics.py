@@ -304,7 +304,7 @@ def test_runs_are_judged_by_students_t() -> None:
     assert found is not None
     assert found.p == pytest.approx(expected.pvalue)
     assert found.interval(0.05) == pytest.approx(tuple(expected.confidence_interval(0.95)))
-    one = of_runs([0.85], b + [0.31])
+    one = of_runs([0.85], [*b, 0.31])
     spread = np.var([*b, 0.31], ddof=1) * (1 + 1 / 4)
     assert one is not None
     assert one.p == pytest.approx(2 * stats.t.sf((0.85 - np.mean([*b, 0.31])) / math.sqrt(spread), 3))
