@@ -42,7 +42,7 @@ def parts_of(rows: Sequence[Sequence[float]], runs: Sequence[float]) -> Parts:
     rates = all(value in (0, 1) for value in values)
     several = bool(rows) and len(rows[0]) > 1
     if several:
-        within = mean_of([_variance(row) for row in rows])
+        within = _left_over(rows)
         # Few trials of a rate happen to be all alike: Agresti's half of a success and a failure more.
         if rates:
             within = max(within, 0.5 / (len(values) + 1))
@@ -51,6 +51,20 @@ def parts_of(rows: Sequence[Sequence[float]], runs: Sequence[float]) -> Parts:
         within = rate * (1 - rate) if rates else _variance(values) if len(values) > 1 else 0.0
     whole = max(0.0, _variance(runs) - within / len(rows)) if several and len(runs) > 2 else 0.0
     return Parts(mean_of(values), len(rows), within, whole, rates, several)
+
+
+def _left_over(rows: Sequence[Sequence[float]]) -> float:
+    """Return the variance that neither the scenario nor the run explains."""
+    columns = list(zip(*rows, strict=True))
+    middle = mean_of([mean_of(row) for row in rows])
+    shifts = [mean_of(column) - middle for column in columns]
+    if len(rows) < 2:
+        return _variance(rows[0])
+    squares = 0.0
+    for row in rows:
+        own = mean_of(row)
+        squares += sum((value - own - shift) ** 2 for value, shift in zip(row, shifts, strict=True))
+    return squares / (len(rows) - 1) / (len(columns) - 1)
 
 
 def _variance(values: Sequence[float]) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -27,6 +28,11 @@ class Design(NamedTuple):
     size: float = 0.0  # of the move that is to be seen
     groups: int = 0  # scenarios to a group
     apart: bool = False  # other scenarios on each side
+
+
+def seed(design: Design) -> int:
+    """Return where its draws begin."""
+    return zlib.crc32(design.name.encode())
 
 
 def sides(design: Design, rng: Rng, move: float) -> tuple[Side, Side]:
@@ -193,4 +199,17 @@ MOVED = [
     *(Design(f"{trials} trials x 1.15, run sd {sd}", whole_runs(50, (trials, trials), sd), 0.15)
       for trials in (3, 5, 10) for sd in (0.05, 0.1)),
     Design("10 metrics alike .95, first moved", many(100, 10, 0.95), 0.4),
+]  # fmt: skip
+
+# A design, and how far its mean moves.
+COVERED = [
+    *((Design(f"rates .75 -> .70, n {n}, covered", rates(n, 0.75), -0.05), -0.05) for n in (30, 100, 300)),
+    *((Design(f"normal + .3, n {n}, covered", numbers(n, "normal"), 0.3), 0.3) for n in (10, 30, 300)),
+    (Design("judge + 0, n 100, covered", numbers(100, "judge"), 0.0), 0.0),
+    *((Design(f"3 of {n} moved far, covered", rare(n, 3 / n, 5.0)), 15.0 / n) for n in (40, 100, 300)),
+    (Design("slow tail n 10, covered, too few to have one", slow_tail(10)), 0.25 * np.exp(0.08)),
+    *((Design(f"slow tail n {n}, covered", slow_tail(n)), 0.25 * np.exp(0.08)) for n in (100, 300)),
+    *((Design(f"{n} groups of 5 + .3, covered", grouped(n, 5), 0.3, groups=5), 0.3) for n in (8, 40)),
+    (Design("5 trials of 50 x 1.15, run sd .05, covered", whole_runs(50, (5, 5), 0.05), 0.15),
+     0.15 * float(np.exp((0.25 + 0.16 + 0.0025) / 2))),
 ]  # fmt: skip

@@ -1,9 +1,14 @@
-"""How often two runs of one program are called different, and how often one that became worse is called so."""
+"""How often two runs of one program are called different, and how often one that became worse is called so.
+
+Then the same by design (see `designs`): alarms where nothing moved, how often a move is seen, and how often the
+interval holds it. Usage: python tests/bench/power.py [PAIRS] [DESIGNS, a regular expression]
+"""
 
 from __future__ import annotations
 
 import math
 import random
+import re
 import sys
 import time
 from pathlib import Path
@@ -11,6 +16,8 @@ from statistics import median
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "compare"))
 
+import numpy as np
+from designs import ALIKE, COVERED, MOVED, seed, sides
 from generated import KINDS, alarms, hits, manifest
 from scipy.stats import binom
 
@@ -46,6 +53,48 @@ def rates(pairs: int) -> bool:
     return fine
 
 
+REAL = ("better", "worse", "moved")
+MOST = 0.059  # of pairs that may be called different: what is stated, and what many pairs leave open
+HOLD = (0.93, 0.99)  # of intervals, but for the design that says so
+
+
+def by_design(pairs: int, which: str) -> bool:
+    """Print alarms, power and coverage by design; say whether alarms and coverage are as stated."""
+    fine = True
+    print(f"\nalarms of {pairs} pairs of runs of one program, at most {MOST:.1%} but for chance")
+    most = int(binom.isf(CHANCE, pairs, LEVEL))
+    for design in ALIKE:
+        if not re.search(which, design.name):
+            continue
+        draw = np.random.default_rng(seed(design))
+        raised = sum(
+            any(metric.verdict in REAL for metric in compare_metrics(*sides(design, draw, 0.0))) for _ in range(pairs)
+        )
+        wrong = raised > most
+        fine &= not wrong
+        print(f"{design.name:52}{raised / pairs:>8.1%}{'  <- off' if wrong else ''}", flush=True)
+    print("\na move, and how often it is seen")
+    for design in MOVED:
+        if not re.search(which, design.name):
+            continue
+        draw = np.random.default_rng(seed(design))
+        seen = sum(compare_metrics(*sides(design, draw, design.size))[0].verdict in REAL for _ in range(pairs))
+        print(f"{design.name:52}{seen / pairs:>8.1%}", flush=True)
+    print("\nhow often the interval holds a move, and its width")
+    for design, truth in COVERED:
+        if not re.search(which, design.name):
+            continue
+        draw = np.random.default_rng(seed(design))
+        found = [compare_metrics(*sides(design, draw, design.size))[0].interval for _ in range(pairs)]
+        ends = [one or (0.0, 0.0) for one in found]
+        held = sum(low - 1e-9 <= truth <= high + 1e-9 for low, high in ends) / pairs
+        wrong = not HOLD[0] <= held <= HOLD[1] and "too few" not in design.name
+        fine &= not wrong
+        width = median(high - low for low, high in ends)
+        print(f"{design.name:52}{held:>8.1%}{width:>10.3g}{'  <- off' if wrong else ''}", flush=True)
+    return fine
+
+
 def speed() -> None:
     """Print how long two large runs take, the values being there."""
     draw = random.Random(1)
@@ -76,8 +125,13 @@ def speed() -> None:
 
 def main() -> int:
     """Print all of it; 1 where a rate is off."""
-    fine = rates(int(sys.argv[1]) if len(sys.argv) > 1 else PAIRS)
-    speed()
+    pairs = int(sys.argv[1]) if len(sys.argv) > 1 else PAIRS
+    which = sys.argv[2] if len(sys.argv) > 2 else ""
+    fine = True
+    if not which:
+        fine &= rates(pairs)
+        speed()
+    fine &= by_design(pairs, which)
     return 0 if fine else 1
 
 

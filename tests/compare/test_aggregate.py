@@ -59,7 +59,7 @@ def test_micro_f1_is_judged_by_what_it_is_made_of() -> None:
 
 
 def test_a_number_that_scenarios_of_its_name_do_not_make_cannot_be_told() -> None:
-    """The scenarios' own mean rose, what was reported fell: nothing is called better, and a line of settings is named."""
+    """The scenarios' own mean rose, what was reported fell: nothing is better, and a line of settings is named."""
     a: Table = {f"s{i}": {"f1": 0.4 + 0.001 * i} for i in range(40)}
     b: Table = {f"s{i}": {"f1": 0.6 + 0.002 * i} for i in range(40)}
     reported, ours = compare_metrics(side(a, f1=0.85), side(b, f1=0.567))
