@@ -11,9 +11,8 @@ from evalprov.cli import diffscreen
 from evalprov.cli.codefiles import FileEdit, code_files
 from evalprov.cli.common import STORE, open_store
 from evalprov.cli.difftext import History
-from evalprov.cli.options import Argument, Option, Subcommand
 from evalprov.cli.earlier import spreads
-from evalprov.cli.options import Argument, Command, Option
+from evalprov.cli.options import Argument, Option, Subcommand
 from evalprov.cli.rules import rules_for
 from evalprov.cli.sides import side
 from evalprov.compare.diff import Diff, differs

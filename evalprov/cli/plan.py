@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from evalprov import render
 from evalprov.cli.common import STORE, open_store
 from evalprov.cli.noise import runs_of
-from evalprov.cli.options import Command, Option
+from evalprov.cli.options import Option, Subcommand
 from evalprov.cli.rules import rules_for
 from evalprov.compare.direction import unit_of
 from evalprov.compare.samples import mean_of
 from evalprov.compare.summary import Trials, gathered
 from evalprov.compare.verdicts import Side, can_judge
 from evalprov.errors import EvalprovError, UsageError
+from evalprov.isolation import here
+from evalprov.named import NamedTuple
 from evalprov.settings import load
 from evalprov.store import read
 
@@ -52,7 +53,7 @@ def plan(*, metric: str | None, move: str | None, source: str | None, as_json: b
     folder = open_store(store)
     if not can_judge():
         raise EvalprovError("a plan needs scipy", "pip install '.[stats]' in evalprov's checkout")
-    rules = rules_for(load(os.getcwd()))
+    rules = rules_for(load(here()))
     notes: list[str] = []
     spec = "latest" if source in (None, _HISTORY) else str(source)
     runs = _runs(folder, spec, notes, allow_failed=rules.gate.allow_failed)
@@ -157,7 +158,7 @@ def _answer(metric: str, move: float, parts: Parts, found: list[Row]) -> str:
     return f"{first}; {render.number(move)} takes {' or '.join(ways)}"
 
 
-COMMAND = Command(
+COMMAND = Subcommand(
     plan,
     (
         Option("--metric", "NAME", "The metric that is to move."),

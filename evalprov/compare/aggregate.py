@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import re
 from math import comb
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from evalprov.compare.evidence import Evidence, Noise, t_detectable
 from evalprov.compare.paired import doubt_of
 from evalprov.compare.samples import finite
+from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

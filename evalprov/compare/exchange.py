@@ -15,7 +15,6 @@ import numpy as np
 
 from evalprov.compare.evidence import Evidence, Noise, rate_growth, t_detectable, t_interval
 from evalprov.compare.paired import doubt_of
-from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable

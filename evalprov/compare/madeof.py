@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from math import isfinite
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from evalprov.compare.samples import is_rounded, mean_of, number, own_names
 from evalprov.compare.weigh import ONE_GROUP, Weighed, joined
+from evalprov.named import NamedTuple
 from evalprov.numbers import rounded
 
 if TYPE_CHECKING:

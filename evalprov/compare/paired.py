@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from math import exp, lgamma, log, sqrt
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -27,6 +27,7 @@ from evalprov.compare.evidence import (
 )
 from evalprov.compare.noise import mcnemar
 from evalprov.compare.samples import finite
+from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

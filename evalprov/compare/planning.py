@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from math import inf, sqrt
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from evalprov.compare.evidence import Noise, rate_growth, t_detectable
 from evalprov.compare.samples import mean_of
 from evalprov.compare.summary import standard_error
 from evalprov.compare.wholerun import t_reach
+from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,9 +7,10 @@ ten metrics that are nearly one are then corrected for little more than one.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from evalprov.compare.noise import holm
+from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

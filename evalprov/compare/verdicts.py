@@ -29,9 +29,8 @@ from evalprov.compare.weigh import (
     summed,
     weigh,
 )
-from evalprov.named import NamedTuple
-from evalprov.compare.wholerun import UNKNOWN
 from evalprov.compare.wholerun import UNKNOWN, fewest_runs
+from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from functools import lru_cache
 from math import comb, inf, sqrt
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from evalprov.compare.distributions import t_quantile, t_two_sided
 from evalprov.compare.evidence import POWER, Evidence, Noise, t_interval
 from evalprov.compare.samples import ROUNDING, mean_of
+from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
