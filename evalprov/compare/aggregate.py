@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 MOST_LEFT_OUT = 400  # times that a function of the user's own is asked without some of the scenarios
 _EXCHANGES = 1999
 _CELLS = 4_000_000  # numbers that are drawn at a time
-_DRAWN = 20_000  # of more scenarios a quantile's noise is as well read off their density
+_DRAWN = 2_000  # of more scenarios a quantile's noise is as well read off their density
 _SEED = 20
 _ORDERS = 4  # of the words in a row that BLEU counts
 _PERCENT = re.compile(r"p(\d{1,2}(?:\.\d+)?)")

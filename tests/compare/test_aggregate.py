@@ -102,10 +102,10 @@ def test_a_quantile_is_judged_by_drawing_scenarios_anew() -> None:
 def test_many_scenarios_give_a_quantile_the_same_noise_by_their_density() -> None:
     """The standard error is near that of drawing anew."""
     draw = np.random.default_rng(4)
-    a, b = draw.lognormal(size=25_000), draw.lognormal(size=25_000)
-    whole, half = (of_quantiles(x, y, Aggregate("p90", ("x",), 0.9)) for x, y in ((a, b), (a[:19_000], b[:19_000])))
+    a, b = draw.lognormal(size=2_500), draw.lognormal(size=2_500)
+    whole, half = (of_quantiles(x, y, Aggregate("p90", ("x",), 0.9)) for x, y in ((a, b), (a[:1_900], b[:1_900])))
     assert "density" in whole.method
-    assert whole.noise.error * math.sqrt(25 / 19) == pytest.approx(half.noise.error, rel=0.15)
+    assert whole.noise.error * math.sqrt(25 / 19) == pytest.approx(half.noise.error, rel=0.25)
 
 
 def test_declared_aggregates_come_out_as_reported_or_tell_nothing() -> None:

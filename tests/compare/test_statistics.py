@@ -392,3 +392,22 @@ def test_intervals_hold_the_truth_nineteen_times_in_twenty() -> None:
     assert covered(clustered, 0.5) > low
     assert covered(two_rates, -0.2) > low
     assert covered(welch, 0.5) > low
+
+
+@pytest.mark.parametrize("n", [10, 30, 100, 300])
+def test_the_mid_p_test_is_as_rare_as_stated(n: int) -> None:
+    """Counted through over all that can happen, it calls a rate moved, or fallen, in no more than 5 % of pairs."""
+    for share in (0.02, 0.1, 0.3, 0.5):
+        either = fallen = 0.0
+        for changed in range(n + 1):
+            weight = float(stats.binom.pmf(changed, n, share))
+            if weight < 1e-7:
+                continue
+            ps = [paired.mcnemar_mid(up, changed - up) for up in range(changed + 1)]
+            chances = stats.binom.pmf(np.arange(changed + 1), changed, 0.5)
+            either += weight * sum(c for c, p in zip(chances, ps, strict=True) if p < 0.05)
+            fallen += weight * sum(
+                c for up, (c, p) in enumerate(zip(chances, ps, strict=True)) if 2 * up < changed and p < 0.1
+            )
+        assert either < 0.0505
+        assert fallen < 0.0505
