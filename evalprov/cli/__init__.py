@@ -17,7 +17,21 @@ if TYPE_CHECKING:
     from evalprov.cli.options import Subcommand
 
 # Each is a module of this folder, which holds its COMMAND; of these only the one that is asked for is imported.
-COMMANDS = ("run", "show", "history", "diff", "audit", "gate", "noise", "plan", "init", "doctor", "baseline", "trust", "help")
+COMMANDS = (
+    "run",
+    "show",
+    "history",
+    "diff",
+    "audit",
+    "gate",
+    "noise",
+    "plan",
+    "init",
+    "doctor",
+    "baseline",
+    "trust",
+    "help",
+)
 _OF_THE_TOOLKIT = (*HELP, "--install-completion", "--show-completion")
 _EXAMPLE = "to record a command: evalprov run -- python my_eval.py"
 

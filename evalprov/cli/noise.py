@@ -219,7 +219,7 @@ def _print(found: Noise) -> None:
     render.facts("compared", _compared(found))
     if found.metrics:
         render.out("")
-        heading = ["", "mean", "from run to run", "whole runs", "within", "unstable", "one run shows"]
+        heading = ["", "mean", "run to run", "whole runs", "within", "unstable", "one run shows"]
         for line in render.columns([heading, *map(_cells, found.metrics)]):
             render.out(f"  {render.neutral(line)}")
         for line in _LEGEND:
@@ -239,7 +239,7 @@ def _print(found: Noise) -> None:
 
 
 _LEGEND = (
-    "whole runs: what of that moves a run as a whole; more scenarios do not lessen it, more runs do",
+    "whole runs: what of that moves a run as a whole; only more runs lessen it",
     "within: the share of the scenarios' variance that is from trial to trial",
     "one run shows: a move of that size in one run against one is seen 4 times in 5",
 )

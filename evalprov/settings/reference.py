@@ -71,11 +71,15 @@ WORDS = {
     "metrics.*.noise_band": "what another machine alone may do to it",
     "metrics.*.min_n": "no verdict on fewer scenarios or trials",
     "metrics.*.blocking": "false: told, never decides; without it quality blocks, time and cost do not",
+    "metrics.*.role": "info is told, and takes no part in the correction for the others; a guard must not fall",
+    "metrics.*.aggregate": "what the summary's number is of its scenarios, where it is neither their mean nor sum",
+    "metrics.*.of": "the scenarios' metrics that it takes",
     "gate.level": "how often it may fire where nothing is wrong, all metrics together (0.05)",
     "gate.noise_band": "for rates without their own (0.03)",
     "gate.max_errors": "share of scenarios that may fail in the task or be missing (0)",
     "gate.max_infra_errors": "share that may fail for want of memory, time or disk (0.05)",
     "gate.allow_failed": "judge runs whose command failed: false none, true each; without it those with metrics",
+    "gate.require": "no_worse_than: pass only if a fall beyond the tolerance is excluded (no_proven_fall)",
 }
 _HEAD = """# Settings
 

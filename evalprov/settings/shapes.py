@@ -266,7 +266,7 @@ def takes(shape: Any) -> str:
         return ", ".join(f"`{word}`" for word in shape.words)
     if isinstance(shape, AtLeast):
         return f"a whole number from {shape.bound}"
-    if isinstance(shape, Within | AnyOf):
+    if isinstance(shape, Within | AnyOf | Written):
         return shape.words
     return f"a list of {_WORDS[shape[0]].removeprefix('a ')}s" if type(shape) is tuple else _WORDS[shape]
 

@@ -376,7 +376,7 @@ def test_nothing_is_said_to_hold_that_cannot_be_judged(project: Project) -> None
     """Of too few scenarios nobody knows whether the mean holds."""
     project.write("eval.py", SWAPPED)
     project.commit_all()
-    for env in ({"OF": "4", "SWAP": "1"}, {"OF": "4"}):
+    for env in ({"OF": "3", "SWAP": "1"}, {"OF": "3"}):
         assert project.run("python3", "eval.py", options=("--quiet",), env=env).returncode == 0
     assert project.evalprov("baseline", "set", "main", "latest~1", "--reason", "r").returncode == 0
     code, _, err = gate(project)
