@@ -11,6 +11,7 @@ from evalprov import render
 from evalprov.compare import elide
 from evalprov.compare.changes import ARGUMENTS, PACKAGE, different_words
 from evalprov.named import NamedTuple
+from evalprov.compare.direction import guess
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -60,6 +61,8 @@ def verdict(metric: MetricDiff) -> str:
     if metric.same_as is not None:
         return f"same as {cut(metric.same_as, NAME)}"
     words = metric.verdict.replace("_", " ")
+    if metric.direction_from == "name" and metric.verdict in ("better", "worse"):
+        return f"{words}, by a guess"
     if metric.corrected_for and metric.verdict == "within_noise":
         return f"{words} after correction for {metric.corrected_for} metrics"
     return words
@@ -67,7 +70,8 @@ def verdict(metric: MetricDiff) -> str:
 
 def wanted(metric: MetricDiff) -> str:
     """Say which way is better."""
-    return {"higher": "high", "lower": "low", None: "-"}[metric.direction]
+    way = {"higher": "high", "lower": "low", None: "-"}[metric.direction]
+    return f"{way}?" if metric.direction_from == "name" else way
 
 
 def remarks(metrics: Sequence[MetricDiff]) -> list[tuple[str, str]]:
@@ -79,6 +83,8 @@ def remarks(metrics: Sequence[MetricDiff]) -> list[tuple[str, str]]:
             needed = metric.needed
             ways = [f"{count} {what}" for what, count in needed._asdict().items() if count is not None]
             parts += [f"{' or '.join(ways)} would tell"] if ways else []
+        if metric.direction_from == "name" and metric.verdict in ("better", "worse"):
+            parts.append(guess(metric.name, metric.direction))
         if parts and metric.same_as is None:
             said.setdefault("; ".join(parts), []).append(metric.name)
     told = [(listed(names, 3), words) for words, names in said.items()]

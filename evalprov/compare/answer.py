@@ -237,10 +237,22 @@ def _moves(moved: Sequence[MetricDiff]) -> str:
     if len(moved) == 1:
         (metric,) = moved
         words = {"better": "is better for real", "worse": "is worse for real", "moved": "moved for real"}
-        return f"{brief(metric.name, NAME)} {words[metric.verdict]}, {brief(metric.a)} -> {brief(metric.b)}"
-    first = [f"{_step(metric)} ({metric.verdict})" for metric in moved[:SHOWN]]
+        guess = f" (if {_better(metric)} is better)" if _is_guess(metric) else ""
+        return f"{brief(metric.name, NAME)} {words[metric.verdict]}{guess}, {brief(metric.a)} -> {brief(metric.b)}"
+    first = [
+        f"{_step(metric)} ({metric.verdict}{f' if {_better(metric)} is better' * _is_guess(metric)})"
+        for metric in moved[:SHOWN]
+    ]
     more = f" and {len(moved) - SHOWN} more" if len(moved) > SHOWN else ""
     return f"{len(moved)} metrics moved for real: {', '.join(first)}{more}"
+
+
+def _is_guess(metric: MetricDiff) -> bool:
+    return metric.direction_from == "name" and metric.verdict in ("better", "worse")
+
+
+def _better(metric: MetricDiff) -> str:
+    return "more" if metric.direction == "higher" else "less"
 
 
 def _unclear(unclear: Sequence[MetricDiff]) -> str:

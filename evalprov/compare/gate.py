@@ -5,8 +5,9 @@ The printed words, the JSON, the JUnit file and the exit code are all made from 
 **Could not evaluate** (exit 3). The run as a whole cannot be held against the baseline: it did not complete, it has no
 metrics, too many of its scenarios failed or are missing, or it is another experiment (scenario, golden version, data,
 grader), or may be one. Or a metric that blocks cannot be judged: the run lacks it, there is too little data, or it
-moved and nobody knows which way is better. Or nothing blocks, so there is nothing to judge. What the run retrieves
-from is part of the program under test: a change there is told, and judged.
+moved and nobody knows which way is better, or only guesses it from the metric's name, which may mislead. Or nothing
+blocks, so there is nothing to judge. What the run retrieves from is part of the program under test: a change there is
+told, and judged.
 
 **Regression** (exit 1). A metric that blocks is worse: by more than noise may (the p-value is adjusted for all metrics
 judged together), and by more than its tolerance, where it has one. With a tolerance and no way to tell the noise, the
@@ -29,7 +30,7 @@ from typing import TYPE_CHECKING, Literal
 
 from evalprov.compare.answer import brief, facts
 from evalprov.compare.comparable import Experiment
-from evalprov.compare.direction import is_spent, rule_of
+from evalprov.compare.direction import guess, is_spent, rule_of
 from evalprov.compare.falls import Falls, falls_of
 from evalprov.compare.rules import MetricRule
 from evalprov.compare.samples import NO_SAMPLE, number, samples
@@ -150,11 +151,21 @@ def _judged(diff: MetricDiff, rule: MetricRule, band: float | None, machine: Mac
     outcome, why = _outcome(diff, rule, tolerance)
     if outcome == "regression" and band is not None and _beyond(band, _fall(diff), diff):
         outcome, why = _within_band(band, machine, why)
+    if blocks and outcome in ("pass", "regression") and (guessed := _on_a_guess(diff, tolerance, outcome)):
+        outcome, why = "not_evaluated", guessed
     if diff.a is None and rule.blocking is None:
         return Judged(diff, "reported", blocks=False, tolerance=tolerance, why="the baseline does not have it")
     if outcome == "regression" and not blocks and rule.blocking is None:
         why = "worse for real; time and cost block where blocking = true or a tolerance is set for them"
     return Judged(diff, outcome if blocks else "reported", blocks, tolerance, why)
+
+
+def _on_a_guess(diff: MetricDiff, tolerance: float | None, outcome: Outcome) -> str | None:
+    """Say of a real move that only the metric's name tells whether it is for the worse: a name may mislead."""
+    beyond = tolerance is None or _beyond(abs(_fall(diff)), tolerance, diff)
+    if diff.direction_from != "name" or not beyond or (diff.verdict != "better" and outcome != "regression"):
+        return None
+    return f"it moved, and {guess(diff.name, diff.direction)}"
 
 
 def _blocks(diff: MetricDiff, rule: MetricRule) -> bool:
