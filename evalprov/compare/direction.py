@@ -6,9 +6,8 @@ import json
 import re
 from typing import TYPE_CHECKING, Literal
 
-from evalprov.named import NamedTuple
-
 from evalprov.compare import direction_words as known
+from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -28,14 +28,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from evalprov.compare.answer import brief, facts
 from evalprov.compare.comparable import Experiment
 from evalprov.compare.direction import guess, is_spent, rule_of
 from evalprov.compare.falls import Falls, falls_of
+from evalprov.compare.inside import groups_of, inside
+from evalprov.compare.leftout import at_worst, left_out
 from evalprov.compare.rules import MetricRule
 from evalprov.compare.samples import NO_SAMPLE, number, samples
+from evalprov.compare.units import questions
 from evalprov.compare.verdicts import MetricDiff, can_judge, compare_samples
 from evalprov.compare.weigh import Groups
+from evalprov.compare.wording import brief, facts, shortened
 from evalprov.named import NamedTuple
 from evalprov.numbers import rounded
 
@@ -105,18 +108,33 @@ def judge(a: Side, b: Side, rules: Rules) -> Gate:
     machine = experiment.machine()
     ours, theirs = samples(a.runs), samples(b.runs)
     diffs = compare_samples(ours, theirs, Groups(a.runs, b.runs), rules, rules.gate.level)
-    metrics = []
-    for one in diffs:
+    lacking = left_out(a, b, diffs, ours, theirs)
+    asked = questions(diffs, ours, theirs, rules)
+
+    def judged(one: MetricDiff) -> Judged:
         pair = ours.get(one.name, NO_SAMPLE), theirs.get(one.name, NO_SAMPLE)
-        judged = _judged(one, rule_of(rules.metrics, one.name) or MetricRule(), _band(one, pair, rules), machine)
-        metrics.append(judged._replace(outcome="not_judged") if problems else judged)
+        found = _judged(one, rule_of(rules.metrics, one.name) or MetricRule(), _band(one, pair, rules), machine)
+        if found.blocks and one.name in asked and found.outcome in ("pass", "regression"):
+            return found._replace(outcome="not_evaluated", why=asked[one.name])
+        return found
+
+    metrics = [judged(one) for one in diffs]
+    if problems:
+        metrics = [one._replace(outcome="not_judged") for one in metrics]
+    elif worst := at_worst(diffs, ours, theirs):
+        again = compare_samples(ours, {**theirs, **worst}, Groups(a.runs, b.runs), rules, rules.gate.level)
+        metrics = [_at_worst(one, judged(with_all)) for one, with_all in zip(metrics, again, strict=True)]
     absent = _asked_for(rules, diffs)
     if not problems and not any(one.blocks for one in metrics):
         problems.append(_nothing_blocks(metrics))
     verdict = _verdict(problems, absent, metrics)
+    why = _why(verdict, [*problems, *absent], metrics)
+    if not problems and (told := lacking.told("the baseline", "the run")):
+        why = f"{told}; on the other {lacking.shared}: {why}"
+    hidden = inside(diffs, ours, theirs, groups_of(a, b), rules.gate.level)
     return Gate(
         verdict,
-        _why(verdict, [*problems, *absent], metrics),
+        shortened(why),
         tuple(run["run_id"] for run in a.runs),
         tuple(run["run_id"] for run in b.runs),
         [*problems, *absent],
@@ -124,7 +142,14 @@ def judge(a: Side, b: Side, rules: Rules) -> Gate:
         machine,
         experiment.lacks(),
         falls_of(diffs, ours, theirs),
-        [*experiment.notes(), *_of_rules(rules, diffs), *_of_machine(machine, metrics)],
+        [
+            *([told] if (told := lacking.told("the baseline", "the run")) else []),
+            *lacking.with_them("the baseline", "the run"),
+            *(one.sentence for one in hidden),
+            *experiment.notes(),
+            *_of_rules(rules, diffs),
+            *_of_machine(machine, metrics),
+        ],
     )
 
 
@@ -158,6 +183,15 @@ def _judged(diff: MetricDiff, rule: MetricRule, band: float | None, machine: Mac
     if outcome == "regression" and not blocks and rule.blocking is None:
         why = "worse for real; time and cost block where blocking = true or a tolerance is set for them"
     return Judged(diff, outcome if blocks else "reported", blocks, tolerance, why)
+
+
+def _at_worst(one: Judged, with_all: Judged) -> Judged:
+    """Let no metric pass that would regress if the scenarios without a value were as bad as they can be."""
+    if one.outcome != "pass" or with_all.outcome != "regression":
+        return one
+    step = f"{brief(with_all.diff.a)} -> {brief(with_all.diff.b)}"
+    why = f"it holds, but with the {one.diff.only_a} scenarios that are missing at their worst it regresses: {step}"
+    return one._replace(outcome="not_evaluated", why=why)
 
 
 def _on_a_guess(diff: MetricDiff, tolerance: float | None, outcome: Outcome) -> str | None:

@@ -176,7 +176,7 @@ def test_another_served_model_is_another_model() -> None:
     served = diff(record(a), record(b, run=1, metrics=FALLEN))
     assert served.layers["model"].state == "changed"
     assert served.answer.levers == ["model"]
-    assert "only the model changed (served system_fingerprint fp_a -> fp_b)" in served.answer.sentence
+    assert "only the served model changed (system_fingerprint fp_a -> fp_b)" in served.answer.sentence
     both = diff(record(a), record(b, EDITS["prompts"][0], run=1, metrics=FALLEN))
     assert both.answer.kind == "confounded"
     silent = put("observed/model", {})
