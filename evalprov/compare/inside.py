@@ -125,21 +125,25 @@ def _churn(diff: MetricDiff, pairs: Pairs) -> Iterator[Inside]:
 
 def _tail(diff: MetricDiff, pairs: Pairs) -> list[_Tested]:
     """Test whether more scenarios lie beyond a bound that few of all values lie beyond, which is fair to both sides."""
-    if diff.verdict in _SETTLED or _are_rates(pairs):
+    if diff.verdict in _SETTLED or not can_judge() or _are_rates(pairs):
         return []
+    import numpy as np
+
     upwards = diff.direction != "higher"
-    every = sorted([*pairs.a, *pairs.b], reverse=upwards)
+    sign = 1.0 if upwards else -1.0
+    a, b = (sign * np.asarray(side) for side in (pairs.a, pairs.b))
+    every = np.concatenate([a, b])
+    places = [len(every) - 1 - int(share * len(every)) for share in _TAILS]
+    every.partition(places)
     tests = []
-    for share in _TAILS if every[0] != every[-1] else ():
-        bound = every[int(share * len(every))]
-        beyond = [[value > bound if upwards else value < bound for value in side] for side in (pairs.a, pairs.b)]
-        came = sum(not a and b for a, b in zip(*beyond, strict=True))
-        went = sum(a and not b for a, b in zip(*beyond, strict=True))
-        counts = [sum(side) for side in beyond]
-        if came > went and counts[1] >= _LEAST:
-            where = f"{'above' if upwards else 'below'} {rounded(bound)}"
-            words = f"{diff.name}: {counts[0]} -> {counts[1]} of {len(pairs.a)} scenarios are {where}"
-            tests.append(_Tested(_sign_test(came, went), Inside(diff.name, "tail", words), counts[1] - counts[0]))
+    for bound in (float(every[place]) for place in places):
+        was, now = a > bound, b > bound
+        before, after, both = (int(np.count_nonzero(one)) for one in (was, now, was & now))
+        if after > before and after >= _LEAST:
+            where = f"{'above' if upwards else 'below'} {rounded(sign * bound)}"
+            words = f"{diff.name}: {before} -> {after} of {len(pairs.a)} scenarios are {where}"
+            p = _sign_test(after - both, before - both)
+            tests.append(_Tested(p, Inside(diff.name, "tail", words), after - before))
     surest = min(tests, key=lambda one: one.p, default=None)
     return [one._replace(told=one is surest) for one in tests]
 

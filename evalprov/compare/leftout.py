@@ -91,6 +91,9 @@ def left_out(
     a: Side, b: Side, diffs: Sequence[MetricDiff], ours: Mapping[str, Sample], theirs: Mapping[str, Sample]
 ) -> LeftOut:
     """Find the scenarios that are left out, and what each metric could be with them."""
+    if not any(diff.only_a or diff.only_b for diff in diffs) and not any(run["errors"] for run in (*a.runs, *b.runs)):
+        count = len(a.runs[0]["metrics"] or {})  # the plain case: every metric has the same scenarios on both sides
+        return NOTHING._replace(scenarios=count, shared=count)
     valued = [_with_values(side) for side in (a, b)]
     failed = [_failed(side) for side in (a, b)]
     silent = any(not (known or bad) for known, bad in zip(valued, failed, strict=True))  # it tells of no scenario
