@@ -11,6 +11,7 @@ from evalprov.metrics.text import BOM, ESCAPE, LINE_LIMIT, OBJECT_LIMIT, NotAnOb
 if TYPE_CHECKING:
     from typing import Any
 
+    from evalprov.metrics.choosing import Known
     from evalprov.metrics.ledger import Ledger
     from evalprov.metrics.tail import Found, Tail
 
@@ -78,8 +79,11 @@ class Scanner:
             piece = data[start : start + LINE_LIMIT]
             self._take(piece, piece.count(b"\n"))
 
-    def close(self) -> Found | None:
-        """Take in an unfinished last line; return the last JSON object, which stands after all reports."""
+    def close(self, known: Known = tuple) -> Found | None:
+        """Take in an unfinished last line; return the JSON object that stands after all reports, or in place of them.
+
+        Where several might be meant, the names of metrics that are `known` from earlier runs tell.
+        """
         from evalprov.metrics.ending import Ending, last_object  # not needed before the child has started
 
         if self._held or self._dropped:
@@ -93,7 +97,7 @@ class Scanner:
             text = f"{where}; too many lines {'after it ' if last else ''}look like JSON objects to try them all"
             self.ledger.notes.add("untried", text)
         objects = [one for one in (self._last, self._large) if one]
-        return last_object(self.ledger, self._reader, Ending(self._tail_of(), objects, self._behind, self._part))
+        return last_object(self.ledger, self._reader, Ending(self._tail_of(), objects, self._behind, self._part, known))
 
     def _take(self, data: bytes, newlines: int) -> None:
         first = data.find(b"\n")

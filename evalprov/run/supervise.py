@@ -175,7 +175,14 @@ def _interpret(
     manifest: Manifest, child: _EndedCommand, request: Request, context: CaptureContext, look: OutputsLook
 ) -> None:
     """Write down what it said, and what it read."""
-    reported = gather(child.scanner, child.report.path, _metrics_file(request, context), child.before)
+
+    def known() -> set[str]:
+        from evalprov.store.earlier import metric_names  # asked for where several objects might be the result
+
+        return metric_names(context.store, manifest)
+
+    report = child.report.path
+    reported = gather(child.scanner, report, _metrics_file(request, context), child.before, known)
     if reported.source is None and request.metrics_file is None:
         from evalprov.metrics.hints import unread_results
 
