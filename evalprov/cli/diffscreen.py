@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 COLUMNS = ("kind", "of", "name", "a", "b", "delta", "low", "high", "p", "verdict")
 METRICS = 20
 LISTS = 2  # of scenarios
+CRASHED = 10  # scenarios, for a program; --json has all
 HIDDEN = 6  # things that the means hide
 MARGIN = 4  # letters around a name
 CHANGES = 15  # of a layer
@@ -189,8 +190,10 @@ def rows(found: Found) -> Iterator[tuple[str, ...]]:
     yield _row("answer", name=result.answer.sentence, verdict=result.answer.kind)
     if "metrics" in found.parts:
         for side in result.left_out.sides:
-            for name in side.crashed:
+            for name in side.crashed[:CRASHED]:
                 yield _row("crashed", of=side.side, name=name)
+            if (more := len(side.crashed) - CRASHED) > 0:
+                yield _row("more", of="crashed", name=f"and {more} scenarios more")
         for one in result.left_out.ranges:
             (low_a, high_a), (low_b, high_b) = one.a, one.b
             ends = (f"{_number(low)} to {_number(high)}" for low, high in ((low_a, high_a), (low_b, high_b)))

@@ -225,7 +225,8 @@ def scenarios(found: Scenarios, left_out: LeftOut) -> list[tuple[str, str]]:
     sides = (("only in A", found.only_a, found.first_a), ("only in B", found.only_b, found.first_b))
     pairs = [(name, f"{count}: {_first(names, count)}") for name, count, names in (*lost, *sides) if count]
     pairs += [("at worst to at best", words) for words in left_out.with_them()[:SCENARIOS]]
-    return [("in both", str(found.both)), *pairs] if pairs else []
+    both = left_out.shared if left_out.told() else found.both
+    return [("in both", str(both)), *pairs] if pairs else []
 
 
 def _first(said: Sequence[str], count: int) -> str:

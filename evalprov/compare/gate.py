@@ -143,7 +143,6 @@ def judge(a: Side, b: Side, rules: Rules) -> Gate:
         experiment.lacks(),
         falls_of(diffs, ours, theirs),
         [
-            *([told] if (told := lacking.told("the baseline", "the run")) else []),
             *lacking.with_them("the baseline", "the run"),
             *(one.sentence for one in hidden),
             *experiment.notes(),

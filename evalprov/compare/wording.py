@@ -17,7 +17,7 @@ SHOWN = 3  # of metrics, facts and names in a line
 LINE = 200  # letters of the first line
 TEXT = 32  # letters of a value
 NAME = 60
-_HASHES = ("sha256", "tree", "graph_hash", "config_hash", "description_hash", "schema_hash")
+_HASHES = ("sha256", "tree", "graph_hash", "config_hash", "description_hash", "schema_hash", "variables not recorded")
 _COMMAND = {("command", "program"), ("command", ARGUMENTS)}
 
 
@@ -48,7 +48,11 @@ def _one_command(changes: Sequence[Change]) -> list[Change]:
     both = {change.field: change for change in changes if (change.item, change.field) in _COMMAND}
     if len(both) < 2 or "program" not in both:
         return list(changes)
-    lines = [[str(side(both["program"])), *map(str, side(both[ARGUMENTS]) or ())] for side in (_a, _b)]
+    lines = []
+    for side in (_a, _b):
+        # No program is an interpreter, of which the software layer tells; of a path its name is enough.
+        words = (side(both["program"]) or "python", *(side(both[ARGUMENTS]) or ()))
+        lines.append([str(word).rpartition("/")[2] if str(word).startswith("/") else str(word) for word in words])
     whole = Change(both["program"].layer, "command", "", "changed", *lines)
     rest = [change for change in changes if (change.item, change.field) not in _COMMAND]
     at = next(i for i, change in enumerate(changes) if (change.item, change.field) in _COMMAND)
