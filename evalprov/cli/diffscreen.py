@@ -189,17 +189,7 @@ def rows(found: Found) -> Iterator[tuple[str, ...]]:
     result = found.diff
     yield _row("answer", name=result.answer.sentence, verdict=result.answer.kind)
     if "metrics" in found.parts:
-        for side in result.left_out.sides:
-            for name in side.crashed[:CRASHED]:
-                yield _row("crashed", of=side.side, name=name)
-            if (more := len(side.crashed) - CRASHED) > 0:
-                yield _row("more", of="crashed", name=f"and {more} scenarios more")
-        for one in result.left_out.ranges:
-            (low_a, high_a), (low_b, high_b) = one.a, one.b
-            ends = (f"{_number(low)} to {_number(high)}" for low, high in ((low_a, high_a), (low_b, high_b)))
-            yield _row("with_all", of=str(one.scenarios), name=one.metric, a=next(ends), b=next(ends))
-        for words in hidden(found):
-            yield _row("inside", name=words)
+        yield from _hidden_rows(found)
         yield from _metric_rows(in_order(result.metrics), everything=found.everything)
     if "layers" in found.parts:
         for name, layer in result.layers.items():
@@ -213,6 +203,21 @@ def rows(found: Found) -> Iterator[tuple[str, ...]]:
                 yield _row("commit", of=commit.sha, name=commit.subject)
             if (more := (between.ahead or between.behind or 0) - len(between.commits)) > 0:
                 yield _row("more", of="commits", name=f"and {more} commits more")
+
+
+def _hidden_rows(found: Found) -> Iterator[tuple[str, ...]]:
+    """Give what is left out of the metrics, and what their means hide."""
+    for side in found.diff.left_out.sides:
+        for name in side.crashed[:CRASHED]:
+            yield _row("crashed", of=side.side, name=name)
+        if (more := len(side.crashed) - CRASHED) > 0:
+            yield _row("more", of="crashed", name=f"and {more} scenarios more")
+    for one in found.diff.left_out.ranges:
+        (low_a, high_a), (low_b, high_b) = one.a, one.b
+        ends = (f"{_number(low)} to {_number(high)}" for low, high in ((low_a, high_a), (low_b, high_b)))
+        yield _row("with_all", of=str(one.scenarios), name=one.metric, a=next(ends), b=next(ends))
+    for words in hidden(found):
+        yield _row("inside", name=words)
 
 
 def _metric_rows(metrics: Sequence[MetricDiff], *, everything: bool) -> Iterator[tuple[str, ...]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 from evalprov.compare import direction_words as known
@@ -22,7 +23,9 @@ From = Literal[
     "name",  # a guess, by the words in it
 ]
 
-_LONGEST_FIRST = sorted(known.PHRASES, key=len, reverse=True)
+_PHRASES: dict[str, list[tuple[str, ...]]] = {}  # by their first word, the longest first
+for _phrase in sorted(known.PHRASES, key=len, reverse=True):
+    _PHRASES.setdefault(_phrase[0], []).append(_phrase)
 _KNOWN = known.LOWER | known.HIGHER | known.WEAK | known.ALONE.keys()
 _UNITS = {
     "ms": "ms",
@@ -103,6 +106,7 @@ def is_defined(name: str) -> bool:
     return not known.DEFINED.isdisjoint(words) and known.DEFINED.union(known.SPLITS).issuperset(words)
 
 
+@lru_cache(maxsize=4096)
 def direction_of(name: str) -> Direction | None:
     """Return which way a metric's name alone says is better; null where it says both or neither."""
     words = [word for word in words_of(name) if word]
@@ -133,7 +137,8 @@ def _ways(words: Sequence[str]) -> Iterator[Direction | None]:
     """Give what each word or phrase says of which way is better."""
     at = 0
     while at < len(words):
-        phrase = next((one for one in _LONGEST_FIRST if tuple(words[at : at + len(one)]) == one), None)
+        likely = _PHRASES.get(words[at], ())
+        phrase = next((one for one in likely if tuple(words[at : at + len(one)]) == one), None)
         if phrase is not None:
             yield known.PHRASES[phrase]
             at += len(phrase)
@@ -207,6 +212,8 @@ def _of_detectors(words: Sequence[str]) -> _Found | None:
 def _of_changes(words: Sequence[str]) -> _Found | None:
     """What is bad and becomes less is good; what is good and becomes less is bad."""
     for at, word in enumerate(words):
+        if word not in known.LESSENED and word not in known.WORSENED:
+            continue
         ways = set(_ways(words[:at]))
         if word in known.LESSENED and (ways == {"lower"} or not ways):
             spent = word.startswith("recover") and not _SPENT.isdisjoint(words)

@@ -3,7 +3,7 @@
 The printed words, the JSON, the JUnit file and the exit code are all made from that one value.
 
 **Could not evaluate** (exit 3). The run as a whole cannot be held against the baseline: it did not complete, it has no
-metrics, too many of its scenarios failed or are missing, or it is another experiment (scenario, golden version, data,
+metrics, too many of its scenarios failed or are missing, some are new to it, or it is another experiment (scenario, golden version, data,
 grader), or may be one. Or a metric that blocks cannot be judged: the run lacks it, there is too little data, or it
 moved and nobody knows which way is better, or only guesses it from the metric's name, which may mislead. Or nothing
 blocks, so there is nothing to judge. What the run retrieves from is part of the program under test: a change there is
@@ -16,6 +16,9 @@ and if it is no time or cost: those are told, and block where the rule says so o
 
 **Pass** (exit 0). Otherwise. So a fall that is real but within the tolerance passes, and so does one beyond it that may
 be noise; both are told. Improvements, and metrics that the baseline does not have, are told as well.
+
+Where scenarios are missing, and may be, a metric passes only if it would not regress with them at their worst. A number
+that may be in another unit than the baseline's is asked about and passes nothing.
 
 Where the run had another machine, a fall that is smaller than the noise band is told and does not block: machines alone
 do that to scores. If it is not known whether it had another, such a fall cannot be judged.
