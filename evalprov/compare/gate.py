@@ -3,11 +3,11 @@
 The printed words, the JSON, the JUnit file and the exit code are all made from that one value.
 
 **Could not evaluate** (exit 3). The run as a whole cannot be held against the baseline: it did not complete, it has no
-metrics, too many of its scenarios failed or are missing, some are new to it, or it is another experiment (scenario, golden version, data,
-grader), or may be one. Or a metric that blocks cannot be judged: the run lacks it, there is too little data, or it
-moved and nobody knows which way is better, or only guesses it from the metric's name, which may mislead. Or nothing
-blocks, so there is nothing to judge. What the run retrieves from is part of the program under test: a change there is
-told, and judged.
+metrics, too many of its scenarios failed or are missing, some are new to it, or it is another experiment (scenario,
+golden version, data, grader), or may be one. Or a metric that blocks cannot be judged: the run lacks it, there is too
+little data, or it moved and nobody knows which way is better, or only guesses it from the metric's name, which may
+mislead. Or nothing blocks, so there is nothing to judge. What the run retrieves from is part of the program under test:
+a change there is told, and judged.
 
 **Regression** (exit 1). A metric that blocks is worse: by more than noise may (the p-value is adjusted for all metrics
 judged together), and by more than its tolerance, where it has one. With a tolerance and no way to tell the noise, the
@@ -102,8 +102,8 @@ class Gate(NamedTuple):
         return EXIT_CODES[self.verdict]
 
 
-def judge(a: Side, b: Side, rules: Rules) -> Gate:
-    """Hold a run (B) against a baseline (A)."""
+def judge(a: Side, b: Side, rules: Rules, *, look_inside: bool = True) -> Gate:
+    """Hold a run (B) against a baseline (A); what the means hide decides nothing, and takes a test a group."""
     experiment = Experiment(a, b)
     problems = experiment.problems(rules.gate)
     if not can_judge():
@@ -134,7 +134,7 @@ def judge(a: Side, b: Side, rules: Rules) -> Gate:
     why = _why(verdict, [*problems, *absent], metrics)
     if not problems and (told := lacking.told("the baseline", "the run")):
         why = f"{told}; on the other {lacking.shared}: {why}"
-    hidden = inside(diffs, ours, theirs, groups_of(a, b), rules.gate.level)
+    hidden = inside(diffs, ours, theirs, groups_of(a, b), rules.gate.level) if look_inside else []
     return Gate(
         verdict,
         shortened(why),
