@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     Row = dict[str, MetricValue]
 
 MARKS = ("seed", "trial", "repeat", "epoch")  # beside a scenario: which of its trials it is
+_FEWEST = 3  # reports of each scenario that are trials without a mark: two may be a draft and the result
+_MOST = 1_000_000  # rows kept: more is progress, and no trials
 
 
 class Repeats:
@@ -19,29 +21,37 @@ class Repeats:
     def __init__(self) -> None:
         self._earlier: dict[str, list[Row]] = {}
         self._all_marked = True
+        self._kept = 0
 
     def keep(self, scenario: str, row: Row, said: dict[str, Any]) -> None:
         """Keep a scenario's values, which a line is about to replace."""
-        self._earlier.setdefault(scenario, []).append(dict(row))
+        self._kept += 1
+        if self._kept == _MOST + 1:
+            self._earlier = {name: [] for name in self._earlier}
+        rows = self._earlier.setdefault(scenario, [])
+        if self._kept <= _MOST:
+            rows.append(dict(row))
         self._all_marked &= any(said.get(mark) is not None for mark in MARKS)
 
     def settle(self, scenarios: dict[str, Row]) -> str | None:
         """Put the means of trials in place of the last one, and say so; null where nothing was repeated.
 
-        They are trials if each is marked as one, or if all scenarios were reported equally often.
+        They are trials if each is marked as one, or if several scenarios were all reported equally often, and not just
+        twice.
         """
         if not self._earlier:
             return None
         counts = {len(rows) for rows in self._earlier.values()}
+        most = max(counts) + 1
         each = len(counts) == 1 and self._earlier.keys() == scenarios.keys()
-        if not (each or self._all_marked):
+        unmarked = each and len(scenarios) > 1 and most >= _FEWEST
+        if self._kept > _MOST or not (unmarked or self._all_marked):
             some = f"{len(self._earlier)} of {len(scenarios)} scenarios were reported more than once"
             return (
                 f'{some}, and the last word on each counts; "trial": 1, "trial": 2 beside them would make trials of it'
             )
         for scenario, rows in self._earlier.items():
             scenarios[scenario] = _mean([*rows, scenarios[scenario]])
-        most = max(counts) + 1
         often = f"each scenario was reported {most} times" if each else f"scenarios were reported up to {most} times"
         return f"{often}: these are trials, and their means count"
 

@@ -110,6 +110,14 @@ def test_a_scenario_that_was_tried_again_is_what_it_was_last() -> None:
     assert marked.warnings == ["scenarios were reported up to 2 times: these are trials, and their means count"]
 
 
+def test_a_draft_and_the_result_are_no_trials() -> None:
+    """Two reports of each scenario, or many of a single one, merge as ever: the later one wins."""
+    twice = told(*seeds(("t1", False), ("t2", False)), *seeds(("t1", True), ("t2", True)))
+    assert twice.facts["metrics"] == {"t1": {"ok": True}, "t2": {"ok": True}}
+    often = told(*seeds(*[("t1", number == 9) for number in range(10)]))
+    assert often.facts["metrics"] == {"t1": {"ok": True}}
+
+
 def test_more_metrics_of_a_scenario_are_no_trial() -> None:
     """Lines that add to each other merge, as ever."""
     lines = [{"scenario": name, "metrics": {what: 1}} for name in ("t1", "t2") for what in ("a", "b")]
