@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 from evalprov.errors import CANNOT_START, EvalprovError
 from evalprov.launch.child import Child
 from evalprov.launch.log import BoundedLog
-from evalprov.launch.program import FileAction, start
+from evalprov.launch.program import start
 from evalprov.launch.relay import Relay, Sink, Stream, StreamEnd, open_pipe
 from evalprov.launch.resources import Sampler, own_peak
 from evalprov.launch.signals import Overseer, hold, taken
+from evalprov.launch.spawn import FileAction, heed_children
 from evalprov.launch.terminal import Turns, open_like
 from evalprov.launch.tree import adopt_orphans, children_of, tree_of
 from evalprov.named import NamedTuple
@@ -101,8 +102,7 @@ def launch(what: Launch, started: Callable[[int], None] | None = None) -> Outcom
 def _begin(what: Launch, warnings: list[str]) -> _Going:
     apart = _children_before()
     numbers = taken()
-    # Ignored, as some daemons have it, nobody could learn how the child ended.
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    heed_children()
     adopt_orphans()
     mask = hold(numbers)
     outlets: list[_Outlet] = []

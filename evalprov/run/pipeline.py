@@ -121,8 +121,9 @@ def _stoppable() -> Iterator[None]:
     def stop(signum: int, _frame: object) -> None:
         raise Stopped(signum)
 
-    # Ignored, as some daemons have it, nobody could learn how git ended.
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    # Ignored, as some daemons have it, nobody could learn how git ended; `spawn` knows by the handler that it was.
+    if signal.getsignal(signal.SIGCHLD) == signal.SIG_IGN:
+        signal.signal(signal.SIGCHLD, lambda *_: None)
     signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
     before = {one: signal.getsignal(one) for one in signals}
     for one, handler in before.items():
