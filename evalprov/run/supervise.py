@@ -120,6 +120,8 @@ def _launch(
     environ = {**context.environ, "EVALPROV_RUN_ID": run_id}
     if report.path:
         environ["EVALPROV_REPORT"] = report.path
+        if scene.scrub.text(report.path) == report.path:
+            store.tell_where(run_id, report.path)
     if request.repeat:
         environ["EVALPROV_TRIAL"] = str(request.repeat["trial"])
         environ["EVALPROV_SEED"] = str(request.repeat["seed"])

@@ -153,6 +153,10 @@ class Folder:
             return False
         return True
 
+    def move(self, name: str, to: str) -> None:
+        """Give what is there, whatever it is, another name."""
+        os.rename(name, to, src_dir_fd=self.fd, dst_dir_fd=self.fd)
+
     def settle(self) -> None:
         """Make the names of the files last."""
         os.fsync(self.fd)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from evalprov.errors import CANNOT_START, EvalprovError
 from evalprov.record.form import counts_of, encode, history_line
 from evalprov.store import ids
-from evalprov.store.folder import Folder
+from evalprov.store.folder import Folder, write_all
 from evalprov.store.index import HISTORY, LOCK, append
 from evalprov.store.process import this_process
 
@@ -84,6 +84,15 @@ class Store:
         except OSError as error:
             raise self._refusal(error) from None
 
+    def tell_where(self, run_id: str, path: str) -> None:
+        """Note in the run's marker where the command reports to: should we be killed, `doctor` looks there."""
+        with suppress(OSError), self.enter("active") as active:
+            fd = active.open(ids.checked(run_id), os.O_WRONLY)
+            try:
+                write_all(fd, os.fsencode(path))
+            finally:
+                os.close(fd)
+
     def finish(self, manifest: Manifest) -> list[str]:
         """Complete the record and enter it in the history; return what went wrong, in words."""
         run_id = manifest["run_id"]
@@ -92,11 +101,11 @@ class Store:
             line = history_line(manifest)
             problems = self._replace(manifest)
         except (OSError, EvalprovError, ValueError, TypeError, RecursionError) as error:
-            left = "it is left as it stands on disk, and `evalprov doctor` puts it in order"
-            return [f"the record of {run_id} was not completed: {_words(error)}; {left}"]
+            return [f"the record of {run_id} was not completed: {_words(error)}; {self._left(run_id)}"]
         try:
             with Folder(self.path, follow=True) as root:
-                append(root, line)
+                if append(root, line) and self._lacks_others(root, run_id, line):
+                    problems.append("the history was gone, and begins anew; `evalprov doctor` enters the runs before")
         except OSError as error:
             left = "its record is whole, and `evalprov doctor` enters it"
             return [*problems, f"run {run_id} was not entered in the history: {_words(error)}; {left}"]
@@ -137,13 +146,34 @@ class Store:
         """Put the record in place of an unfinished one; return what is odd about that."""
         run_id = ids.checked(manifest["run_id"])
         with self.enter("runs") as runs:
-            before = runs.read(f"{run_id}.json")
+            try:
+                before = runs.read(f"{run_id}.json")
+            except OSError:  # something else is in its place: that is the user's, and stays
+                before = None
+                runs.move(f"{run_id}.json", f"{run_id}.torn")
             status = None if before is None else _status(before)
             # A run called lost while it was there is not: whoever said so could not see us.
             if status not in (None, "running", "lost"):
                 raise EvalprovError(f"run {run_id} is finished already ({status})", exit_code=CANNOT_START)
             runs.write(f"{run_id}.json", encode(manifest))
         return [] if before is not None else [f"the record of {run_id} was removed meanwhile; it is written anew"]
+
+    def _left(self, run_id: str) -> str:
+        """Say what there is of a record that could not be completed."""
+        with suppress(OSError), self.enter("runs") as runs:
+            if runs.read(f"{run_id}.json"):
+                return "it is left as it stands on disk, and `evalprov doctor` puts it in order"
+        return "nothing is left of it on disk"
+
+    def _lacks_others(self, root: Folder, run_id: str, line: bytes) -> bool:
+        """Say whether there are records that the history should have, when it has this line alone."""
+        try:
+            with self.enter("runs") as runs, self.enter("active") as active:
+                finished = {name.removesuffix(".json") for name in runs.names()}.difference(active.names(), {run_id})
+            # Asked last: a run that ended between both looks has its line by now.
+            return root.size(HISTORY) == len(line) and any(map(ids.is_run_id, finished))
+        except OSError:
+            return False
 
     def _signed(self, manifest: Manifest) -> Manifest:
         """Say in the record who is recording: readers judge by it whether the run is still going on."""
