@@ -7,7 +7,7 @@ import json
 import os
 import stat
 from contextlib import suppress
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from evalprov.errors import CANNOT_START, EvalprovError
 from evalprov.record.form import counts_of, encode, history_line
@@ -17,7 +17,7 @@ from evalprov.store.index import HISTORY, LOCK, append
 from evalprov.store.process import this_process
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from evalprov.record.manifest import Manifest
 
@@ -38,6 +38,13 @@ _HINTS = {
     errno.EPERM: "make it yours to write, or keep the records elsewhere: evalprov run --store DIR",
 }
 _ELSEWHERE = "keep the records elsewhere: evalprov run --store DIR"
+
+
+class Kept(NamedTuple):
+    """What became of blobs that were to be kept."""
+
+    lost: dict[str, str]  # those that were not, and why
+    unsure: int  # how many of the others a power cut in the next seconds may take
 
 
 class Store:
@@ -116,8 +123,8 @@ class Store:
             problems.append(f"a marker of run {run_id} could not be removed: {_words(error)}")
         return problems
 
-    def keep(self, blobs: Mapping[str, bytes]) -> dict[str, str]:
-        """Keep blobs under patches/ or objects/, by names that their content gives; return what was not, and why."""
+    def keep(self, blobs: Mapping[str, bytes]) -> Kept:
+        """Keep blobs under patches/ or objects/, by names that their content gives."""
         folders: dict[str, dict[str, bytes]] = {}
         for name, data in blobs.items():
             where, _, file = name.partition("/")
@@ -125,14 +132,16 @@ class Store:
                 raise EvalprovError(f"not a name for a stored file: {ids.shown(name)}", exit_code=CANNOT_START)
             folders.setdefault(where, {})[file] = data
         lost: dict[str, str] = {}
+        unsure = 0
         for where, files in folders.items():
             try:
                 with self.enter(where) as folder:
-                    failed = folder.write_many(files)
+                    failed, more = folder.write_many(files)
+                unsure += more
             except OSError as error:
                 failed = dict.fromkeys(files, error)
             lost |= {f"{where}/{file}": _words(error) for file, error in failed.items()}
-        return lost
+        return Kept(lost, unsure)
 
     def open_log(self, run_id: str, which: Literal["out", "err"]) -> int:
         """Open a new log of a run's output for writing; the caller closes the descriptor."""
@@ -193,14 +202,22 @@ class Store:
             return Folder(path)
 
     def _make(self) -> None:
+        above = os.path.dirname(self.path)
+        new = list(_missing(self.path))
         try:
-            os.makedirs(self.path, 0o777 if _is_shared(os.path.dirname(self.path)) else 0o700, exist_ok=True)
+            os.makedirs(self.path, 0o777 if _is_shared(above) else 0o700, exist_ok=True)
         except FileExistsError:  # a file, or a link that leads nowhere
             raise NotADirectoryError(errno.ENOTDIR, "not a folder", self.path) from None
         with Folder(self.path, follow=True) as root:
             if root.size(".gitignore") is None:
                 self._refuse_strangers(root)
                 root.write(".gitignore", IGNORE)
+        for folder in new:
+            with (
+                suppress(OSError),
+                Folder(os.path.dirname(folder), follow=True) as around,
+            ):  # it may not be ours to read
+                around.settle()
 
     def _refuse_strangers(self, root: Folder) -> None:
         """Take no folder that holds something else: our rules for git would hide it."""
@@ -226,6 +243,13 @@ class Store:
             return EvalprovError(f"{error.filename or self.path} is not a folder", _ELSEWHERE, CANNOT_START)
         message = f"cannot record in {self.path}: {_words(error)}"
         return EvalprovError(message, _HINTS.get(error.errno or 0, _ELSEWHERE), CANNOT_START)
+
+
+def _missing(folder: str) -> Iterator[str]:
+    """Yield a folder and those above it that are not there."""
+    while not os.path.exists(folder):
+        yield folder
+        folder = os.path.dirname(folder)
 
 
 def _is_shared(folder: str) -> bool:

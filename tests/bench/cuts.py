@@ -23,6 +23,7 @@ import tempfile
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from evalprov.errors import EvalprovError
 from evalprov.store.read import history
@@ -33,6 +34,7 @@ CALLS = (
     "fsync,fdatasync,syncfs,execve"
 )
 COMMAND = "echo words; echo '{\"accuracy\": 0.5}'; exit 3"
+LAUNCH = "[" + ", ".join('"' + "".join(f"\\x{byte:02x}" for byte in word) + '"' for word in (b"sh", b"-c"))
 LARGE = 100  # untracked files
 IDENTITY = ("-c", "user.name=a", "-c", "user.email=a@example.org")
 
@@ -46,7 +48,7 @@ class File:
 
     def after(self, chance: random.Random) -> bytes:
         """Return what a cut leaves of it."""
-        new = self.now[len(self.safe) :] if self.now.startswith(self.safe) else self.now
+        new = self.now.removeprefix(self.safe)
         if not new:
             return self.safe
         at = chance.randrange(len(new) + 1)
@@ -152,42 +154,44 @@ def _write(folder: Dir, chance: random.Random, to: Path) -> None:
 
 def play(disk: Disk, line: str) -> str:
     """Let one call of the trace happen on the model; return what it was, where it could matter."""
+    if LAUNCH in line:
+        return "launch"
     found = re.match(r"\d+ +(\w+)\((.*)\) += (\d+)", line)
     if not found:
         return ""
     call, given, result = found.groups()
-    if call == "execve":
-        return "launch" if '"sh", "-c"' in given else ""
     words = re.findall(r'<([^>]*)>|"((?:\\x[0-9a-f]{2})*)"', given)
     texts = [bytes.fromhex(text.replace("\\x", "")) for place, text in words if not place]
-    places = [
-        bytes.fromhex(place.replace("\\x", "")).decode() if "\\x" in place else place for place, _ in words if place
-    ]
-    paths = [os.path.normpath(os.path.join(places[min(n, len(places) - 1)] if places else "/", os.fsdecode(text)))
-             for n, text in enumerate(texts)] if call not in {"write", "pwrite64"} else []  # fmt: skip
-    if call in {"write", "pwrite64"}:
-        file = disk.at(places[0])
-        if isinstance(file, File):
-            file.now += texts[0][: int(result)]
-    elif call in {"mkdir", "mkdirat"}:
+    places = [bytes.fromhex(place.replace("\\x", "")).decode(errors="replace") for place, _ in words if place]
+    if call in {"write", "pwrite64", "ftruncate", "fsync", "fdatasync", "syncfs"}:
+        _of_content(disk, call, places[0], texts[0][: int(result)] if texts else given)
+    else:
+        paths = [os.path.join((places or ["/"])[min(n, len(places) - 1)], os.fsdecode(t)) for n, t in enumerate(texts)]
+        _of_names(disk, call, [os.path.normpath(path) for path in paths], made="O_CREAT" in given)
+    return call
+
+
+def _of_content(disk: Disk, call: str, path: str, what: bytes | str) -> None:
+    there = disk.at(path)
+    if call == "syncfs":
+        _sync(disk.top)
+    elif call.startswith("f") and call.endswith("sync") and there:
+        there.sync()
+    elif isinstance(there, File):
+        there.now = there.now + what if isinstance(what, bytes) else there.now[: int(what.rpartition(",")[2])]
+
+
+def _of_names(disk: Disk, call: str, paths: list[str], *, made: bool) -> None:
+    if call.startswith("mkdir"):
         disk.put(paths[0], Dir())
-    elif call == "openat" and "O_CREAT" in given and disk.at(paths[0]) is None:
+    elif call == "openat" and made and disk.at(paths[0]) is None:
         disk.put(paths[0], File())
     elif call.startswith("rename"):
         disk.move(*paths)
     elif call.startswith("link"):
         disk.put(paths[1], disk.at(paths[0]))
-    elif call in {"unlink", "unlinkat", "rmdir"}:
+    elif call.startswith(("unlink", "rmdir")):
         disk.put(paths[0], None)
-    elif call == "ftruncate" and isinstance(file := disk.at(places[0]), File):
-        file.now = file.now[: int(given.rpartition(",")[2])]
-    elif call == "syncfs":
-        _sync(disk.top)
-    elif call in {"fsync", "fdatasync"} and (synced := disk.at(places[0])):
-        synced.sync()
-    else:
-        return ""
-    return call
 
 
 def _sync(folder: Dir) -> None:
@@ -213,43 +217,62 @@ def traced(project: Path, words: tuple[str, ...]) -> tuple[Disk, list[str]]:
         capture_output=True,
         check=False,
     )
-    return disk, trace.read_text().splitlines()
+    return disk, whole(trace.read_text().splitlines())
+
+
+def whole(trace: list[str]) -> list[str]:
+    """Put together the calls that others came between, where they ended."""
+    begun: dict[str, str] = {}
+    lines = []
+    for line in trace:
+        thread = line.partition(" ")[0]
+        if line.endswith(" <unfinished ...>"):
+            begun[thread] = line.removesuffix(" <unfinished ...>")
+        elif " resumed>" in line and thread in begun:
+            lines.append(begun.pop(thread) + line.partition(" resumed>")[2])
+        else:
+            lines.append(line)
+    return lines
 
 
 def judged(store: Path, launched: str, finished: str, before: set[str]) -> list[str]:
     """Say what is wrong with what a cut has left: `launched` and `finished` are runs that must be there."""
-    wrong = []
-    found: dict[str, dict] = {}  # type: ignore[type-arg]
     try:
-        for _ in history(str(store)).lines:
-            pass
+        history(str(store))
         repair(str(store))
-        if again := repair(str(store)):
-            wrong.append(f"a second repair does more: {again}")
+        again = repair(str(store))
     except EvalprovError as error:
-        if launched or before or "no runs here yet" not in error.message:
-            wrong.append(f"the store cannot be repaired: {error.message}")
-        return wrong
+        nothing_yet = not launched and not before and "no runs here yet" in error.message
+        return [] if nothing_yet else ["the store cannot be repaired"]
+    wrong = [f"a second repair does more: {again}"] if again else []
+    found: dict[str, dict[str, Any]] = {}
     for file in store.glob("runs/*.json"):
         try:
             found[file.stem] = json.loads(file.read_bytes())
         except ValueError:
-            wrong.append(f"torn after repair: {file.name}")
+            wrong.append("torn after repair")
     lines = (store / "eval_history.jsonl").read_bytes().splitlines() if (store / "eval_history.jsonl").exists() else []
     if sorted(json.loads(line)["run_id"] for line in lines) != sorted(found):
         wrong.append("the history is not what the records are")
-    wrong += [f"lost: {one}" for one in {*before, *filter(None, (launched, finished))} - found.keys()]
+    if before - found.keys():
+        wrong.append("a run from before is lost")
+    wrong += [
+        f"lost {when}" for one, when in ((finished, "finished"), (launched, "launched")) if one and one not in found
+    ]
     if finished and finished in found and found[finished]["status"] != "failed":
         wrong.append(f"finished, and it says {found[finished]['status']}")
-    for record in found.values():
-        git = record["git"]
-        for kept in (*git["saved"].values(), *([git["patch"]] if git["patch"] else [])):
-            file = store / kept["file"]
-            if not file.exists():
-                wrong.append(f"not there: {kept['file'][:12]}")
-            elif hashlib.sha256(file.read_bytes()).hexdigest() != file.name.partition(".")[0]:
-                wrong.append(f"altered: {kept['file'][:12]}")
-    return sorted(set(wrong))
+    return wrong + [why for record in found.values() for why in kept(store, record)]
+
+
+def kept(store: Path, record: dict[str, Any]) -> set[str]:
+    """Say what is wrong with the files that a record names."""
+    git = record["git"]
+    files = [store / one["file"] for one in (*git["saved"].values(), *filter(None, [git["patch"]]))]
+    there = [file for file in files if file.exists()]
+    altered = [f for f in there if hashlib.sha256(f.read_bytes()).hexdigest() != f.name.partition(".")[0]]
+    return {f"{len(files) - len(there)} kept files are gone"} - {"0 kept files are gone"} | (
+        {"kept files are altered"} if altered else set()
+    )
 
 
 def campaign(name: str, project: Path, words: tuple[str, ...], cuts: int, chance: random.Random) -> int:
@@ -257,9 +280,11 @@ def campaign(name: str, project: Path, words: tuple[str, ...], cuts: int, chance
     before = {file.stem for file in project.glob("metrics/runs/*.json")}
     disk, trace = traced(project, words)
     run_id = "".join({file.stem for file in project.glob("metrics/runs/*.json")} - before)
-    # How far each moment is played, so that the model is gone through once.
-    calls = [at for at, line in enumerate(trace) if "metrics".encode().hex("x").replace("x", "\\x") in line]
-    moments = sorted(chance.choice(range(calls[0], len(trace) + 1)) for _ in range(cuts))
+    store = b"metrics".hex("x").replace("x", "\\x")
+    store = f"\\x{store}"
+    calls = [at for at, line in enumerate(trace) if store in line]
+    moments = sorted(chance.randrange(calls[0], len(trace) + 1) for _ in range(cuts))
+    moments[-cuts // 10 :] = [len(trace)] * (cuts // 10)
     marker = "unlinkat"
     wrong: Counter[str] = Counter()
     launched = finished = ""

@@ -260,6 +260,10 @@ def faults(template: Path, only: set[str]) -> list[Fault]:
         for number in dict.fromkeys((numbers[0], numbers[-1])):
             ways = [*ERRNOS.get(call, ()), *([STORM] if call in INTERRUPTED else []), KILL]
             early = number <= ours.get(call, 0)
+            if (
+                early and call == "close"
+            ):  # strace lets it fail by not doing it: a descriptor stays open, as on no system
+                continue
             chosen |= dict.fromkeys(Fault(call, number, errno, place, early) for errno in ways)
     return list(chosen)
 
