@@ -32,6 +32,7 @@ _AFTER_OVERWRITE = rb"[\r\n]" + _OBJECT  # twice as slow
 
 # What a report looks like among other text, and what one written over many lines has on one of them.
 _LIKE_REPORT = re.compile(rb'[{,]\s*"metrics"\s*:\s*[{\[]')
+_OVERWRITTEN = b'{"metrics": {\r'  # stands for a report that was overwritten before its line had ended
 _PART_OF_REPORT = re.compile(rb'"metrics"\s*:\s*\{')
 _WAY_OUT = "make several lines of it, or write them to the file $EVALPROV_REPORT"
 
@@ -48,6 +49,7 @@ class Scanner:
         self._lines = 0
         self._held = bytearray()  # an unfinished line, from its last overwrite on
         self._overwrites = False  # the unfinished line ends in a carriage return
+        self._overwrote = False  # something like a report, in the unfinished line
         self._begun = False  # the unfinished line is long, and an object begins in it
         self._dropped = 0  # bytes of the unfinished line that were too many to hold
         self._unsearched: list[_Region] = []
@@ -122,6 +124,8 @@ class Scanner:
         if body:
             restart = body.rfind(b"\r")
             if restart >= 0 or self._overwrites:
+                gone = self._held + b"\r" * self._overwrites + body[: max(restart, 0)]
+                self._overwrote = self._overwrote or (KEY in gone and bool(_LIKE_REPORT.search(gone)))
                 self._let_go()
             if self._dropped:
                 self._dropped += len(body)
@@ -149,8 +153,10 @@ class Scanner:
 
     def _end_line(self) -> None:
         line, begun, dropped = bytes(self._held), self._begun, self._dropped
+        if self._overwrote and line:
+            line = _OVERWRITTEN + line
         self._let_go()
-        self._overwrites = False
+        self._overwrites = self._overwrote = False
         if dropped and begun:
             unread = f"stdout line {self._lines + 1} looks like metrics and was not read"
             size = f"it is {dropped / 1e6:.0f} MB long, and the bound is {OBJECT_LIMIT >> 20} MiB"
