@@ -307,7 +307,12 @@ class _Events:
 
     def wait(self, seconds: float | None) -> list[int]:
         """Return the descriptors that have something new."""
-        if not self._epoll and seconds is not None:
+        if self._epoll:
+            try:
+                return [descriptor for descriptor, _ in self._waiter.poll(seconds)]
+            except OSError:
+                self._do_without_epoll()
+        if seconds is not None:
             seconds *= 1000
         return [descriptor for descriptor, _ in self._waiter.poll(seconds)]
 

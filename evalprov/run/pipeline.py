@@ -49,7 +49,7 @@ def record_run(
             from evalprov.store import Store
 
             store = Store.open(context.store)
-            manifest = store.reserve(time.time(), lambda run_id, at: opened(blank(run_id, at), request, context))
+            manifest = _reserved(store, capturing, lambda run_id, at: opened(blank(run_id, at), request, context))
             try:
                 found = _found(capturing)
                 fill(manifest, found, context.scrub)
@@ -67,6 +67,15 @@ def record_run(
             context.scrub.text(f"not all that came after the command was done: {type(error).__name__}: {error}")
         )
     return Done(manifest["exit_code"] or 0, manifest, store.path, problems + _finish(store, manifest, context, request))
+
+
+def _reserved(store: Store, capturing: Capturing, form: Callable[[str, str], Manifest]) -> Manifest:
+    """Reserve a record, while things are captured or, where that takes all descriptors we may have, thereafter."""
+    try:
+        return store.reserve(time.time(), form)
+    except EvalprovError:
+        _found(capturing)
+        return store.reserve(time.time(), form)
 
 
 def _finish(store: Store, manifest: Manifest, context: CaptureContext, request: Request) -> list[str]:

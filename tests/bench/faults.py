@@ -215,7 +215,8 @@ def harmed(fault: Fault, ground: Ground, done: Finished) -> str:  # noqa: PLR091
     """Say how a command fared worse than without us, or what it was not told."""
     err = done.stderr.decode(errors="replace")
     ran = ground.mark.exists()
-    if not ran and ("Traceback" in err or fault.early):
+    crashed = done.returncode in {-signal.SIGSEGV, -signal.SIGABRT}
+    if not ran and ("Traceback" in err or fault.early or crashed):
         return BY_PYTHON
     if "Traceback" in err:
         return f"traceback: {err[-300:]}"
@@ -310,7 +311,9 @@ def told(todo: list[Fault], crew: ThreadPoolExecutor, template: Path) -> int:
     tried: Counter[str] = Counter()
     wrong: Counter[str] = Counter()
     loading = 0
-    for fault, said in zip(todo, crew.map(lambda one: verdict(one, template), todo), strict=True):
+    for at, (fault, said) in enumerate(zip(todo, crew.map(lambda one: verdict(one, template), todo), strict=True)):
+        if at % 100 == 0:
+            print(f"{at} tried", flush=True)
         if said == BY_PYTHON:
             loading += 1
             continue

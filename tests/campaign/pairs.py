@@ -59,9 +59,9 @@ SECRETS: dict[str, Secret] = {
     ),
 }
 
-# What a command does to its own record.
+# What a command does to its own record; what we say of it is no output of the command's.
 HARMFUL: dict[str, Child] = {
-    name: Child(("/bin/sh", "-c", f"echo before; [ -z \"$EVALPROV_RUN_ID\" ] || {{ {script}; }}; echo after; exit 3"))
+    name: Child(("/bin/sh", "-c", f"echo before; [ -z \"$EVALPROV_RUN_ID\" ] || {{ {script}; }}; echo after; exit 3"), same_output=False)
     for name, script in {
         "empties its record": f": >{HARM}",
         "removes its record": f"rm -f {HARM}",

@@ -232,7 +232,7 @@ def differences(row: Row, bare: Seen, ours: Seen) -> Iterator[str]:
         yield "it hangs" if ours.code == HANGS_CODE else "the row itself hangs"
     elif row.refused:
         said = ours.out + ours.err  # at a terminal, in colour, and perhaps with words of the shell before it
-        if ours.code != 125 or not (b"evalprov: error:" in said or row.terminal != "none" and b"error:" in said):
+        if ours.code != 125 or not (b"evalprov: error:" in said or (row.terminal != "none" and b"error:" in said)):
             yield f"not refused: exit {ours.code}, {said[:200]!r}"
     elif ours.code != bare.code:
         yield f"exit {ours.code} for {bare.code}, {ours.err[-300:]!r}"
