@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import time
@@ -73,7 +74,9 @@ def _reserved(store: Store, capturing: Capturing, form: Callable[[str, str], Man
     """Reserve a record, while things are captured or, where that takes all descriptors we may have, thereafter."""
     try:
         return store.reserve(time.time(), form)
-    except EvalprovError:
+    except EvalprovError as problem:
+        if not isinstance(problem.__cause__, OSError) or problem.__cause__.errno not in (errno.EMFILE, errno.ENFILE):
+            raise
         _found(capturing)
         return store.reserve(time.time(), form)
 

@@ -82,7 +82,7 @@ class Store:
                     if runs.claim(f"{run_id}.json", encode(manifest), (active, run_id)):
                         return manifest
         except OSError as error:
-            raise self._refusal(error) from None
+            raise self._refusal(error) from error
 
     def begin(self, manifest: Manifest) -> None:
         """Replace the reserved record by one that says all that is known before launch, and make it last."""

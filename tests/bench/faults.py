@@ -48,7 +48,7 @@ ERRNOS = {
     "mkdir": ("EACCES", "ENOSPC", "EMLINK", "EROFS"),
     "mkdirat": ("EACCES", "ENOSPC"),
     "ftruncate": ("EIO", "EFBIG"),
-    "flock": ("ENOLCK", "EWOULDBLOCK"),
+    "flock": ("ENOLCK", "EAGAIN"),
     "fcntl": ("EAGAIN", "ENOLCK", "EINVAL", "EMFILE", "EPERM"),
     "pipe2": ("EMFILE", "ENFILE"),
     "dup": ("EMFILE",),
@@ -93,7 +93,6 @@ ERRNOS = {
     "munmap": ("EINVAL",),
     "mprotect": ("ENOMEM", "EACCES"),
     "mremap": ("ENOMEM",),
-    "brk": ("ENOMEM",),
     "madvise": ("EAGAIN",),
 }
 INTERRUPTED = {
@@ -214,6 +213,7 @@ def verdict(fault: Fault, template: Path) -> str:
 def harmed(fault: Fault, ground: Ground, done: Finished) -> str:  # noqa: PLR0911 - one return a finding
     """Say how a command fared worse than without us, or what it was not told."""
     err = done.stderr.decode(errors="replace")
+    assert not err.startswith("strace:"), err
     ran = ground.mark.exists()
     crashed = done.returncode in {-signal.SIGSEGV, -signal.SIGABRT}
     if not ran and ("Traceback" in err or fault.early or crashed):
@@ -225,7 +225,10 @@ def harmed(fault: Fault, ground: Ground, done: Finished) -> str:  # noqa: PLR091
             return "the command ran twice"
         if done.returncode != 3:
             return f"exit {done.returncode} for the command's 3: {err[-300:]}"
-        if done.stdout != b'{"accuracy": 0.5}\n':
+        unwritten = (
+            fault.call == "write" and "#" in fault.place
+        )  # the user's own stdout: the command would not have either
+        if done.stdout != b'{"accuracy": 0.5}\n' and not unwritten:
             return f"its output became {done.stdout!r}"
     elif done.returncode not in {125, 126, 127, 2, 1}:
         return f"exit {done.returncode}, and the command never ran: {err[-300:]}"
