@@ -6,8 +6,8 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
-from evalprov.run.cleaning import scrubbed
 from evalprov.metrics import Scanner, gather, merge_reported
+from evalprov.run.cleaning import scrubbed
 from evalprov.secrets import TellingScrubber
 
 if TYPE_CHECKING:

@@ -7,9 +7,10 @@ import json
 import os
 import stat
 from contextlib import suppress
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 from evalprov.errors import CANNOT_START, EvalprovError
+from evalprov.named import NamedTuple
 from evalprov.record.form import counts_of, encode, history_line
 from evalprov.store import ids
 from evalprov.store.folder import Folder, write_all

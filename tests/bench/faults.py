@@ -90,7 +90,6 @@ ERRNOS = {
     "sysinfo": ("EFAULT",),
     "getrandom": ("EAGAIN", "ENOSYS"),
     "mmap": ("ENOMEM", "EACCES", "EAGAIN"),
-    "munmap": ("EINVAL",),
     "mprotect": ("ENOMEM", "EACCES"),
     "mremap": ("ENOMEM",),
     "madvise": ("EAGAIN",),

@@ -139,6 +139,7 @@ def go_together(choice: Choice) -> bool:  # noqa: PLR0911 - one return a reason
         return False
     if choice["terminal"] != "none" and (
         child.stdin is not None or around.stdin is not None or choice["command"] in NOT_AT_TERMINALS
+        or "PYTHONINSPECT" in around.env  # there Python asks whoever sits at the terminal what to do next
         or any(sign in around.around for sign in ("<", ">", "setsid", "timeout", "SIG", "trap"))
     ):  # fmt: skip
         return False

@@ -229,7 +229,7 @@ def records_of(row: Row, folder: Path) -> int:
 def differences(row: Row, bare: Seen, ours: Seen) -> Iterator[str]:
     """Yield what one can tell them apart by."""
     if HANGS_CODE in {bare.code, ours.code}:
-        yield "it hangs" if ours.code == HANGS_CODE else "the row itself hangs"
+        yield "the row itself hangs" if bare.code == HANGS_CODE else "it hangs"
     elif row.refused:
         said = ours.out + ours.err  # at a terminal, in colour, and perhaps with words of the shell before it
         if ours.code != 125 or not (b"evalprov: error:" in said or (row.terminal != "none" and b"error:" in said)):
