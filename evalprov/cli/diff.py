@@ -144,6 +144,17 @@ def _document(found: Found) -> dict[str, Any]:
             for metric in result.metrics
         ]
         document["scenarios"] = result.scenarios._asdict()
+        lacking = result.left_out
+        document["left_out"] = {
+            "scenarios": lacking.scenarios,
+            "shared": lacking.shared,
+            "sides": [side._asdict() for side in lacking.sides],
+            "ranges": [one._asdict() for one in lacking.ranges],
+        }
+        document["inside"] = [one._asdict() for one in result.inside]
+        document["falls"] = [
+            {**one._asdict(), "fallen": [move._asdict() for move in one.fallen]} for one in result.falls
+        ]
     if "layers" in found.parts:
         document["layers"] = {name: layer._asdict() for name, layer in result.layers.items()}
         document["changes"] = [change._asdict() for change in result.changes]

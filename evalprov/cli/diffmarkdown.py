@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from evalprov import render
 from evalprov.cli import difftext
-from evalprov.cli.diffscreen import blocks, shown_metrics, with_moves
+from evalprov.cli.diffscreen import blocks, hidden, shown_metrics, with_moves
 from evalprov.cli.markdown import code, details, table, text
 
 if TYPE_CHECKING:
@@ -57,6 +57,8 @@ def _link(side: Side) -> str:
 
 
 def _metrics(found: Found) -> Iterator[str]:
+    for name, words in difftext.scenarios(found.diff.scenarios, found.diff.left_out):
+        yield f"- scenarios {name}: {code(words)}"
     metrics, notes = shown_metrics(found)
     if metrics:
         columns = ("metric", "A", "B", "delta", "95 % interval", "want", "verdict")
@@ -65,8 +67,8 @@ def _metrics(found: Found) -> Iterator[str]:
         yield f"- {text(words)}"
     for names, words in difftext.remarks(metrics):
         yield f"- {code(names)}: {text(words)}"
-    for name, words in difftext.scenarios(found.diff.scenarios):
-        yield f"- scenarios {name}: {code(words)}"
+    for words in hidden(found):
+        yield f"- {text(words)}"
     listed, left_out = with_moves(metrics, everything=found.everything)
     for metric in listed:
         yield from details(

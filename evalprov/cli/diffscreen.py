@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 COLUMNS = ("kind", "of", "name", "a", "b", "delta", "low", "high", "p", "verdict")
 METRICS = 20
 LISTS = 2  # of scenarios
+CRASHED = 10  # scenarios, for a program; --json has all
+HIDDEN = 6  # things that the means hide
 MARGIN = 4  # letters around a name
 CHANGES = 15  # of a layer
 STATES = {
@@ -81,6 +83,7 @@ def show(found: Found) -> None:
 
 
 def _show_metrics(found: Found, width: int) -> None:
+    _facts("scenarios", difftext.scenarios(found.diff.scenarios, found.diff.left_out), width)
     metrics, notes = shown_metrics(found)
     if metrics:
         names = difftext.short_names(map(difftext.metric_name, metrics))
@@ -101,12 +104,17 @@ def _show_metrics(found: Found, width: int) -> None:
     for words in notes:
         render.out(render.paint(words, "2", sys.stdout))
     _facts("about the verdicts", difftext.remarks(metrics), width)
+    _facts("inside the means", [("", words) for words in hidden(found)[: None if found.everything else HIDDEN]], width)
     listed, left_out = with_moves(metrics, everything=found.everything)
     for metric in listed:
         _facts(difftext.moves_title(metric), difftext.moves(metric, everything=found.everything), width)
     for words in left_out:
         render.out(render.paint(words, "2", sys.stdout))
-    _facts("scenarios", difftext.scenarios(found.diff.scenarios), width)
+
+
+def hidden(found: Found) -> list[str]:
+    """Say what the means hide."""
+    return difftext.hidden(found.diff.inside, found.diff.falls, difftext.held(found.diff.metrics))
 
 
 def _facts(title: str, pairs: Pairs, width: int) -> None:
@@ -181,6 +189,7 @@ def rows(found: Found) -> Iterator[tuple[str, ...]]:
     result = found.diff
     yield _row("answer", name=result.answer.sentence, verdict=result.answer.kind)
     if "metrics" in found.parts:
+        yield from _hidden_rows(found)
         yield from _metric_rows(in_order(result.metrics), everything=found.everything)
     if "layers" in found.parts:
         for name, layer in result.layers.items():
@@ -194,6 +203,21 @@ def rows(found: Found) -> Iterator[tuple[str, ...]]:
                 yield _row("commit", of=commit.sha, name=commit.subject)
             if (more := (between.ahead or between.behind or 0) - len(between.commits)) > 0:
                 yield _row("more", of="commits", name=f"and {more} commits more")
+
+
+def _hidden_rows(found: Found) -> Iterator[tuple[str, ...]]:
+    """Give what is left out of the metrics, and what their means hide."""
+    for side in found.diff.left_out.sides:
+        for name in side.crashed[:CRASHED]:
+            yield _row("crashed", of=side.side, name=name)
+        if (more := len(side.crashed) - CRASHED) > 0:
+            yield _row("more", of="crashed", name=f"and {more} scenarios more")
+    for one in found.diff.left_out.ranges:
+        (low_a, high_a), (low_b, high_b) = one.a, one.b
+        ends = (f"{_number(low)} to {_number(high)}" for low, high in ((low_a, high_a), (low_b, high_b)))
+        yield _row("with_all", of=str(one.scenarios), name=one.metric, a=next(ends), b=next(ends))
+    for words in hidden(found):
+        yield _row("inside", name=words)
 
 
 def _metric_rows(metrics: Sequence[MetricDiff], *, everything: bool) -> Iterator[tuple[str, ...]]:

@@ -9,15 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 from evalprov import render
 from evalprov.compare import elide
+from evalprov.compare.answer import chance
 from evalprov.compare.changes import ARGUMENTS, PACKAGE, different_words
+from evalprov.compare.direction import guess
 from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from evalprov.cli.codefiles import FileEdit
     from evalprov.compare.changes import Change
     from evalprov.compare.diff import Scenarios
+    from evalprov.compare.falls import Falls
+    from evalprov.compare.inside import Inside
+    from evalprov.compare.leftout import LeftOut
     from evalprov.compare.verdicts import MetricDiff
     from evalprov.record.manifest import Manifest
     from evalprov.repository import Between
@@ -28,6 +33,7 @@ WORDS = 60  # letters of a command line
 COMMITS = 5
 SCENARIOS = 5  # and files
 NOT_KNOWN = "not known"
+HOLDING = ("same", "within_noise", "better")
 
 
 class History(NamedTuple):
@@ -60,14 +66,17 @@ def verdict(metric: MetricDiff) -> str:
     if metric.same_as is not None:
         return f"same as {cut(metric.same_as, NAME)}"
     words = metric.verdict.replace("_", " ")
+    if metric.direction_from == "name" and metric.verdict in ("better", "worse"):
+        return f"{words}, by a guess"
     if metric.corrected_for and metric.verdict == "within_noise":
-        return f"{words} after correction for {metric.corrected_for} metrics"
+        return f"not proven: {chance(metric)}"
     return words
 
 
 def wanted(metric: MetricDiff) -> str:
     """Say which way is better."""
-    return {"higher": "high", "lower": "low", None: "-"}[metric.direction]
+    way = {"higher": "high", "lower": "low", None: "-"}[metric.direction]
+    return f"{way}?" if metric.direction_from == "name" else way
 
 
 def remarks(metrics: Sequence[MetricDiff]) -> list[tuple[str, str]]:
@@ -79,6 +88,8 @@ def remarks(metrics: Sequence[MetricDiff]) -> list[tuple[str, str]]:
             needed = metric.needed
             ways = [f"{count} {what}" for what, count in needed._asdict().items() if count is not None]
             parts += [f"{' or '.join(ways)} would tell"] if ways else []
+        if metric.direction_from == "name" and metric.verdict in ("better", "worse"):
+            parts.append(guess(metric.name, metric.direction))
         if parts and metric.same_as is None:
             said.setdefault("; ".join(parts), []).append(metric.name)
     told = [(listed(names, 3), words) for words, names in said.items()]
@@ -208,17 +219,37 @@ def _side(runs: Sequence[Manifest], *, present: bool = False) -> str:
     return "  ".join(filter(None, [head, trials, first["scenario"], f"{sha[:SHORT]}{dirt}" if sha else ""]))
 
 
-def scenarios(found: Scenarios) -> list[tuple[str, str]]:
-    """Say which scenarios only one side has."""
+def scenarios(found: Scenarios, left_out: LeftOut) -> list[tuple[str, str]]:
+    """Say which scenarios crashed or only one side has, and what each metric would be with them."""
+    lost = ((f"crashed in {side.side}", len(side.crashed), side.crashed) for side in left_out.sides)
     sides = (("only in A", found.only_a, found.first_a), ("only in B", found.only_b, found.first_b))
-    pairs = [(name, f"{count}: {_first(names, count)}") for name, count, names in sides if count]
-    return [("in both", str(found.both)), *pairs] if pairs else []
+    pairs = [(name, f"{count}: {_first(names, count)}") for name, count, names in (*lost, *sides) if count]
+    pairs += [("at worst to at best", words) for words in left_out.with_them()[:SCENARIOS]]
+    both = left_out.shared if left_out.told() else found.both
+    return [("in both", str(both)), *pairs] if pairs else []
 
 
 def _first(said: Sequence[str], count: int) -> str:
     shown = short_names(said[:SCENARIOS])
     more = f" and {count - len(shown)} more" if count > len(shown) else ""
     return ", ".join(shown) + more
+
+
+def hidden(found: Sequence[Inside], falls: Sequence[Falls], held: Collection[str]) -> list[str]:
+    """Say what the means hide: first what was tested, then scenarios that collapsed where the mean holds."""
+    return [
+        *(one.sentence for one in found),
+        *(
+            f"{one.metric} as a whole holds, and {len(one.fallen)} of {one.scenarios} scenarios collapsed"
+            for one in falls
+            if one.many and one.metric in held
+        ),
+    ]
+
+
+def held(metrics: Iterable[MetricDiff]) -> set[str]:
+    """Return the metrics of which the mean gives no alarm, each set of the same numbers once."""
+    return {one.name for one in metrics if one.verdict in HOLDING and one.same_as is None}
 
 
 def moves_title(metric: MetricDiff) -> str:

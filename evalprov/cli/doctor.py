@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
+from typing import TYPE_CHECKING
+
 from evalprov import render
 from evalprov.cli.common import STORE, open_store
 from evalprov.cli.options import Option, Subcommand
 from evalprov.store import repair
+
+if TYPE_CHECKING:
+    from evalprov.record.manifest import Manifest
 
 
 def doctor(*, rebuild: bool, as_json: bool, store: str | None) -> int:
@@ -14,7 +20,7 @@ def doctor(*, rebuild: bool, as_json: bool, store: str | None) -> int:
     Finished records are never altered. Example: evalprov doctor --rebuild
     """
     path = open_store(store)
-    done = repair.repair(path, rebuild=rebuild, note=render.note)
+    done = repair.repair(path, rebuild=rebuild, note=render.note, report=_reported)
     if as_json:
         render.document({"version": 1, "store": path, "actions": done})
         return 0
@@ -22,6 +28,12 @@ def doctor(*, rebuild: bool, as_json: bool, store: str | None) -> int:
         render.out(render.neutral(action))
     render.out(f"{len(done)} repaired" if done else "all in order")
     return 0
+
+
+def _reported(lost: Manifest, path: str) -> bool:
+    from evalprov.run.lost import with_report  # few runs are lost
+
+    return with_report(lost, path, os.environ)
 
 
 COMMAND = Subcommand(

@@ -171,7 +171,7 @@ def _row(one: Judged) -> tuple[str, ...]:
 
 def _notes(found: Gate, *, per_scenario: bool) -> list[str]:
     """Return what to know beside the numbers, what the first line says left out."""
-    said = list(found.problems) if len(found.problems) > 1 else []
+    said = [one for one in found.problems if len(found.problems) > 1 or one not in found.why]
     unsure = [one.diff for one in found.metrics if one.outcome == "not_evaluated"]
     told = [f"{one.diff.name}: {one.why}" for one in found.metrics if one.why and one.why != one.diff.reason]
     told += [f"{names}: {words}" for names, words in difftext.remarks(unsure)]

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from evalprov import render
+from evalprov.cli.common import open_store
 from evalprov.cli.options import Option, Subcommand
 from evalprov.errors import EvalprovError
 from evalprov.isolation import here
@@ -13,11 +14,12 @@ from evalprov.named import NamedTuple
 from evalprov.settings import FILE, load, project_root
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 DEPTH = 4
 FILES_LOOKED_AT = 20_000
 LISTED = 50
+RUNS = 5  # whose metrics are looked at
 SKIPPED = {
     "node_modules",
     "venv",
@@ -49,6 +51,7 @@ class Layout(NamedTuple):
 def init(*, scenario: str | None) -> int:
     """Write an evalprov.toml that names this project's configs, prompts and data.
 
+    Of metrics that were recorded here before, it writes which way is better, as a guess for you to confirm.
     An existing file is never overwritten. Example: evalprov init --scenario support-tickets
     """
     root = project_root(here())
@@ -57,7 +60,7 @@ def init(*, scenario: str | None) -> int:
         raise EvalprovError(f"there are settings already: {existing}", "edit that file; nothing was written")
     path = os.path.join(root, FILE)
     layout = survey(root)
-    text = compose(layout, scenario or os.path.basename(root))
+    text = compose(layout, scenario or os.path.basename(root)) + ways(_metrics())
     try:
         with open(path, "x", encoding="utf-8") as file:
             file.write(text)
@@ -135,6 +138,28 @@ def compose(layout: Layout, scenario: str) -> str:
     parts.append(f"# What you declare here stands in every record.\n{model}")
     parts.append(f"# Tools whose version matters: a command that prints it.\n{versions}")
     return "\n".join(parts)
+
+
+def _metrics() -> list[str]:
+    """Return the metrics of the latest runs that are recorded here already."""
+    from evalprov.store import read
+
+    lines = read.history(open_store(None), RUNS).lines if os.path.isdir(open_store(None)) else []
+    return list(dict.fromkeys(name for line in lines for name in line["metric_summary"] or {}))[:LISTED]
+
+
+def ways(metrics: Sequence[str]) -> str:
+    """Return, for a person to confirm, what is guessed of which way is better."""
+    from evalprov.compare.direction import direction_of, is_defined, is_spent, table_of, unit_of
+
+    said = ""
+    for name in metrics:
+        way = direction_of(name)
+        if (way and is_defined(name)) or is_spent(name, unit_of(name)):
+            continue
+        why = "guessed from its name" if way else "its name does not tell: higher or lower"
+        said += f'# {table_of(name)}\n# direction = "{way or "..."}"  # {why}\n'
+    return f"\n# Which way is better: take the # away where it is so.\n{said}" if said else ""
 
 
 def _named(paths: list[str]) -> dict[str, str]:

@@ -127,8 +127,8 @@ def measure(side: Side, rules: Rules = NO_RULES, progress: Progress | None = Non
                 progress(done + len(kept), todo)
         return kept
 
-    pairs = told((gated(Side((side.runs[a],)), Side((side.runs[b],)), rules) for a, b in places), 0)
-    others = told((gated(*made_up.pair(rng), rules) for _ in range(made_up.count)), len(pairs))
+    pairs = told((gated(Side((side.runs[a],)), Side((side.runs[b],)), rules, look_inside=False) for a, b in places), 0)
+    others = told((gated(*made_up.pair(rng), rules, look_inside=False) for _ in range(made_up.count)), len(pairs))
     metrics = _metrics(found, side, pairs, rules)
     resampled = _rate(others, independent=True) if others else None
     real = _rate(pairs, independent=False)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from evalprov.compare.answer import brief, facts
 from evalprov.compare.attribution import layer_states
 from evalprov.compare.changes import RETRIEVAL, Change, changes
+from evalprov.compare.wording import brief, facts
 from evalprov.named import NamedTuple
 from evalprov.record.baseline import WHATS, acceptance, account_of, who_and_why
 from evalprov.record.layers import JUDGED
@@ -68,7 +68,8 @@ class Experiment:
         a, b = self._a, self._b
         if any(_is_same(one, other) for one in a for other in b):
             return ["the run is the baseline itself; record another one"]
-        return [*_unfinished(a, b, rule), *self._another(), *_without_metrics(a, b), *_too_lacking(self.lacks(), rule)]
+        set_of = [*_too_lacking(self.lacks(), rule), *self._new_scenarios()]
+        return [*_unfinished(a, b, rule), *self._another(), *_without_metrics(a, b), *set_of]
 
     def machine(self) -> Machine:
         """Say whether both sides ran on the same machine, as far as scores may depend on it."""
@@ -110,6 +111,20 @@ class Experiment:
             if found := [*lack.task, *lack.infra, *lack.missing]:
                 said.append(f"{lack.run_id}: {_told(lack)} ({_some(found)})")
         return said
+
+    def _new_scenarios(self) -> list[str]:
+        """Name the scenarios that the baseline never ran: with them it is another set, and may be a harder one."""
+        known = {name for run in self._a for name in _known_to(run)}
+        found = []
+        for run in self._b if known else ():
+            new = sorted(_with_values(run) - known)
+            taken = any(acceptance(self._a, run, what) for what in ("scenario", "golden_version", "data"))
+            if new and not taken:
+                share = f"{len(new)} of {_counted(len(known | _known_to(run)), 'scenario')}"
+                found.append(
+                    f"{share} are new in the run, another set than the baseline's ({_some(new)}); set a new one"
+                )
+        return found
 
     def _another(self) -> list[str]:
         """Say in which way the run was another experiment."""
@@ -192,7 +207,7 @@ def _lack(run: Manifest, expected: set[str]) -> Lack:
     errors = [error for error in run["errors"] if error["scenario"] is not None]
     task = dict.fromkeys(str(error["scenario"]) for error in errors if error["kind"] == "task")
     infra = dict.fromkeys(str(error["scenario"]) for error in errors if error["kind"] == "infra")
-    own = {*run["scenarios_run"], *(run["metrics"] or {}), *task, *infra}
+    own = _known_to(run)
     missing = (expected | own) - _with_values(run) - task.keys() - infra.keys()
     return Lack(
         run["run_id"],
@@ -202,6 +217,12 @@ def _lack(run: Manifest, expected: set[str]) -> Lack:
         sorted(missing & expected),
         len(run["errors"]) - len(errors),
     )
+
+
+def _known_to(run: Manifest) -> set[str]:
+    """Return the scenarios that a run had, whatever became of them."""
+    named = {str(error["scenario"]) for error in run["errors"] if error["scenario"] is not None}
+    return {*run["scenarios_run"], *(run["metrics"] or {}), *named}
 
 
 def _with_values(run: Manifest) -> set[str]:

@@ -8,8 +8,15 @@ from typing import TYPE_CHECKING, Any
 from evalprov.compare.answer import Answer, Evidence, answer, experiment
 from evalprov.compare.attribution import LayerState, Standing, standings
 from evalprov.compare.changes import CERTAIN, Change, beside, changes
+from evalprov.compare.falls import Falls, falls_of
+from evalprov.compare.inside import Inside, groups_of, inside
+from evalprov.compare.leftout import NOTHING, LeftOut, left_out
+from evalprov.compare.noise import LEVEL
 from evalprov.compare.rules import NO_RULES
-from evalprov.compare.verdicts import MetricDiff, Side, compare_metrics
+from evalprov.compare.samples import samples
+from evalprov.compare.units import questions
+from evalprov.compare.verdicts import MetricDiff, Side, Terms, compare_samples
+from evalprov.compare.weigh import Groups
 from evalprov.named import NamedTuple
 from evalprov.record import decision_spec
 
@@ -54,6 +61,9 @@ class Diff(NamedTuple):
     answer: Answer
     metrics: list[MetricDiff]
     scenarios: Scenarios
+    left_out: LeftOut
+    inside: list[Inside]  # what the means hide
+    falls: list[Falls]  # the scenarios that collapsed
     layers: dict[str, Layer]
     changes: list[Change]
     beside: list[Change]  # what differs and is in no layer
@@ -78,14 +88,31 @@ def diff(  # noqa: PLR0913 - what is compared, and what is known besides
     """
     one, other = a.runs[0], b.runs[0]
     found = changes(one, other, everything=everything)
-    metrics = [] if present else compare_metrics(a, b, rules, spreads=spreads)
+    ours, theirs = ({}, {}) if present else (samples(a.runs), samples(b.runs))
+    metrics = compare_samples(ours, theirs, Groups(a.runs, b.runs), Terms(rules, spreads=spreads or {}))
+    lacking = NOTHING if present else left_out(a, b, metrics, ours, theirs)
+    hidden = inside(metrics, ours, theirs, groups_of(a, b), LEVEL)
+    asked = questions(metrics, ours, theirs, rules)
     layers = _layers(a, b, found)
     outside = [] if present else beside(one, other)
     differing = [change for change in found if change.kind != "same"]
     caveats = experiment(a, b, differing, present=present)
-    said = answer(a, b, Evidence(metrics, layers, differing, outside, caveats, files), present=present)
+    evidence = Evidence(metrics, layers, differing, outside, caveats, files, lacking, asked, hidden)
+    said = answer(a, b, evidence, present=present)
     infra = [f"{one.item} {one.field}" for one in differing if one.layer == "infra"]
-    return Diff(said, metrics, _scenarios(one, other), layers, found, outside, infra, _spec(one, other))
+    return Diff(
+        said,
+        metrics,
+        _scenarios(one, other),
+        lacking,
+        hidden,
+        falls_of(metrics, ours, theirs),
+        layers,
+        found,
+        outside,
+        infra,
+        _spec(one, other),
+    )
 
 
 def differs(found: Diff) -> bool:

@@ -3,10 +3,11 @@
 The printed words, the JSON, the JUnit file and the exit code are all made from that one value.
 
 **Could not evaluate** (exit 3). The run as a whole cannot be held against the baseline: it did not complete, it has no
-metrics, too many of its scenarios failed or are missing, or it is another experiment (scenario, golden version, data,
-grader), or may be one. Or a metric that blocks cannot be judged: the run lacks it, there is too little data, or it
-moved and nobody knows which way is better. Or nothing blocks, so there is nothing to judge. What the run retrieves
-from is part of the program under test: a change there is told, and judged.
+metrics, too many of its scenarios failed or are missing, some are new to it, or it is another experiment (scenario,
+golden version, data, grader), or may be one. Or a metric that blocks cannot be judged: the run lacks it, there is too
+little data, or it moved and nobody knows which way is better, or only guesses it from the metric's name, which may
+mislead. Or nothing blocks, so there is nothing to judge. What the run retrieves from is part of the program under test:
+a change there is told, and judged.
 
 **Regression** (exit 1). A metric that blocks is worse: by more than noise may (the p-value is adjusted for all metrics
 judged together), and by more than its tolerance, where it has one. With a tolerance and no way to tell the noise, the
@@ -15,6 +16,9 @@ and if it is no time or cost: those are told, and block where the rule says so o
 
 **Pass** (exit 0). Otherwise. So a fall that is real but within the tolerance passes, and so does one beyond it that may
 be noise; both are told. Improvements, and metrics that the baseline does not have, are told as well.
+
+Where scenarios are missing, and may be, a metric passes only if it would not regress with them at their worst. A number
+that may be in another unit than the baseline's is asked about and passes nothing.
 
 Where the run had another machine, a fall that is smaller than the noise band is told and does not block: machines alone
 do that to scores. If it is not known whether it had another, such a fall cannot be judged.
@@ -27,14 +31,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from evalprov.compare.answer import brief, facts
 from evalprov.compare.comparable import Experiment
-from evalprov.compare.direction import is_spent, rule_of
+from evalprov.compare.direction import guess, is_spent, rule_of
 from evalprov.compare.falls import Falls, falls_of
+from evalprov.compare.inside import groups_of, inside
+from evalprov.compare.leftout import at_worst, left_out
 from evalprov.compare.rules import MetricRule
 from evalprov.compare.samples import NO_SAMPLE, number, samples
+from evalprov.compare.units import questions
 from evalprov.compare.verdicts import MetricDiff, Terms, can_judge, compare_samples
 from evalprov.compare.weigh import Groups
+from evalprov.compare.wording import brief, facts, shortened
 from evalprov.named import NamedTuple
 from evalprov.numbers import rounded
 
@@ -96,34 +103,55 @@ class Gate(NamedTuple):
         return EXIT_CODES[self.verdict]
 
 
-def judge(a: Side, b: Side, rules: Rules, spreads: Mapping[str, Spread] | None = None) -> Gate:
-    """Hold a run (B) against a baseline (A); how far runs of one program lie apart may be known from earlier ones."""
+def judge(
+    a: Side, b: Side, rules: Rules, spreads: Mapping[str, Spread] | None = None, *, look_inside: bool = True
+) -> Gate:
+    """Hold a run (B) against a baseline (A); how far runs of one program lie apart may be known from earlier ones.
+
+    What the means hide decides nothing, and takes a test a group.
+    """
     experiment = Experiment(a, b)
     problems = experiment.problems(rules.gate)
     if not can_judge():
         problems.append(INSTALL)
     machine = experiment.machine()
     ours, theirs = samples(a.runs), samples(b.runs)
+    groups = Groups(a.runs, b.runs)
 
     def gates(diff: MetricDiff) -> bool:
         return _blocks(diff, rule_of(rules.metrics, diff.name) or MetricRule())
 
     terms = Terms(rules, rules.gate.level, spreads or {}, gates)
-    diffs = compare_samples(ours, theirs, Groups(a.runs, b.runs), terms)
-    metrics = []
-    for one in diffs:
+    diffs = compare_samples(ours, theirs, groups, terms)
+    lacking = left_out(a, b, diffs, ours, theirs)
+    asked = questions(diffs, ours, theirs, rules)
+
+    def judged(one: MetricDiff) -> Judged:
         pair = ours.get(one.name, NO_SAMPLE), theirs.get(one.name, NO_SAMPLE)
-        judged = _judged(one, rule_of(rules.metrics, one.name) or MetricRule(), _band(one, pair, rules), machine)
+        found = _judged(one, rule_of(rules.metrics, one.name) or MetricRule(), _band(one, pair, rules), machine)
         if rules.gate.require == "no_worse_than":
-            judged = _excluded(judged)
-        metrics.append(judged._replace(outcome="not_judged") if problems else judged)
+            found = _excluded(found)
+        if found.blocks and one.name in asked and found.outcome in ("pass", "regression"):
+            return found._replace(outcome="not_evaluated", why=asked[one.name])
+        return found
+
+    metrics = [judged(one) for one in diffs]
+    if problems:
+        metrics = [one._replace(outcome="not_judged") for one in metrics]
+    elif worst := at_worst(diffs, ours, theirs):
+        again = compare_samples(ours, {**theirs, **worst}, groups, terms)
+        metrics = [_at_worst(one, judged(with_all)) for one, with_all in zip(metrics, again, strict=True)]
     absent = _asked_for(rules, diffs)
     if not problems and not any(one.blocks for one in metrics):
         problems.append(_nothing_blocks(metrics))
     verdict = _verdict(problems, absent, metrics)
+    why = _why(verdict, [*problems, *absent], metrics)
+    if not problems and (told := lacking.told("the baseline", "the run")):
+        why = f"{told}; on the other {lacking.shared}: {why}"
+    hidden = inside(diffs, ours, theirs, groups_of(a, b), rules.gate.level) if look_inside else []
     return Gate(
         verdict,
-        _why(verdict, [*problems, *absent], metrics),
+        shortened(why),
         tuple(run["run_id"] for run in a.runs),
         tuple(run["run_id"] for run in b.runs),
         [*problems, *absent],
@@ -131,7 +159,13 @@ def judge(a: Side, b: Side, rules: Rules, spreads: Mapping[str, Spread] | None =
         machine,
         experiment.lacks(),
         falls_of(diffs, ours, theirs),
-        [*experiment.notes(), *_of_rules(rules, diffs), *_of_machine(machine, metrics)],
+        [
+            *lacking.with_them("the baseline", "the run"),
+            *(one.sentence for one in hidden),
+            *experiment.notes(),
+            *_of_rules(rules, diffs),
+            *_of_machine(machine, metrics),
+        ],
     )
 
 
@@ -158,6 +192,8 @@ def _judged(diff: MetricDiff, rule: MetricRule, band: float | None, machine: Mac
     outcome, why = _outcome(diff, rule, tolerance)
     if outcome == "regression" and band is not None and _beyond(band, _fall(diff), diff):
         outcome, why = _within_band(band, machine, why)
+    if blocks and outcome in ("pass", "regression") and (guessed := _on_a_guess(diff, tolerance, outcome)):
+        outcome, why = "not_evaluated", guessed
     if diff.a is None and rule.blocking is None:
         return Judged(diff, "reported", blocks=False, tolerance=tolerance, why="the baseline does not have it")
     if outcome == "regression" and not blocks and rule.blocking is None:
@@ -184,6 +220,23 @@ def _excluded(judged: Judged) -> Judged:
         why = f"a fall of up to {rounded(diff.at_worst)} is not excluded, and its tolerance is {rounded(allowed)}"
         return judged._replace(outcome="not_evaluated", why=why)
     return judged._replace(outcome="pass", why=f"a fall beyond its tolerance of {rounded(allowed)} is excluded")
+
+
+def _at_worst(one: Judged, with_all: Judged) -> Judged:
+    """Let no metric pass that would regress if the scenarios without a value were as bad as they can be."""
+    if one.outcome != "pass" or with_all.outcome != "regression":
+        return one
+    step = f"{brief(with_all.diff.a)} -> {brief(with_all.diff.b)}"
+    why = f"it holds, but with the {one.diff.only_a} scenarios that are missing at their worst it regresses: {step}"
+    return one._replace(outcome="not_evaluated", why=why)
+
+
+def _on_a_guess(diff: MetricDiff, tolerance: float | None, outcome: Outcome) -> str | None:
+    """Say of a real move that only the metric's name tells whether it is for the worse: a name may mislead."""
+    beyond = tolerance is None or _beyond(abs(_fall(diff)), tolerance, diff)
+    if diff.direction_from != "name" or not beyond or (diff.verdict != "better" and outcome != "regression"):
+        return None
+    return f"it moved, and {guess(diff.name, diff.direction)}"
 
 
 def _blocks(diff: MetricDiff, rule: MetricRule) -> bool:

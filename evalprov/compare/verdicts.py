@@ -85,7 +85,7 @@ class MetricDiff(NamedTuple):
     delta: float | None  # from a to b
     unit: str | None
     direction: Direction | None
-    direction_from: Literal["settings", "reported", "name"] | None
+    direction_from: Literal["settings", "reported", "definition", "name"] | None  # the name alone is a guess
     verdict: Verdict
     reason: str | None  # why it cannot be told, or what to know about the verdict
     effect: float | None  # what was judged: the delta, as far as there is evidence

@@ -40,7 +40,9 @@ class Spread(NamedTuple):
         for side in sides:
             if len(side) > 1:
                 middle = mean_of(side)
-                squares += sum((value - middle) ** 2 for value in side)
+                squares += sum(
+                    (value - middle) * (value - middle) for value in side
+                )  # too large is infinite, not an error
                 df += len(side) - 1
         return self._replace(variance=squares / df if df else 0.0, df=df)
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from evalprov.errors import CANNOT_START, EvalprovError
 from evalprov.launch.child import Child
 from evalprov.launch.log import BoundedLog
-from evalprov.launch.program import FileAction, start
+from evalprov.launch.program import start
 from evalprov.launch.relay import Relay, Sink, Stream, StreamEnd, open_pipe
 from evalprov.launch.resources import Sampler, own_peak
 from evalprov.launch.signals import Overseer, hold, taken
+from evalprov.launch.spawn import FileAction, heed_children
 from evalprov.launch.terminal import Turns, open_like
 from evalprov.launch.tree import adopt_orphans, children_of, tree_of
 from evalprov.named import NamedTuple
@@ -83,26 +86,29 @@ def launch(what: Launch, started: Callable[[int], None] | None = None) -> Outcom
     """
     warnings: list[str] = []
     going = _begin(what, warnings)
-    if started:
+
+    def tried(step: Callable[[], object]) -> None:
         try:
-            started(going.child.pid)
+            step()
         except Exception as error:  # noqa: BLE001 - nothing of ours may harm the child
             warnings.append(f"after the start: {type(error).__name__}: {error}")
+
+    if started:
+        tried(lambda: started(going.child.pid))
     going.child.join()
-    going.sampler.stop()
+    tried(going.sampler.stop)
     for relay in going.relays:
-        relay.wait()
-    going.overseer.stop()
-    going.child.reap_the_dead()
-    os.close(going.child.ended)
+        tried(relay.wait)
+    tried(going.overseer.stop)
+    tried(going.child.reap_the_dead)
+    tried(lambda: os.close(going.child.ended))
     return _outcome(going, warnings)
 
 
 def _begin(what: Launch, warnings: list[str]) -> _Going:
     apart = _children_before()
     numbers = taken()
-    # Ignored, as some daemons have it, nobody could learn how the child ended.
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    heed_children()
     adopt_orphans()
     mask = hold(numbers)
     outlets: list[_Outlet] = []
@@ -162,8 +168,9 @@ def _open(name: str, target: int, warnings: list[str]) -> _Outlet:
     """Make the way by which one of the child's outputs comes to us."""
     try:
         os.fstat(target)
-    except OSError:
-        return _Outlet(name, target)
+    except OSError as error:
+        if error.errno == errno.EBADF:  # else it is there, and only nothing is said of it
+            return _Outlet(name, target)
     source = childs = -1
     terminal = os.isatty(target)
     if terminal:
@@ -194,7 +201,8 @@ def _wiring(outlets: Sequence[_Outlet]) -> list[FileAction]:
 def _close(descriptors: Iterable[int]) -> None:
     for descriptor in descriptors:
         if descriptor >= 0:
-            os.close(descriptor)
+            with suppress(OSError):  # it is gone, whatever is said
+                os.close(descriptor)
 
 
 def _by_destination(streams: Sequence[Stream]) -> list[list[Stream]]:
@@ -207,7 +215,10 @@ def _by_destination(streams: Sequence[Stream]) -> list[list[Stream]]:
 
 
 def _place(descriptor: int) -> tuple[int, int]:
-    at = os.fstat(descriptor)
+    try:
+        at = os.fstat(descriptor)
+    except OSError:
+        return -1, descriptor
     return at.st_dev, at.st_ino
 
 

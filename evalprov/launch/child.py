@@ -5,6 +5,7 @@ from __future__ import annotations
 import _thread
 import os
 import time
+from contextlib import suppress
 
 from evalprov.launch.resources import Usage, moved_bytes
 
@@ -58,7 +59,8 @@ class Child:
         finally:
             self.running = False
             self.seconds = time.monotonic() - self._begun
-            os.close(self._announce)
+            with suppress(OSError):  # it is closed, whatever is said
+                os.close(self._announce)
             self._reaped.release()
 
     def reap_the_dead(self) -> None:
@@ -66,13 +68,22 @@ class Child:
         while self._reap_one(os.WEXITED | os.WNOHANG):
             pass
 
+    def _reap_last(self) -> None:
+        """Where nobody is said to be left to wait for, ask for the command alone: somebody else may have waited."""
+        with suppress(ChildProcessError):
+            _, self.status, used = os.wait4(self.pid, 0)
+            self.usage = self.usage.plus(used.ru_utime, used.ru_stime, used.ru_maxrss, None)
+        self.running = False
+
     def _reap_one(self, which: int) -> bool:
         try:
             # A look first: what a process read and wrote can be asked until it is reaped.
             found = os.waitid(os.P_ALL, 0, which | os.WNOWAIT)
         except ChildProcessError:
-            self.running = False  # somebody else waited for it
-            return False
+            if not self.running:
+                return False
+            self._reap_last()
+            return True
         if found is None:
             return False
         pid = found.si_pid

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -62,6 +63,9 @@ class BoundedLog:
             start = b"" if self._last == b"\n" else b"\n"
             self._write(b"%s[evalprov: %d bytes left out here]\n%s" % (start, self.omitted, tail))
         self._kept = bytearray(self._kept[-self._keep :])
+        with suppress(OSError):
+            if os.fstat(self._fd).st_nlink == 0:
+                self.problem = self.problem or "it was removed while the command ran"
 
     def tail(self, limit: int) -> bytes:
         """Return the stream's last bytes, without secrets."""

@@ -4,41 +4,33 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
 from typing import TYPE_CHECKING
 
 from evalprov.errors import CANNOT_START, EvalprovError
+from evalprov.launch.spawn import Start, spawn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from evalprov.launch.spawn import FileAction
+
 SHELL = "/bin/sh"
 NOT_EXECUTABLE = 126
 NOT_FOUND = 127
-# Python ignores these two for itself; the program is to have them as usual.
-DEFAULT_SIGNALS = (signal.SIGPIPE, signal.SIGXFSZ)
-FileAction = tuple[int, int, int] | tuple[int, int]
 
 
-def start(
-    argv: tuple[str, ...],
-    environ: Mapping[str, str],
-    mask: set[int],
-    actions: Sequence[FileAction],
-) -> int:
+def start(argv: tuple[str, ...], environ: Mapping[str, str], mask: set[int], wiring: Sequence[FileAction]) -> int:
     """Start a program and return its pid; raise EvalprovError, with nothing started, where that fails."""
-    # A nameless variable is possible in an environment, but Python refuses to hand it on.
-    environ = environ if "" not in environ else {k: v for k, v in environ.items() if k}
     refused: tuple[str, OSError] | None = None
     for path in _candidates(argv[0], environ):
         try:
-            return _spawn(path, argv, environ, mask, actions)
+            return _spawn(Start(path, argv, environ, mask, wiring))
         except OSError as error:
             if error.errno in (errno.EAGAIN, errno.ENOMEM):
                 raise EvalprovError(
                     f"cannot start a process: {error.strerror}", "see ulimit -u", CANNOT_START
                 ) from None
-            if os.path.exists(path) or error.errno == errno.EACCES:
+            if error.errno != errno.ENOENT or os.path.exists(path):
                 refused = refused or (path, error)
     raise _failure(argv[0], refused)
 
@@ -62,22 +54,13 @@ def _may_exist(path: str) -> bool:
     return True
 
 
-def _spawn(
-    path: str,
-    argv: tuple[str, ...],
-    environ: Mapping[str, str],
-    mask: set[int],
-    actions: Sequence[FileAction],
-) -> int:
-    def spawn(program: str, words: tuple[str, ...]) -> int:
-        return os.posix_spawn(program, words, environ, file_actions=actions, setsigmask=mask, setsigdef=DEFAULT_SIGNALS)
-
+def _spawn(what: Start) -> int:
     try:
-        return spawn(path, argv)
+        return spawn(what)
     except OSError as error:
-        if error.errno != errno.ENOEXEC or _is_binary(path):
+        if error.errno != errno.ENOEXEC or _is_binary(what.path):
             raise
-    return spawn(SHELL, (SHELL, path, *argv[1:]))
+    return spawn(what._replace(path=SHELL, words=(SHELL, what.path, *what.words[1:])))
 
 
 def _is_binary(path: str) -> bool:

@@ -104,8 +104,9 @@ class Stream:
     def close(self) -> None:
         """Let go of the child's end, so that a child that goes on writing is told."""
         if self.source >= 0:
-            os.close(self.source)
-            self.source = -1
+            source, self.source = self.source, -1
+            with contextlib.suppress(OSError):  # it is closed, whatever is said
+                os.close(source)
 
     def leave_off(self) -> None:
         """Take no more from here on, though there was more."""
@@ -276,25 +277,42 @@ class _Events:
 
     def __init__(self) -> None:
         # Edge-triggered, for only then is the order that of the writes.
-        self._epoll = hasattr(select, "epoll")
-        self._waiter: Any = select.epoll() if self._epoll else select.poll()
-        self._watched: set[int] = set()
+        self._waiter: Any = None
+        if hasattr(select, "epoll"):
+            with contextlib.suppress(OSError):
+                self._waiter = select.epoll()
+        self._epoll = self._waiter is not None
+        self._waiter = self._waiter or select.poll()
+        self._watched: dict[int, int] = {}
 
     def watch(self, descriptor: int, *, reads: bool = True) -> None:
         """Notice bytes and the end, or, without `reads`, only that nobody is at the other end any more."""
-        wanted = select.POLLIN if reads else 0
-        self._waiter.register(descriptor, wanted | select.EPOLLET if self._epoll else wanted)
-        self._watched.add(descriptor)
+        self._watched[descriptor] = wanted = select.POLLIN if reads else 0
+        try:
+            self._waiter.register(descriptor, wanted | select.EPOLLET if self._epoll else wanted)
+        except OSError:  # a user may have so many watched descriptors, and no more
+            self._do_without_epoll()
 
     def forget(self, descriptor: int) -> None:
         """Notice it no more."""
-        if descriptor in self._watched:
-            self._watched.remove(descriptor)
-            self._waiter.unregister(descriptor)
+        if self._watched.pop(descriptor, None) is not None:
+            with contextlib.suppress(OSError):
+                self._waiter.unregister(descriptor)
+
+    def _do_without_epoll(self) -> None:
+        self._epoll = False
+        self._waiter = select.poll()
+        for descriptor, wanted in self._watched.items():
+            self._waiter.register(descriptor, wanted)
 
     def wait(self, seconds: float | None) -> list[int]:
         """Return the descriptors that have something new."""
-        if not self._epoll and seconds is not None:
+        if self._epoll:
+            try:
+                return [descriptor for descriptor, _ in self._waiter.poll(seconds)]
+            except OSError:
+                self._do_without_epoll()
+        if seconds is not None:
             seconds *= 1000
         return [descriptor for descriptor, _ in self._waiter.poll(seconds)]
 

@@ -6,6 +6,7 @@ import _thread
 import os
 import signal
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from evalprov.launch.relay import PATIENCE, Relay, Stream
@@ -25,6 +26,7 @@ _FROM_KERNEL = 0x80  # the si_code of what a terminal sends
 _SETTLING = 0.02  # a sender that goes through a list of processes is through with it by then
 _LONGEST_WAIT = 1e6
 _KILLED_WITHIN = 5.0
+_WAKING = 0.1
 _CATS = ("/bin/cat", "/usr/bin/cat")
 
 
@@ -71,10 +73,15 @@ class Overseer:
         """Return when nothing is left to do here."""
         with self._lock:
             self._over = True
+        self._wake()
+        while not self._done.acquire(timeout=_WAKING):
+            self._wake()
+        self._witness.stop()
+
+    def _wake(self) -> None:
+        with self._lock, suppress(OSError):  # what cannot be sent now can be later
             if self._thread is not None:
                 signal.pthread_kill(self._thread, signal.SIGCONT)
-        with self._done:
-            self._witness.stop()
 
     def _run(self) -> None:
         try:
@@ -177,8 +184,9 @@ class Witness:
     def stop(self) -> None:
         """Let it go."""
         if self._leash >= 0:
-            os.close(self._leash)
-            self._leash = -1
+            leash, self._leash = self._leash, -1
+            with suppress(OSError):  # it is closed, whatever is said
+                os.close(leash)
 
     def _start(self) -> None:
         self._pid = 0  # without it a signal's sender alone says who got it
@@ -203,7 +211,8 @@ class Witness:
         except OSError:
             return
         finally:
-            os.close(near)
+            with suppress(OSError):
+                os.close(near)
 
     def _saw(self, number: int) -> bool:
         """Say whether it got this signal since it was last asked."""

@@ -9,6 +9,7 @@ from evalprov.metrics.reported import Reported
 from evalprov.metrics.scan import Scanner
 
 if TYPE_CHECKING:
+    from evalprov.metrics.choosing import Known
     from evalprov.metrics.opening import Before
     from evalprov.record.manifest import Manifest
 
@@ -26,15 +27,20 @@ def look_before(metrics_file: str | None) -> Before | None:
 
 
 def gather(
-    scanner: Scanner, report_file: str | None, metrics_file: str | None, before: Before | None = None
+    scanner: Scanner,
+    report_file: str | None,
+    metrics_file: str | None,
+    before: Before | None = None,
+    known: Known = tuple,
 ) -> Reported:
     """Put together what was printed, what stands in the report file, and in a metrics file named by the user.
 
-    A metrics file that stood there `before` is not used.
+    A metrics file that stood there `before` is not used. Where several objects might be the result, those names of
+    metrics tell that are `known` from earlier runs.
     """
     from evalprov.metrics.channels import put_together  # not needed before the child has started
 
-    return put_together(scanner, report_file, metrics_file, before)
+    return put_together(scanner, report_file, metrics_file, before, known)
 
 
 def merge_reported(manifest: Manifest, reported: Reported) -> None:

@@ -12,6 +12,7 @@ from evalprov.metrics.tail import BEHIND_TEXT
 from evalprov.metrics.text import brief
 
 if TYPE_CHECKING:
+    from evalprov.metrics.choosing import Known
     from evalprov.metrics.opening import Before
     from evalprov.metrics.scan import Scanner
     from evalprov.metrics.tail import Found
@@ -27,11 +28,15 @@ _SHOWN = 3  # contradictions between channels that are spelled out
 
 
 def put_together(
-    scanner: Scanner, report_file: str | None, metrics_file: str | None, before: Before | None = None
+    scanner: Scanner,
+    report_file: str | None,
+    metrics_file: str | None,
+    before: Before | None = None,
+    known: Known = tuple,
 ) -> Reported:
     """Read the files, choose the channel that counts, and say where the others disagree."""
     began = time.perf_counter()
-    last = scanner.close()
+    last = scanner.close(known)
     channels = [scanner.ledger]
     if report_file is not None:
         channels.insert(0, read_report(report_file))
@@ -41,6 +46,8 @@ def put_together(
         _take_last(scanner.ledger, last)
     elif last and not any(channel.reports for channel in channels[:-1]):
         scanner.ledger.take_final(last.said, last.line)
+    for channel in channels:
+        channel.settle()
     winner = next((channel for channel in channels if channel.has_metrics), None)
     facts = _placed(channels)
     facts |= _metrics(winner)

@@ -5,14 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from evalprov.metrics.tail import BEHIND_TEXT, ON_ITS_LINE, OVER_LINES, Found, Tail, has_numbers, may_sum_up
-from evalprov.metrics.text import NotAnObject
+from evalprov.metrics.text import NotAnObject, brief
 from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from evalprov.metrics.choosing import Known
     from evalprov.metrics.ledger import Ledger
     from evalprov.metrics.text import Reader
+
+
+_NEAR = 200  # lines before the last object that are looked at for others
+_SHOWN = 3  # keys of an object that is passed over
 
 
 class Ending(NamedTuple):
@@ -22,6 +27,7 @@ class Ending(NamedTuple):
     objects: Sequence[tuple[bytes, int]]  # on a line of their own, the likeliest last
     behind: Sequence[int]  # lines that hold a report behind other text
     part: int  # the last line that is part of a report over many lines; 0 for none
+    known: Known  # asks for the names of metrics that earlier runs had
 
 
 def last_object(ledger: Ledger, reader: Reader, end: Ending) -> Found | None:
@@ -39,15 +45,32 @@ def last_object(ledger: Ledger, reader: Reader, end: Ending) -> Found | None:
         chosen = max(fit, key=lambda one: one.line, default=None)
         _tell_passed_over(ledger, reader, end, chosen, reported)
     else:
-        chosen = max(found, key=lambda one: one.line, default=None) or _weak(blocks, end, reader)
+        last_one = max(found, key=lambda one: one.line, default=None)
+        chosen = _chosen(ledger, reader, end, last_one, blocks) if last_one else _weak(blocks, end, reader)
     for line in end.behind:
         if not (chosen and chosen.how == BEHIND_TEXT and chosen.line == line):
             ledger.unread(line, "other text stands before it on its line")
     others = [str(one.line) for one in found if one is not chosen and may_sum_up(one.said)]
-    if chosen and chosen.how == OVER_LINES and others:
+    if reported and chosen and chosen.how == OVER_LINES and others:
         text = f"{ledger.at(chosen.line)} ends the object that counts; there is one on line {', '.join(others)}, too"
         ledger.notes.add("other", text)
     return chosen
+
+
+def _chosen(ledger: Ledger, reader: Reader, end: Ending, last: Found, blocks: Sequence[Found]) -> Found:
+    """Choose between the objects that end the output, and say which were passed over."""
+    from evalprov.metrics.choosing import choose  # not needed where reports were made
+
+    # Behind an entry of a log the result may stand anywhere.
+    tail = end.tail.after(last.first - _NEAR) if may_sum_up(last.said) else end.tail
+    alone = [one for one in tail.on_lines(reader) if not any(block.first <= one.line <= block.line for block in blocks)]
+    choice = choose(last, [*alone, *(block for block in blocks if block.how == OVER_LINES)], end.known)
+    if choice.others:
+        told = ", ".join(f"line {one.line} ({', '.join(map(brief, list(one.said)[:_SHOWN]))})" for one in choice.others)
+        are = "JSON objects were" if len(choice.others) > 1 else "JSON object was"
+        text = f"{ledger.at(choice.chosen.line)} is the result: {choice.why}; other {are} passed over: {told}"
+        ledger.notes.add("other", text)
+    return choice.chosen
 
 
 def _take_reports(ledger: Ledger, blocks: Sequence[Found], end: Ending) -> None:
@@ -89,9 +112,10 @@ def _tell_passed_over(ledger: Ledger, reader: Reader, end: Ending, chosen: Found
     if ledger.summary:
         return
     passed_over = [
-        line
-        for line, said in end.tail.on_lines(reader)
-        if (may_sum_up(said) or (line > reported and has_numbers(said))) and not (chosen and line == chosen.line)
+        one.line
+        for one in end.tail.on_lines(reader)
+        if (may_sum_up(one.said) or (one.line > reported and has_numbers(one.said)))
+        and not (chosen and one.line == chosen.line)
     ]
     if passed_over:
         more = f" and {len(passed_over) - 1} more" if len(passed_over) > 1 else ""

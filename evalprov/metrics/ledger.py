@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from evalprov.metrics.facts import KEYS, WHOLE_LIMIT, Facts
 from evalprov.metrics.fields import is_field
 from evalprov.metrics.notes import Budget, Notes
+from evalprov.metrics.repeats import MARKS, Repeats
 from evalprov.metrics.text import NotAnObject, Reader, brief, kind_of, name
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from evalprov.record.manifest import MetricValue
 
-METRIC_KEYS = frozenset(("metrics", "scenario", "group", "metric_summary"))
+METRIC_KEYS = frozenset(("metrics", "scenario", "group", "metric_summary", *MARKS))
 _METRICS_ALONE = {"metrics"}
 _NUMBERS = frozenset((bool, int, float))
 _NAMES = 100_000  # spellings of names remembered
@@ -40,6 +41,7 @@ class Ledger:
         self.reports = 0  # lines that had metrics
         self.line: int | None = None  # the last of them
         self.rule = "report-line"
+        self._repeats = Repeats()
         self._reader = Reader()
         self._names: dict[str, str] = {}
         self._plain: set[str] = set()  # those that stay as they are
@@ -104,9 +106,9 @@ class Ledger:
                 else:
                     self.facts.take_group(scenario, group, self.at(line))
         if scenario is None:
-            self._take_metrics(metrics, line)
+            self._take_metrics(said, metrics, line)
         else:
-            self._put_scenario(scenario, metrics, line)
+            self._put_scenario(scenario, said, metrics, line)
         summary = said.get("metric_summary")
         if isinstance(summary, dict):
             self._put(self.summary, summary, line)
@@ -147,12 +149,17 @@ class Ledger:
             else:
                 self.facts.unknown(key, where)
 
-    def _take_metrics(self, metrics: dict[str, Any], line: int | None) -> None:
+    def settle(self) -> None:
+        """Make of what was said of a scenario again and again what it is, once all was read."""
+        if note := self._repeats.settle(self.scenarios):
+            self.notes.add("repeats", note)
+
+    def _take_metrics(self, said: dict[str, Any], metrics: dict[str, Any], line: int | None) -> None:
         """Take in metrics without a scenario beside them: flat ones, or a map of scenario to metrics."""
         nested = sum(type(value) is dict for value in metrics.values())
         if nested and nested == len(metrics):
             for key, values in metrics.items():
-                self._put_scenario(self._name(key), values, line)
+                self._put_scenario(self._name(key), said, values, line)
             return
         if nested:
             text = f"{self.at(line)} mixes numbers and objects under metrics; it was read as one flat summary"
@@ -168,8 +175,13 @@ class Ledger:
         self.notes.add("scenario", text)
         return None
 
-    def _put_scenario(self, scenario: str, metrics: dict[str, Any], line: int | None) -> None:
+    def _put_scenario(self, scenario: str, said: dict[str, Any], metrics: dict[str, Any], line: int | None) -> None:
         into = self.scenarios.get(scenario)
+        if into and not into.keys().isdisjoint(metrics):
+            if not self.budget.take(0, len(into)):
+                self._full(line)
+                return
+            self._repeats.keep(scenario, into, said)
         if into is None:
             if not self.budget.take(len(scenario), 1):
                 self._full(line)

@@ -11,6 +11,7 @@ from evalprov.metrics.text import BOM, ESCAPE, LINE_LIMIT, OBJECT_LIMIT, NotAnOb
 if TYPE_CHECKING:
     from typing import Any
 
+    from evalprov.metrics.choosing import Known
     from evalprov.metrics.ledger import Ledger
     from evalprov.metrics.tail import Found, Tail
 
@@ -31,6 +32,7 @@ _AFTER_OVERWRITE = rb"[\r\n]" + _OBJECT  # twice as slow
 
 # What a report looks like among other text, and what one written over many lines has on one of them.
 _LIKE_REPORT = re.compile(rb'[{,]\s*"metrics"\s*:\s*[{\[]')
+_OVERWRITTEN = b'{"metrics": {\r'  # stands for a report that was overwritten before its line had ended
 _PART_OF_REPORT = re.compile(rb'"metrics"\s*:\s*\{')
 _WAY_OUT = "make several lines of it, or write them to the file $EVALPROV_REPORT"
 
@@ -47,6 +49,7 @@ class Scanner:
         self._lines = 0
         self._held = bytearray()  # an unfinished line, from its last overwrite on
         self._overwrites = False  # the unfinished line ends in a carriage return
+        self._overwrote = False  # something like a report, in the unfinished line
         self._begun = False  # the unfinished line is long, and an object begins in it
         self._dropped = 0  # bytes of the unfinished line that were too many to hold
         self._unsearched: list[_Region] = []
@@ -78,8 +81,11 @@ class Scanner:
             piece = data[start : start + LINE_LIMIT]
             self._take(piece, piece.count(b"\n"))
 
-    def close(self) -> Found | None:
-        """Take in an unfinished last line; return the last JSON object, which stands after all reports."""
+    def close(self, known: Known = tuple) -> Found | None:
+        """Take in an unfinished last line; return the JSON object that stands after all reports, or in place of them.
+
+        Where several might be meant, the names of metrics that are `known` from earlier runs tell.
+        """
         from evalprov.metrics.ending import Ending, last_object  # not needed before the child has started
 
         if self._held or self._dropped:
@@ -93,7 +99,7 @@ class Scanner:
             text = f"{where}; too many lines {'after it ' if last else ''}look like JSON objects to try them all"
             self.ledger.notes.add("untried", text)
         objects = [one for one in (self._last, self._large) if one]
-        return last_object(self.ledger, self._reader, Ending(self._tail_of(), objects, self._behind, self._part))
+        return last_object(self.ledger, self._reader, Ending(self._tail_of(), objects, self._behind, self._part, known))
 
     def _take(self, data: bytes, newlines: int) -> None:
         first = data.find(b"\n")
@@ -118,6 +124,8 @@ class Scanner:
         if body:
             restart = body.rfind(b"\r")
             if restart >= 0 or self._overwrites:
+                gone = self._held + b"\r" * self._overwrites + body[: max(restart, 0)]
+                self._overwrote = self._overwrote or (KEY in gone and bool(_LIKE_REPORT.search(gone)))
                 self._let_go()
             if self._dropped:
                 self._dropped += len(body)
@@ -145,8 +153,10 @@ class Scanner:
 
     def _end_line(self) -> None:
         line, begun, dropped = bytes(self._held), self._begun, self._dropped
+        if self._overwrote and line:
+            line = _OVERWRITTEN + line
         self._let_go()
-        self._overwrites = False
+        self._overwrites = self._overwrote = False
         if dropped and begun:
             unread = f"stdout line {self._lines + 1} looks like metrics and was not read"
             size = f"it is {dropped / 1e6:.0f} MB long, and the bound is {OBJECT_LIMIT >> 20} MiB"

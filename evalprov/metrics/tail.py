@@ -113,12 +113,13 @@ class Tail:
                 return Found(text[found[2] :], line, BEHIND_TEXT, line, found[1][-1])
         return None
 
-    def on_lines(self, reader: Reader) -> Iterator[tuple[int, dict[str, Any]]]:
+    def on_lines(self, reader: Reader) -> Iterator[Found]:
         """Yield the last objects that fill a line, the last first, reports left out."""
         matches = (found for found in _FILLS_LINE.finditer(self._text) if b'"metrics"' not in found[0])
         for place in reversed(deque(matches, maxlen=_TRIES)):
+            text, line = shown(place[0]), self._line(place.start())
             try:
-                yield self._line(place.start()), reader.read_all(shown(place[0]))[-1]
+                yield Found(text, line, ON_ITS_LINE, line, reader.read_all(text)[-1])
             except NotAnObject:
                 continue
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import time
@@ -38,25 +39,46 @@ def record_run(
 ) -> Done:
     """Run a command invisibly and leave a record, whatever happens; `progress` is told of long work before it."""
     context = context_of(request, cwd, environ)._replace(progress=progress)
-    with _stoppable(), start(context) as capturing:
-        # Loaded while git and the interpreter answer.
-        from evalprov.record.form import blank
-        from evalprov.run.prepare import fill, give_up, keep, opened, refuse_unclean
-        from evalprov.run.supervise import supervise
-        from evalprov.store import Store
+    manifest: Manifest | None = None
+    problems: list[str] = []
+    try:
+        with _stoppable(), start(context) as capturing:
+            # Loaded while git and the interpreter answer.
+            from evalprov.record.form import blank
+            from evalprov.run.prepare import fill, give_up, keep, opened, refuse_unclean
+            from evalprov.run.supervise import supervise
+            from evalprov.store import Store
 
-        store = Store.open(context.store)
-        manifest = store.reserve(time.time(), lambda run_id, at: opened(blank(run_id, at), request, context))
-        try:
-            found = _found(capturing)
-            fill(manifest, found, context.scrub)
-            refuse_unclean(request, manifest)
-            keep(store, manifest, found.blobs)
-            store.begin(manifest)
-            problems = supervise(request, context, store, manifest, found)
-        except EvalprovError as problem:
-            give_up(store, manifest, problem, context.scrub)
+            store = Store.open(context.store)
+            manifest = _reserved(store, capturing, lambda run_id, at: opened(blank(run_id, at), request, context))
+            try:
+                found = _found(capturing)
+                fill(manifest, found, context.scrub)
+                refuse_unclean(request, manifest)
+                keep(store, manifest, found.blobs)
+                store.begin(manifest)
+                problems = supervise(request, context, store, manifest, found)
+            except EvalprovError as problem:
+                give_up(store, manifest, problem, context.scrub)
+    except Exception as error:
+        if isinstance(error, EvalprovError) or manifest is None or manifest["exit_code"] is None:
+            raise
+        # The command has run: what it exited with is what counts.
+        problems.append(
+            context.scrub.text(f"not all that came after the command was done: {type(error).__name__}: {error}")
+        )
     return Done(manifest["exit_code"] or 0, manifest, store.path, problems + _finish(store, manifest, context, request))
+
+
+def _reserved(store: Store, capturing: Capturing, form: Callable[[str, str], Manifest]) -> Manifest:
+    """Reserve a record, while things are captured or, where that takes all descriptors we may have, thereafter."""
+    try:
+        return store.reserve(time.time(), form)
+    except EvalprovError as problem:
+        if not isinstance(problem.__cause__, OSError) or problem.__cause__.errno not in (errno.EMFILE, errno.ENFILE):
+            raise
+        _found(capturing)
+        return store.reserve(time.time(), form)
 
 
 def _finish(store: Store, manifest: Manifest, context: CaptureContext, request: Request) -> list[str]:
@@ -121,8 +143,9 @@ def _stoppable() -> Iterator[None]:
     def stop(signum: int, _frame: object) -> None:
         raise Stopped(signum)
 
-    # Ignored, as some daemons have it, nobody could learn how git ended.
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    # Ignored, as some daemons have it, nobody could learn how git ended; `spawn` knows by the handler that it was.
+    if signal.getsignal(signal.SIGCHLD) == signal.SIG_IGN:
+        signal.signal(signal.SIGCHLD, lambda *_: None)
     signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
     before = {one: signal.getsignal(one) for one in signals}
     for one, handler in before.items():

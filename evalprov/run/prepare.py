@@ -66,7 +66,11 @@ def fill(manifest: Manifest, found: Capture, scrub: Scrubber) -> None:
 
 def keep(store: Store, manifest: Manifest, blobs: Mapping[str, bytes]) -> None:
     """Keep what a dirty run needs to be brought back; what the store does not take is withheld, with the reason."""
-    lost = store.keep(blobs)
+    lost, unsure = store.keep(blobs)
+    if unsure:
+        manifest["warnings"].append(
+            f"{unsure} of the files that differ from the commit were kept; a power cut just then may have taken them"
+        )
     if not lost:
         return
     git = manifest["git"]

@@ -120,11 +120,13 @@ def _launch(
     environ = {**context.environ, "EVALPROV_RUN_ID": run_id}
     if report.path:
         environ["EVALPROV_REPORT"] = report.path
+        if context.scrub.text(report.path) == report.path:
+            store.tell_where(run_id, report.path)
     if request.repeat:
         environ["EVALPROV_TRIAL"] = str(request.repeat["trial"])
         environ["EVALPROV_SEED"] = str(request.repeat["seed"])
     before = look_before(_metrics_file(request, context))
-    kills = oom_kills()
+    kills = _oom_kills()
     began = time.time()
     try:
         sinks: tuple[Any, ...] = (logs[0], scanner)
@@ -135,9 +137,16 @@ def _launch(
     finally:
         for log in logs:
             log.close()
-    kills_after = oom_kills()
+    kills_after = _oom_kills()
     killed = None if kills is None or kills_after is None else kills_after - kills
     return _EndedCommand(outcome, killed, logs[0], logs[1], (names[0], names[1]), scanner, report, began, before)
+
+
+def _oom_kills() -> int | None:
+    try:
+        return oom_kills()
+    except OSError:
+        return None
 
 
 def _metrics_file(request: Request, context: CaptureContext) -> str | None:
@@ -175,7 +184,14 @@ def _interpret(
     manifest: Manifest, child: _EndedCommand, request: Request, context: CaptureContext, look: OutputsLook
 ) -> None:
     """Write down what it said, and what it read."""
-    reported = gather(child.scanner, child.report.path, _metrics_file(request, context), child.before)
+
+    def known() -> set[str]:
+        from evalprov.store.earlier import metric_names  # asked for where several objects might be the result
+
+        return metric_names(context.store, manifest)
+
+    report = child.report.path
+    reported = gather(child.scanner, report, _metrics_file(request, context), child.before, known)
     if reported.source is None and request.metrics_file is None:
         from evalprov.metrics.hints import unread_results
 

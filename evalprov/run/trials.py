@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from evalprov.errors import CANNOT_START, EvalprovError, UsageError
 from evalprov.launch.signals import STOP, Witness, hold, taken
+from evalprov.launch.spawn import heed_children
 from evalprov.named import NamedTuple
 from evalprov.run.pipeline import record_run
 
@@ -116,8 +117,7 @@ class _RunningTrials:
         self._record = record
         self._going: dict[int, tuple[int, int]] = {}  # by pid: the trial, and a file for its last words to us
         self._numbers = taken()
-        # Ignored, as some daemons have it, nobody could learn how a trial ended.
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        heed_children()
         self._mask = hold([*self._numbers, signal.SIGCHLD])
         self._witness = Witness(self._numbers, set())
 

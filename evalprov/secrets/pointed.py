@@ -202,6 +202,8 @@ def _tied(text: bytes, tie: re.Match[bytes], name: str, rank: int) -> tuple[int,
     elif tie.lastgroup == "tag" and rank == SURE:
         fits = text[end : end + 2] == b"</" and text.startswith(name.encode(), end + 2)
         fits = fits or looks_chosen(value)
+    elif tie.lastgroup == "call" and (name.lower() in _WEAK or judge(value.decode("utf-8", "replace")) != NO):
+        fits = looks_issued(value) or looks_random(value)  # ("auth", "0001_initial")
     elif tie.lastgroup == "typed":  # char password[] = "X", var password string = "X"
         fits = is_secret_value(value, name, rank)
     elif rank in {SURE, CHOSEN}:

@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 TEMP = ".tmp-"
 LARGEST = 64 << 20  # of a line of the history that is read back
 LARGEST_RECORD = 1 << 30  # of a manifest: one of a large eval has its values by scenario
-# Of many files at once. The others are on their way to the disk by then; to wait for a thousand would take seconds,
-# and what a power cut takes from one is seen by its hash.
+# Of many files at once so many are waited for each by itself: from there on the whole file system is quicker, which
+# however has to wait for what all others wrote, too. Where that is much, only so long is waited.
 WAITED_FOR = 32
+_LITTLE = 256 << 20
+_PATIENCE_SECONDS = 1.0
 _OPEN = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # a fifo put in a file's place must not hold us up
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 _ABANDONED_SECONDS = 86400
@@ -80,8 +82,12 @@ class Folder:
         self.place(self._temp(data, durable=True), name)
         self.settle()
 
-    def write_many(self, files: Mapping[str, bytes]) -> dict[str, OSError]:
-        """Put files in place that are not there yet with that size; return those that could not be, and why."""
+    def write_many(self, files: Mapping[str, bytes]) -> tuple[dict[str, OSError], int]:
+        """Put files in place that are not there yet with that size.
+
+        Return those that could not be, and why; and how many were not waited for, so that a power cut may take them.
+        """
+        unsure = 0
         failed: dict[str, OSError] = {}
         temps: dict[str, str] = {}
         try:
@@ -92,9 +98,13 @@ class Folder:
                 except OSError as error:
                     failed[name] = error
             written = list(temps)
+            at_once = len(written) > WAITED_FOR and _sync_all(self.fd)
+            until = time.monotonic() + _PATIENCE_SECONDS
             for count, name in enumerate(written):
                 try:
-                    if count < WAITED_FOR:
+                    if not at_once and count >= WAITED_FOR and time.monotonic() > until:
+                        unsure += 1
+                    elif not at_once:
                         self._sync(temps[name])
                     self.place(temps[name], name)
                     del temps[name]
@@ -105,7 +115,7 @@ class Folder:
         finally:
             for temp in temps.values():
                 self.drop(temp)
-        return failed
+        return failed, unsure
 
     def new(self) -> tuple[str, int]:
         """Begin a file that is not in place yet; the caller closes the descriptor."""
@@ -152,6 +162,10 @@ class Folder:
         except FileNotFoundError:
             return False
         return True
+
+    def move(self, name: str, to: str) -> None:
+        """Give what is there, whatever it is, another name."""
+        os.rename(name, to, src_dir_fd=self.fd, dst_dir_fd=self.fd)
 
     def settle(self) -> None:
         """Make the names of the files last."""
@@ -210,6 +224,21 @@ class Folder:
 
     def _not_plain(self, name: str) -> NoReturn:
         raise OSError(errno.EINVAL, "not a plain file", f"{self.path}/{name}")
+
+
+def _sync_all(fd: int) -> bool:
+    """Wait until the whole file system is on its disk, where that cannot take long; say whether it is."""
+    try:
+        import _ctypes  # few runs have so many files
+
+        with open("/proc/meminfo", "rb") as file:
+            told = dict(line.split(b":", 1) for line in file.read().splitlines())
+        if 1024 * sum(int(told[name].split()[0]) for name in (b"Dirty", b"Writeback")) > _LITTLE:
+            return False
+        syncfs = _ctypes.dlsym(_ctypes.dlopen(None, 0), "syncfs")  # type: ignore[arg-type]
+        return bool(_ctypes.call_function(syncfs, (fd,)) == 0)
+    except (ImportError, OSError, ValueError, KeyError):
+        return False
 
 
 def write_all(fd: int, data: bytes) -> None:

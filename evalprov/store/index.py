@@ -60,8 +60,8 @@ class Lock:
             pause = min(pause * 1.5, 0.05)
 
 
-def append(root: Folder, line: bytes, patience: float = PATIENCE_SECONDS) -> None:
-    """Add a line, whole or not at all; a torn last line is ended first and never continued."""
+def append(root: Folder, line: bytes, patience: float = PATIENCE_SECONDS) -> bool:
+    """Add a line, whole or not at all, and say whether it is the first; a torn last line is ended, never continued."""
     with Lock(root, patience) as lock:
         fd = root.open(HISTORY, os.O_RDWR | os.O_APPEND | os.O_CREAT)
         try:
@@ -76,5 +76,6 @@ def append(root: Folder, line: bytes, patience: float = PATIENCE_SECONDS) -> Non
             os.fsync(fd)
             if not size:
                 root.settle()
+            return not size
         finally:
             os.close(fd)

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from evalprov.errors import EvalprovError
-from evalprov.record.form import blank, encode, history_line
+from evalprov.record.form import blank, counts_of, encode, history_line
 from evalprov.store import ids
 from evalprov.store.decode import Torn, Unreadable, as_seen, decode, lost
 from evalprov.store.folder import TEMP, Folder
@@ -28,14 +28,26 @@ def _say_nothing(_: str) -> None:
     """Take a remark that nobody wants."""
 
 
-def repair(store: str, *, rebuild: bool = False, note: Callable[[str], None] = _say_nothing) -> list[str]:
+def _add_nothing(_lost: Manifest, _path: str) -> bool:
+    """Leave a lost run's record as it is."""
+    return False
+
+
+def repair(
+    store: str,
+    *,
+    rebuild: bool = False,
+    note: Callable[[str], None] = _say_nothing,
+    report: Callable[[Manifest, str], bool] = _add_nothing,
+) -> list[str]:
     """Repair what a crash left behind and return what was done; remarks go to `note`.
 
+    `report` is to add to the record of a lost run what stands in the file that its command reported to.
     Safe while runs are being recorded. With rebuild the history is made anew from the manifests.
     """
     try:
         with open_store(store) as root:
-            doctor = _Doctor(store, root, note)
+            doctor = _Doctor(store, root, note, report)
             doctor.look_at_runs(rebuild=rebuild)
             doctor.clear_markers()
             doctor.clear_leftovers()
@@ -48,10 +60,13 @@ def repair(store: str, *, rebuild: bool = False, note: Callable[[str], None] = _
 class _Doctor:
     """One pass over a store."""
 
-    def __init__(self, store: str, root: Folder, note: Callable[[str], None]) -> None:
+    def __init__(
+        self, store: str, root: Folder, note: Callable[[str], None], report: Callable[[Manifest, str], bool]
+    ) -> None:
         self.store = store
         self.root = root
         self.note = note
+        self.report = report
         self.done: list[str] = []
         self.entered: set[str] = set()  # runs that the history has
         self.noted: set[str] = set()
@@ -119,9 +134,25 @@ class _Doctor:
             return False
         if ended["status"] != "lost":  # finished while we were looking
             return True
+        reported = self._add_report(ended)
         with Folder(f"{self.store}/runs") as runs:
             runs.write(f"{run_id}.json", encode(ended))
-        self.done.append(f"run {run_id} is recorded as lost: its process is gone")
+        said = ", with what its command had reported" if reported else ""
+        self.done.append(f"run {run_id} is recorded as lost{said}: its process is gone")
+        return True
+
+    def _add_report(self, ended: Manifest) -> bool:
+        """Add what a lost run's command had reported, where its marker says to which file; say whether it had."""
+        run_id = ended["run_id"]
+        try:
+            with Folder(f"{self.store}/active") as active:
+                path = active.read(run_id)
+            if not path or not self.report(ended, os.fsdecode(path)):
+                return False
+        except Exception as error:  # noqa: BLE001 - the run is lost with or without it
+            self._note(f"what the command of run {run_id} had reported cannot be read: {type(error).__name__}: {error}")
+            return False
+        ended["counts"] = counts_of(ended)
         return True
 
     def _replace_torn(self, run_id: str) -> bool:

@@ -10,14 +10,15 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Literal
 
 from evalprov.errors import CANNOT_START, EvalprovError
+from evalprov.named import NamedTuple
 from evalprov.record.form import counts_of, encode, history_line
 from evalprov.store import ids
-from evalprov.store.folder import Folder
+from evalprov.store.folder import Folder, write_all
 from evalprov.store.index import HISTORY, LOCK, append
 from evalprov.store.process import this_process
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from evalprov.record.manifest import Manifest
 
@@ -38,6 +39,13 @@ _HINTS = {
     errno.EPERM: "make it yours to write, or keep the records elsewhere: evalprov run --store DIR",
 }
 _ELSEWHERE = "keep the records elsewhere: evalprov run --store DIR"
+
+
+class Kept(NamedTuple):
+    """What became of blobs that were to be kept."""
+
+    lost: dict[str, str]  # those that were not, and why
+    unsure: int  # how many of the others a power cut in the next seconds may take
 
 
 class Store:
@@ -75,7 +83,7 @@ class Store:
                     if runs.claim(f"{run_id}.json", encode(manifest), (active, run_id)):
                         return manifest
         except OSError as error:
-            raise self._refusal(error) from None
+            raise self._refusal(error) from error
 
     def begin(self, manifest: Manifest) -> None:
         """Replace the reserved record by one that says all that is known before launch, and make it last."""
@@ -83,6 +91,15 @@ class Store:
             self._replace(self._signed(manifest))
         except OSError as error:
             raise self._refusal(error) from None
+
+    def tell_where(self, run_id: str, path: str) -> None:
+        """Note in the run's marker where the command reports to: should we be killed, `doctor` looks there."""
+        with suppress(OSError), self.enter("active") as active:
+            fd = active.open(ids.checked(run_id), os.O_WRONLY)
+            try:
+                write_all(fd, os.fsencode(path))
+            finally:
+                os.close(fd)
 
     def finish(self, manifest: Manifest) -> list[str]:
         """Complete the record and enter it in the history; return what went wrong, in words."""
@@ -92,11 +109,11 @@ class Store:
             line = history_line(manifest)
             problems = self._replace(manifest)
         except (OSError, EvalprovError, ValueError, TypeError, RecursionError) as error:
-            left = "it is left as it stands on disk, and `evalprov doctor` puts it in order"
-            return [f"the record of {run_id} was not completed: {_words(error)}; {left}"]
+            return [f"the record of {run_id} was not completed: {_words(error)}; {self._left(run_id)}"]
         try:
             with Folder(self.path, follow=True) as root:
-                append(root, line)
+                if append(root, line) and self._lacks_others(root, run_id, line):
+                    problems.append("the history was gone, and begins anew; `evalprov doctor` enters the runs before")
         except OSError as error:
             left = "its record is whole, and `evalprov doctor` enters it"
             return [*problems, f"run {run_id} was not entered in the history: {_words(error)}; {left}"]
@@ -107,8 +124,8 @@ class Store:
             problems.append(f"a marker of run {run_id} could not be removed: {_words(error)}")
         return problems
 
-    def keep(self, blobs: Mapping[str, bytes]) -> dict[str, str]:
-        """Keep blobs under patches/ or objects/, by names that their content gives; return what was not, and why."""
+    def keep(self, blobs: Mapping[str, bytes]) -> Kept:
+        """Keep blobs under patches/ or objects/, by names that their content gives."""
         folders: dict[str, dict[str, bytes]] = {}
         for name, data in blobs.items():
             where, _, file = name.partition("/")
@@ -116,14 +133,16 @@ class Store:
                 raise EvalprovError(f"not a name for a stored file: {ids.shown(name)}", exit_code=CANNOT_START)
             folders.setdefault(where, {})[file] = data
         lost: dict[str, str] = {}
+        unsure = 0
         for where, files in folders.items():
             try:
                 with self.enter(where) as folder:
-                    failed = folder.write_many(files)
+                    failed, more = folder.write_many(files)
+                unsure += more
             except OSError as error:
                 failed = dict.fromkeys(files, error)
             lost |= {f"{where}/{file}": _words(error) for file, error in failed.items()}
-        return lost
+        return Kept(lost, unsure)
 
     def open_log(self, run_id: str, which: Literal["out", "err"]) -> int:
         """Open a new log of a run's output for writing; the caller closes the descriptor."""
@@ -137,13 +156,34 @@ class Store:
         """Put the record in place of an unfinished one; return what is odd about that."""
         run_id = ids.checked(manifest["run_id"])
         with self.enter("runs") as runs:
-            before = runs.read(f"{run_id}.json")
+            try:
+                before = runs.read(f"{run_id}.json")
+            except OSError:  # something else is in its place: that is the user's, and stays
+                before = None
+                runs.move(f"{run_id}.json", f"{run_id}.torn")
             status = None if before is None else _status(before)
             # A run called lost while it was there is not: whoever said so could not see us.
             if status not in (None, "running", "lost"):
                 raise EvalprovError(f"run {run_id} is finished already ({status})", exit_code=CANNOT_START)
             runs.write(f"{run_id}.json", encode(manifest))
         return [] if before is not None else [f"the record of {run_id} was removed meanwhile; it is written anew"]
+
+    def _left(self, run_id: str) -> str:
+        """Say what there is of a record that could not be completed."""
+        with suppress(OSError), self.enter("runs") as runs:
+            if runs.read(f"{run_id}.json"):
+                return "it is left as it stands on disk, and `evalprov doctor` puts it in order"
+        return "nothing is left of it on disk"
+
+    def _lacks_others(self, root: Folder, run_id: str, line: bytes) -> bool:
+        """Say whether there are records that the history should have, when it has this line alone."""
+        try:
+            with self.enter("runs") as runs, self.enter("active") as active:
+                finished = {name.removesuffix(".json") for name in runs.names()}.difference(active.names(), {run_id})
+            # Asked last: a run that ended between both looks has its line by now.
+            return root.size(HISTORY) == len(line) and any(map(ids.is_run_id, finished))
+        except OSError:
+            return False
 
     def _signed(self, manifest: Manifest) -> Manifest:
         """Say in the record who is recording: readers judge by it whether the run is still going on."""
@@ -163,14 +203,22 @@ class Store:
             return Folder(path)
 
     def _make(self) -> None:
+        above = os.path.dirname(self.path)
+        new = list(_missing(self.path))
         try:
-            os.makedirs(self.path, 0o777 if _is_shared(os.path.dirname(self.path)) else 0o700, exist_ok=True)
+            os.makedirs(self.path, 0o777 if _is_shared(above) else 0o700, exist_ok=True)
         except FileExistsError:  # a file, or a link that leads nowhere
             raise NotADirectoryError(errno.ENOTDIR, "not a folder", self.path) from None
         with Folder(self.path, follow=True) as root:
             if root.size(".gitignore") is None:
                 self._refuse_strangers(root)
                 root.write(".gitignore", IGNORE)
+        for folder in new:
+            with (
+                suppress(OSError),
+                Folder(os.path.dirname(folder), follow=True) as around,
+            ):  # it may not be ours to read
+                around.settle()
 
     def _refuse_strangers(self, root: Folder) -> None:
         """Take no folder that holds something else: our rules for git would hide it."""
@@ -196,6 +244,13 @@ class Store:
             return EvalprovError(f"{error.filename or self.path} is not a folder", _ELSEWHERE, CANNOT_START)
         message = f"cannot record in {self.path}: {_words(error)}"
         return EvalprovError(message, _HINTS.get(error.errno or 0, _ELSEWHERE), CANNOT_START)
+
+
+def _missing(folder: str) -> Iterator[str]:
+    """Yield a folder and those above it that are not there."""
+    while not os.path.exists(folder):
+        yield folder
+        folder = os.path.dirname(folder)
 
 
 def _is_shared(folder: str) -> bool:

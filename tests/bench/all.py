@@ -8,7 +8,18 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).parent
-RECORDING = ("launch.py", "relay.py", "scan.py", "large.py", "content.py", "recall.py", "crash.py", "faults.py")
+RECORDING = (
+    "launch.py",
+    "relay.py",
+    "scan.py",
+    "large.py",
+    "content.py",
+    "recall.py",
+    "crash.py",
+    "faults.py",
+    "cuts.py",
+    "fuzz.py",
+)
 JUDGING = ("history.py", "diff.py", "power.py", "gate.py", "noise.py", "hostile.py")
 PARTS = (*RECORDING, *JUDGING)
 

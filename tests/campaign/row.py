@@ -26,6 +26,8 @@ class Row(NamedTuple):
     adds: float = 3.0  # seconds that recording may take more, on a machine that is not busy otherwise
     refused: bool = False  # for its settings, its store and --require-clean alone: exit 125, the command never started
     quick: bool = False  # also part of `make test`
+    secret: str = ""  # what must not be in the store
+    terminal: str = "none"  # which of stdout and stderr is one, with stdin: all, out, err
 
     @property
     def label(self) -> str:

@@ -6,6 +6,7 @@ With words, only the rows whose name holds one of them.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import io
 import json
@@ -16,15 +17,19 @@ import stat
 import subprocess
 import sys
 import tempfile
+import termios
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 from multiprocessing import get_context
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple, Self
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from campaign.pairs import rows as pairs
 from campaign.row import Row
 from campaign.table import rows as table
 from evalprov.cli import main as command_line
@@ -52,7 +57,7 @@ class Seen(NamedTuple):
 
 def rows() -> list[Row]:
     """Return all rows there are."""
-    found = [*table()]
+    found = [*table(), *pairs()]
     twice = [label for label, times in Counter(row.label for row in found).items() if times > 1]
     assert not twice, twice
     return found
@@ -64,6 +69,7 @@ def survive(row: Row, base: Path) -> list[str]:
         bare = carried_out(row, base, recorded=False)
         ours = carried_out(row, base, recorded=True)
         wrong = list(differences(row, bare, ours))
+        wrong += [f"the secret is in {path}" for path in holding(row, base)]
         wrong += said_of_the_record(row, base, bare) if ours.records == 1 else []
         slower = ours.seconds - bare.seconds
         if slower < row.adds * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1)):
@@ -84,7 +90,9 @@ def carried_out(row: Row, base: Path, *, recorded: bool) -> Seen:
     options = [word.replace("{folder}", str(folder)) for word in row.options]
     prefix = [*EVALPROV, "run", "--quiet", *options, "--"] if recorded else []
     command = [SHELL, "-c", f'{row.around}\nexec "$@"' if row.around else 'exec "$@"', "-", *prefix, *row.argv]
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, tempfile.TemporaryFile() as given:
+    with ExitStack() as kept:
+        out, err, given = (kept.enter_context(tempfile.TemporaryFile()) for _ in range(3))
+        screen = kept.enter_context(Screen(out)) if row.terminal != "none" else None
         given.write(row.stdin or b"")
         given.seek(0)
         began = time.monotonic()
@@ -92,10 +100,11 @@ def carried_out(row: Row, base: Path, *, recorded: bool) -> Seen:
             [*map(os.fsencode, command)],
             cwd=os.fsencode(folder / row.cwd),
             env=environment(row, base),
-            stdin=subprocess.DEVNULL if row.stdin is None else given,
-            stdout=out,
-            stderr=err,
+            stdin=screen.fd if screen else subprocess.DEVNULL if row.stdin is None else given,
+            stdout=screen.fd if screen and row.terminal != "err" else out,
+            stderr=screen.fd if screen and row.terminal != "out" else err,
             start_new_session=True,
+            preexec_fn=screen.control if screen else None,  # noqa: PLW1509 - it is one call
         )
         try:
             code = process.wait(HANGS)
@@ -105,6 +114,8 @@ def carried_out(row: Row, base: Path, *, recorded: bool) -> Seen:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+        if screen:
+            screen.finish()
         out.seek(0)
         err.seek(0)
         now = snapshot(row, folder)
@@ -118,6 +129,37 @@ def carried_out(row: Row, base: Path, *, recorded: bool) -> Seen:
             records_of(row, folder) - records,
             sorted(os.listdir(base / "tmp")),
         )
+
+
+class Screen:
+    """A terminal of its own, which keeps in a file what is shown on it."""
+
+    def __init__(self, out: IO[bytes]) -> None:
+        self._ours, self.fd = os.openpty()
+        termios.tcsetwinsize(self.fd, (40, 100))
+        self._out = out
+        self._reader = threading.Thread(target=self._read, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._reader.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._ours)
+
+    def control(self) -> None:
+        """Be the terminal that controls the new session."""
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+    def finish(self) -> None:
+        """Read what is left; who still holds the terminal is not waited for."""
+        os.close(self.fd)
+        self._reader.join(10)
+
+    def _read(self) -> None:
+        with contextlib.suppress(OSError):
+            while data := os.read(self._ours, 1 << 16):
+                self._out.write(data)
 
 
 def environment(row: Row, base: Path) -> dict[bytes, bytes]:
@@ -187,10 +229,11 @@ def records_of(row: Row, folder: Path) -> int:
 def differences(row: Row, bare: Seen, ours: Seen) -> Iterator[str]:
     """Yield what one can tell them apart by."""
     if HANGS_CODE in {bare.code, ours.code}:
-        yield "it hangs" if ours.code == HANGS_CODE else "the row itself hangs"
+        yield "the row itself hangs" if bare.code == HANGS_CODE else "it hangs"
     elif row.refused:
-        if ours.code != 125 or not ours.err.startswith(b"evalprov: error:"):
-            yield f"not refused: exit {ours.code}, {ours.err[:200]!r}"
+        said = ours.out + ours.err  # at a terminal, in colour, and perhaps with words of the shell before it
+        if ours.code != 125 or not (b"evalprov: error:" in said or (row.terminal != "none" and b"error:" in said)):
+            yield f"not refused: exit {ours.code}, {said[:200]!r}"
     elif ours.code != bare.code:
         yield f"exit {ours.code} for {bare.code}, {ours.err[-300:]!r}"
     elif row.same_output:
@@ -205,6 +248,15 @@ def differences(row: Row, bare: Seen, ours: Seen) -> Iterator[str]:
         yield f"left behind in TMPDIR: {ours.left}"
     if row.store is not None and not row.refused and ours.records != 1:
         yield f"{ours.records} new records; {ours.err[-200:]!r}"
+
+
+def holding(row: Row, base: Path) -> Iterator[str]:
+    """Yield the files of the store that hold the row's secret, or whose name does."""
+    store = base / "w" / (row.store or "metrics")
+    for file in store.rglob("*") if row.secret and store.is_dir() else ():
+        data = file.read_bytes() if file.is_file() and not file.is_symlink() else b""
+        if row.secret.encode() in data or row.secret in file.name:
+            yield str(file.relative_to(store))
 
 
 def apart(name: str, one: bytes, other: bytes) -> str:

@@ -99,7 +99,13 @@ files = ["grader.py"]
 """
 ROWS = "".join(json.dumps({"id": i}) + "\n" for i in range(9))
 POINTER = "outs:\n- md5: {}\n  size: 5\n  hash: md5\n  path: rows.jsonl\n"
-LEVERS = {"retriever": "data", "data set": "data", "golden version": "data", "reported data": "data"}
+LEVERS = {
+    "retriever": "data",
+    "data set": "data",
+    "golden version": "data",
+    "reported data": "data",
+    "served model": "model",
+}
 
 
 class World:

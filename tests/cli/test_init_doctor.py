@@ -36,6 +36,21 @@ def test_init_names_what_the_repository_has(project: Project) -> None:
     assert record["scenario"] == "support"
 
 
+def test_init_writes_the_guessed_directions_for_a_person_to_confirm(project: Project) -> None:
+    """Each metric whose name is no proof stands in a comment; taken out of it, the lines are settings that count."""
+    project.run("sh", "-c", """echo '{"accuracy": 0.5, "answer.quality": 0.7, "zorks": 3, "cost_usd": 0.1}'""")
+    assert project.evalprov("init").returncode == 0
+    text = (project.path / "evalprov.toml").read_text()
+    _, _, guesses = text.partition("# Which way is better: take the # away where it is so.\n")
+    assert guesses == (
+        '# [metrics."answer.quality"]\n# direction = "higher"  # guessed from its name\n'
+        '# [metrics.zorks]\n# direction = "..."  # its name does not tell: higher or lower\n'
+    )
+    assert "metrics" not in tomllib.loads(text)
+    said = tomllib.loads(guesses.replace("# [", "[").replace("# direction", "direction").replace("...", "lower"))
+    assert said["metrics"] == {"answer.quality": {"direction": "higher"}, "zorks": {"direction": "lower"}}
+
+
 def test_init_never_overwrites(project: Project) -> None:
     """A second init, or one beside settings in pyproject.toml, is exit 2 and changes nothing."""
     assert project.evalprov("init").returncode == 0

@@ -51,6 +51,17 @@ def rate(right: int, of: int = 100) -> list[bool]:
     return [number < right for number in range(of)]
 
 
+def summed_up(run: Manifest) -> Manifest:
+    """Let the summary of a run be the means of the scenarios that it has now."""
+    values: dict[str, list[float]] = {}
+    for row in (run["metrics"] or {}).values():
+        for name, value in row.items():
+            if value is not None:
+                values.setdefault(name, []).append(float(value))
+    run["metric_summary"] = {f"{name}_mean": sum(of) / len(of) for name, of in values.items()}
+    return run
+
+
 def error(kind: str, scenario: str | None) -> ErrorEntry:
     """Return an entry of a record's errors."""
     return cast("ErrorEntry", {"kind": kind, "message": "no", "scenario": scenario, "stderr_tail": None})

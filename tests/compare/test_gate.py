@@ -6,7 +6,7 @@ import sys
 from typing import Any
 
 import pytest
-from gate_runs import BASELINE, NO_GPUS, RUN, error, held, outcomes, rate, record, rules
+from gate_runs import BASELINE, NO_GPUS, RUN, error, held, outcomes, rate, record, rules, summed_up
 
 ALL_RIGHT = {"accuracy": rate(100)}
 FALLEN = {"accuracy": rate(80)}  # proven worse, by 0.2
@@ -290,7 +290,7 @@ def with_errors(*errors: Any, missing: int = 0) -> Any:
     for one in errors:
         run["metrics"].pop(one["scenario"], None)
     run["errors"] = list(errors)
-    return run
+    return summed_up(run)
 
 
 def test_scenarios_without_a_result_count_against_their_bounds() -> None:
@@ -298,11 +298,12 @@ def test_scenarios_without_a_result_count_against_their_bounds() -> None:
     before = record(BASELINE, ALL_RIGHT)
     task = [error("task", f"t{i}") for i in range(3)]
     infra = [error("infra", f"t{i}") for i in range(50, 55)]
-    assert held(before, with_errors(*infra)).verdict == "pass"  # 5 of 100
-    assert held(before, with_errors(*infra, error("infra", "t60"))).verdict == "not_evaluated"
+    wide = rules(accuracy={"tolerance": 0.1})  # else as many at their worst would be a fall
+    assert held(before, with_errors(*infra), wide).verdict == "pass"  # 5 of 100
+    assert held(before, with_errors(*infra, error("infra", "t60")), wide).verdict == "not_evaluated"
     assert held(before, with_errors(task[0])).verdict == "not_evaluated"
     assert held(before, with_errors(missing=1)).verdict == "not_evaluated"
-    lenient = rules({"max_errors": 0.04, "max_infra_errors": 0.0})
+    lenient = rules({"max_errors": 0.04, "max_infra_errors": 0.0}, accuracy={"tolerance": 0.1})
     assert held(before, with_errors(*task, missing=1), lenient).verdict == "pass"
     assert held(before, with_errors(*task, missing=2), lenient).verdict == "not_evaluated"
     assert held(before, with_errors(infra[0]), lenient).verdict == "not_evaluated"

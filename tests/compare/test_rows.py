@@ -66,7 +66,7 @@ def wrong_with(metric: MetricDiff) -> list[str]:
             found.append("the delta is not within the interval")
         leaves_out = low > 0 or high < 0
         moved = metric.verdict in ("better", "worse", "moved")
-        explained = "after correction for" in said or "metrics judged together" in said or metric.same_as is not None
+        explained = "alone, " in said or "metrics judged together" in said or metric.same_as is not None
         if moved != leaves_out and not (leaves_out and explained):
             found.append("the interval says other than the verdict about 0")
     return found
@@ -85,7 +85,7 @@ def test_no_row_contradicts_itself() -> None:
             moved += one.diff.verdict in ("better", "worse")
             row = _row(one)
             if one.diff.corrected_for and one.diff.verdict == "within_noise" and not one.diff.same_as:
-                assert row[6].startswith("within noise after correction for "), row
+                assert row[6].startswith("not proven: p = "), row
     assert min(corrected, moved, twins) > 20, (corrected, moved, twins)
 
 

@@ -44,7 +44,7 @@ def test_a_fall_far_beyond_noise_is_worse_with_all_that_is_to_know() -> None:
     """The values, the move and how sure it is, what was held against what, and the scenarios that moved."""
     found = only(one(manifest(ok(40))), one(manifest(ok(25))))
     assert (found.name, found.a, found.b, found.delta) == ("ok_mean", 1.0, 0.625, -0.375)
-    assert (found.verdict, found.direction, found.direction_from) == ("worse", "higher", "name")
+    assert (found.verdict, found.direction, found.direction_from) == ("worse", "higher", "definition")
     assert (found.method, found.pairing, found.n) == ("McNemar, mid-p", "scenarios", 40)
     assert (found.effect, found.p, found.p_adjusted) == (-0.375, pytest.approx(2**-15), found.p)
     assert found.interval is not None

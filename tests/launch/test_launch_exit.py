@@ -15,6 +15,7 @@ from evalprov.errors import EvalprovError
 from evalprov.launch.program import start
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -48,23 +49,61 @@ def refused(name: str, path: str = "") -> EvalprovError:
     return problem.value
 
 
-def test_what_cannot_be_started_has_the_shells_codes(tmp_path: Path) -> None:
-    """Not found, or without its interpreter, is 127; not executable, or a folder, is 126: as `env` has it."""
-    plain = tmp_path / "plain"
-    plain.write_text("#!/bin/sh\n")
-    orphan = tmp_path / "orphan"
-    orphan.write_text("#!/no/such/interpreter\n")
-    orphan.chmod(0o755)
-    binary = tmp_path / "binary"
-    binary.write_bytes(b"\0\1\2\3 no program of this machine")
-    binary.chmod(0o755)
-    dangling = tmp_path / "dangling"
-    dangling.symlink_to("nowhere")
-    wanted = {"no-such-command": 127, str(tmp_path / "absent"): 127, str(dangling): 127, "": 127, str(orphan): 127}
-    wanted |= {str(plain): 126, str(tmp_path): 126, str(binary): 126}
-    assert {name: refused(name).exit_code for name in wanted} == wanted
-    for name in ("no-such-command", str(plain), str(tmp_path), str(orphan), str(dangling)):
-        assert subprocess.run(["env", name], capture_output=True).returncode == wanted[name]
+def script(text: bytes) -> Callable[[Path], object]:
+    """Make an executable file of this text."""
+
+    def make(at: Path) -> None:
+        at.write_bytes(text)
+        at.chmod(0o755)
+
+    return make
+
+
+NOT_STARTED: dict[str, Callable[[Path], object]] = {
+    "nothing there": lambda at: None,
+    "a link to nowhere": lambda at: at.symlink_to("nowhere"),
+    "a link to itself": lambda at: at.symlink_to(at.name),
+    "below a file": lambda at: at.parent.write_text(""),
+    "not executable": lambda at: at.write_text("#!/bin/sh\n"),
+    "a folder": lambda at: at.mkdir(),
+    "its interpreter missing": script(b"#!/no/such/interpreter\n"),
+    "a Windows line end": script(b"#!/bin/sh\r\necho ran\n"),
+    "its interpreter's interpreter missing": lambda at: (
+        script(b"#!/no/such\n")(at.with_name("inner")),
+        script(b"#!%b\n" % os.fsencode(at.with_name("inner")))(at),
+    ),
+    "its interpreter not executable": script(b"#!/etc/passwd\n"),
+    "its interpreter a folder": script(b"#!/etc\n"),
+    "its interpreter by a word": script(b"#!no-such-word\n"),
+    "its interpreter itself": lambda at: script(b"#!%b\n" % os.fsencode(at))(at),
+    "another machine's program": script(b"\x7fELF\0\1\2\3 no program of this machine"),
+}
+
+
+@pytest.mark.parametrize("kind", NOT_STARTED)
+def test_what_cannot_be_started_has_the_shells_code(tmp_path: Path, kind: str) -> None:
+    """Not found, or without its interpreter, is 127; found and not to be executed is 126: as the shell has it."""
+    at = tmp_path / "folder" / "tool"
+    if kind != "below a file":
+        at.parent.mkdir()
+    NOT_STARTED[kind](at)
+    bare = subprocess.run(["bash", "-c", f"{at}; exit $?"], capture_output=True, check=False).returncode
+    assert bare in (126, 127)
+    assert refused(str(at)).exit_code == bare
+
+
+def test_a_name_that_is_nowhere_on_the_path_is_not_found() -> None:
+    """Nor is the empty name: 127, as in the shell."""
+    assert [refused(name).exit_code for name in ("no-such-command", "")] == [127, 127]
+
+
+@pytest.mark.parametrize("text", [b"", b"echo ran; exit 4\n", b"#!\necho ran; exit 5\n", b"#! \necho ran; exit 6\n"])
+def test_a_file_without_an_interpreter_is_the_shells(tmp_path: Path, text: bytes) -> None:
+    """A file that names no interpreter, or has nothing in it, is run as the shell runs it."""
+    script(text)(tmp_path / "tool")
+    bare = subprocess.run(["sh", "-c", f"{tmp_path}/tool; exit $?"], capture_output=True, check=False)
+    done = Launched(tmp_path, [f"{tmp_path}/tool"]).run()
+    assert (done.returncode, done.stdout) == (bare.returncode, bare.stdout)
 
 
 def test_a_refusal_names_the_command_and_what_is_wrong(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def pretty(said: Any, indent: int = 2) -> str:
         ('{"accuracy": 0.1}{"accuracy": 0.74}\n', {"accuracy": 0.74}, "last-json-object"),
         (BAR + '{"accuracy": 0.74}\n', {"accuracy": 0.74}, "last-json-object"),
         ("\r  0%|  | 0/10\r" + BAR + '{"accuracy": 0.74}\n', {"accuracy": 0.74}, "last-json-object"),
-        ('{"old": 1}\n100%|####| 10/10 [00:01<00:00]{"accuracy": 0.74}', {"accuracy": 0.74}, "last-json-object"),
+        ('{"accuracy": 0.1}\n100%|####| 10/10 [00:01<00:00]{"accuracy": 0.74}', {"accuracy": 0.74}, "last-json-object"),
         ("Working ━━━━━━━━ 100% 0:00:00" + '{"accuracy": 0.74}\n', {"accuracy": 0.74}, "last-json-object"),
         (BAR + '{"metrics": {"a": 1}}\n{"metrics": {"b": 2}}\n', {"a": 1, "b": 2}, "report-line"),
         ("log\n" + pretty({"accuracy": 0.74, "by": {"x": 1}}), {"accuracy": 0.74, "by.x": 1}, "json-object-over-lines"),

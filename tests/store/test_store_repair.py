@@ -191,9 +191,9 @@ def test_lines_of_a_newer_evalprov_are_kept(store: str) -> None:
 
 def test_rebuild_makes_the_history_anew_from_the_manifests(store: str) -> None:
     """A rebuilt history has every record's line, ordered by start."""
-    Path(store, "eval_history.jsonl").unlink()
     for at in (5, 3, 4):
         record(store, NOON + at)
+    Path(store, "eval_history.jsonl").unlink()
     add_to_history(store, b"junk\n")
     done, _ = repaired(store, rebuild=True)
     assert done[-1] == "history: made anew with 5 runs"

@@ -353,7 +353,7 @@ def test_what_cannot_be_kept_is_told_and_the_rest_is_kept(path: str) -> None:
     store = Store.open(path)
     os.makedirs(f"{path}/objects/taken")
     blobs = {f"objects/{number}": b"x" * number for number in range(100)}
-    lost = store.keep({**blobs, "objects/taken": b"content", "patches/empty.patch": b""})
+    lost, _ = store.keep({**blobs, "objects/taken": b"content", "patches/empty.patch": b""})
     assert list(lost) == ["objects/taken"]
     assert "not a plain file" in lost["objects/taken"]
     for name, data in {**blobs, "patches/empty.patch": b""}.items():

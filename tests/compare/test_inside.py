@@ -1,0 +1,115 @@
+"""What a mean hides: a group that fell, as many up as down, a tail that grew, Simpson's case."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from diffing import diff, record
+from gate_runs import BASELINE, RUN, held
+from gate_runs import record as run_of
+
+from evalprov.record.manifest import Manifest
+
+Rows = dict[str, dict[str, Any]]
+
+
+def grouped(run: Manifest, groups: dict[str, str]) -> Manifest:
+    """Say which group each scenario is of."""
+    run["scenario_groups"] = groups
+    return run
+
+
+def rows(values: list[float]) -> Rows:
+    """Return a metric by scenario."""
+    return {f"t{i}": {"score": value} for i, value in enumerate(values)}
+
+
+def by_group(sizes: dict[str, int]) -> dict[str, str]:
+    """Put scenarios into groups, one after the other."""
+    names = [group for group, size in sizes.items() for _ in range(size)]
+    return {f"t{i}": group for i, group in enumerate(names)}
+
+
+def test_a_group_that_fell_to_zero_is_named() -> None:
+    """Though the mean is just the same, because another group rose as far."""
+    groups = by_group({"refunds": 20, "billing": 20, "rest": 160})
+    a = [1.0] * 20 + [0.0] * 20 + [1.0, 0.0] * 80
+    b = [0.0] * 20 + [1.0] * 20 + [1.0, 0.0] * 80
+    found = diff(grouped(record(metrics=rows(a)), groups), grouped(record(run=1, metrics=rows(b)), groups))
+    told = [one.sentence for one in found.inside if one.kind == "group"]
+    assert {sentence.partition(", p")[0] for sentence in told} == {
+        "score_mean of group refunds: 1 -> 0 (20 scenarios)",
+        "score_mean of group billing: 0 -> 1 (20 scenarios)",
+    }
+    assert found.answer.kind in ("not_moved", "cannot_tell")
+
+
+def test_the_gate_tells_what_the_diff_tells() -> None:
+    """Of a pass the notes say which group fell."""
+    groups = by_group({"refunds": 20, "billing": 20, "rest": 160})
+    a = {"ok": [True] * 20 + [False] * 20 + [True, False] * 80}
+    b = {"ok": [False] * 20 + [True] * 20 + [True, False] * 80}
+    gate = held(grouped(run_of(BASELINE, a), groups), grouped(run_of(RUN, b), groups))
+    assert any(note.startswith("ok_mean of group refunds: 1 -> 0 (20 scenarios), p = ") for note in gate.notes)
+
+
+def test_groups_of_an_unchanged_program_are_seldom_named() -> None:
+    """Their tests are corrected for each other: of thirty pairs in which nothing changed a few at most alarm."""
+    draw = random.Random(7)
+    groups = by_group({f"g{i}": 10 for i in range(20)})
+    alarms = 0
+    for _ in range(30):
+        sides = [rows([draw.gauss(0.5, 0.2) for _ in range(200)]) for _ in range(2)]
+        found = diff(grouped(record(metrics=sides[0]), groups), grouped(record(run=1, metrics=sides[1]), groups))
+        alarms += any(one.kind in ("group", "tail") for one in found.inside)
+    assert alarms <= 5  # 5 % would be one or two; more than five comes once in three hundred times
+
+
+def test_as_many_up_as_down_is_told() -> None:
+    """Twenty-one each way are no change of the mean and no quiet run."""
+    a = [float(i % 2) for i in range(100)]
+    b = [1 - value if i < 42 else value for i, value in enumerate(a)]
+    found = diff(record(metrics=rows(a)), record(run=1, metrics=rows(b)))
+    assert [one.sentence for one in found.inside] == ["score_mean: 42 of 100 scenarios flipped, 21 up and 21 down"]
+    assert "42 of 100 scenarios flipped" in found.answer.sentence
+    calm = [1 - value if i < 4 else value for i, value in enumerate(a)]
+    assert diff(record(metrics=rows(a)), record(run=1, metrics=rows(calm))).inside == []
+
+
+def test_a_tail_that_grew_is_told_where_the_mean_holds() -> None:
+    """A tenth became much slower while the rest became a little faster."""
+    draw = random.Random(3)
+    a = [{"latency_s": draw.uniform(1, 2)} for _ in range(200)]
+    b = [{"latency_s": row["latency_s"] * (3.5 if i < 24 else 0.7)} for i, row in enumerate(a)]
+    sides = [{f"t{i}": row for i, row in enumerate(side)} for side in (a, b)]
+    found = diff(record(metrics=sides[0]), record(run=1, metrics=sides[1]))
+    (tail,) = (one for one in found.inside if one.kind == "tail")
+    assert tail.sentence.startswith("latency_s_mean: ")
+    assert " of 200 scenarios are above " in tail.sentence
+    back = diff(record(metrics=sides[1]), record(run=1, metrics=sides[0]))
+    assert not [one for one in back.inside if one.kind == "tail"], "a tail that shrank is no harm"
+
+
+def test_simpsons_case_is_named() -> None:
+    """Each group falls and the whole rises, because B has more of the easy one."""
+    groups = {f"{side}{kind}{i}": kind for side in "ab" for kind in ("easy", "hard") for i in range(100)}
+
+    def side(name: str, easy: tuple[int, int], hard: tuple[int, int]) -> Rows:
+        parts = (("easy", *easy), ("hard", *hard))
+        return {f"{name}{kind}{i}": {"score": float(i < right)} for kind, right, of in parts for i in range(of)}
+
+    a = grouped(record(metrics=side("a", (18, 20), (30, 100))), groups)
+    b = grouped(record(run=1, metrics=side("b", (80, 100), (4, 20))), groups)
+    told = [one.sentence for one in diff(a, b).inside if one.kind == "mix"]
+    assert told == [
+        "score_mean rises as a whole and falls in each of its 2 groups: their mix is another (Simpson's case)"
+    ]
+
+
+def test_a_mean_that_rises_only_by_what_was_left_out_is_named() -> None:
+    """As reported it rose; on the scenarios that both have it fell."""
+    a = rows([1.0] * 60 + [0.0] * 40)
+    b = rows([1.0] * 50 + [0.0] * 10)
+    found = diff(record(metrics=a), record(run=1, metrics=b))
+    assert any("rises as reported and falls on the same scenarios" in one.sentence for one in found.inside)
