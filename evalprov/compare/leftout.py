@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from array import array
-from math import fsum
 from typing import TYPE_CHECKING, Literal
 
 from evalprov.compare.samples import Column, Pairing, mean_of
@@ -141,7 +140,7 @@ def ranges(diffs: Sequence[MetricDiff], ours: Mapping[str, Sample], theirs: Mapp
         low, high = ends(one, other, diff)
         every = len(one.values) + diff.only_b
         bounds = [
-            tuple((fsum(column.values) + end * lacking) / every for end in (low, high))
+            tuple(mean_of(column.values) * (1 - lacking / every) + end * (lacking / every) for end in (low, high))
             for column, lacking in ((one, diff.only_b), (other, diff.only_a))
         ]
         found.append(Range(diff.name, every, bounds[0], bounds[1]))  # type: ignore[arg-type]
