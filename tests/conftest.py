@@ -41,7 +41,8 @@ FOREIGN = ("EVALPROV_", "PYTHON", "GITHUB_", "GITLAB_", "CI_", "GIT_", "SLURM_",
 
 def pytest_sessionstart() -> None:
     """Be as in the foreground, and compile all of it, which else each of some thousand processes would do anew."""
-    for number in (signal.SIGINT, signal.SIGQUIT):  # a shell's background jobs ignore both, and so would all we start
+    # A shell's background jobs ignore some, nohup another, and so would all that we start.
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGCHLD):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
     compileall.compile_dir(Path(__file__).parent.parent / "evalprov", quiet=1)
