@@ -57,13 +57,14 @@ def lean(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def _plain_environment(monkeypatch: pytest.MonkeyPatch, lean: Path) -> None:
+def _plain_environment(monkeypatch: pytest.MonkeyPatch, lean: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     for name in list(os.environ):
         if name == "CI" or name.startswith(FOREIGN):
             monkeypatch.delenv(name)
     for name, value in GIT_ENV.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("PATH", f"{lean}/bin:{os.environ['PATH']}")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.getbasetemp() / "state"))  # else trust would outlive us
     # A process that may write little, or is killed, would leave half a file of bytecode to all others.
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     for name in ("NO_COLOR", "COLUMNS", "LINES"):
