@@ -19,12 +19,12 @@ BRIEF = {
 }
 # Where every tenth row or so of a list goes, so that a broken state of each kind is met by `make test`.
 QUICK_STATES = {
-    "clean", "empty untracked file", "dirty", "conflict", "unborn", "bare", "worktree", "submodule", "odd names",
-    "no files at all", "unreadable", "HEAD empty", "index spoilt", "filter that fails", "read-only", "failing hooks",
+    "empty untracked file", "dirty", "conflict", "unborn", "worktree", "submodule", "odd names", "unreadable",
+    "index spoilt", "filter that fails", "read-only",
 }  # fmt: skip
 QUICK_SURROUNDINGS = {
-    "PYTHONPATH and all others", "no HOME", "PATH without git", "TMPDIR not there", "LANG=C", "values that are no text",
-    "GIT_DIR to nowhere", "ulimit -n 64", "umask 777", "all closed", "no environment at all", "a folder of noise",
+    "PYTHONPATH and all others", "PATH without git", "TMPDIR not there", "values that are no text", "ulimit -n 64",
+    "umask 777", "all closed", "no environment at all",
 }  # fmt: skip
 QUICK_CHILDREN = {
     "SIGKILL", "bytes", "not found", "not executable", "no interpreter line", "leaves a child with its output",

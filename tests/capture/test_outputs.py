@@ -138,8 +138,8 @@ def test_a_program_that_only_wrote_is_the_same_program(project: Project, name: s
         if not file.is_symlink():
             assert one["sha256"] == f"sha256:{hashlib.sha256(file.read_bytes()).hexdigest()}"
             assert one["bytes"] == file.stat().st_size
-    if not case.repository:
-        return
+    if name not in list(CASES)[::4] or not case.repository:
+        return  # an edit is an edit whatever was written beside it
     project.write("src/a.py", "a = 2\n")
     third = recorded(project, case, 1)[-1]
     assert third["identity"]["layers"]["code"] != second["identity"]["layers"]["code"]

@@ -20,6 +20,9 @@ from evalprov.store.repair import repair
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# Each call is the last one, and each fails; half done, and with the disk full from then on, every other one is.
+STRIDE = {"die": 1, "EIO": 1, "half": 2, "ENOSPC": 2}
+
 
 @pytest.mark.parametrize(
     ("before", "mode"),
@@ -39,7 +42,7 @@ def test_every_call_of_a_recording_may_be_its_last_or_fail(tmp_path: Path, mode:
         record(made, note="again")
         finished = manifests_of(made)
         add_to_history(made, b'{"torn": ')
-    for at in range(1, 200):
+    for at in range(1, 200, STRIDE[mode]):
         path = str(tmp_path / f"{at}")
         if before != "nothing":
             shutil.copytree(made, path)
@@ -68,7 +71,7 @@ def test_every_call_of_a_repair_may_be_its_last_or_fail(tmp_path: Path, mode: Mo
     Path(made, "runs/20260101T000000Z.json").touch()
     Path(made, "active/20260102T000000Z").touch()
     os.truncate(f"{made}/eval_history.jsonl", os.path.getsize(f"{made}/eval_history.jsonl") - 9)
-    for at in range(1, 200):
+    for at in range(1, 200, STRIDE[mode]):
         path = str(tmp_path / f"{at}")
         shutil.copytree(made, path)
         faults = Faults(at, mode)
