@@ -76,7 +76,7 @@ def _called(what: Start, c: Any) -> int:
     call("posix_spawnattr_init", attributes)
     call("posix_spawnattr_setflags", attributes, _SIGDEF_AND_SIGMASK)
     call("posix_spawnattr_setsigmask", attributes, _bits(what.mask))
-    call("posix_spawnattr_setsigdefault", attributes, _bits((*_OF_PYTHON, *_OF_THREADS)))
+    call("posix_spawnattr_setsigdefault", attributes, _bits((*_OF_PYTHON, *_as_usual(_OF_THREADS))))
     call("posix_spawn_file_actions_init", wiring)
     for action, *numbers in what.wiring:
         call(f"posix_spawn_file_actions_add{'dup2' if action == os.POSIX_SPAWN_DUP2 else 'close'}", wiring, *numbers)
@@ -86,6 +86,14 @@ def _called(what: Start, c: Any) -> int:
     if code:
         raise OSError(code, os.strerror(code), what.path)
     return int(pid.value)
+
+
+def _as_usual(numbers: Iterable[int]) -> list[int]:
+    """Leave out what we were ourselves started to ignore, which Python cannot tell of the C library's own."""
+    ignored = 0
+    with suppress(OSError, ValueError), open("/proc/self/status", "rb") as status:
+        ignored = next((int(line[7:], 16) for line in status if line.startswith(b"SigIgn:")), 0)
+    return [number for number in numbers if not ignored >> (number - 1) & 1]
 
 
 def _bits(numbers: Iterable[int]) -> bytes:

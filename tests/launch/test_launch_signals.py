@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -173,6 +175,18 @@ def test_ignored_and_blocked_signals_are_the_same_with_and_without_us(tmp_path: 
     bare = subprocess.run([*shell, *SHOW], capture_output=True, check=True).stdout
     done = subprocess.run([*shell, *Launched(tmp_path, SHOW).command], capture_output=True, check=True)
     assert done.stdout == bare
+
+
+SPAWNED = "import os, sys; os.waitpid(os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ), 0)"
+
+
+def test_what_a_starter_by_posix_spawn_ignores_stays_ignored(tmp_path: Path) -> None:
+    """The C library has what `make` starts ignore two signals of its own: the command does so just as without us."""
+    starter = [sys.executable, "-c", SPAWNED]
+    grep = shutil.which("grep") or ""
+    bare = subprocess.run([*starter, grep, *SHOW[1:]], capture_output=True, check=True).stdout
+    done = subprocess.run([*starter, *Launched(tmp_path, [grep, *SHOW[1:]]).command], capture_output=True, check=True)
+    assert done.stdout == bare != b""
 
 
 def test_an_ignored_hangup_ends_neither_us_nor_the_command(tmp_path: Path) -> None:
