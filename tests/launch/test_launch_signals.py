@@ -177,7 +177,7 @@ def test_ignored_and_blocked_signals_are_the_same_with_and_without_us(tmp_path: 
     assert done.stdout == bare
 
 
-SPAWNED = "import os, sys; os.waitpid(os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ), 0)"
+SPAWNED = "import os, sys; os.waitpid(os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ, setsigdef=[13, 25]), 0)"
 
 
 def test_what_a_starter_by_posix_spawn_ignores_stays_ignored(tmp_path: Path) -> None:
