@@ -52,7 +52,8 @@ def spawn(what: Start) -> int:
         except ImportError:
             pass
         else:
-            return _called(what, _ctypes)
+            if hasattr(_ctypes, "call_function"):  # another Python's may be made otherwise
+                return _called(what, _ctypes)
     named = _named(what.environ)
     return os.posix_spawn(
         what.path, what.words, named, file_actions=what.wiring, setsigmask=what.mask, setsigdef=_OF_PYTHON
