@@ -46,10 +46,10 @@ def where(context: CaptureContext) -> Question:
     return ask(context, "rev-parse", *known, "HEAD", "HEAD^{tree}", MARK, f"HEAD:./{store}")
 
 
-def top_of(answer: Reply) -> str | None:
-    """Return the top of the work tree from what git said of where it is."""
-    parts = os.fsdecode(answer.out).split(f"\n{MARK}\n")
-    return parts[1] if len(parts) > 2 and not answer.problem else None
+def parts_of(answer: Reply) -> list[str]:
+    """Return what git said of where it is: format, top, folder, commit and tree; empty where it did not."""
+    parts = [] if answer.problem else os.fsdecode(answer.out).split(f"\n{MARK}\n")
+    return parts if len(parts) > 3 else []
 
 
 def ask(context: CaptureContext, *words: str, folder: str | None = None, stdin: bytes = b"") -> Question:

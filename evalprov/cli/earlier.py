@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from evalprov.compare.samples import number
-from evalprov.compare.wholerun import Spread
+from evalprov.compare.wholerun import UNKNOWN, Spread
 from evalprov.record.result import has_result
 from evalprov.store import read
 
@@ -53,6 +53,6 @@ def _program(run: Mapping[str, Any]) -> tuple[str, object] | None:
 def _spreads(values: Mapping[tuple[object, str], list[float]]) -> dict[str, Spread]:
     found: dict[str, Spread] = {}
     for (_, name), ones in values.items():
-        known = found.get(name, Spread(0.0, 0.0)).with_runs(ones)
+        known = found.get(name, UNKNOWN).with_runs(ones)
         found[name] = known._replace(runs=known.runs + (len(ones) if len(ones) > 1 else 0))
     return {name: spread for name, spread in found.items() if spread.df >= _FEWEST_DF and spread.variance > 0}

@@ -21,7 +21,7 @@ from evalprov.settings import load
 from evalprov.store import read
 
 if TYPE_CHECKING:
-    from evalprov.compare.planning import Parts, Row
+    from evalprov.compare.planning import Parts, PlanRow
 
 COLUMNS = ("trials", "sees", "scenarios", "seconds", "usd")
 _EXAMPLE = "for example: evalprov plan --metric accuracy --move 0.03 --from latest"
@@ -137,7 +137,7 @@ def _cost(runs: Side, every: dict[str, Trials], parts: Parts) -> _Cost:
     return _Cost(mean_of(took) / parts.scenarios if took else None, paid)
 
 
-def _spent(row: Row, cost: _Cost) -> dict[str, Any]:
+def _spent(row: PlanRow, cost: _Cost) -> dict[str, Any]:
     """Return what a plan costs, both sides together."""
     runs = None if row.scenarios is None else 2 * row.trials * row.scenarios
     return {
@@ -145,7 +145,7 @@ def _spent(row: Row, cost: _Cost) -> dict[str, Any]:
     }
 
 
-def _answer(metric: str, move: float, parts: Parts, found: list[Row]) -> str:
+def _answer(metric: str, move: float, parts: Parts, found: list[PlanRow]) -> str:
     now = "nothing" if found[0].sees is None else f"a move of {render.number(found[0].sees)}"
     first = f"{metric}: {parts.scenarios} scenarios, one run on each side, see {now}"
     ways = [

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from evalprov.compare.attribution import layer_states
 from evalprov.compare.changes import RETRIEVAL, Change, changes
+from evalprov.compare.leftout import with_values
 from evalprov.compare.wording import brief, facts
 from evalprov.named import NamedTuple
 from evalprov.record.baseline import WHATS, acceptance, account_of, who_and_why
@@ -80,7 +81,7 @@ class Experiment:
 
     def lacks(self) -> list[Lack]:
         """Count the scenarios without a sound result in each run of B."""
-        expected = {name for run in self._a for name in _with_values(run)}
+        expected = set(with_values(self._a))
         return [_lack(run, expected) for run in self._b]
 
     def notes(self) -> list[str]:
@@ -117,7 +118,7 @@ class Experiment:
         known = {name for run in self._a for name in _known_to(run)}
         found = []
         for run in self._b if known else ():
-            new = sorted(_with_values(run) - known)
+            new = sorted(with_values([run]).keys() - known)
             taken = any(acceptance(self._a, run, what) for what in ("scenario", "golden_version", "data"))
             if new and not taken:
                 share = f"{len(new)} of {_counted(len(known | _known_to(run)), 'scenario')}"
@@ -208,7 +209,7 @@ def _lack(run: Manifest, expected: set[str]) -> Lack:
     task = dict.fromkeys(str(error["scenario"]) for error in errors if error["kind"] == "task")
     infra = dict.fromkeys(str(error["scenario"]) for error in errors if error["kind"] == "infra")
     own = _known_to(run)
-    missing = (expected | own) - _with_values(run) - task.keys() - infra.keys()
+    missing = (expected | own) - with_values([run]).keys() - task.keys() - infra.keys()
     return Lack(
         run["run_id"],
         len(expected | own),
@@ -223,10 +224,6 @@ def _known_to(run: Manifest) -> set[str]:
     """Return the scenarios that a run had, whatever became of them."""
     named = {str(error["scenario"]) for error in run["errors"] if error["scenario"] is not None}
     return {*run["scenarios_run"], *(run["metrics"] or {}), *named}
-
-
-def _with_values(run: Manifest) -> set[str]:
-    return {name for name, row in (run["metrics"] or {}).items() if any(value is not None for value in row.values())}
 
 
 def _told(lack: Lack) -> str:

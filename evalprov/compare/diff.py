@@ -9,14 +9,14 @@ from evalprov.compare.answer import Answer, Evidence, answer, experiment
 from evalprov.compare.attribution import LayerState, Standing, standings
 from evalprov.compare.changes import CERTAIN, Change, beside, changes
 from evalprov.compare.falls import Falls, falls_of
-from evalprov.compare.inside import Inside, groups_of, inside
+from evalprov.compare.groups import Groups
+from evalprov.compare.inside import Inside, inside
 from evalprov.compare.leftout import NOTHING, LeftOut, left_out
 from evalprov.compare.noise import LEVEL
 from evalprov.compare.rules import NO_RULES
 from evalprov.compare.samples import samples
 from evalprov.compare.units import questions
 from evalprov.compare.verdicts import MetricDiff, Side, Terms, compare_samples
-from evalprov.compare.weigh import Groups
 from evalprov.named import NamedTuple
 from evalprov.record import decision_spec
 
@@ -89,9 +89,10 @@ def diff(  # noqa: PLR0913 - what is compared, and what is known besides
     one, other = a.runs[0], b.runs[0]
     found = changes(one, other, everything=everything)
     ours, theirs = ({}, {}) if present else (samples(a.runs), samples(b.runs))
-    metrics = compare_samples(ours, theirs, Groups(a.runs, b.runs), Terms(rules, spreads=spreads or {}))
+    groups = Groups(a.runs, b.runs)
+    metrics = compare_samples(ours, theirs, groups, Terms(rules, spreads=spreads or {}))
     lacking = NOTHING if present else left_out(a, b, metrics, ours, theirs)
-    hidden = inside(metrics, ours, theirs, groups_of(a, b), LEVEL)
+    hidden = inside(metrics, ours, theirs, groups.known, LEVEL)
     asked = questions(metrics, ours, theirs, rules)
     layers = _layers(a, b, found)
     outside = [] if present else beside(one, other)

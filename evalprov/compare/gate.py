@@ -34,13 +34,13 @@ from typing import TYPE_CHECKING, Literal
 from evalprov.compare.comparable import Experiment
 from evalprov.compare.direction import guess, is_spent, rule_of
 from evalprov.compare.falls import Falls, falls_of
-from evalprov.compare.inside import groups_of, inside
+from evalprov.compare.groups import Groups
+from evalprov.compare.inside import inside
 from evalprov.compare.leftout import at_worst, left_out
 from evalprov.compare.rules import MetricRule
 from evalprov.compare.samples import NO_SAMPLE, number, samples
 from evalprov.compare.units import questions
 from evalprov.compare.verdicts import MetricDiff, Terms, can_judge, compare_samples
-from evalprov.compare.weigh import Groups
 from evalprov.compare.wording import brief, facts, shortened
 from evalprov.named import NamedTuple
 from evalprov.numbers import rounded
@@ -148,7 +148,7 @@ def judge(
     why = _why(verdict, [*problems, *absent], metrics)
     if not problems and (told := lacking.told("the baseline", "the run")):
         why = f"{told}; on the other {lacking.shared}: {why}"
-    hidden = inside(diffs, ours, theirs, groups_of(a, b), rules.gate.level) if look_inside else []
+    hidden = inside(diffs, ours, theirs, groups.known, rules.gate.level) if look_inside else []
     return Gate(
         verdict,
         shortened(why),

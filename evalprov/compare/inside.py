@@ -5,10 +5,11 @@ from __future__ import annotations
 from math import comb, erfc, fsum, sqrt
 from typing import TYPE_CHECKING, Literal
 
+from evalprov.compare.groups import Groups
 from evalprov.compare.noise import holm
 from evalprov.compare.samples import Column, Pairing, Sample, mean_of
 from evalprov.compare.verdicts import can_judge
-from evalprov.compare.weigh import Groups, moved, weigh
+from evalprov.compare.weigh import moved, weigh
 from evalprov.compare.wholerun import UNKNOWN
 from evalprov.compare.wording import brief
 from evalprov.named import NamedTuple
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from evalprov.compare.samples import Pairs
-    from evalprov.compare.verdicts import MetricDiff, Side
+    from evalprov.compare.verdicts import MetricDiff
 
 Kind = Literal["group", "churn", "tail", "mix"]
 _LEAST = 5  # scenarios of a group that is looked at, and of those beyond a tail's bound
@@ -43,16 +44,6 @@ class _Tested(NamedTuple):
     finding: Inside
     size: float  # of the move
     told: bool = True  # whether it is more than what is said of the metric as a whole
-
-
-def groups_of(*sides: Side) -> dict[str, str]:
-    """Return the group of each scenario that has one; where the runs contradict each other, the first."""
-    known: dict[str, str] = {}
-    for side in sides:
-        for run in side.runs:
-            for scenario, group in run["scenario_groups"].items():
-                known.setdefault(scenario, group)
-    return known
 
 
 def inside(

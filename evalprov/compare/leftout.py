@@ -10,15 +10,16 @@ from evalprov.named import NamedTuple
 from evalprov.numbers import rounded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from evalprov.compare.samples import Sample
     from evalprov.compare.verdicts import MetricDiff, Side
+    from evalprov.record.manifest import Manifest
 
     Names = Mapping[str, None]
 
 
-class Absent(NamedTuple):
+class SideLacks(NamedTuple):
     """The scenarios that have no value on one side."""
 
     side: Literal["A", "B"]
@@ -40,7 +41,7 @@ class LeftOut(NamedTuple):
 
     scenarios: int  # that either side knows of
     shared: int  # with a value on both
-    sides: list[Absent]
+    sides: list[SideLacks]
     ranges: list[Range]
 
     @property
@@ -83,7 +84,7 @@ def _span(ends: tuple[float, float]) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-NOTHING = LeftOut(0, 0, [Absent("A", [], []), Absent("B", [], [])], [])
+NOTHING = LeftOut(0, 0, [SideLacks("A", [], []), SideLacks("B", [], [])], [])
 
 
 def left_out(
@@ -93,7 +94,7 @@ def left_out(
     if not any(diff.only_a or diff.only_b for diff in diffs) and not any(run["errors"] for run in (*a.runs, *b.runs)):
         count = len(a.runs[0]["metrics"] or {})  # the plain case: every metric has the same scenarios on both sides
         return NOTHING._replace(scenarios=count, shared=count)
-    valued = [_with_values(side) for side in (a, b)]
+    valued = [with_values(side.runs) for side in (a, b)]
     failed = [_failed(side) for side in (a, b)]
     silent = any(not (known or bad) for known, bad in zip(valued, failed, strict=True))  # it tells of no scenario
     if silent or (valued[0] == valued[1] and not any(failed)):
@@ -107,15 +108,16 @@ def left_out(
     return LeftOut(len(every), shared, sides, ranges(diffs, ours, theirs) if shared else [])
 
 
-def _absent(name: Literal["A", "B"], own: Names, other: Names, failed: Names) -> Absent:
+def _absent(name: Literal["A", "B"], own: Names, other: Names, failed: Names) -> SideLacks:
     missing = [one for one in other if one not in own and one not in failed]
-    return Absent(name, [one for one in failed if one not in own], missing)
+    return SideLacks(name, [one for one in failed if one not in own], missing)
 
 
-def _with_values(side: Side) -> dict[str, None]:
+def with_values(runs: Iterable[Manifest]) -> dict[str, None]:
+    """Return the scenarios that have a value of any metric, in their order."""
     return dict.fromkeys(
         name
-        for run in side.runs
+        for run in runs
         for name, row in (run["metrics"] or {}).items()
         if any(value is not None for value in row.values())
     )

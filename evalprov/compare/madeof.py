@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from evalprov.compare.aggregate import Aggregate
+    from evalprov.compare.groups import Groups
     from evalprov.compare.rules import MetricRule
     from evalprov.compare.samples import Column, Sample, Table
-    from evalprov.compare.weigh import Groups
 
 _QUANTILE = re.compile(r"(?:^|_)(p\d{1,2}|median)(?=_|$)")
 _LEAST = 5  # scenarios: of fewer no number made of all of them has a noise that can be told

@@ -29,7 +29,7 @@ class Parts(NamedTuple):
     sure: bool  # both were measured: else `within` is the most that it can be, and nothing is known of whole runs
 
 
-class Row(NamedTuple):
+class PlanRow(NamedTuple):
     """A way to run the eval, on each side."""
 
     trials: int
@@ -104,9 +104,9 @@ def _enough(parts: Parts, move: float, scenarios: int, trials: int, level: float
     return seen is not None and seen <= move
 
 
-def plan(parts: Parts, move: float, level: float) -> list[Row]:
+def plan(parts: Parts, move: float, level: float) -> list[PlanRow]:
     """Return what each number of trials sees now, and how many scenarios of so many trials would show a move."""
     return [
-        Row(trials, sees(parts, parts.scenarios, trials, level), needed(parts, move, trials, level))
+        PlanRow(trials, sees(parts, parts.scenarios, trials, level), needed(parts, move, trials, level))
         for trials in TRIALS
     ]

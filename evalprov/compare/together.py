@@ -25,7 +25,7 @@ _SEED = 20
 _FEWEST = 20  # pairs: of fewer it is not known how metrics go together
 
 
-class Asked(NamedTuple):
+class TogetherAsked(NamedTuple):
     """A test, and how it goes together with others."""
 
     p: float
@@ -33,7 +33,7 @@ class Asked(NamedTuple):
     moves: Sequence[float] = ()  # of the same units for all tests that have any
 
 
-def adjusted(asked: Sequence[Asked], level: float) -> list[float]:
+def adjusted(asked: Sequence[TogetherAsked], level: float) -> list[float]:
     """Return the p-values, adjusted for their number."""
     ps = holm([one.p for one in asked])
     worth = any(one.p < level <= p for one, p in zip(asked, ps, strict=True))
@@ -43,7 +43,7 @@ def adjusted(asked: Sequence[Asked], level: float) -> list[float]:
     return ps if drawn is None else [min(one, other) for one, other in zip(ps, drawn, strict=True)]
 
 
-def _drawn(asked: Sequence[Asked], level: float) -> list[float] | None:
+def _drawn(asked: Sequence[TogetherAsked], level: float) -> list[float] | None:
     """Return the p-values adjusted by draws; null where how the tests go together is not known."""
     import numpy as np
     from scipy.special import ndtri

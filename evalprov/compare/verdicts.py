@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Literal
 
 from evalprov.compare.direction import rule_of, way_of
 from evalprov.compare.evidence import agreed, more
+from evalprov.compare.groups import Groups
 from evalprov.compare.madeof import of_aggregate
 from evalprov.compare.noise import LEVEL
 from evalprov.compare.rules import NO_RULES, Direction, Role, Rules
 from evalprov.compare.samples import NO_COLUMN, NO_SAMPLE, Pairing, finite, number, samples
-from evalprov.compare.together import Asked, adjusted
+from evalprov.compare.together import TogetherAsked, adjusted
 from evalprov.compare.twins import Twins
 from evalprov.compare.weigh import (
     FEW,
     NOT_INSTALLED,
     ONE_RUN,
-    Groups,
     alike,
     compared,
     how_many,
@@ -321,8 +321,8 @@ def _adjusted(family: Mapping[str, tuple[MetricDiff, Weighed]], level: float) ->
         fall = {"higher": -1, "lower": 1}[draft.direction] if draft.one_sided and draft.direction else 0
         test = tests[name] = _Test(weighed.evidence, fall)
         moves = weighed.moves
-        any_move.append(Asked(test.evidence.p, 0, moves))
-        falls.append(Asked(_one_sided(test.evidence, fall) if fall else test.evidence.p, fall, moves))
+        any_move.append(TogetherAsked(test.evidence.p, 0, moves))
+        falls.append(TogetherAsked(_one_sided(test.evidence, fall) if fall else test.evidence.p, fall, moves))
         least.append(test.evidence.least / 2 if fall else test.evidence.least)
     share = max(level, _LEAST_LEVEL) / max(1, len(tests))
     ps = adjusted(any_move, level)

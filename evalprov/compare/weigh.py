@@ -8,6 +8,7 @@ from operator import countOf, sub
 from typing import TYPE_CHECKING, Literal
 
 from evalprov.compare.evidence import Noise, rate_growth, times
+from evalprov.compare.groups import Groups, scenarios_told
 from evalprov.compare.samples import (
     NO_COLUMN,
     ROUNDING,
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from evalprov.compare.evidence import Evidence
     from evalprov.compare.unpaired import Mean
     from evalprov.compare.wholerun import Spread
-    from evalprov.record.manifest import Manifest, MetricValue
+    from evalprov.record.manifest import MetricValue
 
 SHOWN = 10  # scenarios that moved most
 NOT_INSTALLED = "scipy is not installed: pip install '.[stats]' in evalprov's checkout adds the verdict"
@@ -68,34 +69,6 @@ class Weighed(NamedTuple):
     whole: bool = False  # the noise of whole runs is the larger part: more scenarios tell nothing
     known: bool = False  # how far runs lie apart is known from elsewhere
     moves: Sequence[float] = ()  # by scenario, where those say how metrics go together
-
-
-class Groups:
-    """The groups that scenarios come from, as either side knows them."""
-
-    def __init__(self, a: Sequence[Manifest], b: Sequence[Manifest]) -> None:
-        self._known: dict[str, str] = {}
-        self._at_odds: set[str] = set()
-        for run in (*a, *b):
-            for scenario, group in run["scenario_groups"].items():
-                if self._known.setdefault(scenario, group) != group:
-                    self._at_odds.add(scenario)
-
-    def of(self, scenarios: Sequence[str]) -> list[int] | None:
-        """Number the groups of scenarios, one without a group being its own; null where each is alone."""
-        if not self._known:
-            return None
-        places: dict[tuple[bool, str], int] = {}
-        numbers = [
-            places.setdefault((group is None, scenario if group is None else group), len(places))
-            for scenario, group in zip(scenarios, map(self._known.get, scenarios), strict=True)
-        ]
-        return numbers if len(places) < len(numbers) else None
-
-    def remark(self, scenarios: Sequence[str]) -> str | None:
-        """Say where the sides contradict each other."""
-        count = sum(scenario in self._at_odds for scenario in scenarios) if self._at_odds else 0
-        return f"the runs place {_scenarios(count)} in different groups; the first is taken" if count else None
 
 
 def moved(a: Column, b: Column, pairing: Pairing) -> Moved:
@@ -214,7 +187,7 @@ def weigh(a: Sample, b: Sample, scenarios: Moved, groups: Groups, known: Spread)
             runs = of_runs(means[0], means[1], known)
             weighed = weighed._replace(evidence=both(weighed.evidence, runs) if runs else weighed.evidence)
         shared = len(scenarios.differences)
-        told = "no scenario" if not shared else f"only {_scenarios(shared)}"
+        told = "no scenario" if not shared else f"only {scenarios_told(shared)}"
         return weighed._replace(reason=joined(f"{told} in common: the means are compared", weighed.reason))
     if several:
         return _of_trials(a.trials, b.trials, known)
@@ -229,7 +202,9 @@ def _with_pairs(a: Sample, b: Sample, scenarios: Moved, groups: Groups, known: S
     remark = groups.remark(names)
     if scenarios.only_a or scenarios.only_b:
         one_sided = scenarios.only_a + scenarios.only_b
-        remark = joined(f"judged on the {_scenarios(len(names))} that both have; {one_sided} on one side only", remark)
+        remark = joined(
+            f"judged on the {scenarios_told(len(names))} that both have; {one_sided} on one side only", remark
+        )
     trials = [side.by_trial or [side.column or NO_COLUMN] for side in (a, b)]
     columns = [column.values for side in trials for column in side]
     scale = max(scenarios.scale, _scale(_largest(*columns)))
@@ -413,10 +388,6 @@ def how_many(a: Sample, b: Sample, scenarios: Moved) -> int | None:
 
 def _are_rates(values: Sequence[float]) -> bool:
     return values[0] in (0, 1) and countOf(values, 0) + countOf(values, 1) == len(values)
-
-
-def _scenarios(count: int) -> str:
-    return "1 scenario" if count == 1 else f"{count} scenarios"
 
 
 def joined(*remarks: str | None) -> str | None:

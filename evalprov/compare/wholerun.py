@@ -40,9 +40,7 @@ class Spread(NamedTuple):
         for side in sides:
             if len(side) > 1:
                 middle = mean_of(side)
-                squares += sum(
-                    (value - middle) * (value - middle) for value in side
-                )  # too large is infinite, not an error
+                squares += sum((value - middle) * (value - middle) for value in side)  # may be infinite, and no error
                 df += len(side) - 1
         return self._replace(variance=squares / df if df else 0.0, df=df)
 

@@ -17,14 +17,15 @@ from evalprov.launch.program import start
 from evalprov.launch.relay import Relay, Sink, Stream, StreamEnd, open_pipe
 from evalprov.launch.resources import Sampler, own_peak
 from evalprov.launch.signals import Overseer, hold, taken
-from evalprov.launch.spawn import FileAction, heed_children
 from evalprov.launch.terminal import Turns, open_like
 from evalprov.launch.tree import adopt_orphans, children_of, tree_of
 from evalprov.named import NamedTuple
+from evalprov.system import heed_children
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from evalprov.launch.spawn import FileAction
     from evalprov.record.manifest import Resources
 
 __all__ = ["BoundedLog", "Launch", "Outcome", "Sink", "StreamEnd", "launch"]

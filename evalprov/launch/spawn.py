@@ -33,15 +33,6 @@ class Start(NamedTuple):
     wiring: Sequence[FileAction]
 
 
-def heed_children() -> None:
-    """Stop ignoring how children end, as some daemons have those do that they start: nobody could learn it.
-
-    A handler that does nothing takes that place, and by it `spawn` knows what the program is to have.
-    """
-    if signal.getsignal(signal.SIGCHLD) == signal.SIG_IGN:
-        signal.signal(signal.SIGCHLD, lambda *_: None)
-
-
 def spawn(what: Start) -> int:
     """Start it and return its pid; raise OSError where that fails."""
     if callable(signal.getsignal(signal.SIGCHLD)):

@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from evalprov.named import NamedTuple
+from evalprov.system import c_call
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,14 +31,7 @@ class Process(NamedTuple):
 
 def adopt_orphans() -> None:
     """Become the parent of descendants that lose theirs, so that daemons are found; as far as we may."""
-    try:
-        # The core of ctypes alone: ctypes itself takes several times longer to load.
-        import _ctypes
-
-        prctl = _ctypes.dlsym(_ctypes.dlopen(None, 0), "prctl")  # type: ignore[arg-type]
-        _ctypes.call_function(prctl, (_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0))
-    except (ImportError, AttributeError, OSError, TypeError):
-        return  # not Linux
+    c_call("prctl", _PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def children_of(parent: int) -> set[int]:

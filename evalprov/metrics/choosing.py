@@ -17,7 +17,7 @@ _SERIES = 3  # as many of one kind are steps of a progress
 _KINDS = 16  # that are looked at
 
 
-class Choice(NamedTuple):
+class ChosenObject(NamedTuple):
     """The object that counts, why, and which were passed over."""
 
     chosen: Found
@@ -25,13 +25,13 @@ class Choice(NamedTuple):
     others: list[Found]
 
 
-def choose(last: Found, earlier: Iterable[Found], known: Known) -> Choice:
+def choose(last: Found, earlier: Iterable[Found], known: Known) -> ChosenObject:
     """Return the one that is the result: by the names of earlier runs, else by how many numbers are in it."""
     kinds = _kinds(last, earlier)
     (newest, _), *rest = kinds
     fit = [newest, *(one for one, count in rest if count < _SERIES and _numbers(one.said))]
     if len(fit) == 1:
-        return Choice(last, "", [])
+        return ChosenObject(last, "", [])
     names = known()
     chosen = max(fit, key=lambda one: (len(_numbers(one.said) & set(names)), *_worth(one)))
     by_name = len({len(_numbers(one.said) & set(names)) for one in fit}) > 1
@@ -41,7 +41,7 @@ def choose(last: Found, earlier: Iterable[Found], known: Known) -> Choice:
     others = [one for one in fit if one is not chosen and may_sum_up(one.said)]
     if chosen is not last and last not in others and _numbers(last.said):
         others.append(last)
-    return Choice(chosen, why, others)
+    return ChosenObject(chosen, why, others)
 
 
 def _worth(one: Found) -> tuple[int, bool, int]:

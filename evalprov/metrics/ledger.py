@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from itertools import chain
-from math import fsum
 from typing import TYPE_CHECKING, Any
 
 from evalprov.metrics.facts import KEYS, WHOLE_LIMIT, Facts
 from evalprov.metrics.fields import is_field
 from evalprov.metrics.notes import Budget, Notes
-from evalprov.metrics.repeats import MARKS, Repeats
+from evalprov.metrics.repeats import MARKS, Repeats, mean
 from evalprov.metrics.text import NotAnObject, Reader, brief, kind_of, name
 
 if TYPE_CHECKING:
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
     from evalprov.record.manifest import MetricValue
 
-METRIC_KEYS = frozenset(("metrics", "scenario", "group", "metric_summary", *MARKS))
+METRIC_KEYS = frozenset(("metrics", "scenario", "group", "metric_summary"))
 _METRICS_ALONE = {"metrics"}
 _NUMBERS = frozenset((bool, int, float))
 _NAMES = 100_000  # spellings of names remembered
@@ -99,7 +98,7 @@ class Ledger:
                 scenario = self._scenario(said["scenario"], line)
                 metrics = {} if scenario is None else metrics
             if not said.keys() <= METRIC_KEYS:
-                self._take_beside(said, scenario, line)
+                self._take_beside(said, scenario, line, marked=scenario is not None or _is_by_scenario(metrics))
             if (group := said.get("group")) is not None:
                 if scenario is None:
                     self.notes.add("group", f"{self.at(line)}: a group without a scenario beside it was left out")
@@ -135,10 +134,10 @@ class Ledger:
         """Return where something was said."""
         return self.called if line is None else f"{self.called} line {line}"
 
-    def _take_beside(self, said: dict[str, Any], scenario: str | None, line: int | None) -> None:
+    def _take_beside(self, said: dict[str, Any], scenario: str | None, line: int | None, *, marked: bool) -> None:
         where = self.at(line)
         for key, value in said.items():
-            if key in METRIC_KEYS:
+            if key in METRIC_KEYS or (marked and key in MARKS):  # which trial of the scenarios this is
                 continue
             if key in KEYS:
                 if value is not None:
@@ -156,12 +155,11 @@ class Ledger:
 
     def _take_metrics(self, said: dict[str, Any], metrics: dict[str, Any], line: int | None) -> None:
         """Take in metrics without a scenario beside them: flat ones, or a map of scenario to metrics."""
-        nested = sum(type(value) is dict for value in metrics.values())
-        if nested and nested == len(metrics):
+        if _is_by_scenario(metrics):
             for key, values in metrics.items():
                 self._put_scenario(self._name(key), said, values, line)
             return
-        if nested:
+        if any(type(value) is dict for value in metrics.values()):
             text = f"{self.at(line)} mixes numbers and objects under metrics; it was read as one flat summary"
             self.notes.add("mixed", text)
         self._put(self.summary, metrics, line)
@@ -178,9 +176,6 @@ class Ledger:
     def _put_scenario(self, scenario: str, said: dict[str, Any], metrics: dict[str, Any], line: int | None) -> None:
         into = self.scenarios.get(scenario)
         if into and not into.keys().isdisjoint(metrics):
-            if not self.budget.take(0, len(into)):
-                self._full(line)
-                return
             self._repeats.keep(scenario, into, said)
         if into is None:
             if not self.budget.take(len(scenario), 1):
@@ -267,11 +262,16 @@ class Ledger:
         self.notes.add("full", f"{self.at(line)}: too much was reported; no further names are kept")
 
 
+def _is_by_scenario(metrics: dict[str, Any]) -> bool:
+    """Say whether metrics are a map of scenario to metrics."""
+    return bool(metrics) and all(type(value) is dict for value in metrics.values())
+
+
 def summed_up(scenarios: dict[str, dict[str, MetricValue]]) -> dict[str, MetricValue]:
     """Return NAME_mean for every metric, and NAME_total for whole-number ones; nulls are left out."""
     summary: dict[str, MetricValue] = {}
     for called, column in _columns(scenarios):
-        summary[f"{called}_mean"] = _mean(column)
+        summary[f"{called}_mean"] = mean(column)
         if column and all(type(value) is int for value in column):
             total = sum(column)
             summary[f"{called}_total"] = total if abs(total) <= WHOLE_LIMIT else float(total)
@@ -292,15 +292,6 @@ def _columns(scenarios: dict[str, dict[str, MetricValue]]) -> Iterator[tuple[str
             if value is not None:
                 columns[called].append(value)
     yield from columns.items()
-
-
-def _mean(values: list[bool | int | float]) -> float | None:
-    if not values:
-        return None
-    try:
-        return fsum(values) / len(values)
-    except OverflowError:
-        return fsum(value / len(values) for value in values)
 
 
 def _is_number(text: str) -> bool:

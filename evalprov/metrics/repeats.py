@@ -6,13 +6,15 @@ from math import fsum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from evalprov.record.manifest import MetricValue
 
     Row = dict[str, MetricValue]
 
 MARKS = ("seed", "trial", "repeat", "epoch")  # beside a scenario: which of its trials it is
 _FEWEST = 3  # reports of each scenario that are trials without a mark: two may be a draft and the result
-_MOST = 1_000_000  # rows kept: more is progress, and no trials
+_MOST = 1_000_000  # values kept: more is progress, and no trials
 
 
 class Repeats:
@@ -25,8 +27,8 @@ class Repeats:
 
     def keep(self, scenario: str, row: Row, said: dict[str, Any]) -> None:
         """Keep a scenario's values, which a line is about to replace."""
-        self._kept += 1
-        if self._kept == _MOST + 1:
+        before, self._kept = self._kept, self._kept + len(row)
+        if before <= _MOST < self._kept:
             self._earlier = {name: [] for name in self._earlier}
         rows = self._earlier.setdefault(scenario, [])
         if self._kept <= _MOST:
@@ -60,11 +62,16 @@ def _mean(rows: list[Row]) -> Row:
     means: Row = {}
     for name in dict.fromkeys(name for row in rows for name in row):
         values = [value for row in rows if (value := row.get(name)) is not None]
-        if not values or all(value == values[0] and type(value) is type(values[0]) for value in values):
-            means[name] = values[0] if values else None
-        else:
-            try:
-                means[name] = fsum(values) / len(values)
-            except OverflowError:
-                means[name] = fsum(value / len(values) for value in values)
+        alike = all(value == values[0] and type(value) is type(values[0]) for value in values)
+        means[name] = (values[0] if values else None) if alike else mean(values)
     return means
+
+
+def mean(values: Sequence[bool | int | float]) -> float | None:
+    """Return the mean; null of nothing."""
+    if not values:
+        return None
+    try:
+        return fsum(values) / len(values)
+    except OverflowError:
+        return fsum(value / len(values) for value in values)

@@ -16,6 +16,7 @@ from evalprov.errors import EvalprovError
 from evalprov.run.request import Done
 from evalprov.secrets import TellingScrubber
 from evalprov.settings import load, overlay
+from evalprov.system import heed_children
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -143,9 +144,7 @@ def _stoppable() -> Iterator[None]:
     def stop(signum: int, _frame: object) -> None:
         raise Stopped(signum)
 
-    # Ignored, as some daemons have it, nobody could learn how git ended; `spawn` knows by the handler that it was.
-    if signal.getsignal(signal.SIGCHLD) == signal.SIG_IGN:
-        signal.signal(signal.SIGCHLD, lambda *_: None)
+    heed_children()
     signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
     before = {one: signal.getsignal(one) for one in signals}
     for one, handler in before.items():

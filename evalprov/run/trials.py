@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from evalprov.errors import CANNOT_START, EvalprovError, UsageError
 from evalprov.launch.signals import STOP, Witness, hold, taken
-from evalprov.launch.spawn import heed_children
 from evalprov.named import NamedTuple
 from evalprov.run.pipeline import record_run
+from evalprov.system import heed_children
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn, Self
 
 from evalprov.store.process import from_tag, is_gone, is_near, tag
+from evalprov.system import c_call
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -229,16 +230,13 @@ class Folder:
 def _sync_all(fd: int) -> bool:
     """Wait until the whole file system is on its disk, where that cannot take long; say whether it is."""
     try:
-        import _ctypes  # few runs have so many files
-
         with open("/proc/meminfo", "rb") as file:
             told = dict(line.split(b":", 1) for line in file.read().splitlines())
         if 1024 * sum(int(told[name].split()[0]) for name in (b"Dirty", b"Writeback")) > _LITTLE:
             return False
-        syncfs = _ctypes.dlsym(_ctypes.dlopen(None, 0), "syncfs")  # type: ignore[arg-type]
-        return bool(_ctypes.call_function(syncfs, (fd,)) == 0)
-    except (ImportError, OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError):
         return False
+    return c_call("syncfs", fd) == 0
 
 
 def write_all(fd: int, data: bytes) -> None:

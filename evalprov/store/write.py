@@ -41,7 +41,7 @@ _HINTS = {
 _ELSEWHERE = "keep the records elsewhere: evalprov run --store DIR"
 
 
-class Kept(NamedTuple):
+class KeptBlobs(NamedTuple):
     """What became of blobs that were to be kept."""
 
     lost: dict[str, str]  # those that were not, and why
@@ -124,7 +124,7 @@ class Store:
             problems.append(f"a marker of run {run_id} could not be removed: {_words(error)}")
         return problems
 
-    def keep(self, blobs: Mapping[str, bytes]) -> Kept:
+    def keep(self, blobs: Mapping[str, bytes]) -> KeptBlobs:
         """Keep blobs under patches/ or objects/, by names that their content gives."""
         folders: dict[str, dict[str, bytes]] = {}
         for name, data in blobs.items():
@@ -142,7 +142,7 @@ class Store:
             except OSError as error:
                 failed = dict.fromkeys(files, error)
             lost |= {f"{where}/{file}": _words(error) for file, error in failed.items()}
-        return Kept(lost, unsure)
+        return KeptBlobs(lost, unsure)
 
     def open_log(self, run_id: str, which: Literal["out", "err"]) -> int:
         """Open a new log of a run's output for writing; the caller closes the descriptor."""

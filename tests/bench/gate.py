@@ -18,10 +18,10 @@ from generated import KINDS, Pair
 from scipy.stats import binom
 
 from evalprov.compare.gate import Gate, judge
+from evalprov.compare.groups import Groups
 from evalprov.compare.rules import NO_RULES, GateRule, MetricRule, Rules
 from evalprov.compare.samples import samples
 from evalprov.compare.verdicts import Terms, compare_samples
-from evalprov.compare.weigh import Groups
 
 PAIRS = 1000
 WORSE_PAIRS = 300

@@ -78,11 +78,11 @@ def test_ignored_sources_are_hashed(repo: Repo) -> None:
 
 def test_a_project_that_git_ignores_is_all_hidden(repo: Repo, tmp_path: Path) -> None:
     """Below an ignored folder every source counts, and of one beside it none does."""
-    for name in ("hidden/work/eval.py", "hidden/work/sub/plan.py", "hidden/other.py"):
+    for name in ("hidden/inner/eval.py", "hidden/inner/sub/plan.py", "hidden/other.py"):
         repo.write(name, f"# {name}\n")
-    root = tmp_path / "project" / "hidden" / "work"
+    root = tmp_path / "project" / "hidden" / "inner"
     found = settled(beside.collect, context_of(root, ("python", "eval.py"), environ={"PATH": os.environ["PATH"]}))
-    assert files(found) == {f"./{name}": sha256(f"# hidden/work/{name}\n") for name in ("eval.py", "sub/plan.py")}
+    assert files(found) == {f"./{name}": sha256(f"# hidden/inner/{name}\n") for name in ("eval.py", "sub/plan.py")}
 
 
 def test_nothing_is_hidden(repo: Repo) -> None:

@@ -18,7 +18,7 @@ from evalprov.compare import paired, unpaired
 from evalprov.compare.evidence import Noise, agreed, flips_needed
 from evalprov.compare.exchange import exchanged
 from evalprov.compare.noise import holm, mcnemar
-from evalprov.compare.together import Asked, adjusted
+from evalprov.compare.together import TogetherAsked, adjusted
 from evalprov.compare.wholerun import Spread, both, of_runs
 
 GAINS = [0.3, -0.1, 0.45, 0.2, 0.6, 0.15, -0.05, 0.4]
@@ -341,8 +341,8 @@ def test_metrics_that_are_nearly_one_are_corrected_for_little_more_than_one() ->
     """Holm multiplies by their number, draws from how they go together do not; independent ones stay Holm's."""
     draw = np.random.default_rng(2)
     common = draw.normal(size=200)
-    alike = [Asked(0.02 + 0.001 * i, 0, common + draw.normal(0, 0.05, size=200)) for i in range(10)]
-    apart = [Asked(0.02 + 0.001 * i, 0, draw.normal(size=200)) for i in range(10)]
+    alike = [TogetherAsked(0.02 + 0.001 * i, 0, common + draw.normal(0, 0.05, size=200)) for i in range(10)]
+    apart = [TogetherAsked(0.02 + 0.001 * i, 0, draw.normal(size=200)) for i in range(10)]
     assert adjusted(alike, 0.05)[0] == pytest.approx(0.03, abs=0.012)
     assert adjusted(apart, 0.05)[0] == pytest.approx(1 - 0.98**10, abs=0.02)
     assert adjusted([one._replace(moves=()) for one in alike], 0.05) == pytest.approx(holm([one.p for one in alike]))

@@ -9,6 +9,8 @@ import pytest
 from conftest import Project
 
 from evalprov.metrics import Reported, Scanner, gather
+from evalprov.metrics.ledger import Ledger
+from evalprov.metrics.notes import Budget
 
 DONE = {"event": "done", "tokens": 12}
 
@@ -124,3 +126,20 @@ def test_more_metrics_of_a_scenario_are_no_trial() -> None:
     found = told(*lines)
     assert found.facts["metrics"] == {"t1": {"a": 1, "b": 1}, "t2": {"a": 1, "b": 1}}
     assert found.warnings == []
+
+
+def test_a_mark_without_a_scenario_is_named() -> None:
+    """Beside a summary a seed is no trial's mark: like any key that nobody knows, it is not passed over in silence."""
+    found = told({"metrics": {"accuracy": 0.7}, "epoch": 3})
+    assert any("epoch" in warning for warning in found.warnings)
+    assert told({"metrics": {"t1": {"ok": 1}}, "epoch": 3}).warnings == []
+
+
+def test_progress_of_a_scenario_costs_later_ones_nothing() -> None:
+    """Whatever was said of a scenario before, the last word on it counts, and new scenarios have their room."""
+    ledger = Ledger("stdout", budget=Budget(values=6))
+    for number in range(50):
+        ledger.take({"scenario": "t1", "metrics": {"ok": number}}, number)
+    ledger.take({"scenario": "t2", "metrics": {"ok": 1}}, 51)
+    ledger.settle()
+    assert ledger.scenarios == {"t1": {"ok": 49}, "t2": {"ok": 1}}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from evalprov.capture.askgit import status, top_of, where
+from evalprov.capture.askgit import parts_of, status, where
 from evalprov.capture.collector import Absent, CaptureContext, Findings, Later, Steps
 from evalprov.capture.made import BUILT, CACHES, ENVIRONMENTS
 from evalprov.capture.software.way import read_head
@@ -64,7 +64,7 @@ def collect(context: CaptureContext) -> Steps:
     told, place = yield [status(context), where(context)]
     listed = _Listed({}, {}, [])
     listing = _Listing(listed)
-    _ignored(context, told, top_of(place), listing)
+    _ignored(context, told, parts_of(place), listing)
     for variable, kinds in MODULES.items():
         _modules(context, variable, kinds, listing)
     _dotenv(context, listed)
@@ -163,11 +163,13 @@ class _Listing:
                 return
 
 
-def _ignored(context: CaptureContext, told: Reply, top: str | None, listing: _Listing) -> None:
-    if told.problem or told.code or top is None:
+def _ignored(context: CaptureContext, told: Reply, place: list[str], listing: _Listing) -> None:
+    if told.problem or told.code or not place:
         listing.listed.reasons.append(f"git did not say what it ignores: {told.complaint}")
         return
-    names = _from_root([os.fsdecode(one[2:]) for one in told.out.split(b"\0") if one[:2] == b"! "], top, context.root)
+    names = _from_root(
+        [os.fsdecode(one[2:]) for one in told.out.split(b"\0") if one[:2] == b"! "], place[1], context.root
+    )
     taken: set[str] | None = None
     for name in names:
         parts = name.rstrip("/").split("/")

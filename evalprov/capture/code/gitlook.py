@@ -6,7 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
-from evalprov.capture.askgit import MARK, environ_of, unlinked_above
+from evalprov.capture.askgit import environ_of, parts_of, unlinked_above
 from evalprov.capture.code.codetree import Edited, code_tree_steps
 from evalprov.capture.code.gitfacts import Dirt, Place, Report, TreeBefore, Work
 from evalprov.capture.code.gittree import (
@@ -77,8 +77,8 @@ def look(
 
 
 def _read_place(where: Reply) -> Place | None:
-    parts = os.fsdecode(where.out).split(f"\n{MARK}\n")
-    if where.problem or len(parts) < 4:
+    parts = parts_of(where)
+    if not parts:
         return None
     # Before the first commit git repeats the word HEAD and gives up there.
     commit, tree = parts[3].split("\n") if len(parts) > 4 else (None, None)
