@@ -12,9 +12,9 @@ import pytest
 from conftest import Project
 
 from evalprov.cli import main
-from evalprov.compare.diff import Diff
-from evalprov.compare.diff import diff as compared
-from evalprov.compare.verdicts import Side
+from evalprov.judge.diff import Diff
+from evalprov.judge.diff import diff as compared
+from evalprov.judge.verdicts import Side
 from evalprov.record.form import blank
 from evalprov.record.identity import identify
 from evalprov.record.manifest import Manifest

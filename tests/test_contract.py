@@ -13,7 +13,7 @@ import pytest
 from conftest import Project
 
 from evalprov import errors
-from evalprov.compare.attribution import layer_states
+from evalprov.explain.attribution import layer_states
 from evalprov.record import manifest as types
 from evalprov.record.form import BULKY, RECIPE, SCHEMA, blank
 from evalprov.record.identity import hash_of, identify

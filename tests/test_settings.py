@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from evalprov.compare.rules import NO_RULES, GateRule, MetricRule, rules_of
 from evalprov.errors import EvalprovError, UsageError
+from evalprov.judge.rules import NO_RULES, GateRule, MetricRule, rules_of
 from evalprov.settings import SHAPE, Settings, load, overlay
 from evalprov.settings.reference import EXAMPLE, PAGE, WORDS, keys, page
 

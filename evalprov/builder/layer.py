@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from evalprov.builder.canonical import sha256
 from evalprov.builder.line import report
-from evalprov.builder.source import CodeHash, hash_code
-from evalprov.builder.values import FIELD_NESTING, file_hash, path_name, plain, scrubbed, text_hash
+from evalprov.builder.values import FIELD_NESTING, CodeHash, file_hash, hash_code, path_name, plain, scrubbed, text_hash
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -11,14 +11,12 @@ What a definition calls, inherits or closes over is not in its text: give each p
 
 from __future__ import annotations
 
-import hashlib
-import os
 import sys
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import ast
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 _AST_ONLY = 0x400  # ast.PyCF_ONLY_AST, without the 2 ms that importing ast takes
 
@@ -27,70 +25,7 @@ class NoSource(ValueError):  # noqa: N818 - what is the matter, not who is to bl
     """There is no source to hash; the words say why, and what to give instead."""
 
 
-class CodeHash(TypedDict):
-    """A named piece of custom logic, by its source."""
-
-    name: str
-    sha256: str  # 64 hex digits
-    short: str  # the first 12 of them
-
-
-def hash_code(thing: Callable[..., Any] | os.PathLike[str], name: str | None = None) -> CodeHash:
-    """Return the name and the hash of a function, class, method, lambda, functools.partial, or file.
-
-    A decorated function counts with its decorators as they stand above it; a partial by its function and arguments.
-    What has no source (built in, compiled, made by exec) raises NoSource, and what is no code at all TypeError.
-
-    >>> import textwrap
-    >>> found = hash_code(textwrap.dedent)
-    >>> found["name"], len(found["sha256"]), found["sha256"].startswith(found["short"])
-    ('dedent', 64, True)
-    """
-    own_name, digest = _found(thing)
-    return {"name": name or own_name, "sha256": digest, "short": digest[:12]}
-
-
-def _found(thing: Any) -> tuple[str, str]:
-    """Return a thing's own name and the SHA-256 that stands for it."""
-    if isinstance(thing, os.PathLike):
-        from evalprov.builder.values import file_hash
-
-        path = os.fsdecode(thing)
-        return os.path.basename(path), file_hash(path, path)
-    if isinstance(thing, type):
-        return _short_name(thing.__qualname__), _text_hash(_class_text(thing))
-    if _is_partial(thing):
-        return _partial(thing)
-    function = _unwrapped(thing)
-    code = getattr(function, "__code__", None)
-    if isinstance(code, type(_found.__code__)):
-        return _short_name(function.__qualname__), _text_hash(_function_text(function, code))
-    if not callable(thing):
-        raise TypeError(f"hash_code takes a function, class, method or path, not {type(thing).__name__}")
-    if isinstance(type(thing).__dict__.get("__call__"), type(_found)):
-        raise NoSource(
-            f"{type(thing).__qualname__} is an object that can be called: what it does also depends on its state; "
-            "give its class or its method, and its settings as fields of their own"
-        )
-    raise _no_source(getattr(thing, "__qualname__", repr(thing)), "it is built in or compiled")
-
-
-def _is_partial(thing: object) -> bool:
-    functools = sys.modules.get("functools")
-    return functools is not None and isinstance(thing, functools.partial)
-
-
-def _partial(thing: Any) -> tuple[str, str]:
-    """A partial counts by the canonical JSON of the function's hash and the arguments given so far."""
-    from evalprov.builder.canonical import sha256
-    from evalprov.builder.values import plain, scrubbed
-
-    name, digest = _found(thing.func)
-    given = {"args": thing.args, "keywords": thing.keywords}
-    return name, sha256({"function": digest, **scrubbed(plain(given, f"functools.partial({name})"))})
-
-
-def _unwrapped(thing: Any) -> Any:
+def unwrapped(thing: Any) -> Any:
     """Return the innermost function: behind methods, and behind decorators that say what they wrap."""
     for _ in range(100):
         inner = getattr(thing, "__func__", None) or getattr(thing, "__wrapped__", None)
@@ -100,24 +35,23 @@ def _unwrapped(thing: Any) -> Any:
     return thing
 
 
-def _short_name(qualname: str) -> str:
+def short_name(qualname: str) -> str:
+    """Return a name without the functions that it is defined in."""
     return qualname.replace("<locals>.", "")
 
 
-def _no_source(name: str, why: str) -> NoSource:
-    name = _short_name(name)
+def no_source(name: str, why: str) -> NoSource:
+    """Say why something has no source, and what to give instead."""
+    name = short_name(name)
     instead = f'add_field("{name}", {{"name": "{name}", "version": "..."}})'
     return NoSource(f"{name} has no source to hash: {why}; give it a version instead: {instead}")
-
-
-def _text_hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 # --- functions and lambdas
 
 
-def _function_text(function: Any, code: Any) -> str:
+def function_text(function: Any, code: Any) -> str:
+    """Return the source of a function as it counts."""
     lines, tree = _parsed(function.__qualname__, code.co_filename, function.__globals__)
     if code.co_name == "<lambda>":
         return _lambda_text(lines, tree, code.co_firstlineno)
@@ -125,7 +59,7 @@ def _function_text(function: Any, code: Any) -> str:
         if node.name == code.co_name and _first_line(node) == code.co_firstlineno:
             return _text(lines, node)
     why = f"{code.co_filename} no longer has it at line {code.co_firstlineno}, so it has changed since it was loaded"
-    raise _no_source(function.__qualname__, why)
+    raise no_source(function.__qualname__, why)
 
 
 def _lambda_text(lines: list[str], tree: Any, line: int) -> str:
@@ -143,12 +77,13 @@ def _lambda_text(lines: list[str], tree: Any, line: int) -> str:
 # --- classes
 
 
-def _class_text(cls: type) -> str:
-    members = [code for member in vars(cls).values() if (code := getattr(_unwrapped(member), "__code__", None))]
+def class_text(cls: type) -> str:
+    """Return the source of a class as it counts."""
+    members = [code for member in vars(cls).values() if (code := getattr(unwrapped(member), "__code__", None))]
     module = sys.modules.get(cls.__module__)
     files = [file] if (file := getattr(module, "__file__", None)) else [code.co_filename for code in members]
     if not files:
-        raise _no_source(cls.__qualname__, f"its module {cls.__module__} has no file")
+        raise no_source(cls.__qualname__, f"its module {cls.__module__} has no file")
     lines, tree = _parsed(cls.__qualname__, files[0], vars(module) if module else {})
     found = [node for path, node in _definitions(tree, "ClassDef") if path == cls.__qualname__]
     if len(found) > 1:
@@ -158,7 +93,7 @@ def _class_text(cls: type) -> str:
         found = [node for node in found if any(_first_line(node) <= at <= node.end_lineno for at in begins)]
     if len(found) != 1:
         why = "defines it more than once" if found else "does not define it, or not any more"
-        raise _no_source(cls.__qualname__, f"{files[0]} {why}")
+        raise no_source(cls.__qualname__, f"{files[0]} {why}")
     return _text(lines, found[0])
 
 
@@ -175,7 +110,7 @@ def _parsed(name: str, filename: str, module: dict[str, Any]) -> tuple[list[str]
         try:
             tree: Any = compile(source, filename, "exec", _AST_ONLY, dont_inherit=True)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as problem:
-            raise _no_source(name, f"{filename} cannot be parsed: {problem}") from None
+            raise no_source(name, f"{filename} cannot be parsed: {problem}") from None
     return source.split("\n"), tree
 
 
@@ -189,7 +124,7 @@ def _source(name: str, filename: str, module: dict[str, Any]) -> str:
 
         lines = linecache.getlines(filename, module)
         if not lines:
-            raise _no_source(name, f"there is no file {filename}") from None
+            raise no_source(name, f"there is no file {filename}") from None
         return "".join(lines).replace("\r\n", "\n").replace("\r", "\n")
     if data.startswith(b"\xef\xbb\xbf") or b"coding" in b"".join(data.split(b"\n", 2)[:2]):
         from importlib.util import decode_source

@@ -5,14 +5,77 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+import sys
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypedDict
 
-from evalprov.builder.canonical import canonical
-from evalprov.builder.source import CodeHash, hash_code
+from evalprov.builder.canonical import canonical, sha256
+from evalprov.builder.source import NoSource, class_text, function_text, no_source, short_name, unwrapped
 
 FIELD_NESTING = 64
 _NESTING = 80  # room for what stands around a field; a report nested 100 deep is not read
+
+
+class CodeHash(TypedDict):
+    """A named piece of custom logic, by its source."""
+
+    name: str
+    sha256: str  # 64 hex digits
+    short: str  # the first 12 of them
+
+
+def hash_code(thing: Callable[..., Any] | os.PathLike[str], name: str | None = None) -> CodeHash:
+    """Return the name and the hash of a function, class, method, lambda, functools.partial, or file.
+
+    A decorated function counts with its decorators as they stand above it; a partial by its function and arguments.
+    What has no source (built in, compiled, made by exec) raises NoSource, and what is no code at all TypeError.
+
+    >>> import textwrap
+    >>> found = hash_code(textwrap.dedent)
+    >>> found["name"], len(found["sha256"]), found["sha256"].startswith(found["short"])
+    ('dedent', 64, True)
+    """
+    own_name, digest = _found(thing)
+    return {"name": name or own_name, "sha256": digest, "short": digest[:12]}
+
+
+def _found(thing: Any) -> tuple[str, str]:
+    """Return a thing's own name and the SHA-256 that stands for it."""
+    if isinstance(thing, os.PathLike):
+        path = os.fsdecode(thing)
+        return os.path.basename(path), file_hash(path, path)
+    if isinstance(thing, type):
+        return short_name(thing.__qualname__), _source_hash(class_text(thing))
+    if _is_partial(thing):
+        return _partial(thing)
+    function = unwrapped(thing)
+    code = getattr(function, "__code__", None)
+    if isinstance(code, type(_found.__code__)):
+        return short_name(function.__qualname__), _source_hash(function_text(function, code))
+    if not callable(thing):
+        raise TypeError(f"hash_code takes a function, class, method or path, not {type(thing).__name__}")
+    if isinstance(type(thing).__dict__.get("__call__"), type(_found)):
+        raise NoSource(
+            f"{type(thing).__qualname__} is an object that can be called: what it does also depends on its state; "
+            "give its class or its method, and its settings as fields of their own"
+        )
+    raise no_source(getattr(thing, "__qualname__", repr(thing)), "it is built in or compiled")
+
+
+def _is_partial(thing: object) -> bool:
+    functools = sys.modules.get("functools")
+    return functools is not None and isinstance(thing, functools.partial)
+
+
+def _partial(thing: Any) -> tuple[str, str]:
+    """A partial counts by the canonical JSON of the function's hash and the arguments given so far."""
+    name, digest = _found(thing.func)
+    given = {"args": thing.args, "keywords": thing.keywords}
+    return name, sha256({"function": digest, **scrubbed(plain(given, f"functools.partial({name})"))})
+
+
+def _source_hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def plain(

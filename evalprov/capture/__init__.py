@@ -64,12 +64,12 @@ class Capturing:
         """Wait for all of them and put together what they found."""
         if self._refusal:
             raise self._refusal
-        while any(one.fared is None for one in self._going):
+        while any(one.outcome is None for one in self._going):
             for one in self._going:
-                if one.fared is None and not one.unanswered():
+                if one.outcome is None and not one.unanswered():
                     one.advance()
             waiting = [asked for asked in self._asked if asked.answer is None]
-            ready = any(one.fared is None and not one.unanswered() for one in self._going)
+            ready = any(one.outcome is None and not one.unanswered() for one in self._going)
             if waiting:
                 wait_any(waiting, patient=not ready)
         remove(self._scratch)
@@ -79,8 +79,8 @@ class Capturing:
         whole = Capture({}, [], {}, {}, {})
         before = None
         for one in self._going:
-            assert one.fared is not None
-            whole.fared[one.name] = one.fared
+            assert one.outcome is not None
+            whole.outcomes[one.name] = one.outcome
             if one.found is None:
                 continue
             for name, value in one.found.facts.items():
@@ -130,7 +130,7 @@ class _RunningCollector:
         self._git = git
         self._shared = shared  # by all collectors: what several want to know is asked once
         self.found: Findings | None = None
-        self.fared: Captured | None = None
+        self.outcome: Captured | None = None
         self._steps = steps
         self._asked: list[Running] | None = None
         self._started = time.perf_counter()
@@ -170,9 +170,9 @@ class _RunningCollector:
         """End what it still runs, and itself."""
         for asked in self.unanswered():
             asked.stop("the run was called off")
-        if self.fared is None:
+        if self.outcome is None:
             self._steps.close()
 
     def _settle(self, status: CaptureStatus, reason: str | None) -> None:
         took = round((time.perf_counter() - self._started) * 1000, 1)
-        self.fared = {"status": status, "ms": took, "reason": reason}
+        self.outcome = {"status": status, "ms": took, "reason": reason}

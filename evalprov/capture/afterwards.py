@@ -61,10 +61,10 @@ def _outcome(later: Later, nobody_waits: Any) -> Findings | Exception:
 
 
 def _add(manifest: Manifest, name: str, found: Findings | Exception | None, scrub: Scrubber) -> None:
-    fared = manifest["capture"][name]
+    outcome = manifest["capture"][name]
     if found is None or isinstance(found, Exception):
         why = f"{type(found).__name__}: {found}" if found else "not looked at to the end"
-        fared["reason"] = "; ".join(filter(None, (fared["reason"], scrub.text(why))))
+        outcome["reason"] = "; ".join(filter(None, (outcome["reason"], scrub.text(why))))
         return
     record: dict[str, Any] = manifest  # type: ignore[assignment]
     for section, facts in found.facts.items():
@@ -72,4 +72,4 @@ def _add(manifest: Manifest, name: str, found: Findings | Exception | None, scru
             facts["beside"] = record[section]["beside"] | facts["beside"]
         record[section].update(facts)
     manifest["warnings"] += [scrub.text(warning) for warning in found.warnings]
-    fared["reason"] = found.reason and scrub.text(found.reason)
+    outcome["reason"] = found.reason and scrub.text(found.reason)

@@ -75,6 +75,6 @@ class Capture(NamedTuple):
     facts: dict[str, Any]
     warnings: list[str]
     blobs: dict[str, bytes]
-    fared: dict[str, Captured]
+    outcomes: dict[str, Captured]
     later: dict[str, Later]
     before: object = None

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 from evalprov import render
 from evalprov.cli.common import STORE, counted, open_store
 from evalprov.cli.options import Option, Subcommand
-from evalprov.compare.audit import ADVICE, OF_BUILDER, Audit, Group, Metric
-from evalprov.compare.audit import audit as compared
-from evalprov.compare.elide import apart
-from evalprov.compare.rules import rules_of
 from evalprov.errors import EvalprovError
+from evalprov.explain.elide import apart
 from evalprov.isolation import here
+from evalprov.judge.audit import ADVICE, OF_BUILDER, Audit, Group, Metric
+from evalprov.judge.audit import audit as compared
+from evalprov.judge.rules import rules_of
 from evalprov.settings import load as settings
 from evalprov.store import read
 
 if TYPE_CHECKING:
-    from evalprov.compare.outside import Fact, Split
+    from evalprov.explain.suspects import Fact, Split
     from evalprov.record.manifest import Manifest
 
 COLUMNS = ("fingerprint", "scenario", "runs", "metric", "low", "high", "verdict", "p", "suspects")

@@ -13,9 +13,9 @@ from evalprov.cli.columns import metrics
 from evalprov.cli.common import STORE, open_store
 from evalprov.cli.options import Argument, Option, Subcommand, SubcommandGroup
 from evalprov.cli.sides import side
-from evalprov.compare.rules import rules_of
 from evalprov.errors import UsageError
 from evalprov.isolation import here
+from evalprov.judge.rules import rules_of
 from evalprov.record.baseline import Accepted, Account, account_of, trials_of, who_and_why
 from evalprov.record.result import why_none
 from evalprov.secrets import Scrubber

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from evalprov.errors import EvalprovError
 from evalprov.named import NamedTuple
 from evalprov.store import read
+from evalprov.views.diff_words import FileEdit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,21 +18,6 @@ if TYPE_CHECKING:
     from evalprov.repository import GitStep
 
 NONE = "0"  # stands for a file that is not there
-
-
-class FileEdit(NamedTuple):
-    """One file that differs, and by how many lines where that is known."""
-
-    path: str
-    how: str  # changed, added, removed
-    plus: int | None
-    minus: int | None
-
-    @property
-    def words(self) -> str:
-        """Name it as a headline does."""
-        name = self.path if self.how == "changed" else f"{self.path} {self.how}"
-        return name if self.plus is None else f"{name} (+{self.plus} -{self.minus})"
 
 
 class _Own(NamedTuple):

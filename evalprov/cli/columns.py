@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from msgspec import UNSET
 
 from evalprov import render
-from evalprov.compare.elide import apart
 from evalprov.errors import UsageError
+from evalprov.explain.elide import apart
 from evalprov.named import NamedTuple
 from evalprov.store.where import METRICS, Path, last_name, path, value_at
 

@@ -7,21 +7,20 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from evalprov import render
-from evalprov.cli import diffscreen
-from evalprov.cli.codefiles import FileEdit, code_files
+from evalprov.cli.codefiles import code_files
 from evalprov.cli.common import STORE, open_store
-from evalprov.cli.difftext import History
 from evalprov.cli.earlier import spreads
 from evalprov.cli.options import Argument, Option, Subcommand
 from evalprov.cli.rules import rules_for
 from evalprov.cli.sides import side
-from evalprov.compare.diff import Diff, differs
-from evalprov.compare.diff import diff as compared
-from evalprov.compare.verdicts import Side
 from evalprov.errors import EvalprovError, UsageError
 from evalprov.isolation import here
-from evalprov.named import NamedTuple
+from evalprov.judge.diff import diff as compared
+from evalprov.judge.diff import differs
+from evalprov.judge.verdicts import Side
 from evalprov.settings import load
+from evalprov.views import diff_screen
+from evalprov.views.diff_words import PARTS, FileEdit, FoundDifference, History
 
 if TYPE_CHECKING:
     from evalprov.record.manifest import Manifest
@@ -29,20 +28,6 @@ if TYPE_CHECKING:
 
 DIFFER = 1
 PRESENT = "."
-PARTS = ("metrics", "layers")
-
-
-class Found(NamedTuple):
-    """A comparison, and what it is of."""
-
-    a: Side
-    b: Side
-    present: bool  # B is the present state
-    diff: Diff
-    history: History | None
-    files: list[FileEdit]  # of the code, that differ
-    parts: tuple[str, ...]  # what is to be shown
-    everything: bool
 
 
 def diff(  # noqa: PLR0913 - one argument an option
@@ -89,17 +74,17 @@ def diff(  # noqa: PLR0913 - one argument an option
     except RecursionError:
         raise EvalprovError("these records cannot be compared: their values are nested too deep") from None
     history = lies and History(one.runs[0]["git_sha"] or "", other.runs[0]["git_sha"] or "", lies)
-    found = Found(one, other, now, result, history, files, (only,) if only else PARTS, everything)
+    found = FoundDifference(one, other, now, result, history, files, (only,) if only else PARTS, everything)
     if as_json:
         render.document({**_document(found), "store": folder})
     elif markdown:
-        from evalprov.cli import diffmarkdown
+        from evalprov.views import diff_markdown
 
-        render.out("\n".join(diffmarkdown.lines(found)))
+        render.out("\n".join(diff_markdown.lines(found)))
     elif sys.stdout.isatty():
-        diffscreen.show(found)
+        diff_screen.show(found)
     else:
-        render.table(diffscreen.COLUMNS, diffscreen.rows(found))
+        render.table(diff_screen.COLUMNS, diff_screen.rows(found))
     return DIFFER if exit_code and differs(result) else 0
 
 
@@ -125,7 +110,7 @@ def _files(store: str, a: Manifest, b: Manifest, lies: Between | None) -> list[F
     return code_files(store, a, b, lies.steps if lies else {})
 
 
-def _document(found: Found) -> dict[str, Any]:
+def _document(found: FoundDifference) -> dict[str, Any]:
     result = found.diff
     document: dict[str, Any] = {
         "version": 1,

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from evalprov.compare.samples import number
-from evalprov.compare.wholerun import UNKNOWN, Spread
 from evalprov.record.result import has_result
+from evalprov.stats.columns import number
+from evalprov.stats.whole_run import UNKNOWN, Spread
 from evalprov.store import read
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from evalprov.compare.verdicts import Side
+    from evalprov.judge.verdicts import Side
 
 LOOKED_AT = 300  # of the last runs: one that is older may be of another time
 _FEWEST_DF = 2.0

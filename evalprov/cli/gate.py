@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any, cast
 
 from evalprov import render
-from evalprov.cli import difftext, markdown
 from evalprov.cli.baseline import said
 from evalprov.cli.common import STORE, open_store
 from evalprov.cli.earlier import spreads
 from evalprov.cli.options import Argument, Option, Subcommand
 from evalprov.cli.rules import rules_for
 from evalprov.cli.sides import side
-from evalprov.compare.gate import WORDS, Gate, Judged, judge, unreadable
-from evalprov.errors import UnreadableError, UsageError
+from evalprov.errors import EvalprovError, UnreadableError, UsageError
 from evalprov.isolation import here
+from evalprov.judge.gate import WORDS, Gate, Judged, judge, unreadable
 from evalprov.record.baseline import WHATS
 from evalprov.settings import load
 from evalprov.store import baselines, lookup
+from evalprov.store.folder import Folder
+from evalprov.views import diff_words, markdown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from evalprov.compare.falls import Falls
-    from evalprov.compare.verdicts import Side
+    from evalprov.judge.collapsed import Falls
+    from evalprov.judge.verdicts import Side
     from evalprov.record.baseline import What
 
 COLUMNS = ("metric", "baseline", "run", "delta", "interval", "tolerance", "verdict", "gate")
@@ -76,9 +78,7 @@ def gate(  # noqa: PLR0913 - one argument an option
         _accept(folder, baseline, side(folder, run, trials=trials), accept, reason)
     found = _judged(folder, baseline, run, trials=trials)
     if junit_path:
-        from evalprov.cli import junit
-
-        junit.write(junit_path, found)
+        _write_junit(junit_path, found)
     if as_json:
         render.document(_document(found, baseline))
     elif as_markdown:
@@ -86,6 +86,17 @@ def gate(  # noqa: PLR0913 - one argument an option
     else:
         _print(found, per_scenario=per_scenario)
     return found.exit_code
+
+
+def _write_junit(path: str, gate: Gate) -> None:
+    """Put the file in place, whole."""
+    from evalprov.views import junit
+
+    try:
+        with Folder(os.path.dirname(path) or ".", follow=True) as folder:
+            folder.write(os.path.basename(path), junit.document(gate).encode())
+    except OSError as error:
+        raise EvalprovError(f"cannot write {path}: {error.strerror}", "give --junit a file's path") from None
 
 
 def _accept(folder: str, baseline: str, b: Side, accept: Sequence[str], reason: str | None) -> None:
@@ -143,7 +154,9 @@ def _print(found: Gate, *, per_scenario: bool) -> None:
         rows = [dict(zip(COLUMNS, _row(one), strict=True)) for one in _in_order(found.metrics)]
         render.table(shown, [[row[name] for name in shown] for row in rows], right=NUMBERS)
     for title, pairs in lists:
-        render.facts(difftext.cut(title, width), [(difftext.cut(name, difftext.NAME), moved) for name, moved in pairs])
+        render.facts(
+            diff_words.cut(title, width), [(diff_words.cut(name, diff_words.NAME), moved) for name, moved in pairs]
+        )
     if said:
         render.out("\n" + render.paint("notes", "1", sys.stdout))
     for one in said:
@@ -158,13 +171,13 @@ def _in_order(metrics: Sequence[Judged]) -> list[Judged]:
 def _row(one: Judged) -> tuple[str, ...]:
     diff = one.diff
     return (
-        difftext.metric_name(diff),
+        diff_words.metric_name(diff),
         render.number(diff.a),
         render.number(diff.b),
-        difftext.delta(diff),
-        difftext.interval(diff),
+        diff_words.delta(diff),
+        diff_words.interval(diff),
         render.number(one.tolerance),
-        difftext.verdict(diff),
+        diff_words.verdict(diff),
         _OUTCOMES.get(one.outcome, one.outcome),
     )
 
@@ -174,7 +187,7 @@ def _notes(found: Gate, *, per_scenario: bool) -> list[str]:
     said = [one for one in found.problems if len(found.problems) > 1 or one not in found.why]
     unsure = [one.diff for one in found.metrics if one.outcome == "not_evaluated"]
     told = [f"{one.diff.name}: {one.why}" for one in found.metrics if one.why and one.why != one.diff.reason]
-    told += [f"{names}: {words}" for names, words in difftext.remarks(unsure)]
+    told += [f"{names}: {words}" for names, words in diff_words.remarks(unsure)]
     said += [one for one in told if one not in found.why]
     if not per_scenario:
         held = {one.diff.name for one in found.metrics if one.diff.verdict in _HOLDING and one.outcome != "regression"}

@@ -14,8 +14,8 @@ from evalprov import render
 from evalprov.cli import remarks
 from evalprov.cli.columns import COLUMNS, TableColumn, chosen, column, exactly, key_path, row_of_csv, table
 from evalprov.cli.common import STORE, counted, open_store
-from evalprov.cli.moment import second
 from evalprov.cli.options import Option, Subcommand
+from evalprov.cli.parse_time import second
 from evalprov.errors import EvalprovError, UsageError
 from evalprov.named import NamedTuple
 from evalprov.record.manifest import Status

@@ -150,7 +150,7 @@ def _metrics() -> list[str]:
 
 def ways(metrics: Sequence[str]) -> str:
     """Return, for a person to confirm, what is guessed of which way is better."""
-    from evalprov.compare.direction import direction_of, is_defined, is_spent, table_of, unit_of
+    from evalprov.judge.direction import direction_of, is_defined, is_spent, table_of, unit_of
 
     said = ""
     for name in metrics:

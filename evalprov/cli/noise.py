@@ -13,9 +13,9 @@ from evalprov.cli.common import STORE, open_store
 from evalprov.cli.options import Argument, Option, Subcommand
 from evalprov.cli.rules import rules_for
 from evalprov.cli.sides import side
-from evalprov.compare.verdicts import Side, can_judge
 from evalprov.errors import EvalprovError, UsageError
 from evalprov.isolation import here
+from evalprov.judge.verdicts import Side, can_judge
 from evalprov.record.result import has_result, why_none
 from evalprov.settings import load
 from evalprov.store import read
@@ -24,7 +24,7 @@ from evalprov.store.query import Query
 from evalprov.store.where import equals
 
 if TYPE_CHECKING:
-    from evalprov.compare.aa import MetricNoise, Noise, Rate
+    from evalprov.judge.self_comparison import MetricNoise, Rate, SelfComparison
     from evalprov.record.manifest import Manifest
     from evalprov.run.trials import Series
 
@@ -70,7 +70,7 @@ def noise(  # noqa: PLR0913 - one argument an option
 
     In a pipe the columns are separated by tabs. Example: evalprov noise --repeat 10 -- python my_eval.py
     """
-    from evalprov.compare.aa import measure  # other commands do without
+    from evalprov.judge.self_comparison import measure  # other commands do without
 
     folder = open_store(store)
     notes: list[str] = []
@@ -187,7 +187,7 @@ def _are(count: int) -> str:
 # --- for a person
 
 
-def _answer(found: Noise) -> str:
+def _answer(found: SelfComparison) -> str:
     """Say in one line how often the gate fired for nothing."""
     stated = f"stated: at most {_share(found.level)}"
     if found.verdict == "cannot_tell":
@@ -214,7 +214,7 @@ def _listed(names: list[str]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
-def _print(found: Noise) -> None:
+def _print(found: SelfComparison) -> None:
     render.out(render.paint(render.neutral(_answer(found)), _COLOURS[found.verdict], sys.stdout))
     render.facts("compared", _compared(found))
     if found.metrics:
@@ -259,7 +259,7 @@ _ADVICE = {
 }
 
 
-def _compared(found: Noise) -> list[tuple[str, str]]:
+def _compared(found: SelfComparison) -> list[tuple[str, str]]:
     pairs = [("trials", f"{len(found.runs)}, {found.runs[0]} to {found.runs[-1]}")]
     for what, rate in (("pairs of trials", found.pairs), ("pairs made up", found.resampled)):
         if rate is not None:
@@ -287,7 +287,7 @@ def _wanted(one: MetricNoise) -> str:
     return f"{render.number(one.size)} takes {amount}"
 
 
-def _settings(found: Noise) -> list[tuple[str, str]]:
+def _settings(found: SelfComparison) -> list[tuple[str, str]]:
     lines = []
     for one in found.metrics:
         if one.tolerance is not None:
@@ -317,7 +317,7 @@ def _row(one: MetricNoise) -> tuple[str, ...]:
     )
 
 
-def _document(found: Noise, notes: list[str]) -> dict[str, Any]:
+def _document(found: SelfComparison, notes: list[str]) -> dict[str, Any]:
     metrics = [
         {
             **one._asdict(),

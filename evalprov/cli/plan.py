@@ -10,18 +10,18 @@ from evalprov.cli.common import STORE, open_store
 from evalprov.cli.noise import runs_of
 from evalprov.cli.options import Option, Subcommand
 from evalprov.cli.rules import rules_for
-from evalprov.compare.direction import unit_of
-from evalprov.compare.samples import mean_of
-from evalprov.compare.summary import Trials, gathered
-from evalprov.compare.verdicts import Side, can_judge
 from evalprov.errors import EvalprovError, UsageError
 from evalprov.isolation import here
+from evalprov.judge.direction import unit_of
+from evalprov.judge.summary import Trials, gathered
+from evalprov.judge.verdicts import Side, can_judge
 from evalprov.named import NamedTuple
 from evalprov.settings import load
+from evalprov.stats.columns import mean_of
 from evalprov.store import read
 
 if TYPE_CHECKING:
-    from evalprov.compare.planning import Parts, PlanRow
+    from evalprov.judge.planning import Parts, PlanRow
 
 COLUMNS = ("trials", "sees", "scenarios", "seconds", "usd")
 _EXAMPLE = "for example: evalprov plan --metric accuracy --move 0.03 --from latest"
@@ -44,8 +44,8 @@ def plan(*, metric: str | None, move: str | None, source: str | None, as_json: b
 
     In a pipe the columns are separated by tabs. Example: evalprov plan --metric accuracy --move 0.03 --from latest
     """
-    from evalprov.compare.planning import parts_of
-    from evalprov.compare.planning import plan as planned
+    from evalprov.judge.planning import parts_of
+    from evalprov.judge.planning import plan as planned
 
     size = _size(move)
     if not metric:

@@ -17,7 +17,7 @@ from evalprov.run.trials import TRIAL, Ended, Plan, Series, run_trials
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from evalprov.compare.summary import MetricSummary
+    from evalprov.judge.summary import MetricSummary
     from evalprov.record.manifest import Manifest
     from evalprov.run.request import Request
 
@@ -137,7 +137,7 @@ class _Tally:
 
 def _sum_up(series: Series, seconds: float) -> None:
     """Say on stderr what the trials came to, and what can be done with them."""
-    from evalprov.compare.summary import summed  # not needed before the commands have run
+    from evalprov.judge.summary import summed  # not needed before the commands have run
 
     tally = _Tally(series)
     metrics = summed(tally.completed())
@@ -175,7 +175,7 @@ def _records(series: Series) -> Iterator[Manifest]:
 
 def table(metrics: Sequence[MetricSummary]) -> list[str]:
     """Return the metrics summed up, in aligned lines of fewer than 80 characters."""
-    from evalprov.compare.summary import PERCENTS
+    from evalprov.judge.summary import PERCENTS
 
     shown = metrics[:METRICS_SHOWN]
     if not shown:

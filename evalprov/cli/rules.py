@@ -7,8 +7,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from evalprov.compare.rules import Rules, rules_of
 from evalprov.errors import EvalprovError
+from evalprov.judge.rules import Rules, rules_of
 from evalprov.settings.trust import is_trusted
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from evalprov import render
 from evalprov.cli.common import STORE, open_store
 from evalprov.cli.options import Argument, Option, Subcommand
-from evalprov.compare.elide import cut
 from evalprov.errors import EvalprovError
+from evalprov.explain.elide import cut
 from evalprov.record.layers import layers
 from evalprov.store import lookup, read
 
@@ -103,8 +103,8 @@ def _ended(m: Manifest) -> str:
 
 def _metrics(m: Manifest) -> Pairs:
     if m["metric_summary"] is None:
-        fared = m["capture"].get("metrics")
-        return [("", fared["reason"] or "none reported")] if fared else []
+        outcome = m["capture"].get("metrics")
+        return [("", outcome["reason"] or "none reported")] if outcome else []
     pairs = [(name, _metric(value, m["metric_info"].get(name))) for name, value in m["metric_summary"].items()]
     if m["scenarios_run"]:
         pairs.append(("scenarios", str(len(m["scenarios_run"]))))

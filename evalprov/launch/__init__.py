@@ -14,7 +14,7 @@ from evalprov.errors import CANNOT_START, EvalprovError
 from evalprov.launch.child import Child
 from evalprov.launch.log import BoundedLog
 from evalprov.launch.program import start
-from evalprov.launch.relay import Relay, Sink, Stream, StreamEnd, open_pipe
+from evalprov.launch.relay import Relay, RelayedStream, Sink, StreamEnd, open_pipe
 from evalprov.launch.resources import Sampler, own_peak
 from evalprov.launch.signals import Overseer, hold, taken
 from evalprov.launch.terminal import Turns, open_like
@@ -68,12 +68,12 @@ class _Outlet(NamedTuple):
     terminal: bool = False
 
 
-class _Going(NamedTuple):
+class _RunningChild(NamedTuple):
     """The child under way, and all who are about it."""
 
     child: Child
     overseer: Overseer
-    streams: list[Stream]
+    streams: list[RelayedStream]
     relays: list[Relay]
     sampler: Sampler
     peak_before: int  # our own, in bytes
@@ -106,7 +106,7 @@ def launch(what: Launch, started: Callable[[int], None] | None = None) -> Outcom
     return _outcome(going, warnings)
 
 
-def _begin(what: Launch, warnings: list[str]) -> _Going:
+def _begin(what: Launch, warnings: list[str]) -> _RunningChild:
     apart = _children_before()
     numbers = taken()
     heed_children()
@@ -122,7 +122,7 @@ def _begin(what: Launch, warnings: list[str]) -> _Going:
         ended = os.pipe()
         sinks = (what.stdout_sinks, what.stderr_sinks)
         streams = [
-            Stream(one.name, one.source, one.target, to, terminal=one.terminal)
+            RelayedStream(one.name, one.source, one.target, to, terminal=one.terminal)
             for one, to in zip(outlets, sinks, strict=True)
         ]
         relays = [Relay(group, ended[0], turns) for group in _by_destination(streams)]
@@ -143,7 +143,9 @@ def _begin(what: Launch, warnings: list[str]) -> _Going:
         raise EvalprovError(f"cannot watch the command: {error}", "see ulimit -u", CANNOT_START) from None
 
 
-def _attend(what: Launch, child: Child, streams: list[Stream], relays: list[Relay], numbers: Sequence[int]) -> _Going:
+def _attend(
+    what: Launch, child: Child, streams: list[RelayedStream], relays: list[Relay], numbers: Sequence[int]
+) -> _RunningChild:
     """Put everybody in place around the child that has just been started."""
     overseer = Overseer(child, numbers)
     child.start_waiting()
@@ -153,7 +155,7 @@ def _attend(what: Launch, child: Child, streams: list[Stream], relays: list[Rela
     peak_before = own_peak()
     sampler = Sampler(tree_of(child.pid, child.apart))
     sampler.start()
-    return _Going(child, overseer, streams, relays, sampler, peak_before)
+    return _RunningChild(child, overseer, streams, relays, sampler, peak_before)
 
 
 def _children_before() -> set[int]:
@@ -206,9 +208,9 @@ def _close(descriptors: Iterable[int]) -> None:
                 os.close(descriptor)
 
 
-def _by_destination(streams: Sequence[Stream]) -> list[list[Stream]]:
+def _by_destination(streams: Sequence[RelayedStream]) -> list[list[RelayedStream]]:
     """Put streams that end in the same place together: there, their order shows."""
-    groups: dict[tuple[int, int], list[Stream]] = {}
+    groups: dict[tuple[int, int], list[RelayedStream]] = {}
     for stream in streams:
         if stream.source >= 0:
             groups.setdefault(_place(stream.target), []).append(stream)
@@ -223,7 +225,7 @@ def _place(descriptor: int) -> tuple[int, int]:
     return at.st_dev, at.st_ino
 
 
-def _outcome(going: _Going, warnings: list[str]) -> Outcome:
+def _outcome(going: _RunningChild, warnings: list[str]) -> Outcome:
     child, overseer, streams = going.child, going.overseer, going.streams
     if child.status is None:
         code = CANNOT_START

@@ -49,7 +49,7 @@ class StreamEnd(NamedTuple):
     complete: bool  # false if a process left behind still held it, or its reader did not take the rest
 
 
-class Stream:
+class RelayedStream:
     """One output stream on its way from the child to the user."""
 
     def __init__(self, name: str, source: int, target: int, sinks: Sequence[Sink], *, terminal: bool) -> None:
@@ -121,13 +121,13 @@ class Stream:
 class Relay:
     """Passes on streams that end in the same place, in one thread so that they keep their order."""
 
-    def __init__(self, streams: Sequence[Stream], ended: int, turns: Turns | None = None) -> None:
+    def __init__(self, streams: Sequence[RelayedStream], ended: int, turns: Turns | None = None) -> None:
         self._turns = turns
         self._streams = {stream.source: stream for stream in streams}
         self._ended = ended  # a descriptor that is at its end once the child is
         self._deadline: float | None = None
-        self._ready: list[Stream] = []  # in the order in which they became so
-        self._owed: dict[Stream, int] = {}  # once the child is gone: how much may be there from before
+        self._ready: list[RelayedStream] = []  # in the order in which they became so
+        self._owed: dict[RelayedStream, int] = {}  # once the child is gone: how much may be there from before
         self._events = _Events()
         self._lock = _thread.allocate_lock()
         self._over = False
@@ -149,7 +149,7 @@ class Relay:
             stream.leave_off()
             stream.warnings.append(f"{stream.name}: its reader did not take the rest, which is lost")
 
-    def _finish(self) -> list[Stream]:
+    def _finish(self) -> list[RelayedStream]:
         """Let go of who waits, once; return the streams that had not come to their end."""
         with self._lock:
             if self._over:
@@ -224,12 +224,12 @@ class Relay:
         elif self._streams[descriptor] not in self._ready:
             self._ready.append(self._streams[descriptor])
 
-    def _move(self, stream: Stream) -> bool:
+    def _move(self, stream: RelayedStream) -> bool:
         """Pass on what is there; say whether there may be more without anything to notice."""
         # As much as could be there when this stream's turn came: what the other one has is younger.
         return all(self._move_some(stream) for _ in range(PIPE_SIZE // CHUNK))
 
-    def _move_some(self, stream: Stream) -> bool:
+    def _move_some(self, stream: RelayedStream) -> bool:
         if stream.source < 0:
             return False
         data = stream.read(CHUNK)
@@ -250,14 +250,14 @@ class Relay:
         # A pipe gives all it has; a pty does not.
         return stream.terminal or len(data) == CHUNK
 
-    def _unread(self, stream: Stream) -> None:
+    def _unread(self, stream: RelayedStream) -> None:
         """Close a stream nobody reads, so that the child is told; what it had written already is recorded."""
         taken = 0
         while taken < _MOST_HELD and (data := stream.read(CHUNK)):
             taken += len(data)
         self._close(stream)
 
-    def _close(self, stream: Stream) -> None:
+    def _close(self, stream: RelayedStream) -> None:
         del self._streams[stream.source]
         self._owed.pop(stream, None)
         for descriptor in (stream.source, stream.target):

@@ -9,7 +9,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from evalprov.launch.relay import PATIENCE, Relay, Stream
+from evalprov.launch.relay import PATIENCE, Relay, RelayedStream
 from evalprov.launch.terminal import follow_size
 from evalprov.launch.tree import end_tree, tree_of
 
@@ -50,7 +50,7 @@ class Overseer:
         self._child = child
         self._numbers = numbers
         self._relays: Sequence[Relay] = ()
-        self._terminals: list[Stream] = []
+        self._terminals: list[RelayedStream] = []
         self._deadline: float | None = None
         self._grace = 0.0
         self._give_up_at: float | None = None
@@ -61,7 +61,9 @@ class Overseer:
         self._done = _thread.allocate_lock()
         self._done.acquire()
 
-    def start(self, relays: Sequence[Relay], streams: Sequence[Stream], timeout: float | None, grace: float) -> None:
+    def start(
+        self, relays: Sequence[Relay], streams: Sequence[RelayedStream], timeout: float | None, grace: float
+    ) -> None:
         """Begin, in a thread of its own."""
         self._relays = relays
         self._terminals = [stream for stream in streams if stream.terminal]

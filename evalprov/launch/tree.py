@@ -20,7 +20,7 @@ PROC = "/proc"
 _PR_SET_CHILD_SUBREAPER = 36
 
 
-class Process(NamedTuple):
+class TreeProcess(NamedTuple):
     """One living process."""
 
     pid: int
@@ -52,7 +52,7 @@ class ProcTree:
         self._ours: dict[int, int] = {}  # pid to start; once in the tree, always in the tree
         self._others: set[int] = set()  # not in the tree, so never will be: not read again
 
-    def look(self) -> list[Process]:
+    def look(self) -> list[TreeProcess]:
         """Return the processes that are alive."""
         listed = set(_listed())
         self._others &= listed
@@ -70,7 +70,7 @@ class ProcTree:
         self._others |= others
         return members
 
-    def _belongs(self, process: Process, found: dict[int, Process]) -> bool | None:
+    def _belongs(self, process: TreeProcess, found: dict[int, TreeProcess]) -> bool | None:
         """Say whether a process is in the tree; None where its parent went while we looked."""
         me = os.getpid()
         while process.pid not in self._ours:
@@ -90,7 +90,7 @@ class PsutilTree:
     def __init__(self, pid: int) -> None:
         self._root = pid
 
-    def look(self) -> list[Process]:
+    def look(self) -> list[TreeProcess]:
         """Return the processes that are alive."""
         import psutil
 
@@ -103,7 +103,7 @@ class PsutilTree:
         for one in every:
             try:
                 if one.status() != psutil.STATUS_ZOMBIE:
-                    found.append(Process(one.pid, one.ppid(), int(one.create_time() * 100), one.memory_info().rss))
+                    found.append(TreeProcess(one.pid, one.ppid(), int(one.create_time() * 100), one.memory_info().rss))
             except psutil.NoSuchProcess:
                 continue
         return found
@@ -142,7 +142,7 @@ def _listed() -> list[int]:
         return []
 
 
-def _read(pid: int) -> Process | None:
+def _read(pid: int) -> TreeProcess | None:
     """Return a process, or None for one that is gone or but a zombie."""
     try:
         file = os.open(f"{PROC}/{pid}/stat", os.O_RDONLY)
@@ -158,7 +158,7 @@ def _read(pid: int) -> Process | None:
     # A process can outlive its first thread, which then looks like a zombie with threads.
     if len(fields) < 22 or (fields[0] in (b"Z", b"X") and int(fields[17]) <= 1):
         return None
-    return Process(pid, int(fields[1]), int(fields[19]), int(fields[21]) * _PAGE)
+    return TreeProcess(pid, int(fields[1]), int(fields[19]), int(fields[21]) * _PAGE)
 
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")

@@ -265,8 +265,8 @@ def tool_versions(m: Manifest) -> dict[str, str | None]:
 
 
 def _reason(m: Manifest, collector: str) -> str | None:
-    fared = m["capture"].get(collector)
-    return fared["reason"] if fared else None
+    outcome = m["capture"].get(collector)
+    return outcome["reason"] if outcome else None
 
 
 def _not_read(names: list[str]) -> str:

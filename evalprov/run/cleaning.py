@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from evalprov.metrics import Reported
+    from evalprov.reported import Reported
     from evalprov.secrets import Scrubber
 
 # What of a report grows with its scenarios, and is names and numbers alone.

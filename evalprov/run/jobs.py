@@ -10,11 +10,11 @@ from calendar import timegm
 from typing import TYPE_CHECKING, Any, cast
 
 from evalprov.capture.declared.hydra import OUTPUT, HydraLook, hydra_outputs
-from evalprov.metrics import Scanner, gather, merge_reported
-from evalprov.metrics.files import PLAIN
-from evalprov.metrics.opening import Before
 from evalprov.record.form import blank
 from evalprov.record.identity import identify
+from evalprov.reported import Scanner, gather, merge_reported
+from evalprov.reported.files import PLAIN
+from evalprov.reported.open_results import Before
 from evalprov.run.cleaning import scrubbed
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
-from evalprov.metrics import Scanner, gather, merge_reported
+from evalprov.reported import Scanner, gather, merge_reported
 from evalprov.run.cleaning import scrubbed
 from evalprov.secrets import TellingScrubber
 

@@ -56,12 +56,12 @@ def fill(manifest: Manifest, found: Capture, scrub: Scrubber) -> None:
         else:
             record[name] = value
     manifest["warnings"] += [scrub.text(warning) for warning in found.warnings]
-    for fared in found.fared.values():
-        fared["reason"] = fared["reason"] and scrub.text(fared["reason"])
-    git = found.fared.get("git")
+    for outcome in found.outcomes.values():
+        outcome["reason"] = outcome["reason"] and scrub.text(outcome["reason"])
+    git = found.outcomes.get("git")
     if git and git["status"] != "absent" and git["reason"] and manifest["code"]["tree"] is None:
         manifest["warnings"].append(f"which code ran is not known: {git['reason']}")
-    manifest["capture"] = found.fared
+    manifest["capture"] = found.outcomes
 
 
 def keep(store: Store, manifest: Manifest, blobs: Mapping[str, bytes]) -> None:

@@ -13,11 +13,11 @@ from evalprov.capture.machine.hardware import oom_kills
 from evalprov.errors import EvalprovError
 from evalprov.launch import Launch, Outcome, StreamEnd, launch
 from evalprov.launch.log import BoundedLog
-from evalprov.metrics import Scanner, gather, look_before, merge_reported
-from evalprov.metrics.reportfile import ReportFile
 from evalprov.named import NamedTuple
 from evalprov.record.ending import Ending, errors_of, status_of
 from evalprov.record.form import REPORTED
+from evalprov.reported import Scanner, gather, look_before, merge_reported
+from evalprov.reported.reportfile import ReportFile
 from evalprov.run.cleaning import scrubbed
 from evalprov.store.outputs import add_outputs, read_outputs
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from evalprov.capture.collector import Capture, CaptureContext
-    from evalprov.metrics.opening import Before
     from evalprov.record.manifest import Manifest, Stream
+    from evalprov.reported.open_results import Before
     from evalprov.run.request import Request
     from evalprov.store import Store
 
@@ -91,9 +91,9 @@ def _launched(store: Store, child: _EndedCommand) -> float:
 
 def _settle(manifest: Manifest, look: OutputsLook, found: Capture, context: CaptureContext) -> None:
     """Write down what the run wrote, and take it out of what the run was made of."""
-    fared = found.fared["outputs"]
-    if fared["status"] != "captured":
-        manifest["outputs"]["reason"] = context.scrub.text(fared["reason"] or "")
+    outcome = found.outcomes["outputs"]
+    if outcome["status"] != "captured":
+        manifest["outputs"]["reason"] = context.scrub.text(outcome["reason"] or "")
     manifest["outputs"].update(found.facts.get("outputs", {}))
     manifest["observed"].update(found.facts.get("observed", {}))
     manifest["code"].update(found.facts.get("code", {}))
@@ -193,7 +193,7 @@ def _interpret(
     report = child.report.path
     reported = gather(child.scanner, report, _metrics_file(request, context), child.before, known)
     if reported.source is None and request.metrics_file is None:
-        from evalprov.metrics.hints import unread_results
+        from evalprov.reported.hints import unread_results
 
         hint = unread_results(request.argv, context.cwd, child.began)
         reported = reported._replace(

@@ -60,7 +60,7 @@ def _held(name: str, value: str) -> Iterable[str]:
     if not any(sign in value for sign in "=: {"):
         plain_hex = judge(name) != LIKELY and not value.strip("0123456789abcdefABCDEF")  # a digest or an id
         return [value] if not plain_hex and is_secret_value(_raw(value), name, judge(name) or PERHAPS) else []
-    from evalprov.secrets.rules import find_written  # costs a start more than most variables are worth
+    from evalprov.secrets.written import find_written  # costs a start more than most variables are worth
 
     line = _raw(f"{name}={value}")
     spans: Spans = []

@@ -5,13 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from evalprov.named import NamedTuple
-from evalprov.secrets.idioms import find_idioms
-from evalprov.secrets.lines import find_told
-from evalprov.secrets.pairs import find_pairs
-from evalprov.secrets.pointed import find_pointed
-from evalprov.secrets.shapes import RUN, find_shapes
+from evalprov.secrets.shapes import RUN
 from evalprov.secrets.values import compiled
 from evalprov.secrets.views import find_encoded, unescaped, without_colours
+from evalprov.secrets.written import find_written
 
 if TYPE_CHECKING:
     from evalprov.secrets.lines import Context
@@ -45,17 +42,6 @@ def find_all(line: bytes, spans: Spans, before: Context | None, reading: Reading
         spans += map(read.place, inside)
     if compiled(RUN).search(line):
         find_encoded(line, spans, _has_secret)
-
-
-def find_written(line: bytes, spans: Spans, before: Context | None = None, *, quoted: bool = False) -> None:
-    """Add where secrets stand as the line is written."""
-    find_shapes(line, spans, quoted=quoted)
-    find_pairs(line, spans, quoted=quoted)
-    find_pointed(line, spans, quoted=quoted)
-    if b" -" in line or b"'-" in line or b'"-' in line or b"login" in line or b"set " in line or b"auth" in line:
-        find_idioms(line, spans)
-    if before:
-        find_told(line, before, spans, quoted=quoted)
 
 
 def _has_secret(text: bytes) -> bool:

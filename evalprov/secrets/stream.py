@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from evalprov.secrets.values import MARK
 
 if TYPE_CHECKING:
     from evalprov.secrets.lines import Context
-    from evalprov.secrets.scrubber import Scrubber
+    from evalprov.secrets.needles import Needles
     from evalprov.secrets.shapes import Spans
 
 WINDOW = 1 << 16
@@ -42,6 +42,26 @@ def _compiled(pattern: bytes) -> re.Pattern[bytes]:
     return re.compile(pattern)
 
 
+class LineScrubber(Protocol):
+    """What scrubs whole lines, and pieces of those that are longer than a window."""
+
+    @property
+    def needles(self) -> Needles:
+        """Return the values of the environment that are secret."""
+
+    def suspects(self, text: bytes) -> bool:
+        """Say whether there may be a secret in a text."""
+
+    def find(self, line: bytes, before: Context | None = None) -> Spans:
+        """Return where secrets stand."""
+
+    def scrub_lines(self, text: bytes, before: Context | None) -> tuple[bytes, Context | None]:
+        """Return lines without secrets, and what the last one tells of the next."""
+
+    def scrub_piece(self, piece: bytes, spans: Spans) -> bytes:
+        """Return a part of a line without the secrets found in it."""
+
+
 class StreamScrubber:
     """Scrubs a stream across the boundaries of its pieces.
 
@@ -49,7 +69,7 @@ class StreamScrubber:
     begun there: that waits for its end, at most 16 KiB of a key, at most its own length of any other.
     """
 
-    def __init__(self, scrubber: Scrubber) -> None:
+    def __init__(self, scrubber: LineScrubber) -> None:
         self._scrubber = scrubber
         self._arrived: list[bytes] = []
         self._pending = 0

@@ -11,8 +11,8 @@ from evalprov.store import ids
 from evalprov.store.decode import Torn, Unreadable, as_seen, decode, lost
 from evalprov.store.folder import TEMP, Folder
 from evalprov.store.lines import open_store
-from evalprov.store.mend import HistoryEntry, HistoryScan, Snapshot, in_place, mend, started
 from evalprov.store.process import is_gone, is_near
+from evalprov.store.repair_history import HistoryEntry, HistoryScan, Snapshot, in_place, mend, started
 from evalprov.store.write import SUBFOLDERS
 
 if TYPE_CHECKING:

@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from evalprov.errors import EvalprovError
-from evalprov.metrics import Reported, Scanner, gather, merge_reported
 from evalprov.record.form import blank, encode, history_line
+from evalprov.reported import Reported, Scanner, gather, merge_reported
 from evalprov.secrets import Scrubber
 from evalprov.settings import load as load_settings
 from evalprov.store.decode import Unreadable, decode, decode_line

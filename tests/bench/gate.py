@@ -17,11 +17,11 @@ from gate_pairs import all_block, pair_of
 from generated import KINDS, Pair
 from scipy.stats import binom
 
-from evalprov.compare.gate import Gate, judge
-from evalprov.compare.groups import Groups
-from evalprov.compare.rules import NO_RULES, GateRule, MetricRule, Rules
-from evalprov.compare.samples import samples
-from evalprov.compare.verdicts import Terms, compare_samples
+from evalprov.judge.gate import Gate, judge
+from evalprov.judge.groups import Groups
+from evalprov.judge.rules import NO_RULES, GateRule, MetricRule, Rules
+from evalprov.judge.samples import samples
+from evalprov.judge.verdicts import Terms, compare_samples
 
 PAIRS = 1000
 WORSE_PAIRS = 300

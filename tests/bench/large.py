@@ -12,9 +12,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from evalprov.metrics import Scanner, gather, merge_reported
 from evalprov.record.form import LINE_LIMIT, blank, counts_of, encode, history_line
 from evalprov.record.identity import identify
+from evalprov.reported import Scanner, gather, merge_reported
 from evalprov.run.cleaning import scrubbed
 from evalprov.secrets import Scrubber
 

@@ -18,8 +18,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "compare"))
 
 from gate_runs import record
 
-from evalprov.compare.aa import measure
-from evalprov.compare.verdicts import Side
+from evalprov.judge.self_comparison import measure
+from evalprov.judge.verdicts import Side
 
 SCENARIOS = 100
 MADE_UP = 20

@@ -21,9 +21,9 @@ from designs import ALIKE, COVERED, MOVED, seed, sides
 from generated import KINDS, alarms, hits, manifest
 from scipy.stats import binom
 
-from evalprov.compare.evidence import POWER
-from evalprov.compare.noise import LEVEL
-from evalprov.compare.verdicts import Side, compare_metrics
+from evalprov.judge.verdicts import Side, compare_metrics
+from evalprov.stats.evidence import POWER
+from evalprov.stats.noise import LEVEL
 
 PAIRS = 1000
 CHANCE = 1e-3  # that a row fails where nothing is wrong

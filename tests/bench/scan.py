@@ -7,7 +7,7 @@ import resource
 import time
 from typing import TYPE_CHECKING
 
-from evalprov.metrics import Scanner, gather
+from evalprov.reported import Scanner, gather
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

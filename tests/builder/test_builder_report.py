@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from evalprov import config_layer, hash_code, report
-from evalprov.metrics import Scanner, gather
+from evalprov.reported import Scanner, gather
 
 PACKAGE = Path(__file__).parents[2]
 

@@ -124,7 +124,7 @@ def finished(*found: Callable[[Callable[[], bool]], Findings], after_end: bool =
     manifest["capture"] = {f"c{n}": {"status": "captured", "ms": 0, "reason": None} for n in range(len(found))}
     afterwards.begin(0)
     afterwards.finish(manifest, Scrubber({}))
-    return {name: fared["reason"] for name, fared in manifest["capture"].items()}
+    return {name: outcome["reason"] for name, outcome in manifest["capture"].items()}
 
 
 def test_a_look_that_fails_is_a_reason() -> None:

@@ -67,10 +67,10 @@ def answer(context: CaptureContext, add: Callable[..., list[str]], command: Ques
 def test_every_collector_of_the_list_is_a_file_with_collect(context: CaptureContext) -> None:
     """The real ones all run here, and each says how it fared and how long it took."""
     found = captured(context, list(COLLECTORS))
-    assert set(found.fared) == set(COLLECTORS)
-    for name, fared in found.fared.items():
-        assert fared["status"] in {"captured", "absent"}, (name, fared)
-        assert fared["ms"] >= 0
+    assert set(found.outcomes) == set(COLLECTORS)
+    for name, outcome in found.outcomes.items():
+        assert outcome["status"] in {"captured", "absent"}, (name, outcome)
+        assert outcome["ms"] >= 0
 
 
 def test_they_are_asked_side_by_side(context: CaptureContext, adding: Callable[..., list[str]]) -> None:
@@ -99,7 +99,7 @@ def test_facts_of_one_section_come_together(context: CaptureContext, adding: Cal
     assert found.facts == {"infra": {"a": 1, "b": 1}, "a": 2, "b": 2}
     assert found.warnings == ["warning a", "warning b"]
     assert set(found.blobs) == {"objects/a", "objects/b"}
-    assert found.fared["b"]["reason"] == "reason b"
+    assert found.outcome["b"]["reason"] == "reason b"
 
 
 def test_a_failure_is_recorded_and_harms_no_other(context: CaptureContext, adding: Callable[..., list[str]]) -> None:
@@ -114,7 +114,7 @@ def test_a_failure_is_recorded_and_harms_no_other(context: CaptureContext, addin
         raise KeyError("lost")
 
     found = captured(context, adding(a=absent, b=broken, c=asking(Question(("true",)))))
-    assert [(f["status"], f["reason"]) for f in found.fared.values()] == [
+    assert [(f["status"], f["reason"]) for f in found.outcomes.values()] == [
         ("absent", "there is none"),
         ("failed", "KeyError: 'lost'"),
         ("captured", None),

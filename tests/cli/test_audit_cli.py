@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from conftest import Project
 
-from evalprov.compare.audit import ADVICE
+from evalprov.judge.audit import ADVICE
 
 EVAL = """
 import json, os

@@ -14,9 +14,9 @@ from conftest import Project
 from diffing import OTHER, Edit, answers, called, put, record
 from markdown_it import MarkdownIt
 
-from evalprov.cli.diffscreen import COLUMNS
 from evalprov.record.form import encode, history_line
 from evalprov.record.manifest import Manifest
+from evalprov.views.diff_screen import COLUMNS
 
 A, B = "20260920T143000Z", "20260921T143000Z"
 WARM = put("model_config/temperature", 0.7)

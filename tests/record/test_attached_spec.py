@@ -9,10 +9,10 @@ from typing import Any
 from hypothesis import given, settings
 from test_decision_spec import SPEC, theirs
 
-from evalprov.metrics import Scanner, gather, merge_reported
 from evalprov.record.form import blank
 from evalprov.record.identity import identify
 from evalprov.record.manifest import Identity, Manifest
+from evalprov.reported import Scanner, gather, merge_reported
 
 
 def reported(spec: dict[str, Any]) -> tuple[Identity, Manifest]:

@@ -1,0 +1,371 @@
+"""The answer in one line: what moved for real, and which layer did it, as far as that can be told."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from evalprov.explain.changes import CERTAIN, RETRIEVAL, TREE
+from evalprov.explain.wording import LINE, NAME, SHOWN, brief, facts, listed, shortened
+from evalprov.judge.left_out import NOTHING, LeftOut
+from evalprov.named import NamedTuple
+from evalprov.numbers import rounded
+from evalprov.record.result import has_result
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from evalprov.explain.attribution import LayerState
+    from evalprov.explain.changes import Change
+    from evalprov.judge.inside import Inside
+    from evalprov.judge.verdicts import MetricDiff, Side
+
+AnswerKind = Literal[
+    "attributed",  # a score moved, and one layer changed; no other did as far as is recorded
+    "confounded",  # a score moved, and several layers changed
+    "unattributable",  # a score moved, and a layer is not known
+    "untracked",  # a score moved, and nothing that is recorded changed
+    "cannot_tell",  # whether a score moved
+    "not_moved",  # no score did
+    "no_metrics",  # there is nothing to compare
+    "present_same",  # a run now would be the same program
+    "present_changed",  # it would be another
+    "present_unknown",  # nothing known has changed; the rest shows when it runs
+]
+REASONS = (0, 60, 120)  # letters of a reason, the more facts are shown
+
+
+class Answer(NamedTuple):
+    """What follows from two runs."""
+
+    kind: AnswerKind
+    sentence: str
+    moved: list[str]  # the metrics that moved for real
+    unclear: list[str]  # those of which nobody can tell
+    levers: list[str]  # what changed: prompts, model, data set, retriever, grader ...
+    unknown: list[str]  # layers that may have
+    named: list[str]  # layers that are the same by name alone: they may have
+    undeclared: list[str]  # layers that nobody declared on either side: they are outside the experiment
+    caveats: list[str]  # why the scores are not of one experiment, or not whole
+
+
+class LayerDiff(NamedTuple):
+    """How the two stand to each other in one layer."""
+
+    state: LayerState
+    reason: str | None  # why it is not known, or what of it is the same by name alone
+
+
+class AnswerEvidence(NamedTuple):
+    """What an answer is made of."""
+
+    metrics: Sequence[MetricDiff]
+    layers: Mapping[str, LayerDiff]
+    changes: Sequence[Change]
+    beside: Sequence[Change]
+    caveats: Sequence[str]
+    files: Sequence[str] = ()  # of the code, that differ
+    left_out: LeftOut = NOTHING
+    questions: Mapping[str, str] = {}  # of a metric's unit
+    inside: Sequence[Inside] = ()  # what the means hide
+    shown: int = SHOWN - 1  # facts in the line
+
+
+def experiment(a: Side, b: Side, changes: Sequence[Change], *, present: bool) -> list[str]:
+    """Say why the scores of two sides are not of the same experiment, or not of a whole one."""
+    one, other = (side.runs[0]["scenario"] for side in (a, b))
+    found = []
+    if one != other:
+        step = " -> ".join("none" if name is None else brief(name) for name in (one, other))
+        found.append(f"the scenario is another ({step})")
+    if present:
+        return found
+    judged = [change for change in changes if _lever(change) in _JUDGED]
+    if another := levers([change for change in judged if change.kind == "changed"]):
+        found.append(f"the scores are not of one experiment: another {listed(another)}")
+    elif one_sided := levers(judged):
+        found.append(f"it is not known whether the scores are of one experiment: {listed(one_sided)} on one side only")
+    found += [words for name, side in (("A", a), ("B", b)) for words in _not_whole(name, side)]
+    if a.runs != b.runs and _ids(a) == _ids(b):
+        found.append("A and B have one run id and are not the same record")
+    return found
+
+
+def _not_whole(name: str, side: Side) -> Iterator[str]:
+    ended = [run["status"].replace("_", " ") for run in side.runs if not has_result(run)]
+    if ended and len(side.runs) == 1:
+        yield f"{name} is not a completed run ({ended[0]})"
+    elif ended:
+        yield f"{len(ended)} of {len(side.runs)} trials of {name} did not complete"
+    layers = [run["identity"]["layers"] for run in side.runs]
+    if mixed := [layer for layer in layers[0] if len({one.get(layer) for one in layers}) > 1]:
+        yield f"the trials of {name} are not of one program ({listed(mixed)})"
+
+
+def _ids(side: Side) -> list[str]:
+    return [run["run_id"] for run in side.runs]
+
+
+def answer(a: Side, b: Side, evidence: AnswerEvidence, *, present: bool) -> Answer:
+    """Say what follows, in a line that has as much in it as there is room for."""
+    for shown in range(SHOWN - 1, -1, -1):
+        found = _answer(a, b, evidence._replace(shown=shown), present=present)
+        if len(found.sentence) <= LINE:
+            return found
+    return found._replace(sentence=shortened(found.sentence))
+
+
+def _answer(a: Side, b: Side, evidence: AnswerEvidence, *, present: bool) -> Answer:
+    told = {change.layer for change in evidence.changes if change.kind in CERTAIN}
+    changed = levers(evidence.changes)
+    by_state = {
+        state: [name for name, layer in evidence.layers.items() if layer.state == state]
+        for state in ("changed", "unknown", "named", "undeclared")
+    }
+    changed += [name for name in by_state["changed"] if name not in told]
+    told_once = [metric for metric in evidence.metrics if metric.same_as is None and metric.role != "info"]
+    # Of means over other scenarios, and of numbers in other units, nobody can say that a score moved.
+    apart = evidence.left_out.apart
+    doubted = {metric.name for metric in told_once if apart or metric.name in evidence.questions}
+    moved = [metric for metric in told_once if metric.verdict in _REAL and metric.name not in doubted]
+    unclear = [
+        metric
+        for metric in told_once
+        if (metric.verdict == "cannot_tell" and not _unchanged(metric))
+        or (metric.verdict in _REAL and metric.name in doubted)
+    ]
+    left_out = evidence.left_out.told()
+    blank = Answer(
+        "no_metrics",
+        "",
+        [metric.name for metric in moved],
+        [metric.name for metric in unclear],
+        changed,
+        by_state["unknown"],
+        by_state["named"],
+        by_state["undeclared"],
+        [*evidence.caveats, *evidence.questions.values(), *([left_out] if left_out else [])],
+    )
+    if present:
+        return _of_present(blank, evidence, a.runs[0]["run_id"])
+    also = _one_sided(told_once)
+    if moved:
+        cause = _cause(blank, evidence)
+        found = cause._replace(sentence=_moves(moved) + (f" ({also})" if also else "") + cause.sentence)
+    elif apart and any(metric.delta is not None for metric in told_once):
+        found = blank._replace(kind="cannot_tell", sentence=f"{_means(told_once)}; {_all_the_same(blank, evidence)}")
+    elif unclear:
+        found = blank._replace(
+            kind="cannot_tell", sentence=f"{_unclear(unclear, evidence)}; {_all_the_same(blank, evidence)}"
+        )
+    elif any(metric.verdict != "one_sided" for metric in evidence.metrics):
+        found = blank._replace(kind="not_moved", sentence=f"{_still(evidence, also)}; {_all_the_same(blank, evidence)}")
+    else:
+        none = "no metric stands on both sides" if evidence.metrics else "there are no metrics to compare"
+        found = blank._replace(sentence=f"{none}; {_all_the_same(blank, evidence)}")
+    if a.runs == b.runs:
+        return found._replace(sentence="A and B are the same run: there is nothing to compare")
+    if left_out and not apart and found.kind != "no_metrics" and found.sentence.split(" ")[0] != "the":
+        found = found._replace(sentence=f"on the other {evidence.left_out.shared}: {found.sentence}")
+    return found._replace(sentence="; ".join([*found.caveats, found.sentence]))
+
+
+_REAL = ("better", "worse", "moved")
+_JUDGED = ("data set", "golden version", "reported data", "grader")
+
+
+def levers(changes: Sequence[Change]) -> list[str]:
+    """Name what changed: a layer by its name, and of the data whether it is what is judged on or retrieved from."""
+    return list(dict.fromkeys(_lever(change) for change in changes if change.kind in CERTAIN))
+
+
+def _lever(change: Change) -> str:
+    if change.layer != "data":
+        return change.layer
+    if change.item == RETRIEVAL:
+        return "retriever"
+    return {"data": "golden version", "data reported": "reported data"}.get(change.item, "data set")
+
+
+def _cause(blank: Answer, evidence: AnswerEvidence) -> Answer:
+    """Say which layer did it."""
+    if blank.unknown:
+        also = f"; changed: {listed(blank.levers)}" if blank.levers else ""
+        said = f"; it cannot be attributed: not known is {_unknown(blank, evidence)}{also}"
+        return blank._replace(kind="unattributable", sentence=said)
+    if len(blank.levers) > 1:
+        changed = listed(blank.levers, len(blank.levers))
+        said = f"; several things changed at once, and any may have done it: {changed}"
+        return blank._replace(kind="confounded", sentence=said + _by_name(blank))
+    if blank.levers:
+        # Only what holds all else fast is proven to be the one.
+        only = "" if blank.named or blank.undeclared else "only "
+        said = f": {only}the {_called(blank.levers[0], evidence)} changed{_facts(evidence)}"
+        return blank._replace(kind="attributed", sentence=said + _unproven(blank))
+    said = ": no layer that is recorded did: nondeterminism, or something untracked"
+    return blank._replace(kind="untracked", sentence=said + _unproven(blank))
+
+
+def _unknown(blank: Answer, evidence: AnswerEvidence) -> str:
+    """Name the layers that are not known, those with like reasons together."""
+    by_reason: dict[str, list[str]] = {}
+    for name in blank.unknown:
+        by_reason.setdefault(evidence.layers[name].reason or "", []).append(name)
+    room = REASONS[evidence.shown]
+    return "; ".join(
+        f"{listed(names)} ({shortened(reason, room)})" if room else listed(names) for reason, names in by_reason.items()
+    )
+
+
+def _called(lever: str, evidence: AnswerEvidence) -> str:
+    """Call a lever by what of it changed, where that is one thing that is told by a name of its own."""
+    items = {change.item for change in evidence.changes if change.layer == "model" and change.kind in CERTAIN}
+    return "served model" if lever == "model" and items == {"served"} else lever
+
+
+def _by_name(blank: Answer) -> str:
+    are = "is" if len(blank.named) == 1 else "are"
+    return f"; {listed(blank.named, len(blank.named))} {are} the same by name only" if blank.named else ""
+
+
+def _unproven(blank: Answer) -> str:
+    """Name the layers that may have changed all the same, where that matters: something moved and one is blamed."""
+    undeclared = listed(blank.undeclared, len(blank.undeclared))
+    return _by_name(blank) + (f"; nobody declared {undeclared}" if undeclared else "")
+
+
+def _all_the_same(blank: Answer, evidence: AnswerEvidence) -> str:
+    """Say what changed beside scores that did not, or not for sure."""
+    unknown = f"; not known: {listed(blank.unknown)}" if blank.unknown else ""
+    if not blank.levers:
+        return f"{_nothing(evidence)}{unknown}{_by_name(blank)}"
+    if len(blank.levers) == 1:
+        return f"the {_called(blank.levers[0], evidence)} changed{_facts(evidence)}{unknown}"
+    return f"changed: {listed(blank.levers, len(blank.levers))}{unknown}"
+
+
+def _nothing(evidence: AnswerEvidence) -> str:
+    """Say that no layer changed; not that nothing did where something else is recorded to differ."""
+    if not evidence.beside:
+        return "nothing that is recorded changed"
+    return f"no layer changed; beside them differ {listed([change.field for change in evidence.beside])}"
+
+
+def _facts(evidence: AnswerEvidence) -> str:
+    """Tell the first few changes in a line; of the code its files, where they are known."""
+    tree = next((change for change in evidence.changes if change.field == TREE and change.kind in CERTAIN), None)
+    if not (tree and evidence.files):
+        told = facts(evidence.changes, evidence.shown, "served" if _called("model", evidence) != "model" else "")
+    else:
+        others = facts([change for change in evidence.changes if change is not tree], evidence.shown)
+        told = ", ".join(filter(None, [listed(evidence.files, max(1, evidence.shown)), others]))
+    return f" ({told})" if told else ""
+
+
+def _of_present(blank: Answer, evidence: AnswerEvidence, run: str) -> Answer:
+    unknown = f"; not known: {listed(blank.unknown, len(blank.unknown))}" if blank.unknown else ""
+    if blank.levers:
+        said = _facts(evidence) if len(blank.levers) == 1 else ""
+        sentence = f"changed since {run}: {listed(blank.levers, len(blank.levers))}{said}{unknown}"
+        found = blank._replace(kind="present_changed", sentence=sentence)
+    elif blank.unknown or blank.caveats:
+        found = blank._replace(kind="present_unknown", sentence=f"nothing known has changed since {run}{unknown}")
+    else:
+        sentence = f"nothing has changed since {run}: a run now would be the same program"
+        found = blank._replace(kind="present_same", sentence=sentence + _unproven(blank))
+    return found._replace(sentence="; ".join([*found.caveats, found.sentence]))
+
+
+# --- words
+
+
+def _moves(moved: Sequence[MetricDiff]) -> str:
+    if len(moved) == 1:
+        (metric,) = moved
+        words = {"better": "is better for real", "worse": "is worse for real", "moved": "moved for real"}
+        guess = f" (if {_better(metric)} is better)" if _is_guess(metric) else ""
+        return f"{brief(metric.name, NAME)} {words[metric.verdict]}{guess}, {brief(metric.a)} -> {brief(metric.b)}"
+    first = [
+        f"{_step(metric)} ({metric.verdict}{f' if {_better(metric)} is better' * _is_guess(metric)})"
+        for metric in moved[:SHOWN]
+    ]
+    more = f" and {len(moved) - SHOWN} more" if len(moved) > SHOWN else ""
+    return f"{len(moved)} metrics moved for real: {', '.join(first)}{more}"
+
+
+def _is_guess(metric: MetricDiff) -> bool:
+    return metric.direction_from == "name" and metric.verdict in ("better", "worse")
+
+
+def _better(metric: MetricDiff) -> str:
+    return "more" if metric.direction == "higher" else "less"
+
+
+def _unclear(unclear: Sequence[MetricDiff], evidence: AnswerEvidence) -> str:
+    first = unclear[0]
+    more = f" (and {len(unclear) - 1} more)" if len(unclear) > 1 else ""
+    room = REASONS[evidence.shown]
+    why = f": {shortened(first.reason, room)}" if first.reason and room else ""
+    return f"it cannot be told whether {_step(first)} is real{more}{why}"
+
+
+def _means(metrics: Sequence[MetricDiff]) -> str:
+    """Say how means over other scenarios differ, which is no move."""
+    told = [f"{_step(metric)} ({rounded(metric.delta, '+')})" for metric in metrics if metric.delta is not None]
+    return f"their means differ: {listed(told, 1)}"
+
+
+def _one_sided(metrics: Sequence[MetricDiff]) -> str:
+    """Name the metrics that one side lacks; those that B lacks come first."""
+    said = []
+    for words, side in (("missing", "b"), ("new", "a")):
+        names = [metric.name for metric in metrics if metric.verdict == "one_sided" and getattr(metric, side) is None]
+        if names:
+            are = "is" if len(names) == 1 else "are"
+            said.append(f"{listed([brief(name, NAME) for name in names])} {are} {words} in B")
+    return "; ".join(said)
+
+
+def _still(evidence: AnswerEvidence, also: str) -> str:
+    noisy = [
+        metric
+        for metric in evidence.metrics
+        if metric.verdict == "within_noise" and metric.same_as is None and not _unchanged(metric)
+    ]
+    noisy.sort(key=lambda metric: metric.corrected_for is None)
+    hidden = f", but {evidence.inside[0].sentence}" if evidence.inside else ""
+    if not noisy:
+        same = [brief(metric.name, NAME) for metric in evidence.metrics if metric.verdict == "same"]
+        if evidence.left_out.told():
+            said = f"the other {evidence.left_out.shared} are unchanged"
+        else:
+            said = f"{listed(same)} {'is' if len(same) == 1 else 'are'} the same" if also else "the scores are the same"
+        return said + hidden + (f"; {also}" if also else "")
+    first, more = noisy[0], f" (and {len(noisy) - 1} more)" if len(noisy) > 1 else ""
+    if first.corrected_for:
+        said = f"no score moved for real: {_step(first)} is not proven, {chance(first)}{more}"
+    else:
+        said = f"no score moved for real: {_step(first)} is within noise{more}{_blind(first)}"
+    return said + hidden + (f"; {also}" if also else "")
+
+
+def _unchanged(metric: MetricDiff) -> bool:
+    """Say whether every scenario that both sides have is the same, though others are on one side only."""
+    return bool(metric.only_a or metric.only_b) and not (metric.up or metric.down) and metric.pairing is not None
+
+
+def chance(metric: MetricDiff) -> str:
+    """Say how sure a move is by itself, and among all that were judged together."""
+    alone, among = (f"{p:.2g}" if p is not None else "-" for p in (metric.p, metric.p_adjusted))
+    return f"p = {alone} alone, {among} among {metric.corrected_for} metrics"
+
+
+def _blind(metric: MetricDiff) -> str:
+    """Say how large a move could have stayed unseen."""
+    if metric.detectable is None or metric.n is None:
+        return ""
+    unit = "trials" if "trials" in (metric.method or "") else metric.pairing if metric.pairing != "none" else "values"
+    return f": {metric.n} {unit} would miss a move below {rounded(metric.detectable)}"
+
+
+def _step(metric: MetricDiff) -> str:
+    return f"{brief(metric.name, NAME)} {brief(metric.a)} -> {brief(metric.b)}"

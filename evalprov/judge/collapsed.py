@@ -1,0 +1,57 @@
+"""Scenarios that collapsed, which a mean can hide: as many others may have risen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from evalprov.judge.verdicts import ScenarioMove
+from evalprov.named import NamedTuple
+from evalprov.stats.columns import Pairing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from evalprov.judge.samples import Sample
+    from evalprov.judge.verdicts import MetricDiff
+
+MANY = 0.1  # of the scenarios
+_FEW = 3
+
+
+class Falls(NamedTuple):
+    """How a metric's scenarios fared, the fallen ones named: worse by half of the range of all values, or by more."""
+
+    metric: str
+    scenarios: int  # that both sides have
+    better: int
+    worse: int
+    fallen: list[ScenarioMove]  # the deepest first
+
+    @property
+    def many(self) -> bool:
+        """Whether so many fell that a mean that holds should not reassure."""
+        return len(self.fallen) >= max(_FEW, MANY * self.scenarios)
+
+
+def falls_of(diffs: Iterable[MetricDiff], ours: Mapping[str, Sample], theirs: Mapping[str, Sample]) -> list[Falls]:
+    """Return how the scenarios of each metric fared that has any, and of which it is known which way is better."""
+    pairing = Pairing()
+    return [found for diff in diffs if (found := _of(diff, ours, theirs, pairing))]
+
+
+def _of(diff: MetricDiff, ours: Mapping[str, Sample], theirs: Mapping[str, Sample], pairing: Pairing) -> Falls | None:
+    one, other = ours.get(diff.name), theirs.get(diff.name)
+    if diff.direction is None or not (one and one.column and other and other.column):
+        return None
+    pairs = pairing.of(one.column, other.column)
+    if not len(pairs.a):
+        return None
+    sign = 1.0 if diff.direction == "lower" else -1.0
+    both = (pairs.a, pairs.b)
+    low, high = min(map(min, both)), max(map(max, both))
+    deep = high / 2 - low / 2
+    moves = list(zip(pairs.scenarios, pairs.a, pairs.b, strict=True))
+    worse = [(sign * (b - a), ScenarioMove(name, a, b)) for name, a, b in moves if sign * (b - a) > 0]
+    fallen = sorted((one for one in worse if one[0] >= deep), key=lambda one: -one[0])
+    equal = sum(a == b for _, a, b in moves)
+    return Falls(diff.name, len(moves), len(moves) - equal - len(worse), len(worse), [move for _, move in fallen])

@@ -1,0 +1,129 @@
+"""The noise of a whole run: a slow machine, a bad hour, a server's mood move all scenarios of a run together.
+
+Scenarios cannot tell it, however many there are; only runs can. Their numbers are compared by Student's t, which takes
+them as normal and as noisy on both sides, and which few runs are enough for.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from math import comb, inf, sqrt
+from typing import TYPE_CHECKING
+
+from evalprov.named import NamedTuple
+from evalprov.stats.columns import ROUNDING, mean_of
+from evalprov.stats.distributions import t_quantile, t_two_sided
+from evalprov.stats.evidence import POWER, Evidence, Noise, t_interval
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from evalprov.stats.evidence import Interval
+
+METHOD = "t over runs"
+_FEWEST = 2
+_STEPS = 40
+_MANY = 1000  # degrees of freedom: from here on it is the normal distribution
+_NORMAL = t_quantile(POWER, inf)
+
+
+class Spread(NamedTuple):
+    """How far the number of a run lies from that of another one of the same program."""
+
+    variance: float
+    df: float  # how many runs beyond the first of each program tell it
+    runs: int = 0  # earlier ones, that are not compared
+
+    def with_runs(self, *sides: Sequence[float]) -> Spread:
+        """Return the spread that these runs tell as well, each side's about its own mean."""
+        squares, df = self.variance * self.df, self.df
+        for side in sides:
+            if len(side) > 1:
+                middle = mean_of(side)
+                squares += sum((value - middle) * (value - middle) for value in side)  # may be infinite, and no error
+                df += len(side) - 1
+        return self._replace(variance=squares / df if df else 0.0, df=df)
+
+
+UNKNOWN = Spread(0.0, 0.0)
+
+
+def of_runs(a: Sequence[float], b: Sequence[float], known: Spread = UNKNOWN) -> Evidence | None:
+    """Compare the numbers of runs; null where nothing tells how far runs of one program lie apart."""
+    spread = known.with_runs(a, b)
+    if not spread.df:
+        return None
+    ones, others = mean_of(a), mean_of(b)
+    effect = others - ones
+    error = sqrt(spread.variance * (1 / len(a) + 1 / len(b)))
+    alike = error <= ROUNDING * max(abs(ones), abs(others))
+    # Of runs that are all alike no spread is known: then it is how rarely chance parts them so neatly.
+    least = min(1.0, 2 / comb(len(a) + len(b), len(a))) if alike else 0.0
+    noise = Noise(0.0, inf) if alike else Noise(error, spread.df, 1 / (2 * spread.df))
+    p = (max(least, float(effect == 0)) if alike else t_two_sided(effect / error, spread.df)) if effect else 1.0
+    return Evidence(
+        effect=effect,
+        p=p,
+        min_p=least,
+        method=METHOD,
+        pairing="none",
+        n=min(len(a), len(b)),
+        noise=noise,
+        interval=lambda level: t_interval(effect, noise, level),
+        detectable=lambda level: t_reach(level, spread.df) * error if least <= level and not alike else None,
+        fewest=lambda level: fewest_runs(level) if alike else _FEWEST,
+    )
+
+
+@lru_cache(maxsize=256)
+def t_reach(level: float, df: float) -> float:
+    """Return how many errors away a move has to be, for Student's t of so few degrees to see it four times in five.
+
+    The error is an estimate too, so it is the noncentral t that tells.
+    """
+    from scipy.special import nctdtr
+
+    critical = t_quantile(1 - level / 2, df)
+    low, high = critical / 2, 2 * critical + 2
+    for _ in range(_STEPS):
+        middle = (low + high) / 2
+        seen = 1 - float(nctdtr(df, middle, critical)) if df < _MANY else POWER + (middle - critical - _NORMAL)
+        low, high = (low, middle) if seen >= POWER else (middle, high)
+    return high
+
+
+def fewest_runs(level: float) -> int:
+    """Return how many runs on each side can tell anything, be they all alike."""
+    return next(n for n in range(_FEWEST, 1000) if 2 / comb(2 * n, n) <= level)
+
+
+def both(one: Evidence, other: Evidence) -> Evidence:
+    """Return what two tests prove together: no more than the less sure of them, of the first one's effect."""
+    sure, unsure = sorted((one, other), key=lambda evidence: evidence.p)
+    offset = one.effect - other.effect
+
+    def interval(level: float) -> Interval | None:
+        ends = [one.interval(level), other.interval(level)]
+        if ends[0] is None or ends[1] is None:
+            return None
+        return min(ends[0][0], ends[1][0] + offset), max(ends[0][1], ends[1][1] + offset)
+
+    return one._replace(
+        p=unsure.p,
+        min_p=max(one.min_p, other.min_p),
+        method=f"{one.method}, and {other.method}",
+        noise=max(sure.noise, unsure.noise, key=lambda noise: noise.error),
+        interval=interval,
+        detectable=_larger(one.detectable, other.detectable),
+        fewest=lambda level: max(one.fewest(level), other.fewest(level)),
+    )
+
+
+def _larger(
+    one: Callable[[float], float | None], other: Callable[[float], float | None]
+) -> Callable[[float], float | None]:
+    def detectable(level: float) -> float | None:
+        moves = one(level), other(level)
+        return None if moves[0] is None or moves[1] is None else max(moves[0], moves[1])
+
+    return detectable

@@ -1,0 +1,1 @@
+"""Results in; text, tables, Markdown and XML out, through the one printer."""

@@ -1,0 +1,91 @@
+"""`evalprov diff --markdown`: for a pull request, or the summary of a CI system."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from evalprov import render
+from evalprov.views import diff_words
+from evalprov.views.diff_screen import blocks, hidden, shown_metrics, with_moves
+from evalprov.views.markdown import code, details, table, text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from evalprov.judge.verdicts import MetricDiff, Side
+    from evalprov.views.diff_words import FoundDifference
+
+WIDTH = 160  # of a value
+ARTIFACTS = 5  # linked
+_MARKS = {"better": "\N{WHITE HEAVY CHECK MARK}", "worse": "\N{CROSS MARK}"}
+_PLAIN_LINK = re.compile(r"https?://[\w.:-]+(/[\w./%~+=?&;:@,-]*)?")
+
+
+def lines(found: FoundDifference) -> Iterator[str]:
+    """Give the lines: the answer as a heading, the metrics as a table, what changed folded away by layer."""
+    yield f"## {text(found.diff.answer.sentence)}"
+    yield ""
+    sides = diff_words.compared(found.a.runs, found.b.runs, present=found.present)
+    for (name, words), side in zip(sides, (found.a, found.b), strict=True):
+        yield f"- {name}: {code(words)}{_link(side)}"
+    if "metrics" in found.parts and not found.present:
+        yield from _metrics(found)
+    if "layers" in found.parts:
+        (title, states), *others = blocks(found, WIDTH)
+        yield ""
+        yield from (f"- {title} {text(name)}: {text(names)}" for name, names in states if names)
+        for title, pairs in others:
+            if pairs:
+                yield from details(title, map(_item, pairs))
+
+
+def _item(pair: tuple[str, str]) -> str:
+    name, value = pair
+    return f"- {code(name)} {code(value)}" if name else f"  - {code(value)}"
+
+
+def _link(side: Side) -> str:
+    """Link what a reader will want to open: the CI system's run, and what the eval says it left."""
+    run = side.runs[0]
+    links = [("run", run["observed"]["ci"].get("run_url"))]
+    artifacts = [one for one in run["output"]["artifacts"] if isinstance(one, dict)]
+    links += [(text(one.get("name") or "artifact"), one.get("url")) for one in artifacts[:ARTIFACTS]]
+    plain = [f"[{name}](<{url}>)" for name, url in links if isinstance(url, str) and _PLAIN_LINK.fullmatch(url)]
+    plain += [f"and {len(artifacts) - ARTIFACTS} more"] if len(artifacts) > ARTIFACTS else []
+    return f" ({', '.join(plain)})" if plain else ""
+
+
+def _metrics(found: FoundDifference) -> Iterator[str]:
+    for name, words in diff_words.scenarios(found.diff.scenarios, found.diff.left_out):
+        yield f"- scenarios {name}: {code(words)}"
+    metrics, notes = shown_metrics(found)
+    if metrics:
+        columns = ("metric", "A", "B", "delta", "95 % interval", "want", "verdict")
+        yield from table(columns, map(_row, metrics), right=("A", "B", "delta"))
+    for words in notes:
+        yield f"- {text(words)}"
+    for names, words in diff_words.remarks(metrics):
+        yield f"- {code(names)}: {text(words)}"
+    for words in hidden(found):
+        yield f"- {text(words)}"
+    listed, left_out = with_moves(metrics, everything=found.everything)
+    for metric in listed:
+        yield from details(
+            diff_words.moves_title(metric), map(_item, diff_words.moves(metric, everything=found.everything))
+        )
+    for words in left_out:
+        yield f"- {text(words)}"
+
+
+def _row(metric: MetricDiff) -> tuple[str, ...]:
+    verdict = " ".join(filter(None, [_MARKS.get(metric.verdict), diff_words.verdict(metric)]))
+    return (
+        code(diff_words.metric_name(metric)),
+        render.number(metric.a),
+        render.number(metric.b),
+        diff_words.delta(metric),
+        diff_words.interval(metric),
+        diff_words.wanted(metric),
+        verdict,
+    )
