@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from evalprov.explain.attribution import alike, layer_states, one_tree, same_sets, why_unknown
 from evalprov.explain.suspects import differing, facts_of
 from evalprov.named import NamedTuple
-from evalprov.record.layers import cards_of, content_of, layers, tool_versions
+from evalprov.record.fact import Item, Items
+from evalprov.record.facts import FACTS, TREE
+from evalprov.record.layers import LAYERS, items_of, layers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from evalprov.record.manifest import Manifest
 
@@ -24,11 +26,6 @@ Kind = Literal[
 ]
 
 CERTAIN: tuple[Kind, ...] = ("changed", "added", "removed")
-# Items and fields that are told in their own way.
-RETRIEVAL = "retrieval"
-PACKAGE = "package"
-ARGUMENTS = "arguments"
-TREE = "tree"
 
 
 class Change(NamedTuple):
@@ -42,19 +39,6 @@ class Change(NamedTuple):
     b: Any
 
 
-class Item(NamedTuple):
-    """A thing in a layer: a file, a prompt, a model."""
-
-    fields: Mapping[str, Any]
-    content: str | None = None  # the hash of its fields: told only where they do not show that it differs
-    beside: Mapping[str, Any] = {}  # worth telling where it is another; in no layer's hash
-    whole: bool = False  # a thing that may be there or not, and no mere table of values
-    maybe: bool = False  # not every record looked for it: that one side lacks it says nothing
-
-
-Items = dict[str, Item]
-
-
 def changes(a: Manifest, b: Manifest, *, everything: bool = False) -> list[Change]:
     """Return what differs, layer by layer; with everything also what is the same.
 
@@ -62,7 +46,7 @@ def changes(a: Manifest, b: Manifest, *, everything: bool = False) -> list[Chang
     """
     found: list[Change] = []
     ones, others = layers(a), layers(b)
-    for layer, of in _ITEMS.items():
+    for layer in LAYERS:
         known = (
             why_unknown(layer, a, b, ones[layer]) is None,
             why_unknown(layer, b, a, others[layer]) is None,
@@ -70,7 +54,7 @@ def changes(a: Manifest, b: Manifest, *, everything: bool = False) -> list[Chang
         hash_a, hash_b = (side["identity"]["layers"].get(layer) for side in (a, b))
         if all(known) and hash_a == hash_b and not (ones[layer].seen or others[layer].seen or everything):
             continue
-        inside = list(_inside(layer, (of(a), of(b)), (a, b), known))
+        inside = list(_inside(layer, (items_of(layer, a), items_of(layer, b)), (a, b), known))
         if all(known) and all(one.kind == "same" for one in inside) and _standing(layer, (a, b)) == "changed":
             # The hash covers it, the record's fields do not show it.
             inside.append(Change(layer, "the layer", "sha256", "changed", hash_a, hash_b))
@@ -187,147 +171,6 @@ def different_words(a: list[str], b: list[str]) -> tuple[list[str], list[str]]:
     return a[begin : len(a) - end], b[begin : len(b) - end]
 
 
-# --- the facts of each layer, by what they are facts of
-
-
-def _prompts(m: Manifest) -> Items:
-    items = {
-        f"prompt {name}": Item(
-            {key: one[key] for key in ("version", "sha256")}, None, {"path": one["path"]}, whole=True
-        )
-        for name, one in m["prompts"].items()
-    }
-    versions = {
-        name: version
-        for name, version in m["prompt_versions"].items()
-        if name not in m["prompts"] or m["prompts"][name]["version"] != version
-    }
-    return {**items, "prompt version": Item(versions)}
-
-
-def _model(m: Manifest) -> Items:
-    config = dict(m["model_config"])
-    if isinstance(stops := config.get("stop_sequences"), list):
-        config["stop_sequences"] = sorted(stops, key=str)
-    served = Item({name: value for name, value in m["observed"]["model"].items() if value is not None}, maybe=True)
-    return {"model": Item(_flat(config)), "served": served}
-
-
-def _agent(m: Manifest) -> Items:
-    items = {"agent": Item(_flat({**m["agent"], **m["agent"]["extra"], "extra": None}))}
-    for tool in m["tools"]:
-        facts = {key: value for key, value in tool.items() if key not in ("name", "source")}
-        items[_free(f"tool {tool['name']}", items)] = Item(facts, whole=True)
-    return items
-
-
-def _config(m: Manifest) -> Items:
-    config = m["config"]
-    items = {
-        path: Item(file["values"], file["sha256"], {"format": file["format"]}, whole=True)
-        for path, file in config["files"].items()
-    }
-    command = {"program": config["program"], ARGUMENTS: config["arguments"] or None, "folder": m["command"]["cwd"]}
-    return {**items, "command": Item(command), "reported": Item(_flat(config["reported"]))}
-
-
-def _code(m: Manifest) -> Items:
-    items = {
-        f"algorithm {name}": Item({"sha256": one["sha256"]}, None, {"source": one["source"]}, whole=True)
-        for name, one in m["code"]["algorithms"].items()
-    }
-    beside = {path: Item({"sha256": sha256}, whole=True) for path, sha256 in m["code"]["beside"].items()}
-    return {"code": Item({TREE: m["code"]["tree"]}), **items, **beside}
-
-
-def _data(m: Manifest) -> Items:
-    data = m["data"]
-    items: Items = {"data": Item({"golden_version": m["golden_version"]})}
-    for name, one in data["sets"].items():
-        facts = {"version": one["version"], "sha256": content_of(one)}
-        beside = {key: one[key] for key in ("path", "files", "bytes", "pointer", "stale")}
-        items[f"data {name}"] = Item(facts, None, beside, whole=True)
-    return {**items, RETRIEVAL: Item(_flat(data["retrieval"])), "data reported": Item(_flat(data["reported"]))}
-
-
-def _grader(m: Manifest) -> Items:
-    grader = m["grader"]
-    items = {f"grader {path}": Item({"sha256": sha256}, whole=True) for path, sha256 in grader["files"].items()}
-    metrics = {f"metric {name}": meaning for name, meaning in grader["metrics"].items()}
-    return {"grader": Item({"version": grader["version"], **metrics, **_flat(grader["reported"])}), **items}
-
-
-def _software(m: Manifest) -> Items:
-    software = m["software"]
-    sources, executable = software["package_sources"], software["executable"]
-    packages = {
-        name: f"{version} ({sources[name]})" if name in sources else version
-        for name, version in (software["packages"] or {}).items()
-    }
-    locks = {path: Item({"sha256": sha256}, whole=True) for path, sha256 in software["locks"].items()}
-    return {
-        "python": Item({"version": m["system"].get("python_version")}),
-        PACKAGE: Item(packages, software["packages_hash"]),
-        "installed files": Item({"sha256": software["packages_content"]}, maybe=True),
-        **{
-            f"sources of {name}": Item({"sha256": one["sha256"]}, None, {"path": one["path"], "commit": one["commit"]})
-            for name, one in software["package_trees"].items()
-        },
-        "executable": Item(_flat({key: executable[key] for key in ("version", "sha256")}) if executable else {}),
-        "tool": Item({name.removesuffix("_version"): said for name, said in tool_versions(m).items()}),
-        **{f"lock {path}": item for path, item in locks.items()},
-        "env": Item(software["env"]),
-        "environment": Item({"variables not recorded": software["env_rest"]}, maybe=True),
-    }
-
-
-def _infra(m: Manifest) -> Items:
-    infra = m["infra"]
-    gpu = infra["gpu"]
-    cards = {"cards": cards_of(m) or "none", "driver": gpu["driver"], "cuda": gpu["cuda"]} if gpu else {}
-    return {
-        "machine": Item({"platform": infra["runtime_platform"], "type": infra["machine"], "image": infra["image"]}),
-        "cpu": Item(infra["cpu"]),
-        "memory": Item(infra["memory"]),
-        "gpu": Item(cards),
-        "limit": Item(infra["ulimits"]),
-        "declared": Item(_flat(infra["declared"])),
-    }
-
-
-_ITEMS: dict[str, Callable[[Manifest], Items]] = {
-    "prompts": _prompts,
-    "model": _model,
-    "agent": _agent,
-    "config": _config,
-    "code": _code,
-    "data": _data,
-    "grader": _grader,
-    "software": _software,
-    "infra": _infra,
-}
-
-
-def _flat(value: Mapping[str, Any], name: str = "") -> dict[str, Any]:
-    """Return a table's values by their dotted names."""
-    found: dict[str, Any] = {}
-    for key, inner in value.items():
-        full = f"{name}.{key}" if name else key
-        if isinstance(inner, dict) and inner:
-            found.update(_flat(inner, full))
-        else:
-            found[full] = inner
-    return found
-
-
-def _free(name: str, taken: Items) -> str:
-    number = 2
-    full = name
-    while full in taken:
-        full, number = f"{name} ({number})", number + 1
-    return full
-
-
 # --- beside the layers
 
 
@@ -335,13 +178,12 @@ def _same_data(a: Manifest, b: Manifest, name: str) -> bool:
     return name.removeprefix("data.sets.").rpartition(".")[0] in same_sets(a, b)
 
 
-# These are in a layer, and told there.
-_TOLD = (
-    *("software.packages_hash", "software.locks.", "software.env.", "system.python_version"),
-    *("infra.runtime_platform", "infra.machine", "infra.image", "infra.cpu.", "infra.memory."),
-    *("infra.gpu.devices", "infra.gpu.driver", "infra.gpu.cuda", "data.sets.", "git.tree", "observed.model."),
-    *("software.packages_content", "software.env_rest", "software.executable", "command.cwd", "command.argv[0]"),
-)
+def _is_told(name: str) -> bool:
+    """Say whether a fact is in a layer, and told there."""
+    return any(name == key or name.startswith(f"{key}.") for key in _IN_LAYERS)
+
+
+_IN_LAYERS = tuple(key for fact in FACTS for key in fact.keys)
 
 
 def beside(a: Manifest, b: Manifest) -> list[Change]:
@@ -350,7 +192,7 @@ def beside(a: Manifest, b: Manifest) -> list[Change]:
     found = []
     for name, (one, other) in differing(runs):
         # Where the data is the same, that its pointer is another would be told nowhere.
-        if not name.startswith(_TOLD) or (name.endswith((".pointer", ".stale")) and _same_data(a, b, name)):
+        if not _is_told(name) or (name.endswith((".pointer", ".stale")) and _same_data(a, b, name)):
             kind: Kind = "added" if one is None else "removed" if other is None else "changed"
             values = [None if text is None else json.loads(text) for text in (one, other)]
             found.append(Change("beside", "", name, kind, *values))

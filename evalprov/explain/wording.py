@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from evalprov.explain.changes import ARGUMENTS, CERTAIN, TREE, Change, different_words
+from evalprov.explain.changes import CERTAIN, Change, different_words
 from evalprov.explain.elide import DOTS, apart
 from evalprov.numbers import rounded
+from evalprov.record.facts import ARGUMENTS, TREE
 from evalprov.record.hidden import MARK, holds
 
 if TYPE_CHECKING:

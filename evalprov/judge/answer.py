@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from evalprov.explain.changes import CERTAIN, RETRIEVAL, TREE
+from evalprov.explain.changes import CERTAIN
 from evalprov.explain.wording import LINE, NAME, SHOWN, brief, facts, listed, shortened
 from evalprov.judge.left_out import NOTHING, LeftOut
 from evalprov.named import NamedTuple
 from evalprov.numbers import rounded
+from evalprov.record.facts import RETRIEVAL, TREE
 from evalprov.record.result import has_result
 
 if TYPE_CHECKING:

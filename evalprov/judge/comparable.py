@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from evalprov.explain.attribution import layer_states
-from evalprov.explain.changes import RETRIEVAL, Change, changes
+from evalprov.explain.changes import Change, changes
 from evalprov.explain.wording import brief, facts
 from evalprov.judge.left_out import with_values
 from evalprov.named import NamedTuple
 from evalprov.record.baseline import WHATS, acceptance, account_of, who_and_why
+from evalprov.record.facts import RETRIEVAL
 from evalprov.record.layers import JUDGED
 from evalprov.record.result import why_none
 

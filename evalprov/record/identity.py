@@ -6,8 +6,9 @@ from typing import Any
 
 from evalprov.record.decision_spec import decision_spec
 from evalprov.record.decision_spec import fingerprint as spec_fingerprint
+from evalprov.record.facts import tool_versions
 from evalprov.record.form import RECIPE
-from evalprov.record.layers import JUDGED, PROGRAM, hashed, layers, tool_versions
+from evalprov.record.layers import JUDGED, PROGRAM, hashed, layers
 from evalprov.record.manifest import Identity, Manifest
 
 SAFE = (1 << 53) - 1  # up to here every whole number is exactly a double

@@ -7,7 +7,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from evalprov import render
-from evalprov.explain.changes import PACKAGE
+from evalprov.record.facts import PACKAGE
 from evalprov.views import diff_words
 
 if TYPE_CHECKING:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from evalprov import render
 from evalprov.explain import elide
-from evalprov.explain.changes import ARGUMENTS, PACKAGE, different_words
+from evalprov.explain.changes import different_words
 from evalprov.judge.answer import chance
 from evalprov.judge.direction import guess
 from evalprov.named import NamedTuple
+from evalprov.record.facts import ARGUMENTS, PACKAGE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
