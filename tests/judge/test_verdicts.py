@@ -492,7 +492,7 @@ def test_without_scipy_the_moves_are_shown_and_it_is_said_what_adds_the_verdicts
     """Deltas, counts and scenarios as ever; same and one-sided as ever; no verdict beyond that."""
     assert can_judge()
     done = subprocess.run(
-        [sys.executable, "-c", WITHOUT], cwd=Path(__file__).parent, capture_output=True, text=True, check=True
+        [sys.executable, "-c", WITHOUT], cwd=Path(__file__).parent.parent, capture_output=True, text=True, check=True
     )
     found = json.loads(done.stdout)
     assert [diff["verdict"] for diff in found] == ["cannot_tell", "same", "one_sided"]
@@ -513,7 +513,7 @@ def test_nothing_heavy_is_loaded_until_something_is_judged() -> None:
         "compare_metrics(*(Side((manifest(one),)) for one in tables)); print('scipy.stats' in sys.modules)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", probe], cwd=Path(__file__).parent, capture_output=True, text=True, check=True
+        [sys.executable, "-c", probe], cwd=Path(__file__).parent.parent, capture_output=True, text=True, check=True
     )
     assert done.stdout.split() == ["False", "False"]
 

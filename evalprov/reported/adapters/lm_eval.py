@@ -137,8 +137,8 @@ def _files(task: dict[str, Any]) -> list[str]:
     """Return the local files, or the folder, that a task's data come from."""
     files = table(task.get("dataset_kwargs")).get("data_files", task.get("dataset_path"))
     named = files if isinstance(files, dict) else {"": files}
-    paths = {one for value in named.values() for one in (value if isinstance(value, list) else [value])}
-    return sorted(found for one in paths if isinstance(one, str) and (found := local(one)))
+    paths = [one for value in named.values() for one in (value if isinstance(value, list) else [value])]
+    return sorted({found for one in paths if isinstance(one, str) and (found := local(one))})
 
 
 def _arguments(given: Any) -> dict[str, Any]:
