@@ -12,6 +12,7 @@ from evalprov.cli.common import STORE, open_store
 from evalprov.cli.options import Argument, Option, Subcommand
 from evalprov.errors import EvalprovError
 from evalprov.explain.elide import cut
+from evalprov.record.facts import FACTS
 from evalprov.record.layers import layers
 from evalprov.store import lookup, read
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 Pairs = list[tuple[str, str]]
 NAMES_SHOWN = 5
+MORE_SHOWN = 20
 NOT_KNOWN = "content not known"
 STDERR_LINES = 12
 
@@ -77,6 +79,7 @@ def _print(m: Manifest) -> None:
     render.facts("software", _software(m))
     render.facts("configuration", _config(m))
     render.facts("machine", _machine(m))
+    render.facts("more that counts", _more(m))
     render.facts("output", _output(m))
     for entry in m["errors"]:
         where = f" in {entry['scenario']}" if entry["scenario"] else ""
@@ -278,6 +281,20 @@ def _machine(m: Manifest) -> Pairs:
     pairs += [("container", observed["container_id"] or ""), ("image", infra["image"] or "")]
     pairs += [("ci", " ".join(filter(None, [observed["ci"].get("provider"), observed["ci"].get("run_url")])))]
     return pairs
+
+
+def _more(m: Manifest) -> Pairs:
+    """Return the facts of the layers that nothing above has words for."""
+    pairs: Pairs = []
+    for name, item in (pair for fact in FACTS if not fact.shown for pair in fact.items(m).items()):
+        told = {**item.fields, "sha256": item.content} if item.content else item.fields
+        pairs += [(f"{name} {field}", _value(value)) for field, value in told.items() if value not in (None, [], {})]
+    more = len(pairs) - MORE_SHOWN
+    return [*pairs[:MORE_SHOWN], ("", f"and {more} more (--json has them)")] if more > 0 else pairs
+
+
+def _value(value: Any) -> str:
+    return value[7:19] if isinstance(value, str) and value.startswith("sha256:") else _short(value)
 
 
 def _output(m: Manifest) -> Pairs:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from evalprov.named import NamedTuple
+from evalprov.record.fact import at
+from evalprov.record.facts import FACTS
 from evalprov.record.form import REPORTED
 from evalprov.record.layers import Layer, hashed, layers
 
@@ -81,28 +83,23 @@ def _cut_short(m: Manifest) -> bool:
     return m["status"] != "completed" and m["output"]["metrics_source"] is None
 
 
-_SOURCES = {"model": ("model_config",), "prompts": ("prompt_versions",), "data": ("golden_version",)}
-
-
 def _reported(name: str, m: Manifest) -> set[str]:
     """Return the facts of a layer that only the eval's own report told."""
-    tables = _SOURCES.get(name, (name,))
-    found = {key for key, origin in m["sources"].items() if origin == REPORTED and key.partition(".")[0] in tables}
-    entries: dict[str, Any] = {
-        "prompts": m["prompts"],
-        "data": m["data"]["sets"],
-        "code": m["code"]["algorithms"],
-        "agent": {tool["name"]: tool for tool in m["tools"]},
-    }
-    found |= {key for key, one in entries.get(name, {}).items() if one["source"] == REPORTED}
-    if name in ("config", "data", "grader"):
-        section: dict[str, Any] = m[name]  # type: ignore[literal-required]
-        found |= set(section["reported"])
-    if name == "config":
-        found |= {path for path, file in m["config"]["files"].items() if file["source"] == "hydra"}
-    if name == "model":
-        found |= {f"served {key}" for key in m["observed"]["model"]}
+    found: set[str] = set()
+    for fact in FACTS:
+        for key in fact.keys if fact.layer == name else ():
+            table = key.partition(".")[0]
+            found |= {path for path, of in m["sources"].items() if of == REPORTED and path.partition(".")[0] == table}
+            value = at(m, key)
+            if fact.seen or key.endswith(f".{REPORTED}"):
+                found |= set(value)
+            entries = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+            told = [(at_name, one) for at_name, one in entries if isinstance(one, dict)]
+            found |= {str(one.get("name", at_name)) for at_name, one in told if one.get("source") in _BY_THE_EVAL}
     return found
+
+
+_BY_THE_EVAL = (REPORTED, "hydra")
 
 
 def _differ(name: str, runs: tuple[Manifest, Manifest], sides: tuple[Layer, Layer]) -> bool:

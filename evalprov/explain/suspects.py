@@ -7,6 +7,8 @@ from math import fsum
 from typing import TYPE_CHECKING, Any
 
 from evalprov.named import NamedTuple
+from evalprov.record.fact import at
+from evalprov.record.facts import FACTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -64,24 +66,19 @@ class Split(NamedTuple):
 
 def facts_of(line: Mapping[str, Any]) -> tuple[Facts, ...]:
     """Return the facts of a history line that its fingerprint leaves out, by section."""
-    software, infra, observed, command = line["software"], line["infra"], line["observed"], line["command"]
-    interpreter, process, gpu = software["interpreter"] or {}, observed["process"] or {}, infra["gpu"]
-    system = line["system"]
+    infra, observed, command = line["infra"], line["observed"], line["command"]
+    process, gpu = observed["process"] or {}, infra["gpu"]
     return (
-        _flat("observed.model", observed["model"]),
+        _of_layer("model", line),
         {
-            **_flat(
-                "system",
-                {name: system.get(name) for name in ("python_version", "platform", "evalprov_version")},
-            ),
-            **_flat("software.interpreter", {"implementation": interpreter.get("implementation")}),
-            **_flat("software", {name: software[name] for name in ("packages_hash", "locks", "env")}),
+            **_of_layer("software", line),
+            **_at(line, "system.platform", "system.evalprov_version", "software.interpreter.implementation"),
             **_flat("command", {"argv[0]": (command["argv"] or [None])[0], "cwd": command["cwd"]}),
         },
         {
-            **_flat("infra", {k: v for k, v in infra.items() if k not in ("gpu", "declared", "ulimits")}),
+            **_of_layer("infra", line),
+            **_at(line, "infra.disk_total_mb", "command.timeout_seconds"),
             **(_flat("infra.gpu", _cards(gpu)) if gpu else {}),
-            **_flat("command", {"timeout_seconds": command["timeout_seconds"]}),
         },
         _flat(
             "data.sets",
@@ -109,6 +106,19 @@ def facts_of(line: Mapping[str, Any]) -> tuple[Facts, ...]:
             **_flat("errors.infra", sum(error["kind"] == "infra" for error in line["errors"])),
         },
     )
+
+
+def _of_layer(layer: str, line: Mapping[str, Any]) -> Facts:
+    """Return a layer's facts that the fingerprint leaves out: what was seen, or nobody declared."""
+    rows = [fact for fact in FACTS if fact.layer == layer and (fact.seen or layer != "model")]
+    return _at(line, *(key for fact in rows for key in fact.keys if key not in _TOLD_ELSEWHERE))
+
+
+_TOLD_ELSEWHERE = {"infra.declared", "infra.ulimits", *(f"infra.gpu.{name}" for name in ("devices", "driver", "cuda"))}
+
+
+def _at(line: Mapping[str, Any], *keys: str) -> Facts:
+    return {name: text for key in keys for name, text in _flat(key, at(line, key)).items()}
 
 
 def _cards(gpu: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 
 from evalprov.record.baseline import KEY, Account, altered, contradicted
+from evalprov.record.facts import FACTS
 from evalprov.record.form import BULKY, RECIPE, SCHEMA, blank, counts_of, history_line
 from evalprov.record.manifest import Manifest
 from evalprov.store import ids
@@ -184,13 +185,30 @@ def _parse(data: bytes) -> dict[str, Any]:
 
 def _check(record: dict[str, Any]) -> None:
     try:
-        msgspec.convert(record, Manifest)
+        try:
+            msgspec.convert(record, Manifest)
+        except msgspec.ValidationError:
+            if not _add_newer_facts(record):
+                raise
+            msgspec.convert(record, Manifest)
     except msgspec.ValidationError as error:
         raise Unreadable(str(error)) from None
     except RecursionError:
         raise Unreadable("it is nested too deep") from None
     if not ids.is_run_id(record["run_id"]):
         raise Unreadable(f"its run_id is none: {ids.shown(record['run_id'])}")
+
+
+def _add_newer_facts(record: dict[str, Any]) -> bool:
+    """Add as not known the facts that nobody looked for when this record was written; say whether there were any."""
+    model = cast("dict[str, Any]", blank("", ""))
+    added = False
+    for section, _, name in (key.partition(".") for fact in FACTS for key in fact.keys):
+        there = record.get(section)
+        if isinstance(there, dict) and isinstance(model.get(section), dict) and name in model[section].keys() - there:
+            record[section] = {**there, name: model[section][name]}
+            added = True
+    return added
 
 
 def _check_baseline(whole: dict[str, Any], record: dict[str, Any]) -> None:
