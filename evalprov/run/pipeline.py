@@ -50,7 +50,7 @@ def record_run(
             from evalprov.run.supervise import supervise
             from evalprov.store import Store
 
-            store = Store.open(context.store)
+            store = Store.open(context.store, context.scrub)
             manifest = _reserved(store, capturing, lambda run_id, at: opened(blank(run_id, at), request, context))
             try:
                 found = _found(capturing)

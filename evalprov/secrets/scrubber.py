@@ -124,6 +124,14 @@ class Scrubber:
             lines.append(replaced(line, settled(line, spans)) if spans else line)
         return b"".join(lines).decode("utf-8", "surrogatepass")
 
+    def has_credential(self, text: str) -> bool:
+        """Say whether anything in a text surely is a credential."""
+        raw = text.encode("utf-8", "surrogatepass")
+        spans: Spans = []
+        self.needles.find(raw, spans)
+        find_prefixed(raw, spans)
+        return bool(spans)
+
     def plain(self) -> Scrubber:
         """Return a scrubber for words that are no facts, which nobody compares."""
         plain = Scrubber.__new__(Scrubber)

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Literal
 from evalprov.errors import CANNOT_START, EvalprovError
 from evalprov.named import NamedTuple
 from evalprov.record.form import counts_of, encode, history_line
+from evalprov.secrets import TellingScrubber
 from evalprov.store import ids
 from evalprov.store.folder import Folder, write_all
+from evalprov.store.gate import hide_credentials, hide_secrets
 from evalprov.store.index import HISTORY, LOCK, append
 from evalprov.store.process import this_process
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from evalprov.record.manifest import Manifest
+    from evalprov.secrets import Scrubber
 
 SUBFOLDERS = ("runs", "logs", "patches", "objects", "active", "baselines")
 IGNORE = b"""\
@@ -51,15 +54,16 @@ class KeptBlobs(NamedTuple):
 class Store:
     """The metrics/ folder, open for recording."""
 
-    __slots__ = ("path",)
+    __slots__ = ("_scrub", "path")
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, scrub: Scrubber | None = None) -> None:
         self.path = path
+        self._scrub = scrub or TellingScrubber(os.environ)  # the one gate's; what is written passes it
 
     @classmethod
-    def open(cls, path: str) -> Store:
+    def open(cls, path: str, scrub: Scrubber | None = None) -> Store:
         """Open the folder, made where it is not there yet, or say why nothing can be recorded in it."""
-        store = cls(os.path.abspath(path))
+        store = cls(os.path.abspath(path), scrub)
         try:
             store._make()
             store._refuse_links()
@@ -80,6 +84,7 @@ class Store:
                     if any(folder.size(run_id + end) is not None for folder, end in kept):
                         continue
                     manifest = self._signed(form(run_id, ids.timestamp(run_id)))
+                    hide_credentials(manifest, self._scrub)
                     if runs.claim(f"{run_id}.json", encode(manifest), (active, run_id)):
                         return manifest
         except OSError as error:
@@ -87,6 +92,7 @@ class Store:
 
     def begin(self, manifest: Manifest) -> None:
         """Replace the reserved record by one that says all that is known before launch, and make it last."""
+        hide_credentials(manifest, self._scrub)
         try:
             self._replace(self._signed(manifest))
         except OSError as error:
@@ -105,6 +111,10 @@ class Store:
         """Complete the record and enter it in the history; return what went wrong, in words."""
         run_id = manifest["run_id"]
         try:
+            if hide_secrets(manifest, self._scrub) and manifest["identity"]["layers"]:
+                from evalprov.record.identity import identify
+
+                manifest["identity"] = identify(manifest)  # of what the record says
             manifest["counts"] = counts_of(manifest)
             line = history_line(manifest)
             problems = self._replace(manifest)

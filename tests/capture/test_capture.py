@@ -99,7 +99,7 @@ def test_facts_of_one_section_come_together(context: CaptureContext, adding: Cal
     assert found.facts == {"infra": {"a": 1, "b": 1}, "a": 2, "b": 2}
     assert found.warnings == ["warning a", "warning b"]
     assert set(found.blobs) == {"objects/a", "objects/b"}
-    assert found.outcome["b"]["reason"] == "reason b"
+    assert found.outcomes["b"]["reason"] == "reason b"
 
 
 def test_a_failure_is_recorded_and_harms_no_other(context: CaptureContext, adding: Callable[..., list[str]]) -> None:
