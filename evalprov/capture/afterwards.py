@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import _thread
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,7 +67,7 @@ def _add(manifest: Manifest, name: str, found: Findings | Exception | None, scru
         outcome["reason"] = "; ".join(filter(None, (outcome["reason"], scrub.text(why))))
         return
     record: dict[str, Any] = manifest  # type: ignore[assignment]
-    for section, facts in found.facts.items():
+    for section, facts in cast("dict[str, dict[str, Any]]", found.facts).items():
         if "beside" in facts:  # two collectors find some
             facts["beside"] = record[section]["beside"] | facts["beside"]
         record[section].update(facts)

@@ -16,7 +16,7 @@ from evalprov.capture.ask import Question, Reply
 from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
-    from evalprov.record.manifest import Captured
+    from evalprov.record.manifest import Captured, FoundFacts
     from evalprov.record.outputs import Row
     from evalprov.secrets import Scrubber
     from evalprov.settings import Settings
@@ -53,7 +53,7 @@ class Later(NamedTuple):
 class Findings(NamedTuple):
     """What a collector hands over."""
 
-    facts: dict[str, Any]  # by the manifest's top-level names; a dict adds to that section, one in it to what is there
+    facts: FoundFacts  # what is a section adds to it, what is a table in one to what is there
     warnings: tuple[str, ...] = ()
     blobs: Mapping[str, bytes] = {}  # bytes for the store, by their file there, already scrubbed
     reason: str | None = None  # what could not be known, where the rest could

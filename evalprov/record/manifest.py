@@ -47,12 +47,17 @@ class Withheld(TypedDict):
     blob: str | None  # git's id of its content; null where it was not read
 
 
-class Git(TypedDict):
-    """The repository beside `git_sha` and `git_dirty`."""
+class SourceFacts(TypedDict):
+    """Where the commit came from, if not from git itself."""
 
     source: Literal["git", "environment"] | None  # where the commit came from
-    root: str | None
     branch: str | None  # null when detached
+
+
+class Git(SourceFacts):
+    """The repository beside `git_sha` and `git_dirty`."""
+
+    root: str | None
     describe: str | None
     tree: str | None  # the tree `git add -A && git commit` would have made, the store left out
     remotes: dict[str, str]
@@ -78,12 +83,17 @@ class ConfigFile(TypedDict):
     values: dict[str, Json]  # flattened, secrets replaced; empty for bytes
 
 
-class Config(TypedDict):
-    """The configuration the program read."""
+class ConfigFacts(TypedDict):
+    """The configuration, as it is known before launch."""
 
     files: dict[str, ConfigFile]
     program: str | None  # what the command starts, if it is no Python: its name, or its path from the project root
     arguments: list[str]  # the command's arguments; a path inside the project counts from its root
+
+
+class Config(ConfigFacts):
+    """The configuration the program read."""
+
     reported: dict[str, Json]  # what the eval says it used
 
 
@@ -125,12 +135,26 @@ class Algorithm(TypedDict):
     source: str  # where it stands: agents/dispatch.py:fanout_critic, or reported
 
 
-class Code(TypedDict):
-    """The program's own text, by content."""
+class TreeFacts(TypedDict):
+    """The code that git shows."""
 
     tree: str | None  # git.tree less the files that other layers claim
-    beside: dict[str, str]  # sources that git does not show: ignored ones, and modules from outside; path to SHA-256
+
+
+class BesideFacts(TypedDict):
+    """The code that git does not show."""
+
+    beside: dict[str, str]  # ignored sources, and modules from outside; path to SHA-256
+
+
+class AlgorithmFacts(TypedDict):
+    """The code that has a name of its own."""
+
     algorithms: dict[str, Algorithm]
+
+
+class Code(TreeFacts, BesideFacts, AlgorithmFacts):
+    """The program's own text, by content."""
 
 
 class DataSet(TypedDict):
@@ -147,11 +171,21 @@ class DataSet(TypedDict):
     source: str
 
 
-class Data(TypedDict):
-    """What the program is judged on and what it retrieves from."""
+class SetFacts(TypedDict):
+    """Data sets that were found."""
 
     sets: dict[str, DataSet]
+
+
+class DataFacts(SetFacts):
+    """Data sets that were declared, and what is retrieved from."""
+
     retrieval: dict[str, Json]  # embedding model, index, top_k, reranker, chunking ...
+
+
+class Data(DataFacts):
+    """What the program is judged on and what it retrieves from."""
+
     reported: dict[str, Json]
 
 
@@ -191,20 +225,63 @@ class PackageTree(TypedDict):
     sha256: str | None  # of its sources; null where they could not be read, or are too many
 
 
-class Software(TypedDict):
-    """What the child runs on."""
+class ContentFacts(TypedDict):
+    """What is installed, by content; known once the command has started."""
+
+    packages_content: str | None  # one hash of all installed files; null where some are known by version alone
+
+
+class TreesFacts(ContentFacts):
+    """What is installed, and the folders that packages are used from, by content."""
+
+    package_trees: dict[str, PackageTree]  # of those used from a folder
+
+
+class PackageFacts(TypedDict):
+    """The interpreter and its packages."""
 
     interpreter: Interpreter | None
-    executable: Executable | None
     packages: dict[str, str] | None  # null where unknown
     packages_hash: str | None
-    packages_content: str | None  # one hash of all installed files; null where some are known by version alone
     package_sources: dict[str, str]  # packages installed from a path or a repository
     package_trees: dict[str, PackageTree]  # of those used from a folder
+
+
+class ExecutableFacts(TypedDict):
+    """What the command starts, where that is no Python."""
+
+    executable: Executable | None
+
+
+class PythonAndProgram(PackageFacts, ExecutableFacts):
+    """What the command starts, and the interpreter that it may use."""
+
+
+class LookedAgain(PackageFacts, ContentFacts):
+    """Packages with their content: looked at once the command has ended."""
+
+
+class LockFacts(TypedDict):
+    """Lock files."""
+
     locks: dict[str, str]  # lock file to its SHA-256
+
+
+class VariableFacts(TypedDict):
+    """Environment variables that are recorded."""
+
     env: dict[str, str]  # allowed environment variables
     env_names: list[str]  # names alone of others that look relevant
+
+
+class OtherVariables(TypedDict):
+    """Environment variables that are not."""
+
     env_rest: str | None  # a short digest of the variables that are not recorded, secrets and session facts left out
+
+
+class Software(PackageFacts, ContentFacts, ExecutableFacts, LockFacts, VariableFacts, OtherVariables):
+    """What the child runs on."""
 
 
 class Cpu(TypedDict):
@@ -244,18 +321,37 @@ class Gpus(TypedDict):
     visible: str | None  # CUDA_VISIBLE_DEVICES as set
 
 
-class Infra(TypedDict):
-    """Measured limits of the machine the run had."""
+class HardwareFacts(TypedDict):
+    """The limits of the machine."""
 
-    runtime_platform: str | None  # kubernetes, docker, podman, slurm, local ...
-    machine: str | None  # x86_64
     cpu: Cpu
     memory: Memory
     disk_total_mb: int | None
     ulimits: dict[str, list[int | None]]  # name to [soft, hard]; null is unlimited
-    gpu: Gpus | None  # null where unknown; no devices is a known none
+
+
+class PlaceFacts(TypedDict):
+    """What kind of machine it is."""
+
+    runtime_platform: str | None  # kubernetes, docker, podman, slurm, local ...
+    machine: str | None  # x86_64
     image: str | None  # container image and digest where the environment names it
+
+
+class GpuFacts(TypedDict):
+    """Its GPUs."""
+
+    gpu: Gpus | None  # null where unknown; no devices is a known none
+
+
+class LimitFacts(TypedDict):
+    """What was declared of it."""
+
     declared: dict[str, Json]
+
+
+class Infra(HardwareFacts, PlaceFacts, GpuFacts, LimitFacts):
+    """Measured limits of the machine the run had."""
 
 
 class Process(TypedDict):
@@ -268,20 +364,35 @@ class Process(TypedDict):
     pid_namespace: int | None
 
 
-class Observed(TypedDict):
-    """Facts of where and when, in no layer."""
+class PlaceObserved(TypedDict):
+    """Where the run was."""
 
-    process: Process | None
     user: str | None
     container_id: str | None
     kubernetes: dict[str, str]
     slurm: dict[str, str]
     ci: dict[str, str]  # provider, run_url, ...
-    online: dict[str, Json]  # traffic assignment and guardrails of an online eval
+
+
+class HardwareObserved(TypedDict):
+    """What was free on the machine just then."""
+
     disk_free_mb: int | None
     memory_available_mb: int | None
-    model: dict[str, Json]  # what the eval says was served
+
+
+class EditedObserved(TypedDict):
+    """What was written to meanwhile."""
+
     edited: dict[str, str]  # inputs that were written to while the command ran: path to layer
+
+
+class Observed(PlaceObserved, HardwareObserved, EditedObserved):
+    """Facts of where and when, in no layer."""
+
+    process: Process | None
+    online: dict[str, Json]  # traffic assignment and guardrails of an online eval
+    model: dict[str, Json]  # what the eval says was served
 
 
 class Identity(TypedDict):
@@ -442,3 +553,36 @@ class Manifest(TypedDict):
     decision_spec: Json  # a TraceLens DecisionSpec that the eval attached; null without one
     counts: dict[str, int]  # how many values stand in what the history leaves out, by key path
     capture: dict[str, Captured]
+
+
+class FoundFacts(TypedDict, total=False):
+    """What a collector hands over, by the record's top-level names: whole values, or parts of a section."""
+
+    git_sha: str | None
+    git_dirty: bool | None
+    git: Git | SourceFacts
+    golden_version: str | None
+    prompt_versions: dict[str, str]
+    model_config: dict[str, Json]
+    prompts: dict[str, Prompt]
+    tools: list[Tool]
+    agent: Agent
+    grader: Grader
+    config: ConfigFacts
+    code: TreeFacts | BesideFacts | AlgorithmFacts
+    data: SetFacts | DataFacts
+    system: dict[str, str | None]
+    software: (
+        PackageFacts
+        | ExecutableFacts
+        | PythonAndProgram
+        | ContentFacts
+        | TreesFacts
+        | LookedAgain
+        | LockFacts
+        | VariableFacts
+        | OtherVariables
+    )
+    infra: HardwareFacts | PlaceFacts | GpuFacts | LimitFacts
+    observed: PlaceObserved | HardwareObserved | EditedObserved
+    outputs: Outputs

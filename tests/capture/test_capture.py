@@ -15,6 +15,7 @@ from evalprov.capture import COLLECTORS, start
 from evalprov.capture.ask import OUTPUT_LIMIT, Question, Reply
 from evalprov.capture.collector import Absent, Capture, CaptureContext, Findings, Steps
 from evalprov.errors import EvalprovError
+from evalprov.record.form import blank
 from evalprov.secrets import Scrubber
 from evalprov.settings import Settings
 
@@ -71,6 +72,11 @@ def test_every_collector_of_the_list_is_a_file_with_collect(context: CaptureCont
     for name, outcome in found.outcomes.items():
         assert outcome["status"] in {"captured", "absent"}, (name, outcome)
         assert outcome["ms"] >= 0
+    form = dict(blank("", ""))
+    told = {(name, key) for name, part in found.facts.items() if isinstance(form[name], dict) for key in part}
+    assert len(told) > 20
+    open_tables = {"system", "model_config", "prompts", "prompt_versions"}
+    assert not {(name, key) for name, key in told if name not in open_tables and key not in form[name]}  # type: ignore[operator]
 
 
 def test_they_are_asked_side_by_side(context: CaptureContext, adding: Callable[..., list[str]]) -> None:

@@ -167,6 +167,7 @@ def test_everything_declared_is_recorded(root: Path) -> None:
         "version": "2",
         "graph_hash": digest('{"nodes":[1]}'),
         "config_hash": digest("one line of text"),
+        "extra": {},
     }
     assert facts["tools"] == [
         {
@@ -182,6 +183,7 @@ def test_everything_declared_is_recorded(root: Path) -> None:
         "files": {"grade/exact.py": digest("pass\n"), "grade/rubric.md": digest("# Good\n")},
         "version": "4",
         "metrics": {"accuracy": "exact match"},
+        "reported": {},
     }
     assert facts["code"]["algorithms"]["route"]["sha256"] == digest("def route():\n    return 1")
     assert facts["infra"] == {"declared": {"concurrency_level": 4}}

@@ -244,5 +244,5 @@ def test_a_status_that_does_not_end_leaves_the_commit(
     sha = repo.head()
     monkeypatch.setenv("PATH", f"{wrapper.parent}:{os.environ['PATH']}")
     found = repo.found()
-    assert found.facts == {"git_sha": sha, "git_dirty": None, "git": {"source": "git"}}
+    assert found.facts == {"git_sha": sha, "git_dirty": None, "git": {"source": "git", "branch": None}}
     assert "64 MiB" in (found.reason or "")

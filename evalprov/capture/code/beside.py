@@ -95,8 +95,7 @@ def added_folders(
             continue
         number = sum(1 for one in listing.tops if one.startswith(".pth"))
         listing.add_folder(folder, f".pth[{number}]/", MODULES["PYTHONPATH"])
-    found = _read(context, listing.listed, nobody_waits)
-    return found.facts["code"]["beside"], found.reason
+    return _sums(context, listing.listed, nobody_waits)
 
 
 def _within(path: str, folder: str) -> bool:
@@ -296,6 +295,14 @@ def _up_to_root(context: CaptureContext) -> Iterator[str]:
 
 
 def _read(context: CaptureContext, listed: _Listed, nobody_waits: Callable[[], bool]) -> Findings:
+    beside, reason = _sums(context, listed, nobody_waits)
+    return Findings({"code": {"beside": beside}}, reason=reason)
+
+
+def _sums(
+    context: CaptureContext, listed: _Listed, nobody_waits: Callable[[], bool]
+) -> tuple[dict[str, str], str | None]:
+    """Hash what was listed; return it by name, and what of it was not read."""
     from evalprov.capture.sums import Bounds, NotRead, sums
 
     beside: dict[str, str] = {}
@@ -312,8 +319,8 @@ def _read(context: CaptureContext, listed: _Listed, nobody_waits: Callable[[], b
             beside[name] = _variables_hash(context, entry)
         except (OSError, ValueError) as error:
             reasons.append(f"{name}: {error}")
-    facts = {"code": {"beside": {_clean(context, name): digest for name, digest in sorted(beside.items())}}}
-    return Findings(facts, reason=_clean(context, "; ".join(reasons)) or None)
+    named = {_clean(context, name): digest for name, digest in sorted(beside.items())}
+    return named, _clean(context, "; ".join(reasons)) or None
 
 
 def _variables_hash(context: CaptureContext, entry: FileEntry) -> str:

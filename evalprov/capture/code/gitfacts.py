@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from evalprov.capture.code.gitpatch import Kept
     from evalprov.capture.code.gittree import Repository
     from evalprov.capture.watch import Stamp
-    from evalprov.record.manifest import Submodule, Withheld
+    from evalprov.record.manifest import Git, Submodule, Withheld
     from evalprov.secrets import Scrubber
 
 NAMES_LIMIT = 1000
@@ -83,7 +83,7 @@ class Report:
         staged = [change.path for change in work.changes if change.staged]
         changed = [change.path for change in work.changes if change.unstaged]
         left_out = kept.withheld if kept else []
-        git = {
+        git: Git = {
             "source": "git",
             "root": self._text(os.fsencode(self.place.top)),
             "branch": work.branch and self.scrub.text(work.branch),

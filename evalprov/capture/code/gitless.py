@@ -42,7 +42,9 @@ def without_status(context: CaptureContext, status: Reply, where: Reply, commit:
     words = context.scrub.text(complaint(status if status.problem or status.code else where))
     if status.problem:
         if commit:
-            return Findings({"git_sha": commit, "git_dirty": None, "git": {"source": "git"}}, reason=words)
+            return Findings(
+                {"git_sha": commit, "git_dirty": None, "git": {"source": "git", "branch": None}}, reason=words
+            )
         if status.code != 127:
             raise GitError(words)
         return _from_environment(context, f"git could not be started ({words})", broken=_dot_git_above(context))

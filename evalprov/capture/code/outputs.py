@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from evalprov.capture.ask import Reply
     from evalprov.capture.collector import CaptureContext, Steps
-    from evalprov.record.manifest import Manifest, OutputFile
+    from evalprov.record.manifest import FoundFacts, Manifest, OutputFile, Outputs
 
 SHOWN = 200  # files in the record
 WARNED = 10
@@ -94,7 +94,7 @@ class OutputsLook:
                 warnings.append(f"{change.path} was {verb} while the command ran; the record has it as it was before")
         code = yield from self._code(outputs, latest)
         self.config = {change.path for change in outputs} & self._manifest["config"]["files"].keys()
-        facts = {
+        facts: FoundFacts = {
             "outputs": self._recorded(outputs),
             "observed": {"edited": {self._text(path): edited[path] for path in list(edited)[:SHOWN]}},
             **({"code": {"tree": code}} if code else {}),
@@ -263,7 +263,7 @@ class OutputsLook:
 
     # --- what becomes of it
 
-    def _recorded(self, outputs: list[WrittenFile]) -> dict[str, Any]:
+    def _recorded(self, outputs: list[WrittenFile]) -> Outputs:
         # First what may have been read as well.
         shown = sorted(outputs, key=lambda one: not one.existed)[:SHOWN]
         files: dict[str, OutputFile] = {}

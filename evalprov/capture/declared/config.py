@@ -18,6 +18,8 @@ from evalprov.named import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from evalprov.record.manifest import ConfigFacts
+
 PARSED_LIMIT = 16 << 20
 # A large file that merely stands in the command is more likely data, and the launch waits for us.
 GUESSED_PARSED_LIMIT = 2 << 20
@@ -65,9 +67,9 @@ def collect(context: CaptureContext) -> Steps:
     ]
     program = _program(context)
     shown = None if program is None else context.scrub.text(readable(program))
-    facts = {"config": {"files": files, "program": shown, "arguments": arguments}}
+    found: ConfigFacts = {"files": files, "program": shown, "arguments": arguments}
     clean = [context.scrub.text(readable(one)) for one in (*unread, *warnings)]
-    return Findings(facts, tuple(clean), reason="; ".join(clean[: len(unread)]) or None)
+    return Findings({"config": found}, tuple(clean), reason="; ".join(clean[: len(unread)]) or None)
 
 
 def _program(context: CaptureContext) -> str | None:

@@ -26,7 +26,7 @@ from evalprov.capture.text import readable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from evalprov.record.manifest import Algorithm, Prompt, Tool
+    from evalprov.record.manifest import Agent, Algorithm, FoundFacts, Grader, Prompt, Tool
 
 PIECE = 1 << 20
 LAYERS = ("model", "prompts", "data", "retrieval", "agent", "tools", "grader", "infra", "golden_version")
@@ -43,7 +43,7 @@ def collect(context: CaptureContext) -> Steps:
     warnings: list[str] = []
     unread = UnreadFiles(context)
     prompts = _prompts(context, unread)
-    facts: dict[str, Any] = {
+    facts: FoundFacts = {
         "prompts": prompts,
         "prompt_versions": {name: one["version"] for name, one in prompts.items() if one["version"] is not None},
         "model_config": _model(context, warnings),
@@ -145,13 +145,14 @@ def _tools(context: CaptureContext, unread: UnreadFiles) -> list[Tool]:
     ]
 
 
-def _agent(context: CaptureContext, unread: UnreadFiles) -> dict[str, Any]:
+def _agent(context: CaptureContext, unread: UnreadFiles) -> Agent:
     agent: Mapping[str, Any] = context.settings.declared.get("agent", {})
     return {
         "name": context.scrub.text(agent["name"]) if "name" in agent else None,
         "version": context.scrub.text(agent["version"]) if "version" in agent else None,
         "graph_hash": _text_hash(context, ("agent", "graph"), agent.get("graph"), unread),
         "config_hash": _text_hash(context, ("agent", "config"), agent.get("config"), unread),
+        "extra": {},
     }
 
 
@@ -160,7 +161,7 @@ def _grader_files(context: CaptureContext) -> list[DeclaredPath]:
     return [DeclaredPath(("grader", "files"), path) for path in files]
 
 
-def _grader(context: CaptureContext, unread: UnreadFiles) -> dict[str, Any]:
+def _grader(context: CaptureContext, unread: UnreadFiles) -> Grader:
     grader = context.settings.declared.get("grader", {})
     files = {
         key_of(context, file.path, said.path): _sha256(context, file, unread)
@@ -168,7 +169,8 @@ def _grader(context: CaptureContext, unread: UnreadFiles) -> dict[str, Any]:
         for file in _present(context, said)
     }
     version = context.scrub.text(grader["version"]) if "version" in grader else None
-    return {"files": files, "version": version, "metrics": context.scrub.value(dict(grader.get("metrics", {})))}
+    metrics = context.scrub.value(dict(grader.get("metrics", {})))
+    return {"files": files, "version": version, "metrics": metrics, "reported": {}}
 
 
 def _algorithms(context: CaptureContext, table: Mapping[str, str], unread: UnreadFiles) -> dict[str, Algorithm]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from evalprov.capture.ask import Question, Reply
-    from evalprov.record.manifest import DataSet
+    from evalprov.record.manifest import DataSet, FoundFacts
 
 MOST = 16  # files and folders; a command that names more names a list
 FILES = 1000  # in a folder
@@ -82,7 +82,7 @@ def collect(context: CaptureContext) -> Steps:
     if len(unheld) > MOST:
         warnings.append(f"the command names more than {MOST} files that git does not hold; the first are hashed")
     clean = [context.scrub.text(readable(one)) for one in (*hasher.unread.noted, *warnings)]
-    facts = {"data": {"sets": hasher.sets}, "code": {"beside": hasher.beside}}
+    facts: FoundFacts = {"data": {"sets": hasher.sets}, "code": {"beside": hasher.beside}}
     return Findings(facts, tuple(clean), reason="; ".join(clean[: len(hasher.unread.noted)]) or None)
 
 

@@ -12,7 +12,7 @@ from evalprov.capture.ask import Question, Reply
 from evalprov.capture.collector import CaptureContext, Findings, Steps
 
 if TYPE_CHECKING:
-    from evalprov.record.manifest import Gpu
+    from evalprov.record.manifest import Gpu, Gpus
 
 _NODES = ("/dev/nvidiactl", "/dev/dxg")  # the driver's door; WSL has another
 _DRIVER = "/proc/driver/nvidia/version"
@@ -32,7 +32,7 @@ class NvmlError(Exception):
 def collect(context: CaptureContext, root: str = "") -> Steps:
     """Capture the NVIDIA cards and MIG instances left visible to the child, and what drives them."""
     visible = context.environ.get("CUDA_VISIBLE_DEVICES")
-    gpus: dict[str, Any] = {"devices": [], "driver": None, "cuda": None, "visible": None}
+    gpus: Gpus = {"devices": [], "driver": None, "cuda": None, "visible": None}
     if visible is not None:
         gpus["visible"] = context.scrub.text(visible)
     notes = [f"{what} are seen ({path}) but not read" for path, what in _OTHERS if os.path.exists(root + path)]

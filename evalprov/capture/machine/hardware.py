@@ -13,7 +13,7 @@ from evalprov.capture.machine.machine import UNLIMITED, CgroupPlace, Kernel
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from evalprov.record.manifest import Cpu, Memory
+    from evalprov.record.manifest import Cpu, HardwareFacts, HardwareObserved, Memory
 
 _MODEL_NAMES = ("model name", "cpu model", "cpu", "uarch")  # x86, MIPS, POWER, RISC-V
 _ARM_NAMES = ("CPU implementer", "CPU part", "CPU variant", "CPU revision")
@@ -25,13 +25,13 @@ def collect(context: CaptureContext, root: str = "") -> Steps:
     machine = Kernel(root)
     memory, available = _memory(machine, context.environ)
     total, free = _disk(machine, context.cwd)
-    infra = {
+    infra: HardwareFacts = {
         "cpu": _cpu(machine, context.environ),
         "memory": memory,
         "ulimits": _ulimits(),
         "disk_total_mb": total,
     }
-    observed = {"disk_free_mb": free, "memory_available_mb": available}
+    observed: HardwareObserved = {"disk_free_mb": free, "memory_available_mb": available}
     reason = context.scrub.text("; ".join(machine.unread))
     return Findings({"infra": infra, "observed": observed}, reason=reason or None)
 

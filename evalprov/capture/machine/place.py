@@ -12,6 +12,8 @@ from evalprov.capture.machine.machine import Kernel
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from evalprov.record.manifest import PlaceFacts, PlaceObserved
+
     Fields = Mapping[str, tuple[str, ...]]
 
 # Services that are more than the container they run in; any one of the variables tells.
@@ -163,12 +165,12 @@ def collect(context: CaptureContext, root: str = "") -> Steps:
     image = _image(machine, clean, contained=contained, ci=bool(ci))
     if built := clean.first(("{BUILD_DATE}",)):
         ci["build_date"] = built
-    infra = {
+    infra: PlaceFacts = {
         "runtime_platform": clean.text(platform),
         "machine": os.uname().machine,
         "image": image,
     }
-    observed = {
+    observed: PlaceObserved = {
         "user": clean.text(_user(machine)),
         "container_id": container,
         "kubernetes": kubernetes,

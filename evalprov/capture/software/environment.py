@@ -12,6 +12,8 @@ from evalprov.secrets import is_secret_variable
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from evalprov.record.manifest import VariableFacts
+
 # What moves a score or explains a run, and is meant to be seen.
 ALLOWED = frozenset(
     (
@@ -212,8 +214,10 @@ def collect(context: CaptureContext) -> Steps:
                 names.append(shown)
             if not _of_session(name):
                 rest[name] = context.environ[name]
-    facts = {"software": {"env": values, "env_names": names}}
-    return Findings(facts, later=Later(lambda _: Findings({"software": {"env_rest": rest_digest(context, rest)}})))
+    found: VariableFacts = {"env": values, "env_names": names}
+    return Findings(
+        {"software": found}, later=Later(lambda _: Findings({"software": {"env_rest": rest_digest(context, rest)}}))
+    )
 
 
 def rest_digest(context: CaptureContext, rest: Mapping[str, str]) -> str:

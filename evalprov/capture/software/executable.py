@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from evalprov.capture.ask import Question, Reply
 from evalprov.capture.software.locks import file_hash
@@ -11,6 +11,8 @@ from evalprov.capture.text import first_line
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
+
+    from evalprov.record.manifest import Executable
 
 SMALL = 1 << 20  # hashed as fast as it is looked up
 LIMIT = 1 << 30
@@ -47,7 +49,7 @@ def question(path: str, environ: Mapping[str, str]) -> Question | None:
 
 def executable_steps(
     path: str, answer: Reply | None, environ: Mapping[str, str], store: str
-) -> Generator[list[Question], list[Reply], tuple[dict[str, Any], str | None]]:
+) -> Generator[list[Question], list[Reply], tuple[Executable, str | None]]:
     """Return it as the record has it, and why its content is not known."""
     place = os.path.realpath(path)
     version = _released(place)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 from evalprov import __version__
 from evalprov.capture.ask import Question, Reply
@@ -18,6 +18,14 @@ if TYPE_CHECKING:
     from evalprov.capture.software.packages import Installed
     from evalprov.capture.software.trees import Tree
     from evalprov.capture.software.way import PythonChoice
+    from evalprov.record.manifest import (
+        ExecutableFacts,
+        FoundFacts,
+        LookedAgain,
+        PackageFacts,
+        PythonAndProgram,
+        TreesFacts,
+    )
 
 TIMEOUT = 20.0
 AGAIN = 5.0  # seconds for what is asked after the command's end
@@ -28,7 +36,7 @@ class _SoftwareLook(NamedTuple):
     """What was found of the Python and its packages."""
 
     choice: PythonChoice
-    facts: dict[str, Any]
+    facts: PackageFacts | None  # null where it did not tell its packages
     version: str | None = None
     installed: Installed | None = None
     trees: dict[str, Tree] = {}  # noqa: RUF012 - never changed
@@ -61,18 +69,21 @@ def collect(context: CaptureContext) -> Steps:
     if look.version:
         system["python_version"] = look.version
     reasons = [look.reason]
-    software = look.facts
+    software: PackageFacts | ExecutableFacts | PythonAndProgram | None = look.facts
     if choice.program:
         from evalprov.capture.software.executable import executable_steps
 
         said = answers[-1] if version else None
         entry, problem = yield from executable_steps(choice.program, said, context.environ, context.store)
-        software = software | {"executable": entry | {"path": context.scrub.text(readable(entry["path"]))}}
+        program: ExecutableFacts = {"executable": {**entry, "path": context.scrub.text(readable(entry["path"]))}}
+        software = {**look.facts, **program} if look.facts else program
         reasons.append(problem and context.scrub.text(readable(problem)))
     of_tools = dict(zip(tools, answers[len(questions) - len(tools) : len(questions)], strict=True))
     warnings = [*look.warnings, *_add_tools(context, system, of_tools)]
     reason = "; ".join(filter(None, reasons)) or None
-    facts = {"system": system} | ({"software": software} if software else {})
+    facts: FoundFacts = {"system": system}
+    if software:
+        facts["software"] = software
     return Findings(facts, tuple(warnings), reason=reason, later=_later(context, look, reason))
 
 
@@ -135,21 +146,21 @@ def _looked(
         return context.scrub.text(readable(text))
 
     if answer is None:
-        return _SoftwareLook(choice, {}, reason=choice.reason)
+        return _SoftwareLook(choice, None, reason=choice.reason)
     from evalprov.capture.software.packages import packages_hash, parse
 
     installed = parse(answer.out) if answer.problem is None else None
     if installed is None:
         words = answer.problem or f"exit {answer.code}: {first_line(answer.err) or 'no answer'}"
         reason = f"{choice.argv[0]} (found by {choice.found_by}) did not tell its packages: {words}"
-        return _SoftwareLook(choice, {}, reason=clean(reason))
+        return _SoftwareLook(choice, None, reason=clean(reason))
     trees: dict[str, Tree] = {}
     if installed.folders:
         from evalprov.capture.software.trees import trees_steps
 
         trees = yield from trees_steps(installed, context.root, context.environ)
     sources = {name: context.scrub.text(source) for name, source in installed.sources.items()}
-    facts = {
+    facts: PackageFacts = {
         "interpreter": {
             "path": context.scrub.text(installed.executable or readable(choice.argv[0])),
             "prefix": context.scrub.text(installed.prefix),
@@ -198,10 +209,10 @@ def _with_content(
     installed = look.installed
     assert installed is not None
     reasons = [reason]
-    software: dict[str, Any] = {"packages_content": None}
+    content: str | None = None
     try:
         bounds = Bounds(FILES, SIZE, nobody_waits)
-        software["packages_content"] = content_of(installed, context.root, context.environ, bounds)
+        content = content_of(installed, context.root, context.environ, bounds)
     except (NotRead, OSError) as error:
         reasons.append(f"packages are known by their versions alone: not read: {error}")
     trees = {}
@@ -213,8 +224,8 @@ def _with_content(
             except (NotRead, OSError) as error:
                 reasons.append(f"the sources of {name} are not known: {error}")
         trees[name] = tree.told(sha256, context.scrub.text)
-    software["package_trees"] = trees
-    facts: dict[str, Any] = {"software": software}
+    software: TreesFacts = {"packages_content": content, "package_trees": trees}
+    facts: FoundFacts = {"software": software}
     beside, problem = added_folders(context, installed, nobody_waits)
     if beside:
         facts["code"] = {"beside": beside}
@@ -228,13 +239,15 @@ def _again(context: CaptureContext, before: _SoftwareLook, nobody_waits: Callabl
     if not choice.argv:
         return Findings({}, reason=choice.reason and context.scrub.text(readable(choice.reason)))
     look = _asked(_again_steps(context, choice))
-    if look.installed is None:
+    if look.facts is None:
         return Findings({"software": {"packages_content": None}}, reason=f"after the run: {look.reason}")
     reason = "; ".join(filter(None, (_settled(look.reason), "looked at again after the run")))
     found = _with_content(context, look, reason, nobody_waits)
-    found.facts["software"] = look.facts | found.facts["software"]
+    content = cast("TreesFacts", found.facts["software"])
+    again: LookedAgain = {**look.facts, **content}
+    found.facts["software"] = again
     found.facts["system"] = {"python_version": look.version}
-    moved = _moved(before.facts.get("packages"), look.facts["packages"])
+    moved = _moved(before.facts and before.facts["packages"], look.facts["packages"] or {})
     return found._replace(warnings=(*(one for one in look.warnings if one not in before.warnings), *moved))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from evalprov.capture.ask import Question, Reply
 from evalprov.capture.askgit import ENVIRON, OPTIONS
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from evalprov.capture.hashing import FileEntry
     from evalprov.capture.software.packages import Installed
     from evalprov.capture.sums import Bounds
+    from evalprov.record.manifest import PackageTree
 
 FILES, SIZE = 5_000, 64 << 20  # of one package's sources
 ASKED = 8  # folders that git is asked about
@@ -40,7 +41,7 @@ class Tree(NamedTuple):
     dirty: bool | None
     covered: bool  # the tree of the project's code has it
 
-    def told(self, sha256: str | None, scrub: Callable[[str], str]) -> dict[str, Any]:
+    def told(self, sha256: str | None, scrub: Callable[[str], str]) -> PackageTree:
         """Return it as the record has it."""
         return {"path": scrub(readable(self.place)), "commit": self.commit, "dirty": self.dirty, "sha256": sha256}
 
