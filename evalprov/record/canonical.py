@@ -20,7 +20,10 @@ def canonical(value: object) -> bytes:
     """
     pieces: list[str] = []
     _write(value, pieces.append)
-    return "".join(pieces).encode()
+    try:
+        return "".join(pieces).encode()
+    except UnicodeEncodeError:
+        raise ValueError("a text in it holds half a character, which UTF-8 has not") from None
 
 
 def sha256(value: object) -> str:
@@ -53,10 +56,13 @@ def _write(value: object, put: Callable[[str], None]) -> None:
 def _write_object(value: Mapping[object, object], put: Callable[[str], None]) -> None:
     between = "{"
     for key in sorted(value, key=_code_units):
+        inner = value[key]
+        if isinstance(inner, float) and inner - inner != 0:
+            raise ValueError(f"{key} is {inner}, which JSON has not")
         put(between)
         put(encode_basestring(str(key)))
         put(":")
-        _write(value[key], put)
+        _write(inner, put)
         between = ","
     put("}" if value else "{}")
 
@@ -64,7 +70,7 @@ def _write_object(value: Mapping[object, object], put: Callable[[str], None]) ->
 def _code_units(key: object) -> bytes:
     if not isinstance(key, str):
         raise ValueError(f"the key {key!r} is no string")  # noqa: TRY004 - the same as for any other value
-    return key.encode("utf-16-be")
+    return key.encode("utf-16-be", "surrogatepass")
 
 
 def _whole(value: int) -> str:
@@ -80,7 +86,7 @@ def _whole(value: int) -> str:
 def _number(value: float) -> str:
     """Return a double as ECMAScript writes it: Python finds the same shortest digits, and lays them out otherwise."""
     if value - value != 0:
-        raise ValueError(f"{value} is no JSON number")
+        raise ValueError(f"{value} is a number which JSON has not")
     if value == 0:
         return "0"
     mantissa, _, exponent = float.__repr__(abs(value)).partition("e")
