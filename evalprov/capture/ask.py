@@ -9,8 +9,10 @@ import time
 from contextlib import suppress
 
 from evalprov.named import NamedTuple
+from evalprov.platform.events import end_of
 
 OUTPUT_LIMIT = 64 << 20
+_LOOK = 0.05  # seconds between two looks for an end that nothing tells of
 GIT_PATIENCE = 5.0  # seconds for all that git is asked; what takes longer is a hanging filter or file system
 
 
@@ -57,7 +59,9 @@ class Running:
         self.deadline: float | None = None
         self._unsent = command.stdin
         self._pid = 0
-        self._in = self._out = self._err = self._end = -1
+        self._in = self._out = self._err = -1
+        self._end: int | None = None
+        self._status: int | None = None
         self._open: dict[int, list[bytes]] = {}
         self._said: dict[int, list[bytes]] = {}
         self._size = 0
@@ -99,28 +103,44 @@ class Running:
         self._said = {self._out: [], self._err: []}
         self._open = dict(self._said)
         # What it leaves behind may hold its output open: its own end is what is waited for, where the system tells it.
-        with suppress(OSError, AttributeError):
-            self._end = os.pidfd_open(self._pid)
+        self._end = end_of(self._pid)
         self._send()
 
     def wanted(self) -> list[tuple[int, int]]:
         """Return the descriptors to poll, with what for."""
-        reads = [(end, select.POLLIN) for end in (*self._open, self._end) if end >= 0]
+        reads = [(end, select.POLLIN) for end in (*self._open, self._end) if end is not None]
         return [*reads, (self._in, select.POLLOUT)] if self._in >= 0 else reads
+
+    @property
+    def ends_unseen(self) -> bool:
+        """Whether its end has to be looked for: no descriptor tells of it."""
+        return self._end is None and self.answer is None
+
+    def look(self) -> None:
+        """See whether it has ended."""
+        with suppress(ChildProcessError):
+            ended, status = os.waitpid(self._pid, os.WNOHANG)
+            if ended:
+                self._status = status
+                self._take_the_rest()
 
     def ready(self, end: int) -> None:
         """Take up what one descriptor has."""
         if end == self._in:
             self._send()
         elif end == self._end:
-            for still in list(self._open):
-                with suppress(BlockingIOError):
-                    while still in self._open:
-                        self._read(still)
-            if self.answer is None:
-                self._settle(None)
+            self._take_the_rest()
         else:
             self._read(end)
+
+    def _take_the_rest(self) -> None:
+        """Read what it left, and no more of what others write who still hold its output."""
+        for still in list(self._open):
+            with suppress(BlockingIOError):
+                while still in self._open:
+                    self._read(still)
+        if self.answer is None:
+            self._settle(None)
 
     def _read(self, end: int) -> None:
         data = os.read(end, 1 << 16)
@@ -154,14 +174,15 @@ class Running:
         self._in = -1
 
     def _settle(self, problem: str | None) -> None:
-        for end in (*self._open, self._in, self._end):
+        for end in (*self._open, self._in, -1 if self._end is None else self._end):
             if end >= 0:
                 os.close(end)
         self._open.clear()
-        self._in = self._end = -1
+        self._in, self._end = -1, None
         try:
-            _, status = os.waitpid(self._pid, 0)
-            code = os.waitstatus_to_exitcode(status)
+            if self._status is None:
+                _, self._status = os.waitpid(self._pid, 0)
+            code = os.waitstatus_to_exitcode(self._status)
         except ChildProcessError:  # somebody else has waited for it
             code, problem = 127, problem or f"{self.command.argv[0]}: how it ended is not known"
         self.answer = Reply(code, b"".join(self._said[self._out]), b"".join(self._said[self._err]), problem)
@@ -177,7 +198,8 @@ def wait_any(running: list[Running], *, patient: bool = True) -> None:
                 poll.register(end, events)
                 owner[end] = one
         began = time.monotonic()
-        left = min(map(_due, running)) - began
+        unseen = [one for one in running if one.ends_unseen]
+        left = min(min(map(_due, running)) - began, _LOOK if unseen else float("inf"))
         spoke: set[int] = set()
         spoken = poll.poll(max(0.0, left) * 1000 if patient else 0)
         waited = time.monotonic() - began
@@ -187,6 +209,9 @@ def wait_any(running: list[Running], *, patient: bool = True) -> None:
             spoke.add(id(owner[end]))
             if owner[end].answer is None:
                 owner[end].ready(end)
+        for one in unseen:
+            if id(one) not in spoke and one.answer is None:
+                one.look()
         for one in running:
             # What it has said by now is taken first, however late we come to it.
             if time.monotonic() >= _due(one) and id(one) not in spoke:

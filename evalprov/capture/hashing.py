@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from evalprov.capture.ask import Question, Reply
 from evalprov.named import NamedTuple
+from evalprov.platform import read_ahead
 
 Md5 = Literal["md5", "dos2unix"]  # of the bytes; or of a text with the line ends that DVC before 3.0 gave it
 Progress = Callable[[int, int], None]  # bytes done, bytes in all; called at most ten times a second
@@ -124,8 +125,7 @@ def _open(entry: FileEntry) -> int:
     if not stat.S_ISREG(os.fstat(file).st_mode):
         os.close(file)
         raise OSError(0, "no longer a regular file", os.fsdecode(entry.path))
-    if hasattr(os, "posix_fadvise"):
-        os.posix_fadvise(file, 0, BLOCK, os.POSIX_FADV_WILLNEED)
+    read_ahead(file, BLOCK)
     return file
 
 

@@ -15,17 +15,17 @@ from evalprov.launch.child import Child
 from evalprov.launch.log import BoundedLog
 from evalprov.launch.program import start
 from evalprov.launch.relay import Relay, RelayedStream, Sink, StreamEnd, open_pipe
-from evalprov.launch.resources import Sampler, own_peak
+from evalprov.launch.resources import Sampler
 from evalprov.launch.signals import Overseer, hold, taken
 from evalprov.launch.terminal import Turns, open_like
-from evalprov.launch.tree import adopt_orphans, children_of, tree_of
 from evalprov.named import NamedTuple
-from evalprov.system import heed_children
+from evalprov.platform.events import heed_children, may_have_children, signal_name
+from evalprov.platform.processes import Tree, adopt_orphans, children_of, peak_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from evalprov.launch.spawn import FileAction
+    from evalprov.platform.spawn import FileAction
     from evalprov.record.manifest import Resources
 
 __all__ = ["BoundedLog", "Launch", "Outcome", "Sink", "StreamEnd", "launch"]
@@ -107,7 +107,8 @@ def launch(what: Launch, started: Callable[[int], None] | None = None) -> Outcom
 
 
 def _begin(what: Launch, warnings: list[str]) -> _RunningChild:
-    apart = _children_before()
+    # What ran here before us may have left us some.
+    apart = children_of(os.getpid()) if may_have_children() else set()
     numbers = taken()
     heed_children()
     adopt_orphans()
@@ -147,24 +148,16 @@ def _attend(
     what: Launch, child: Child, streams: list[RelayedStream], relays: list[Relay], numbers: Sequence[int]
 ) -> _RunningChild:
     """Put everybody in place around the child that has just been started."""
-    overseer = Overseer(child, numbers)
+    tree = Tree(child.apart)
+    overseer = Overseer(child, tree, numbers)
     child.start_waiting()
     for relay in relays:
         relay.start()
     overseer.start(relays, streams, what.timeout, what.grace)
-    peak_before = own_peak()
-    sampler = Sampler(tree_of(child.pid, child.apart))
+    peak_before = peak_bytes()
+    sampler = Sampler(tree)
     sampler.start()
     return _RunningChild(child, overseer, streams, relays, sampler, peak_before)
-
-
-def _children_before() -> set[int]:
-    """Return the children we have already: what ran here before us may have left us some."""
-    try:
-        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    except ChildProcessError:
-        return set()
-    return children_of(os.getpid())
 
 
 def _open(name: str, target: int, warnings: list[str]) -> _Outlet:
@@ -239,7 +232,7 @@ def _outcome(going: _RunningChild, warnings: list[str]) -> Outcome:
         warnings.append(f"{' and '.join(held)} not followed to the end: a process left running still holds it")
     return Outcome(
         exit_code=TIMED_OUT if overseer.timed_out else code if code >= 0 else 128 - code,
-        signal=_signal_name(-code) if code < 0 else None,
+        signal=signal_name(-code) if code < 0 else None,
         timed_out=overseer.timed_out,
         stopped_by=overseer.stopped_by,
         seconds=child.seconds,
@@ -248,10 +241,3 @@ def _outcome(going: _RunningChild, warnings: list[str]) -> Outcome:
         stderr=streams[1].end(),
         warnings=[*warnings, *overseer.warnings, *going.sampler.warnings],
     )
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"SIGRTMIN+{number - signal.SIGRTMIN}"

@@ -7,7 +7,9 @@ import os
 import time
 from contextlib import suppress
 
-from evalprov.launch.resources import Usage, moved_bytes
+from evalprov.launch.resources import Usage
+from evalprov.platform.events import next_ended
+from evalprov.platform.processes import moved_bytes, peak_bytes
 
 
 class Child:
@@ -55,7 +57,7 @@ class Child:
     def _wait(self) -> None:
         try:
             while self.running:
-                self._reap_one(os.WEXITED)
+                self._reap_one(wait=True)
         finally:
             self.running = False
             self.seconds = time.monotonic() - self._begun
@@ -65,20 +67,20 @@ class Child:
 
     def reap_the_dead(self) -> None:
         """Count what ended with it, or was ended, without being waited for; to be called after its end."""
-        while self._reap_one(os.WEXITED | os.WNOHANG):
+        while self._reap_one(wait=False):
             pass
 
     def _reap_last(self) -> None:
         """Where nobody is said to be left to wait for, ask for the command alone: somebody else may have waited."""
         with suppress(ChildProcessError):
             _, self.status, used = os.wait4(self.pid, 0)
-            self.usage = self.usage.plus(used.ru_utime, used.ru_stime, used.ru_maxrss, None)
+            self.usage = self.usage.plus(used.ru_utime, used.ru_stime, peak_bytes(used), None)
         self.running = False
 
-    def _reap_one(self, which: int) -> bool:
+    def _reap_one(self, *, wait: bool) -> bool:
         try:
             # A look first: what a process read and wrote can be asked until it is reaped.
-            found = os.waitid(os.P_ALL, 0, which | os.WNOWAIT)
+            found = next_ended(wait=wait)
         except ChildProcessError:
             if not self.running:
                 return False
@@ -86,18 +88,17 @@ class Child:
             return True
         if found is None:
             return False
-        pid = found.si_pid
-        moved = moved_bytes(pid)
+        moved = moved_bytes(found.pid)
         with self._lock:
             try:
-                _, status, used = os.wait4(pid, 0)
+                status, used = found.reap()
             except ChildProcessError:
                 return True  # somebody else was quicker
-            if pid == self.pid:
+            if found.pid == self.pid:
                 self.status = status
                 self.running = False
-        if pid in self.apart:
-            self.apart.discard(pid)
+        if found.pid in self.apart:
+            self.apart.discard(found.pid)
         else:
-            self.usage = self.usage.plus(used.ru_utime, used.ru_stime, used.ru_maxrss, moved)
+            self.usage = self.usage.plus(used.ru_utime, used.ru_stime, peak_bytes(used), moved)
         return True

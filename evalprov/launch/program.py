@@ -7,12 +7,12 @@ import os
 from typing import TYPE_CHECKING
 
 from evalprov.errors import CANNOT_START, EvalprovError
-from evalprov.launch.spawn import Start, spawn
+from evalprov.platform.spawn import Start, spawn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from evalprov.launch.spawn import FileAction
+    from evalprov.platform.spawn import FileAction
 
 SHELL = "/bin/sh"
 NOT_EXECUTABLE = 126

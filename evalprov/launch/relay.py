@@ -5,14 +5,16 @@ from __future__ import annotations
 import _thread
 import contextlib
 import errno
-import fcntl
 import os
 import select
+import stat
 import time
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from evalprov.launch.digest import Digest
 from evalprov.named import NamedTuple
+from evalprov.platform import widen_pipe
+from evalprov.platform.events import Events
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -128,7 +130,7 @@ class Relay:
         self._deadline: float | None = None
         self._ready: list[RelayedStream] = []  # in the order in which they became so
         self._owed: dict[RelayedStream, int] = {}  # once the child is gone: how much may be there from before
-        self._events = _Events()
+        self._events = Events()
         self._lock = _thread.allocate_lock()
         self._over = False
         self._idle = _thread.allocate_lock()
@@ -173,7 +175,7 @@ class Relay:
         self._events.watch(self._ended)
         for stream in self._streams.values():
             self._events.watch(stream.source)
-            if _notices_its_reader(stream.target):
+            if _notices_its_reader(stream.target, self._ended):
                 self._events.watch(stream.target, reads=False)
         if self._turns:
             self._take_turns(self._turns)
@@ -272,57 +274,10 @@ class Relay:
                 self._close(stream)
 
 
-class _Events:
-    """Tells which descriptors have something, in the order in which it came."""
-
-    def __init__(self) -> None:
-        # Edge-triggered, for only then is the order that of the writes.
-        self._waiter: Any = None
-        if hasattr(select, "epoll"):
-            with contextlib.suppress(OSError):
-                self._waiter = select.epoll()
-        self._epoll = self._waiter is not None
-        self._waiter = self._waiter or select.poll()
-        self._watched: dict[int, int] = {}
-
-    def watch(self, descriptor: int, *, reads: bool = True) -> None:
-        """Notice bytes and the end, or, without `reads`, only that nobody is at the other end any more."""
-        self._watched[descriptor] = wanted = select.POLLIN if reads else 0
-        try:
-            self._waiter.register(descriptor, wanted | select.EPOLLET if self._epoll else wanted)
-        except OSError:  # a user may have so many watched descriptors, and no more
-            self._do_without_epoll()
-
-    def forget(self, descriptor: int) -> None:
-        """Notice it no more."""
-        if self._watched.pop(descriptor, None) is not None:
-            with contextlib.suppress(OSError):
-                self._waiter.unregister(descriptor)
-
-    def _do_without_epoll(self) -> None:
-        self._epoll = False
-        self._waiter = select.poll()
-        for descriptor, wanted in self._watched.items():
-            self._waiter.register(descriptor, wanted)
-
-    def wait(self, seconds: float | None) -> list[int]:
-        """Return the descriptors that have something new."""
-        if self._epoll:
-            try:
-                return [descriptor for descriptor, _ in self._waiter.poll(seconds)]
-            except OSError:
-                self._do_without_epoll()
-        if seconds is not None:
-            seconds *= 1000
-        return [descriptor for descriptor, _ in self._waiter.poll(seconds)]
-
-
 def open_pipe() -> tuple[int, int]:
     """Return the two ends of a pipe that takes a good deal before its writer has to wait."""
     ours, childs = os.pipe()
-    # Where the user's share of pipe memory is used up, or on no Linux, the usual size does.
-    with contextlib.suppress(OSError, AttributeError):
-        fcntl.fcntl(ours, fcntl.F_SETPIPE_SZ, PIPE_SIZE)
+    widen_pipe(ours, PIPE_SIZE)
     return ours, childs
 
 
@@ -336,9 +291,12 @@ def _write(descriptor: int, data: bytes | memoryview) -> int:
             poll.poll()
 
 
-def _notices_its_reader(descriptor: int) -> bool:
+def _notices_its_reader(descriptor: int, pipe: int) -> bool:
     """Say whether a reader that goes is gone for good: a named pipe may get another one."""
     try:
-        return os.readlink(f"/proc/self/fd/{descriptor}").startswith(("pipe:", "socket:"))
+        found = os.fstat(descriptor)
     except OSError:
         return False
+    # Pipes without a name are no file system's, and so have a device of their own.
+    nameless = stat.S_ISFIFO(found.st_mode) and found.st_dev == os.fstat(pipe).st_dev
+    return nameless or stat.S_ISSOCK(found.st_mode)

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import _thread
-import sys
 import time
 from typing import TYPE_CHECKING
 
-from evalprov.launch.tree import PROC
 from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
-    from evalprov.launch.tree import Tree
+    from evalprov.platform.processes import Tree
     from evalprov.record.manifest import Resources
 
 _FIRST_LOOK = 0.02
 _LONGEST_PAUSE = 0.5
 _SHARE = 0.01  # of one CPU: the most that looking may take
-_RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 _NOISE = 1 << 20  # the kernel's counts are this much apart at times
 
 
@@ -30,33 +27,16 @@ class Usage(NamedTuple):
     read: int | None = 0  # null where it does not say
     written: int | None = 0
 
-    def plus(self, user: float, system: float, maxrss: int, moved: tuple[int, int] | None) -> Usage:
+    def plus(self, user: float, system: float, peak: int, moved: tuple[int, int] | None) -> Usage:
         """Return the account with one more process in it."""
         unknown = moved is None or self.read is None or self.written is None
         return Usage(
             self.user + user,
             self.system + system,
-            max(self.largest, maxrss * _RSS_UNIT),
+            max(self.largest, peak),
             None if unknown else self.read + moved[0],  # type: ignore[operator, index]
             None if unknown else self.written + moved[1],  # type: ignore[operator, index]
         )
-
-
-def moved_bytes(pid: int) -> tuple[int, int] | None:
-    """Return the bytes an ended, unreaped process read and wrote on disks, with its reaped children."""
-    try:
-        with open(f"{PROC}/{pid}/io", "rb") as file:
-            lines = dict(line.split(b": ") for line in file.read().splitlines())
-        return int(lines[b"read_bytes"]), int(lines[b"write_bytes"])
-    except (OSError, ValueError, KeyError):
-        return None
-
-
-def own_peak() -> int:
-    """Return the most memory this process ever had, in bytes."""
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT
 
 
 class Sampler:

@@ -11,23 +11,19 @@ from typing import TYPE_CHECKING
 
 from evalprov.launch.relay import PATIENCE, Relay, RelayedStream
 from evalprov.launch.terminal import follow_size
-from evalprov.launch.tree import end_tree, tree_of
+from evalprov.platform.events import ReceivedSignal, Witness, hold_back, wait_for_signal
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from evalprov.launch.child import Child
-    from evalprov.launch.tree import Tree
+    from evalprov.platform.processes import Tree
 
 STOP = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 _PASSED_ON = (*STOP, signal.SIGUSR1, signal.SIGUSR2)
 _NOTICED = (signal.SIGWINCH, signal.SIGCONT)
-_FROM_KERNEL = 0x80  # the si_code of what a terminal sends
-_SETTLING = 0.02  # a sender that goes through a list of processes is through with it by then
-_LONGEST_WAIT = 1e6
 _KILLED_WITHIN = 5.0
 _WAKING = 0.1
-_CATS = ("/bin/cat", "/usr/bin/cat")
 
 
 def taken() -> list[int]:
@@ -37,17 +33,18 @@ def taken() -> list[int]:
 
 def hold(numbers: Sequence[int]) -> set[int]:
     """Keep the signals waiting until somebody asks for them; return the mask that was in force."""
-    return set(map(int, signal.pthread_sigmask(signal.SIG_BLOCK, [*numbers, *_NOTICED])))
+    return hold_back([*numbers, *_NOTICED])
 
 
 class Overseer:
     """Passes signals on, follows the window's size, and ends the child's whole tree when its time is up."""
 
-    def __init__(self, child: Child, numbers: Sequence[int]) -> None:
+    def __init__(self, child: Child, tree: Tree, numbers: Sequence[int]) -> None:
         self.timed_out = False
         self.stopped_by: str | None = None  # the first signal that was to stop the child
         self.warnings: list[str] = []
         self._child = child
+        self._tree = tree
         self._numbers = numbers
         self._relays: Sequence[Relay] = ()
         self._terminals: list[RelayedStream] = []
@@ -89,7 +86,7 @@ class Overseer:
         try:
             while not self._over:
                 due = [at for at in (self._deadline, self._give_up_at) if at is not None]
-                self._heed(min(due) - time.monotonic() if due else _LONGEST_WAIT)
+                self._heed(min(due) - time.monotonic() if due else float("inf"))
                 self._look_at_the_clock()
         except Exception as error:  # noqa: BLE001 - it must not reach the user's terminal
             self.warnings.append(f"signals were not passed on to the end: {type(error).__name__}: {error}")
@@ -111,34 +108,31 @@ class Overseer:
                 relay.give_up()
 
     def _end_everything(self) -> None:
-        def tree() -> Tree:
-            return tree_of(self._child.pid, self._child.apart)
-
-        if end_tree(tree, signal.SIGTERM, self._grace, self._heed):
-            left = end_tree(tree, signal.SIGKILL, _KILLED_WITHIN, self._heed)
+        if end_tree(self._tree, signal.SIGTERM, self._grace, self._heed):
+            left = end_tree(self._tree, signal.SIGKILL, _KILLED_WITHIN, self._heed)
             if left:
                 self.warnings.append(f"could not be killed: {', '.join(map(str, left))}")
         self._give_up_at = time.monotonic() + PATIENCE
 
     def _heed(self, seconds: float) -> None:
         """Wait so long for a signal and see to it."""
-        info = signal.sigtimedwait([*self._numbers, *_NOTICED], min(max(seconds, 0.0), _LONGEST_WAIT))
-        if info is None:
+        received = wait_for_signal([*self._numbers, *_NOTICED], seconds)
+        if received is None:
             return
-        if info.si_signo in _NOTICED:
+        if received.number in _NOTICED:
             self._follow_size()
         else:
-            self._pass_on(info)
+            self._pass_on(received)
 
-    def _pass_on(self, info: signal.struct_siginfo) -> None:
-        number = info.si_signo
+    def _pass_on(self, received: ReceivedSignal) -> None:
+        number = received.number
         running = self._child.running
         if number in STOP and not self.stopped_by and (running or self._child.ended_by(number)):
             self.stopped_by = signal.Signals(number).name
         if not running:
             # We are all that is left to stop, and what keeps us can only be a reader that does not read.
             self._give_up_at = self._give_up_at or time.monotonic() + PATIENCE
-        elif not self._witness.got(info):
+        elif not self._witness.got(received):
             problem = self._child.send(number)
             if problem:
                 self.warnings.append(f"{signal.Signals(number).name} could not be passed on: {problem}")
@@ -155,81 +149,29 @@ class Overseer:
             os.kill(0, signal.SIGWINCH)
 
 
-class Witness:
-    """A process in our group that only lets signals wait: what waits there went to the whole group.
+def end_tree(tree: Tree, number: int, seconds: float, pause: Callable[[float], None]) -> list[int]:
+    """Send a signal to every process of the tree until none is alive; return the pids left after that time.
 
-    Nothing else tells `kill -TERM PID` from `kill -TERM -GROUP`, and the child must get either of them once.
+    A process gets SIGTERM once, SIGKILL at every look, which is a new one each time: nothing is missed.
     """
+    told: set[tuple[int, int]] = set()
+    until = time.monotonic() + seconds
+    tree = tree.anew()
+    while alive := tree.look():
+        for one in alive:
+            if (one.pid, one.start) not in told or number == signal.SIGKILL:
+                told.add((one.pid, one.start))
+                _send(one.pid, number)
+        if time.monotonic() >= until:
+            break
+        pause(0.02)
+        tree = tree.anew()
+    return [one.pid for one in alive]
 
-    def __init__(self, numbers: Sequence[int], apart: set[int]) -> None:
-        self._numbers = numbers
-        self._apart = apart
-        self._pid = 0
-        self._leash = -1
-        if numbers:
-            self._start()
 
-    def got(self, info: signal.struct_siginfo) -> bool:
-        """Say whether a signal went to our whole process group, and so to all others in it as well."""
-        number = info.si_signo
-        terminal = info.si_code == _FROM_KERNEL
-        if not terminal:
-            time.sleep(_SETTLING)
-        if self._saw(number):
-            # A copy for us alone in the same moment is the same wish.
-            while signal.sigtimedwait([number], 0):
-                pass
-            return True
-        # A terminal that hangs up tells the head of its session alone.
-        return terminal and not (number == signal.SIGHUP and os.getsid(0) == os.getpid())
-
-    def stop(self) -> None:
-        """Let it go."""
-        if self._leash >= 0:
-            leash, self._leash = self._leash, -1
-            with suppress(OSError):  # it is closed, whatever is said
-                os.close(leash)
-
-    def _start(self) -> None:
-        self._pid = 0  # without it a signal's sender alone says who got it
-        try:
-            near, self._leash = os.pipe()
-        except OSError:
-            return
-        try:
-            # It reads from a pipe that nobody writes to, and so ends when we do, however that happens.
-            self._pid = os.posix_spawn(
-                next(filter(os.path.exists, _CATS), _CATS[0]),
-                ("cat",),
-                {},
-                file_actions=[
-                    (os.POSIX_SPAWN_DUP2, near, 0),
-                    (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
-                    (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
-                ],
-                setsigmask=self._numbers,
-            )
-            self._apart.add(self._pid)
-        except OSError:
-            return
-        finally:
-            with suppress(OSError):
-                os.close(near)
-
-    def _saw(self, number: int) -> bool:
-        """Say whether it got this signal since it was last asked."""
-        waiting = self._waiting()
-        if not waiting >> (number - 1) & 1:
-            return False
-        self.stop()
-        self._start()
-        return True
-
-    def _waiting(self) -> int:
-        """Return the signals that wait there, a bit each."""
-        try:
-            with open(f"/proc/{self._pid}/status", "rb") as file:
-                fields = dict(line.split(b":", 1) for line in file.read().splitlines())
-            return int(fields[b"SigPnd"], 16) | int(fields[b"ShdPnd"], 16)
-        except (OSError, ValueError, KeyError):
-            return 0
+def _send(pid: int, number: int) -> None:
+    try:
+        os.kill(pid, number)
+        os.kill(pid, signal.SIGCONT)  # a stopped one could not act on it
+    except (ProcessLookupError, PermissionError):
+        return  # gone, or another user's: the next look shows which

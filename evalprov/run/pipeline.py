@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 from evalprov.capture import Capturing, start
 from evalprov.capture.collector import Capture, CaptureContext
 from evalprov.errors import EvalprovError
+from evalprov.platform.events import heed_children
 from evalprov.run.request import Done
 from evalprov.secrets import TellingScrubber
 from evalprov.settings import load, overlay
-from evalprov.system import heed_children
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

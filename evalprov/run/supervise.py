@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from evalprov.capture import Capturing
 from evalprov.capture.afterwards import Afterwards
 from evalprov.capture.code.outputs import OutputsLook
-from evalprov.capture.machine.hardware import oom_kills
 from evalprov.errors import EvalprovError
 from evalprov.launch import Launch, Outcome, StreamEnd, launch
 from evalprov.launch.log import BoundedLog
 from evalprov.named import NamedTuple
+from evalprov.platform.limits import oom_kills
 from evalprov.record.ending import Ending, errors_of, status_of
 from evalprov.record.form import REPORTED
 from evalprov.reported import Scanner, gather, look_before, merge_reported

@@ -9,10 +9,11 @@ import time
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from evalprov.errors import CANNOT_START, EvalprovError, UsageError
-from evalprov.launch.signals import STOP, Witness, hold, taken
+from evalprov.launch.signals import STOP, hold, taken
 from evalprov.named import NamedTuple
+from evalprov.platform import nameless_file
+from evalprov.platform.events import Witness, heed_children, wait_for_signal
 from evalprov.run.pipeline import record_run
-from evalprov.system import heed_children
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -131,7 +132,7 @@ class _RunningTrials:
     def begin(self, trial: int) -> None:
         """Start one."""
         try:
-            report = os.memfd_create("trial")
+            report = nameless_file()
             pid = os.fork()
         except OSError as error:
             refusal = (f"cannot start a process: {error.strerror}", "see ulimit -u and ulimit -n")
@@ -164,14 +165,14 @@ class _RunningTrials:
 
     def heed(self, seconds: float) -> None:
         """Wait so long for a signal and see to it."""
-        info = signal.sigtimedwait([*self._numbers, signal.SIGCHLD], seconds)
-        if info is None or info.si_signo == signal.SIGCHLD:
+        received = wait_for_signal([*self._numbers, signal.SIGCHLD], seconds)
+        if received is None or received.number == signal.SIGCHLD:
             return
-        if info.si_signo in STOP:
-            self.series.stopped_by.append(info.si_signo)
-        if not self._witness.got(info):
+        if received.number in STOP:
+            self.series.stopped_by.append(received.number)
+        if not self._witness.got(received):
             for pid in self._going:
-                os.kill(pid, info.si_signo)
+                os.kill(pid, received.number)
 
     def _be(self, trial: int, report: int) -> NoReturn:
         """Record one run, in a process of its own, and leave it with the last words said."""

@@ -9,8 +9,8 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn, Self
 
+from evalprov.platform import sync_file_system, write_behind
 from evalprov.store.process import from_tag, is_gone, is_near, tag
-from evalprov.system import c_call
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -99,7 +99,7 @@ class Folder:
                 except OSError as error:
                     failed[name] = error
             written = list(temps)
-            at_once = len(written) > WAITED_FOR and _sync_all(self.fd)
+            at_once = len(written) > WAITED_FOR and sync_file_system(self.fd, _LITTLE)
             until = time.monotonic() + _PATIENCE_SECONDS
             for count, name in enumerate(written):
                 try:
@@ -203,7 +203,7 @@ class Folder:
             if durable:
                 os.fsync(fd)
             else:
-                os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)  # the system begins to write, and nobody waits
+                write_behind(fd)
         except BaseException:
             self.drop(name)
             raise
@@ -225,18 +225,6 @@ class Folder:
 
     def _not_plain(self, name: str) -> NoReturn:
         raise OSError(errno.EINVAL, "not a plain file", f"{self.path}/{name}")
-
-
-def _sync_all(fd: int) -> bool:
-    """Wait until the whole file system is on its disk, where that cannot take long; say whether it is."""
-    try:
-        with open("/proc/meminfo", "rb") as file:
-            told = dict(line.split(b":", 1) for line in file.read().splitlines())
-        if 1024 * sum(int(told[name].split()[0]) for name in (b"Dirty", b"Writeback")) > _LITTLE:
-            return False
-    except (OSError, ValueError, KeyError):
-        return False
-    return c_call("syncfs", fd) == 0
 
 
 def write_all(fd: int, data: bytes) -> None:

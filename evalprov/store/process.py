@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, cast
 
+from evalprov.platform.processes import INITIAL_NAMESPACE, boot_and_namespace, is_any_started_at, standing_of
+
 if TYPE_CHECKING:
     from evalprov.record.manifest import Process
 
-# The kernel's fixed number for the namespace that all others are nested in.
-_INITIAL_NAMESPACE = 0xEFFFFFFC
 _LARGEST_PID = 1 << 22
 _NO_NAMES = ("", "localhost", "localhost.localdomain", "(none)")
-_DEAD = ("Z", "X")
 
 _known: dict[int, Process] = {}
 
@@ -22,7 +21,9 @@ def this_process() -> Process:
     pid = os.getpid()
     if pid not in _known:  # a fork is somebody else
         _known.clear()
-        _known[pid] = process(pid, _started(pid), _boot_id(), os.uname().nodename, _namespace())
+        standing = standing_of(pid)
+        boot_id, namespace = boot_and_namespace()
+        _known[pid] = process(pid, standing and standing[1], boot_id, os.uname().nodename, namespace)
     return cast("Process", dict(_known[pid]))
 
 
@@ -69,7 +70,7 @@ def is_gone(other: Process) -> bool:
     where = _namespace_of(other)
     if where is not None and where == _namespace_of(here):
         return _gone_from_here(other)
-    if _namespace_of(here) == _INITIAL_NAMESPACE:
+    if _namespace_of(here) == INITIAL_NAMESPACE:
         return _gone_everywhere(other)
     return False  # the same kernel, but in a container that cannot be looked into
 
@@ -90,54 +91,10 @@ def _gone_from_here(other: Process) -> bool:
         pass  # it is another user's
     if other["start"] is None:
         return False
-    stat = _stat(str(other["pid"]))
-    return stat is not None and (stat[0] in _DEAD or stat[1] != other["start"])
+    standing = standing_of(other["pid"])
+    return standing is not None and standing != (True, other["start"])
 
 
 def _gone_everywhere(other: Process) -> bool:
     """Look for the process by its start, where the processes of all containers can be seen."""
-    if other["start"] is None or _stat("1") is None:  # others' processes are hidden from us
-        return False
-    for name in os.listdir("/proc"):
-        if name.isdigit() and (stat := _stat(name)) and stat[1] == other["start"] and stat[0] not in _DEAD:
-            return False
-    return True
-
-
-def _started(pid: int) -> int | None:
-    stat = _stat(str(pid))
-    return None if stat is None else stat[1]
-
-
-def _stat(pid: str) -> tuple[str, int] | None:
-    """Return a process's state and its start in ticks since boot; null where the kernel does not say."""
-    text = _read(f"/proc/{pid}/stat")
-    if text is None:
-        return None
-    fields = text[text.rindex(")") + 2 :].split()  # a program may have spaces and brackets in its name
-    return fields[0], int(fields[19])
-
-
-def _boot_id() -> str | None:
-    text = _read("/proc/sys/kernel/random/boot_id")
-    return text.strip() or None if text is not None else None
-
-
-def _namespace() -> int | None:
-    try:
-        return os.stat("/proc/self/ns/pid").st_ino
-    except OSError:
-        return None
-
-
-def _read(path: str) -> str | None:
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return None
-    try:
-        return os.read(fd, 4096).decode("utf-8", "replace")
-    except OSError:  # it ended while we were looking
-        return None
-    finally:
-        os.close(fd)
+    return other["start"] is not None and is_any_started_at(other["start"]) is False

@@ -11,6 +11,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from evalprov.named import NamedTuple
+from evalprov.platform import affinity
 from evalprov.store.decode import Newer, Unreadable
 from evalprov.store.folder import LARGEST
 from evalprov.store.query import Query, check
@@ -73,7 +74,7 @@ class Scan:
         self.size = os.fstat(fd).st_size
         self.stretches = list(_stretches(self.size, piece))
         self._alone = alone
-        self._crew = len(os.sched_getaffinity(0)) if crew is None else crew
+        self._crew = (affinity() or os.cpu_count() or 1) if crew is None else crew
         self._done: list[tuple[str, str, Stretch]] = []  # the lowest and the highest id of each piece
         self._lowest = "~"
         self._places = lru_cache(_PIECES_KEPT)(self._places_in)

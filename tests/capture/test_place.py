@@ -354,7 +354,7 @@ def test_a_user_without_an_entry() -> None:
     if os.getuid() != 0:
         pytest.skip("only root can become another user")
     code = (
-        "import os; from evalprov.capture.machine.machine import Kernel; from evalprov.capture.machine import place;"
+        "import os; from evalprov.platform.kernel import Kernel; from evalprov.capture.machine import place;"
         "os.setuid(54321); print(place._user(Kernel()))"
     )
     assert subprocess.check_output([sys.executable, "-c", code], env={}, text=True) == "54321\n"

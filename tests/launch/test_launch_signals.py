@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from launching import Launched, Terminal, python, state_of, until
 
-from evalprov.launch.tree import children_of
+from evalprov.platform.processes import children_of
 
 # Counts the signals it gets, tells of each, and ends a while after it was told to.
 COUNTER = python(

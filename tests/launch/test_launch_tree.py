@@ -8,9 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from launching import SLOWER, Launched, python, state_of, until
 
-from evalprov.launch.tree import ProcTree, PsutilTree, children_of
+from evalprov.platform import processes
+from evalprov.platform.processes import Tree, children_of
 
 # A grandchild in a session of its own, twice forked, that ignores SIGTERM; and one that is merely stubborn.
 STUBBORN = python(
@@ -178,19 +180,25 @@ def test_what_a_timeout_ended_counts(tmp_path: Path) -> None:
     assert used["cpu_user_seconds"] + used["cpu_system_seconds"] > 0.14
 
 
-def test_both_ways_to_see_a_tree_agree() -> None:
+def test_both_ways_to_see_a_tree_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     """With /proc and, where there is none, with psutil, the same processes are found alive."""
     before = children_of(os.getpid())
     process = subprocess.Popen(["sh", "-c", "sleep 60 & sleep 60; wait"], start_new_session=True)
     try:
-        until(lambda: len(PsutilTree(process.pid).look()) == 3)
-        tree = ProcTree(before)
-        by_proc = {(one.pid, one.parent) for one in tree.look()}
-        assert by_proc == {(one.pid, one.parent) for one in PsutilTree(process.pid).look()}
-        assert {(one.pid, one.parent) for one in tree.look()} == by_proc
+        until(lambda: len(Tree(before).look()) == 3)
+        tree = Tree(before)
+        shown = {(one.pid, one.parent) for one in tree.look()}
+        assert {(one.pid, one.parent) for one in tree.look()} == shown
+        with monkeypatch.context() as patch:
+            patch.setattr(processes, "HAS_PROC", False)
+            portable = Tree(before)
+            assert {(one.pid, one.parent) for one in portable.look()} == shown
+            assert all(one.rss > 0 for one in portable.look())
         assert all(one.rss > 0 for one in tree.look())
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     until(lambda: not tree.look())
-    assert PsutilTree(process.pid).look() == []
+    with monkeypatch.context() as patch:
+        patch.setattr(processes, "HAS_PROC", False)
+        assert portable.look() == []

@@ -15,6 +15,7 @@ from evalprov.capture.declared.naming import key_of
 from evalprov.capture.declared.written import is_output_option, named_outputs, wrote_before
 from evalprov.capture.text import readable
 from evalprov.named import NamedTuple
+from evalprov.platform import path_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -159,15 +160,15 @@ def _around(path: str, context: CaptureContext) -> bool:
 
 
 def stdin_path(context: CaptureContext) -> str | None:
-    """Return the path of the file that standard input is; null where it is none that is read."""
+    """Return the path of the file that standard input is, empty where it has none; null where it is no such file."""
     if context.stdin is None:
         return None
     try:
         if not stat.S_ISREG(os.fstat(context.stdin).st_mode):
             return None
-        path = os.readlink(f"/proc/self/fd/{context.stdin}")
     except OSError:
         return None
+    path = path_of(context.stdin) or ""
     return None if path.startswith(NOT_FILES) else path
 
 
@@ -260,9 +261,11 @@ class _Hasher:
         problem = "to hash so much would hold up the start" if size > self._left else None
         try:
             if not problem:
-                with open(f"/proc/self/fd/{fd}", "rb") as file:
-                    digest = hashlib.file_digest(file, "sha256").hexdigest()
-                found |= {"sha256": f"sha256:{digest}", "bytes": size, "files": 1}
+                digest, at = hashlib.sha256(), 0
+                while data := os.pread(fd, 1 << 20, at):  # where the command will read from stays as it is
+                    digest.update(data)
+                    at += len(data)
+                found |= {"sha256": f"sha256:{digest.hexdigest()}", "bytes": size, "files": 1}
         except OSError as error:
             problem = error.strerror or str(error)
         if problem:

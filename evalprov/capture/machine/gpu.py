@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from evalprov.capture.ask import Question, Reply
 from evalprov.capture.collector import CaptureContext, Findings, Steps
+from evalprov.platform.kernel import NVIDIA_DRIVER, SHOWS_DEVICES
 
 if TYPE_CHECKING:
     from evalprov.record.manifest import Gpu, Gpus
 
 _NODES = ("/dev/nvidiactl", "/dev/dxg")  # the driver's door; WSL has another
-_DRIVER = "/proc/driver/nvidia/version"
 _OTHERS = (
     ("/dev/kfd", "AMD GPUs"),
     ("/dev/nvmap", "an NVIDIA Tegra GPU"),
@@ -37,9 +37,9 @@ def collect(context: CaptureContext, root: str = "") -> Steps:
         gpus["visible"] = context.scrub.text(visible)
     notes = [f"{what} are seen ({path}) but not read" for path, what in _OTHERS if os.path.exists(root + path)]
     door = any(os.path.exists(root + path) for path in _NODES)
-    if not door and not os.path.exists(root + _DRIVER):
+    if not door and not os.path.exists(root + NVIDIA_DRIVER):
         # No NVIDIA card is a known none, unless there is something else that we cannot read.
-        unknown = notes or (["GPUs cannot be read on this system"] if sys.platform != "linux" else [])
+        unknown = notes or (["GPUs cannot be read on this system"] if not SHOWS_DEVICES else [])
         return Findings({"infra": {"gpu": None if unknown else gpus}}, reason="; ".join(unknown) or None)
     (answer,) = yield [_question(dict(context.environ))]
     report = _understood(answer)

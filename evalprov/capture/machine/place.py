@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from evalprov.capture.collector import CaptureContext, Findings, Steps
-from evalprov.capture.machine.machine import Kernel
+from evalprov.platform.kernel import Kernel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 
 UNLIMITED = 1 << 60  # cgroup v1 says "no limit" with a number near 2**63
+NVIDIA_DRIVER = "/proc/driver/nvidia/version"
+SHOWS_DEVICES = sys.platform == "linux"  # below /dev, each kind by a name that is known
 _CHUNK = 1 << 16
 _ENOUGH = 8 << 20
 
@@ -92,7 +95,7 @@ class Kernel:
         """Return the cgroups we are in: controllers (none for v2) and path."""
         if self._memberships is None:
             text = self.read("/proc/self/cgroup")
-            if text is None:
+            if text is None and sys.platform != "darwin":  # which has none, and no limits by them
                 self.note("there is no /proc/self/cgroup to read, so cgroups and their limits are unknown")
             parts = (line.split(":", 2) for line in (text or "").splitlines())
             self._memberships = [(p[1].split(",") if p[1] else [], p[2]) for p in parts if len(p) == 3]

@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from evalprov.named import NamedTuple
+from evalprov.platform.processes import signal_sets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -82,9 +83,7 @@ def _called(what: Start, c: Any) -> int:
 
 def _as_usual(numbers: Iterable[int]) -> list[int]:
     """Leave out what we were ourselves started to ignore, which Python cannot tell of the C library's own."""
-    ignored = 0
-    with suppress(OSError, ValueError), open("/proc/self/status", "rb") as status:
-        ignored = next((int(line[7:], 16) for line in status if line.startswith(b"SigIgn:")), 0)
+    ignored = signal_sets().get("SigIgn", 0)
     return [number for number in numbers if not ignored >> (number - 1) & 1]
 
 

@@ -1,0 +1,207 @@
+"""Processes as the system shows them: by /proc, or where there is none by psutil."""
+
+from __future__ import annotations
+
+import os
+import re
+import resource
+import sys
+from typing import TYPE_CHECKING
+
+from evalprov.named import NamedTuple
+from evalprov.platform import c_call, sysctl
+
+if TYPE_CHECKING:
+    from psutil import Process as ShownProcess
+
+PROC = "/proc"
+HAS_PROC = os.path.exists(f"{PROC}/self/stat")
+INITIAL_NAMESPACE = 0xEFFFFFFC  # the kernel's fixed number for the one that all others are nested in
+_ONLY_NAMESPACE = 1  # of a system that has no others
+_PR_SET_CHILD_SUBREAPER = 36
+_RSS_UNIT = 1 if sys.platform == "darwin" else 1024
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+_DEAD = (b"Z", b"X")
+
+
+class TreeProcess(NamedTuple):
+    """One living process."""
+
+    pid: int
+    parent: int
+    start: int  # with the pid it names a process for good, on one machine until it is started anew
+    rss: int  # bytes
+
+
+class Tree:
+    """A child of ours with all its descendants, daemons that left it included."""
+
+    def __init__(self, apart: set[int]) -> None:
+        self._apart = apart  # children of ours that do not belong to it
+        self._ours: dict[int, int] = {}  # pid to start; once in the tree, always in the tree
+        self._others: set[int] = set()  # not in the tree, so never will be: not read again
+
+    def anew(self) -> Tree:
+        """Return one that reads every process again, and knows those that were seen in this one."""
+        other = Tree(self._apart)
+        other._ours = dict(self._ours)
+        return other
+
+    def look(self) -> list[TreeProcess]:
+        """Return the processes that are alive."""
+        listed = set(_listed())
+        self._others &= listed
+        found = {one.pid: one for pid in listed - self._others if (one := _read(pid))}
+        self._ours = {pid: start for pid, start in self._ours.items() if pid in found and found[pid].start == start}
+        members = []
+        others = set()
+        for one in found.values():
+            belongs = self._belongs(one, found)
+            if belongs:
+                members.append(one)
+            elif belongs is not None:
+                others.add(one.pid)
+        self._ours.update((one.pid, one.start) for one in members)
+        self._others |= others
+        return members
+
+    def _belongs(self, process: TreeProcess, found: dict[int, TreeProcess]) -> bool | None:
+        """Say whether a process is in the tree; None where its parent went while we looked."""
+        me = os.getpid()
+        while process.pid not in self._ours:
+            if process.parent == me:
+                return process.pid not in self._apart
+            if process.pid == me or process.parent == 0 or process.parent in self._others:
+                return False
+            if process.parent not in found:
+                return None
+            process = found[process.parent]
+        return True
+
+
+def adopt_orphans() -> None:
+    """Become the parent of descendants that lose theirs, so that daemons are found; as far as we may."""
+    c_call("prctl", _PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def children_of(parent: int) -> set[int]:
+    """Return the living processes whose parent this is."""
+    return {found.pid for pid in _listed() if (found := _read(pid)) and found.parent == parent}
+
+
+def standing_of(pid: int) -> tuple[bool, int] | None:
+    """Return whether a process is more than a zombie, and when it started; null where the system does not say."""
+    if HAS_PROC:
+        fields = _fields(pid)
+        return None if fields is None else (fields[0] not in _DEAD, int(fields[19]))
+    import psutil
+
+    try:
+        one = psutil.Process(pid)
+        return one.status() != psutil.STATUS_ZOMBIE, _micros(one)
+    except psutil.Error:
+        return None
+
+
+def is_any_started_at(start: int) -> bool | None:
+    """Say whether any living process started just then; null where those of others are hidden from us."""
+    if not HAS_PROC or _fields(1) is None:
+        return None
+    return any(standing_of(pid) == (True, start) for pid in _listed())
+
+
+def boot_and_namespace() -> tuple[str | None, int | None]:
+    """Return what names this boot of this machine, and which of its processes we can see; null for what is not told."""
+    if HAS_PROC:
+        boot = _text("sys/kernel/random/boot_id")
+        try:
+            namespace = os.stat(f"{PROC}/self/ns/pid").st_ino
+        except OSError:
+            namespace = None
+        return (boot.decode("utf-8", "replace").strip() or None if boot is not None else None), namespace
+    boot_session = sysctl("kern.bootsessionuuid")
+    if boot_session is None or not re.fullmatch("[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}", boot_session):
+        return None, None
+    return boot_session, _ONLY_NAMESPACE
+
+
+def moved_bytes(pid: int) -> tuple[int, int] | None:
+    """Return the bytes an ended, unreaped process read and wrote on disks, with its reaped children."""
+    try:
+        with open(f"{PROC}/{pid}/io", "rb") as file:
+            lines = dict(line.split(b": ") for line in file.read().splitlines())
+        return int(lines[b"read_bytes"]), int(lines[b"write_bytes"])
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def peak_bytes(used: resource.struct_rusage | None = None) -> int:
+    """Return the most memory that an ended process ever had, or this one."""
+    return (used or resource.getrusage(resource.RUSAGE_SELF)).ru_maxrss * _RSS_UNIT
+
+
+def signal_sets(pid: int | str = "self") -> dict[str, int]:
+    """Return a process's signals, a bit each: SigIgn the ignored ones, SigPnd and ShdPnd those that wait there."""
+    told = _text(f"{pid}/status", 1 << 20) or b""  # all groups of its user stand there, too
+    sets = (line.partition(b":") for line in told.splitlines() if line.startswith((b"Sig", b"Shd")))
+    return {name.decode(): int(value, 16) for name, _, value in sets if name != b"SigQ"}
+
+
+def _listed() -> list[int]:
+    if HAS_PROC:
+        return [int(name) for name in os.listdir(PROC) if name.isdecimal()]
+    import psutil
+
+    return psutil.pids()
+
+
+def _read(pid: int) -> TreeProcess | None:
+    """Return a process, or None for one that is gone or but a zombie."""
+    if not HAS_PROC:
+        return _read_portably(pid)
+    fields = _fields(pid)
+    # A process can outlive its first thread, which then looks like a zombie with threads.
+    if fields is None or (fields[0] in _DEAD and int(fields[17]) <= 1):
+        return None
+    return TreeProcess(pid, int(fields[1]), int(fields[19]), int(fields[21]) * _PAGE)
+
+
+def _read_portably(pid: int) -> TreeProcess | None:
+    import psutil
+
+    try:
+        one = psutil.Process(pid)
+        with one.oneshot():
+            if one.status() == psutil.STATUS_ZOMBIE:
+                return None
+            parent, start = one.ppid(), _micros(one)
+            try:
+                return TreeProcess(pid, parent, start, one.memory_info().rss)
+            except psutil.AccessDenied:  # another user's: no memory of ours, but it may stand between two that are
+                return TreeProcess(pid, parent, start, 0)
+    except psutil.Error:
+        return None
+
+
+def _micros(process: ShownProcess) -> int:
+    """Return when a process started, in millionths of a second as far as the system counts them."""
+    return round(process.create_time() * 1e6)
+
+
+def _fields(pid: int) -> list[bytes] | None:
+    """Return what the kernel says of a process behind its name, which before the last bracket may hold anything."""
+    fields = (_text(f"{pid}/stat") or b"").rpartition(b")")[2].split()
+    return fields if len(fields) >= 22 else None
+
+
+def _text(name: str, most: int = 4096) -> bytes | None:
+    try:
+        file = os.open(f"{PROC}/{name}", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        return os.read(file, most)
+    except OSError:  # it ended while we were looking
+        return None
+    finally:
+        os.close(file)
