@@ -3,10 +3,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 LOWEST := .venv-lowest
+PORTABLE := .venv-portable
+PORTABLE_TESTS := tests/launch tests/store tests/capture tests/cli tests/test_run.py tests/test_repeat.py tests/test_lost.py
 DEMO := fixtures/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-lowest check check-dist bench campaign format clean
+.PHONY: help demo test test-lowest test-portable check check-dist bench campaign format clean
 
 help: ## Say what there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -16,6 +18,10 @@ demo: $(READY) ## Record two runs of a small eval, then say why the score moved
 
 test: $(READY) ## Run the tests
 	$(BIN)/python -m pytest -q -n 2
+
+test-portable: $(READY) ## Run the tests on Linux without what only Linux has, as on macOS
+	$(BIN)/python tests/portable/environment.py $(PORTABLE)
+	PATH="$(CURDIR)/tests/portable/bin:$$PATH" $(PORTABLE)/bin/python -m pytest -q -n 2 $(PORTABLE_TESTS)
 
 test-lowest: pyproject.toml ## Run the tests with the lowest version of everything it depends on
 	$(PYTHON) -m venv $(LOWEST)
@@ -31,6 +37,7 @@ check: $(READY) ## Lint, check the format, check the types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy --platform darwin
 
 bench: $(READY) ## Measure speed, and run the long crash campaign
 	$(BIN)/python tests/bench/all.py
@@ -45,7 +52,7 @@ format: $(READY) ## Format the code
 	$(BIN)/ruff format .
 
 clean: ## Remove what was built
-	rm -rf $(VENV) $(LOWEST) .bench .pytest_cache .mypy_cache .ruff_cache .hypothesis $(DEMO)/metrics
+	rm -rf $(VENV) $(LOWEST) $(PORTABLE) .bench .pytest_cache .mypy_cache .ruff_cache .hypothesis $(DEMO)/metrics
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)

@@ -7,6 +7,10 @@ import sys
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    if sys.platform == "win32":  # what is imported from here on is not to be had there
+        sys.stderr.write("evalprov: error: evalprov does not run on Windows; nothing was started\n")
+        sys.stderr.write("  use WSL, the Linux in Windows: `wsl --install`, then install and start evalprov there\n")
+        sys.exit(2)
     from evalprov.isolation import isolate
 
     isolate()

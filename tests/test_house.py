@@ -115,6 +115,53 @@ def test_a_class_name_stands_once() -> None:
     assert len(found) > 200
 
 
+# What Linux, macOS or another system alone has.
+ONE_SYSTEMS = {
+    *("waitid", "pidfd_open", "memfd_create", "posix_fadvise", "sched_getaffinity", "copy_file_range", "sendfile"),
+    *("splice", "eventfd", "setns", "unshare", "pipe2", "sigtimedwait", "sigwaitinfo", "SIGRTMIN", "SIGRTMAX"),
+    *("epoll", "EPOLLET", "kqueue", "F_SETPIPE_SZ", "F_GETPATH", "F_FULLFSYNC", "prctl", "syncfs"),
+    *("psutil", "_ctypes", "ctypes", "kern.bootsessionuuid"),
+}
+MODULES = {"os", "sys", "signal", "select", "fcntl", "resource", "socket", "time"}
+# What may be asked elsewhere, for nothing of ours is imported yet, or since it is a text that a command holds.
+ASKED_ELSEWHERE = {
+    ("__main__.py", "sys.platform"),
+    ("isolation.py", "/proc"),
+    ("capture/declared/named.py", "/proc"),
+    ("capture/declared/named.py", "/sys"),
+}
+
+
+def asks_of_the_system(tree: ast.Module) -> set[str]:
+    """Return what in a file depends on which system it runs on."""
+    found = set()
+    texts = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}  # docstrings
+    for node in ast.walk(tree):
+        names: list[str] = []
+        if isinstance(node, ast.Attribute):
+            names = [node.attr, f"{node.value.id}.{node.attr}" if isinstance(node.value, ast.Name) else ""]
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            names = [one.name for one in node.names] + [getattr(node, "module", None) or ""]
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in texts:
+            names = [node.value]
+            found |= {root for root in ("/proc", "/sys") if f"{node.value}/".startswith(f"{root}/")}
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "hasattr":
+            of = node.args[0]
+            found |= {f"hasattr({of.id})"} if isinstance(of, ast.Name) and of.id in MODULES else set()
+        found |= {name for name in names if name in ONE_SYSTEMS | {"sys.platform", "os.name", "platform.system"}}
+    return found
+
+
+def test_only_one_room_knows_which_system_it_runs_on() -> None:
+    """What one system alone has is called in `platform/`, where the portable way stands beside it."""
+    asked = {}
+    for file in PACKAGE.rglob("*.py"):
+        asked[str(file.relative_to(PACKAGE))] = asks_of_the_system(ast.parse(file.read_text()))
+    inside = {name: asked.pop(name) for name in list(asked) if name.startswith("platform/")}
+    assert {(name, what) for name, found in asked.items() for what in found} == ASKED_ELSEWHERE
+    assert {"sys.platform", "/proc", "psutil", "waitid", "epoll", "sched_getaffinity"} <= set().union(*inside.values())
+
+
 def test_annotations_are_texts() -> None:
     """Our named tuples read their fields off annotations, which are kept as texts, whatever the version of Python."""
     for file in PACKAGE.rglob("*.py"):

@@ -20,7 +20,7 @@ from evalprov.launch.signals import Overseer, hold, taken
 from evalprov.launch.terminal import Turns, open_like
 from evalprov.named import NamedTuple
 from evalprov.platform.events import heed_children, may_have_children, signal_name
-from evalprov.platform.processes import Tree, adopt_orphans, children_of, peak_bytes
+from evalprov.platform.processes import ProcessTree, adopt_orphans, children_of, peak_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -148,7 +148,7 @@ def _attend(
     what: Launch, child: Child, streams: list[RelayedStream], relays: list[Relay], numbers: Sequence[int]
 ) -> _RunningChild:
     """Put everybody in place around the child that has just been started."""
-    tree = Tree(child.apart)
+    tree = ProcessTree(child.apart)
     overseer = Overseer(child, tree, numbers)
     child.start_waiting()
     for relay in relays:

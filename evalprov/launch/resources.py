@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
-    from evalprov.platform.processes import Tree
+    from evalprov.platform.processes import ProcessTree
     from evalprov.record.manifest import Resources
 
 _FIRST_LOOK = 0.02
@@ -42,7 +42,7 @@ class Usage(NamedTuple):
 class Sampler:
     """Looks at the tree in a thread of its own: often at first, then twice a second, never at much cost."""
 
-    def __init__(self, tree: Tree) -> None:
+    def __init__(self, tree: ProcessTree) -> None:
         self._tree = tree
         self._samples = 0
         self._memory = 0
@@ -67,12 +67,15 @@ class Sampler:
         try:
             begun = time.monotonic()
             pause = _FIRST_LOOK
+            first = True
             while not self._stop.acquire(timeout=pause):
                 before = time.thread_time()
                 self._look()
                 cost = time.thread_time() - before
                 pause = min(max(_FIRST_LOOK, (time.monotonic() - begun) / 10), _LONGEST_PAUSE)
-                pause = max(pause, cost / _SHARE)
+                if not first:  # that one alone looks at every process there is
+                    pause = max(pause, cost / _SHARE)
+                first = False
         except Exception as error:  # noqa: BLE001 - it must not reach the user's terminal
             self.warnings.append(f"resources were not watched to the end: {type(error).__name__}: {error}")
         finally:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from evalprov.launch.child import Child
-    from evalprov.platform.processes import Tree
+    from evalprov.platform.processes import ProcessTree
 
 STOP = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 _PASSED_ON = (*STOP, signal.SIGUSR1, signal.SIGUSR2)
@@ -39,7 +39,7 @@ def hold(numbers: Sequence[int]) -> set[int]:
 class Overseer:
     """Passes signals on, follows the window's size, and ends the child's whole tree when its time is up."""
 
-    def __init__(self, child: Child, tree: Tree, numbers: Sequence[int]) -> None:
+    def __init__(self, child: Child, tree: ProcessTree, numbers: Sequence[int]) -> None:
         self.timed_out = False
         self.stopped_by: str | None = None  # the first signal that was to stop the child
         self.warnings: list[str] = []
@@ -149,7 +149,7 @@ class Overseer:
             os.kill(0, signal.SIGWINCH)
 
 
-def end_tree(tree: Tree, number: int, seconds: float, pause: Callable[[float], None]) -> list[int]:
+def end_tree(tree: ProcessTree, number: int, seconds: float, pause: Callable[[float], None]) -> list[int]:
     """Send a signal to every process of the tree until none is alive; return the pids left after that time.
 
     A process gets SIGTERM once, SIGKILL at every look, which is a new one each time: nothing is missed.

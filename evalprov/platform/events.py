@@ -94,8 +94,8 @@ class Witness:
         if not received.from_terminal:
             time.sleep(_SETTLING)
         if self._saw(received.number):
-            # A copy for us alone in the same moment is the same wish.
-            while wait_for_signal([received.number], 0):
+            # A copy for us alone in the same moment is the same wish. While there was no witness, all are taken for it.
+            while wait_for_signal([received.number] if HAS_PROC else self._numbers, 0):
                 pass
             return True
         # A terminal that hangs up tells the head of its session alone.

@@ -33,7 +33,7 @@ class TreeProcess(NamedTuple):
     rss: int  # bytes
 
 
-class Tree:
+class ProcessTree:
     """A child of ours with all its descendants, daemons that left it included."""
 
     def __init__(self, apart: set[int]) -> None:
@@ -41,9 +41,9 @@ class Tree:
         self._ours: dict[int, int] = {}  # pid to start; once in the tree, always in the tree
         self._others: set[int] = set()  # not in the tree, so never will be: not read again
 
-    def anew(self) -> Tree:
+    def anew(self) -> ProcessTree:
         """Return one that reads every process again, and knows those that were seen in this one."""
-        other = Tree(self._apart)
+        other = ProcessTree(self._apart)
         other._ours = dict(self._ours)
         return other
 

@@ -12,7 +12,7 @@ import pytest
 from launching import SLOWER, Launched, python, state_of, until
 
 from evalprov.platform import processes
-from evalprov.platform.processes import Tree, children_of
+from evalprov.platform.processes import ProcessTree, children_of
 
 # A grandchild in a session of its own, twice forked, that ignores SIGTERM; and one that is merely stubborn.
 STUBBORN = python(
@@ -185,13 +185,13 @@ def test_both_ways_to_see_a_tree_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     before = children_of(os.getpid())
     process = subprocess.Popen(["sh", "-c", "sleep 60 & sleep 60; wait"], start_new_session=True)
     try:
-        until(lambda: len(Tree(before).look()) == 3)
-        tree = Tree(before)
+        until(lambda: len(ProcessTree(before).look()) == 3)
+        tree = ProcessTree(before)
         shown = {(one.pid, one.parent) for one in tree.look()}
         assert {(one.pid, one.parent) for one in tree.look()} == shown
         with monkeypatch.context() as patch:
             patch.setattr(processes, "HAS_PROC", False)
-            portable = Tree(before)
+            portable = ProcessTree(before)
             assert {(one.pid, one.parent) for one in portable.look()} == shown
             assert all(one.rss > 0 for one in portable.look())
         assert all(one.rss > 0 for one in tree.look())

@@ -8,12 +8,12 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from store_runs import ended, in_child
 
+from evalprov.platform.processes import standing_of
 from evalprov.store.process import from_tag, is_gone, is_near, tag, this_process
 
 if TYPE_CHECKING:
@@ -43,11 +43,13 @@ def test_we_are_not_gone() -> None:
 def test_a_killed_process_is_gone_even_before_it_is_waited_for() -> None:
     """A process is gone as soon as it is dead, as a zombie too."""
     child = asleep()
-    fields = Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()
-    other = changed(pid=child, start=int(fields[19]))
+    alive, start = cast("tuple[bool, int]", standing_of(child))
+    other = changed(pid=child, start=start)
+    assert alive
     assert not is_gone(other)
     os.kill(child, signal.SIGKILL)
-    os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
+    while standing_of(child) == (True, start):
+        time.sleep(0.001)
     assert is_gone(other)
     ended(child)
     assert is_gone(other)
