@@ -34,6 +34,7 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("same")
 
+PORTABLE = "without_linux" in sys.modules  # `make test-portable`: what Linux alone has is taken away
 PATIENCE = 600.0  # seconds that only a hang takes, however busy the machine is
 # What would make a test depend on where it runs.
 FOREIGN = ("EVALPROV_", "PYTHON", "GITHUB_", "GITLAB_", "CI_", "GIT_", "SLURM_", "KUBERNETES_", "VIRTUAL_ENV", "CONDA_")
@@ -46,6 +47,13 @@ def pytest_sessionstart() -> None:
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
     compileall.compile_dir(Path(__file__).parent.parent / "evalprov", quiet=1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out what only Linux can show where that is taken away."""
+    for item in items if PORTABLE else ():
+        if mark := item.get_closest_marker("linux"):
+            item.add_marker(pytest.mark.skip(f"needs what Linux alone has: {mark.args[0]}"))
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -160,6 +161,16 @@ def test_only_one_room_knows_which_system_it_runs_on() -> None:
     inside = {name: asked.pop(name) for name in list(asked) if name.startswith("platform/")}
     assert {(name, what) for name, found in asked.items() for what in found} == ASKED_ELSEWHERE
     assert {"sys.platform", "/proc", "psutil", "waitid", "epoll", "sched_getaffinity"} <= set().union(*inside.values())
+
+
+def test_what_only_linux_can_show_is_named() -> None:
+    """Each reason for which a test is left out without Linux's own calls is a row of the tests' README."""
+    tests = Path(__file__).parent
+    marked = {
+        one for file in tests.rglob("test_*.py") for one in re.findall(r'mark\.linux\("(.+)"\)', file.read_text())
+    }
+    rows = re.findall(r"^\| ([a-z].*?) \| .*? \|$", (tests / "README.md").read_text().split("## Without")[1], re.M)
+    assert marked == set(rows) - {"what Linux alone has"}
 
 
 def test_annotations_are_texts() -> None:

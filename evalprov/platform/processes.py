@@ -6,6 +6,7 @@ import os
 import re
 import resource
 import sys
+import time
 from typing import TYPE_CHECKING
 
 from evalprov.named import NamedTuple
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 PROC = "/proc"
 HAS_PROC = os.path.exists(f"{PROC}/self/stat")
 INITIAL_NAMESPACE = 0xEFFFFFFC  # the kernel's fixed number for the one that all others are nested in
+_INACCURACY = 2.0  # seconds, of when a process is said to have started
 _ONLY_NAMESPACE = 1  # of a system that has no others
 _PR_SET_CHILD_SUBREAPER = 36
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024
@@ -36,15 +38,19 @@ class TreeProcess(NamedTuple):
 class ProcessTree:
     """A child of ours with all its descendants, daemons that left it included."""
 
-    def __init__(self, apart: set[int]) -> None:
+    def __init__(self, apart: set[int], mark: tuple[str, str] | None = None) -> None:
         self._apart = apart  # children of ours that do not belong to it
+        # A variable that all of it has in its environment: where no orphan comes to us, it tells whose one is.
+        self._mark = mark
+        self._begun = (time.time() - _INACCURACY) * 1e6
         self._ours: dict[int, int] = {}  # pid to start; once in the tree, always in the tree
         self._others: set[int] = set()  # not in the tree, so never will be: not read again
 
     def anew(self) -> ProcessTree:
         """Return one that reads every process again, and knows those that were seen in this one."""
-        other = ProcessTree(self._apart)
+        other = ProcessTree(self._apart, self._mark)
         other._ours = dict(self._ours)
+        other._begun = self._begun
         return other
 
     def look(self) -> list[TreeProcess]:
@@ -57,7 +63,7 @@ class ProcessTree:
         others = set()
         for one in found.values():
             belongs = self._belongs(one, found)
-            if belongs:
+            if belongs or self._is_marked(one):
                 members.append(one)
             elif belongs is not None:
                 others.add(one.pid)
@@ -77,6 +83,17 @@ class ProcessTree:
                 return None
             process = found[process.parent]
         return True
+
+    def _is_marked(self, process: TreeProcess) -> bool:
+        if HAS_PROC or self._mark is None or process.start < self._begun:
+            return False
+        import psutil
+
+        name, value = self._mark
+        try:
+            return psutil.Process(process.pid).environ().get(name) == value
+        except (psutil.Error, OSError):
+            return False
 
 
 def adopt_orphans() -> None:

@@ -52,6 +52,7 @@ def look(root: str = "", environ: Mapping[str, str] | None = None, cwd: str = "/
         ("two mounts of one tree", None, 2),
     ],
 )
+@pytest.mark.linux("processor affinity")
 def test_hard_limits(tmp_path: Path, sample: str, cores: float | None, memory: int | None) -> None:
     """The hard limit is the tightest from our cgroup up to the root, in either version; none is null."""
     facts, _ = look(lay(tmp_path, SAMPLES[sample]))
@@ -123,6 +124,7 @@ def test_slurm(tmp_path: Path, variables: dict[str, str], cores: float | None, m
     assert ("Slurm" in str(reason)) == (cores is None)
 
 
+@pytest.mark.linux("processor affinity")
 def test_a_cpuset_smaller_than_the_affinity_is_a_limit(tmp_path: Path) -> None:
     """Where the affinity does not show a smaller cpuset, the cpuset is the hard limit."""
     widest = len(os.sched_getaffinity(0))
@@ -143,6 +145,7 @@ def test_a_cgroup_out_of_sight(tmp_path: Path, sample: str) -> None:
     assert limits.oom_kills(root) is None
 
 
+@pytest.mark.linux("processor affinity")
 def test_processor_and_memory(tmp_path: Path) -> None:
     """Model and memory are the kernel's own words, in MiB rounded down."""
     facts, reason = look(lay(tmp_path, SAMPLES["bare host, v2"]))
@@ -201,6 +204,7 @@ def test_what_may_not_be_read_is_told(tmp_path: Path) -> None:
     assert "/sys/fs/cgroup/memory.max: Is a directory" in str(reason)
 
 
+@pytest.mark.linux("processor affinity")
 def test_this_machine() -> None:
     """On this machine the facts are those that psutil and the resource module give."""
     facts, _ = look()
@@ -225,6 +229,7 @@ json.dump(finish(hardware.collect(context_of({{}}))).facts["infra"], sys.stdout)
 """
 
 
+@pytest.mark.linux("processor affinity")
 def test_limits_set_on_a_real_process() -> None:
     """A process started with a narrower affinity and other ulimits has them in its record."""
     one = min(os.sched_getaffinity(0))
@@ -317,6 +322,7 @@ def _inside(groups: dict[str, Path], code: str) -> subprocess.CompletedProcess[b
     return subprocess.run(["/bin/sh", "-c", f'{join}exec "$0" -c "$1"', sys.executable, code], capture_output=True)
 
 
+@pytest.mark.linux("cgroups")
 def test_limits_of_a_real_cgroup(real_group: dict[str, Path]) -> None:
     """A process in a cgroup with a quota and a memory limit has both in its record."""
     _set(real_group["memory"], ("memory.max", "256M"), ("memory.limit_in_bytes", "256M"))
@@ -337,6 +343,7 @@ print(json.dumps([between - before, code, oom_kills() - between, killed]))
 """
 
 
+@pytest.mark.linux("cgroups")
 def test_a_real_oom_kill_is_counted(real_group: dict[str, Path]) -> None:
     """A child that the kernel kills for its memory raises the count; one killed by another hand does not."""
     _set(

@@ -161,6 +161,7 @@ def test_an_ignored_prompt_is_warned_of(repo: Repo) -> None:
 # --- standard input
 
 
+@pytest.mark.linux("the name of an open file")
 def test_standard_input_from_a_file_is_hashed_whole(repo: Repo) -> None:
     """It is a data set and no code; where it stands is not moved, and what of it is not read is said."""
     with open(repo.at("rows.jsonl"), "rb") as file:

@@ -57,7 +57,7 @@ def main() -> int:
         stdout.insert(0, Broken())
     what = Launch(
         argv=tuple(spec["argv"]),
-        environ=dict(os.environ),
+        environ={**os.environ, "EVALPROV_REPORT": spec["out"] + ".report"},
         timeout=spec.get("timeout"),
         stdout_sinks=tuple(stdout),
         stderr_sinks=(Copy(spec["out"] + ".stderr"),),

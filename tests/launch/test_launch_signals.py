@@ -168,6 +168,7 @@ SHOW = ["grep", "-E", "^Sig(Blk|Ign|Cgt)", "/proc/self/status"]
 
 
 @pytest.mark.parametrize("ignored", ["", "HUP", "INT QUIT", "HUP INT TERM USR1 USR2 CHLD"])
+@pytest.mark.linux("signals of the C library's own")
 def test_ignored_and_blocked_signals_are_the_same_with_and_without_us(tmp_path: Path, ignored: str) -> None:
     """Under nohup, or in the background of a plain shell, the command ignores what it ignores without us."""
     trap = f'trap "" {ignored}; exec "$@"' if ignored else 'exec "$@"'

@@ -268,6 +268,7 @@ def test_memory_stays_flat_however_much_is_printed(tmp_path: Path) -> None:
     assert launched.outcome["stdout"]["bytes"] == 1 << 28
 
 
+@pytest.mark.linux("the size of a pipe")
 def test_a_large_pipe_of_a_slow_reader_is_emptied_before_the_end(tmp_path: Path) -> None:
     """What the command wrote before it ended arrives, however long its reader takes to begin."""
     launched = Launched(tmp_path, ["head", "-c", "400000", "/dev/zero"])

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from conftest import PORTABLE
 from launching import SLOWER, Launched, python, state_of, until
 
 from evalprov.platform import processes
@@ -137,8 +138,11 @@ def test_the_trees_use_is_recorded(tmp_path: Path) -> None:
     assert 0.3 < used["cpu_user_seconds"] + used["cpu_system_seconds"] < 30
     assert 120 << 20 < used["peak_memory_bytes"] < 400 << 20
     assert used["peak_processes"] == 2
-    assert used["written_bytes"] >= written
-    assert used["read_bytes"] >= 0
+    if PORTABLE:
+        assert used["written_bytes"] is used["read_bytes"] is None
+    else:
+        assert used["written_bytes"] >= written
+        assert used["read_bytes"] >= 0
     assert used["samples"] > 3
     assert launched.outcome["seconds"] > 0.6
 
@@ -152,6 +156,7 @@ def test_our_own_memory_is_not_taken_for_the_commands(tmp_path: Path) -> None:
     assert (used["peak_memory_bytes"] or 0) < 8 << 20
 
 
+@pytest.mark.linux("orphans come to us")
 def test_orphans_belong_to_the_tree(tmp_path: Path) -> None:
     """What an orphan used after it lost its parent counts."""
     burnt = tmp_path / "burnt"
@@ -164,6 +169,7 @@ def test_orphans_belong_to_the_tree(tmp_path: Path) -> None:
     assert used["peak_processes"] >= 2
 
 
+@pytest.mark.linux("orphans come to us")
 def test_what_a_timeout_ended_counts(tmp_path: Path) -> None:
     """The CPU time of workers whose parent was ended before it could wait for them is not lost."""
     burnt = tmp_path / "burnt"

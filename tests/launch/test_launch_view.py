@@ -90,6 +90,7 @@ RECORDED = (sys.executable, "-m", "evalprov", "run", "--quiet", "--")
 
 
 @pytest.mark.parametrize("name", SURROUNDINGS)
+@pytest.mark.linux("signals of the C library's own")
 def test_the_command_sees_itself_as_without_us(tmp_path: Path, name: str) -> None:
     """Signals, limits, descriptors, group, session, umask, niceness, processors and the rest are the same."""
     bare = viewed(tmp_path, starter=SURROUNDINGS[name])
@@ -108,6 +109,7 @@ def test_of_its_group_and_session_it_is_a_member(tmp_path: Path) -> None:
     assert not LEADS & set(recorded)
 
 
+@pytest.mark.linux("signals of the C library's own")
 def test_under_a_shells_job_control_the_command_is_in_the_foreground_group(tmp_path: Path) -> None:
     """It is in the group that the shell made the terminal's and knows its job by: keys, `fg` and `kill %1` mean it."""
     (tmp_path / "view").write_text(f"#!/bin/sh\n{VIEW}")

@@ -99,6 +99,7 @@ def test_a_machine_started_anew_has_none_of_its_old_processes() -> None:
     assert not is_gone(changed(boot_id="11111111-2222-3333-4444-555555555555", hostname="localhost"))
 
 
+@pytest.mark.linux("namespaces of processes")
 def test_a_process_in_a_container_is_judged_from_outside_by_its_start() -> None:
     """The machine itself finds a container's process alive or gone; its pid means nothing there."""
     if dict(this_process())["pid_namespace"] != 0xEFFFFFFC:
@@ -120,6 +121,7 @@ def test_a_process_in_a_container_is_judged_from_outside_by_its_start() -> None:
     assert is_gone(other)
 
 
+@pytest.mark.linux("namespaces of processes")
 def test_a_container_cannot_judge_what_is_outside() -> None:
     """A process of another namespace, absent as it looks from a container, is not called gone."""
     shell = ["unshare", "--pid", "--fork", "--mount-proc", sys.executable, "-c", JUDGE]
