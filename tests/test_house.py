@@ -166,11 +166,10 @@ def test_only_one_room_knows_which_system_it_runs_on() -> None:
 def test_what_only_linux_can_show_is_named() -> None:
     """Each reason for which a test is left out without Linux's own calls is a row of the tests' README."""
     tests = Path(__file__).parent
-    marked = {
-        one for file in tests.rglob("test_*.py") for one in re.findall(r'mark\.linux\("(.+)"\)', file.read_text())
-    }
-    rows = re.findall(r"^\| ([a-z].*?) \| .*? \|$", (tests / "README.md").read_text().split("## Without")[1], re.M)
-    assert marked == set(rows) - {"what Linux alone has"}
+    marked = re.findall(r'mark\.linux\("(.+)"\)', "\n".join(file.read_text() for file in tests.rglob("test_*.py")))
+    table = (tests / "README.md").read_text().split("## Without")[1]
+    rows = re.findall(r"^\| ([a-z].*?) \| .*? \|$", table, re.MULTILINE)
+    assert set(marked) == set(rows) - {"what Linux alone has"}
 
 
 def test_annotations_are_texts() -> None:

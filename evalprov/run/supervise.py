@@ -13,7 +13,7 @@ from evalprov.errors import EvalprovError
 from evalprov.launch import Launch, Outcome, StreamEnd, launch
 from evalprov.launch.log import BoundedLog
 from evalprov.named import NamedTuple
-from evalprov.platform.limits import oom_kills
+from evalprov.platform.kernel import oom_kills
 from evalprov.record.ending import Ending, errors_of, status_of
 from evalprov.record.form import REPORTED
 from evalprov.reported import Scanner, gather, look_before, merge_reported

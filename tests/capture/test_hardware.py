@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from machine_samples import GRAVITON, SAMPLES, context_of, finish, lay, v2_limits
 
 from evalprov.capture.machine import hardware
-from evalprov.platform import limits
+from evalprov.platform import kernel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -142,7 +142,7 @@ def test_a_cgroup_out_of_sight(tmp_path: Path, sample: str) -> None:
     assert facts["infra"]["memory"]["hard_limit_mb"] is None
     assert facts["infra"]["cpu"]["hard_limit_cores"] is None
     assert "limits are unknown" in str(reason)
-    assert limits.oom_kills(root) is None
+    assert kernel.oom_kills(root) is None
 
 
 @pytest.mark.linux("processor affinity")
@@ -268,9 +268,9 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
 def test_oom_kills(tmp_path: Path, sample: str, path: str, text: str) -> None:
     """The count of OOM kills is that of our own cgroup, read anew each time."""
     root = lay(tmp_path, SAMPLES[sample])
-    assert limits.oom_kills(root) == 0
+    assert kernel.oom_kills(root) == 0
     lay(tmp_path, {path: text})
-    assert limits.oom_kills(root) == 2
+    assert kernel.oom_kills(root) == 2
 
 
 def test_oom_kills_outside_of_any_cgroup(tmp_path: Path) -> None:
@@ -280,12 +280,12 @@ def test_oom_kills_outside_of_any_cgroup(tmp_path: Path) -> None:
         "/proc/self/mountinfo": "29 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n",
         "/proc/vmstat": "pgfault 12\noom_kill 5\n",
     }
-    assert limits.oom_kills(lay(tmp_path, files)) == 5
+    assert kernel.oom_kills(lay(tmp_path, files)) == 5
 
 
 def test_oom_kills_unknown(tmp_path: Path) -> None:
     """Without any count the answer is null and no nought."""
-    assert limits.oom_kills(lay(tmp_path, {})) is None
+    assert kernel.oom_kills(lay(tmp_path, {})) is None
 
 
 @pytest.fixture
@@ -334,7 +334,7 @@ def test_limits_of_a_real_cgroup(real_group: dict[str, Path]) -> None:
 
 OOM = """
 import json, signal, subprocess, sys
-from evalprov.platform.limits import oom_kills
+from evalprov.platform.kernel import oom_kills
 before = oom_kills()
 code = subprocess.call([sys.executable, "-c", "b = bytearray(1 << 29); b[::4096] = b'x' * (1 << 17)"])
 between = oom_kills()

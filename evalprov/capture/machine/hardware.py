@@ -7,8 +7,8 @@ import resource
 from typing import TYPE_CHECKING
 
 from evalprov.capture.collector import CaptureContext, Findings, Steps
-from evalprov.platform.kernel import Kernel
-from evalprov.platform.limits import (
+from evalprov.platform.kernel import (
+    Kernel,
     core_limits,
     memory_limits,
     memory_sizes,
