@@ -34,7 +34,7 @@ _PATH_OPTION = "evalprov.path"
 
 def isolate() -> None:
     """Keep the user's modules and interpreter settings away from us; start again without them where it must be."""
-    given = {} if sys.flags.ignore_environment else given_environment()
+    given = {} if sys.flags.ignore_environment else given_environment(early=True)
     entries = given.get("PYTHONPATH")
     theirs = {os.path.abspath(entry) for entry in entries.split(os.pathsep)} if entries else set()
     # Where we were started, too, comes behind the standard library and what is installed: there nothing is shadowed,
@@ -50,13 +50,20 @@ def isolate() -> None:
         _start_again(given)
 
 
-def given_environment() -> dict[str, str]:
-    """Return the environment we were started with: Python adds LC_CTYPE to its own, and a sitecustomize anything."""
+def given_environment(*, early: bool = False) -> dict[str, str]:
+    """Return the environment we were started with: Python adds LC_CTYPE to its own, and a sitecustomize anything.
+
+    Where it takes more than the kernel's word for it, that can only be asked once we are isolated.
+    """
     try:
         with open("/proc/self/environ", "rb") as file:
             pairs = [one.partition(b"=") for one in file.read().split(b"\0")]
     except OSError:
-        return dict(os.environ)
+        if early:
+            return dict(os.environ)
+        from evalprov.platform.processes import own_environment
+
+        return own_environment()
     given: dict[str, str] = {}
     for name, equals, value in pairs:
         if name and equals:

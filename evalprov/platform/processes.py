@@ -142,6 +142,16 @@ def boot_and_namespace() -> tuple[str | None, int | None]:
     return boot_session, _ONLY_NAMESPACE
 
 
+def own_environment() -> dict[str, str]:
+    """Return the environment this process was started with, as far as the system tells, else what it has become."""
+    import psutil
+
+    try:
+        return psutil.Process().environ()
+    except psutil.Error:
+        return dict(os.environ)
+
+
 def moved_bytes(pid: int) -> tuple[int, int] | None:
     """Return the bytes an ended, unreaped process read and wrote on disks, with its reaped children."""
     try:
