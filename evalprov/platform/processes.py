@@ -116,7 +116,7 @@ def standing_of(pid: int) -> tuple[bool, int] | None:
     try:
         one = psutil.Process(pid)
         return one.status() != psutil.STATUS_ZOMBIE, _micros(one)
-    except psutil.Error:
+    except (psutil.Error, OSError):
         return None
 
 
@@ -148,7 +148,7 @@ def own_environment() -> dict[str, str]:
 
     try:
         return psutil.Process().environ()
-    except psutil.Error:
+    except (psutil.Error, OSError):
         return dict(os.environ)
 
 
@@ -179,7 +179,10 @@ def _listed() -> list[int]:
         return [int(name) for name in os.listdir(PROC) if name.isdecimal()]
     import psutil
 
-    return psutil.pids()
+    try:
+        return psutil.pids()
+    except (psutil.Error, OSError):  # a Linux without /proc shows nothing
+        return []
 
 
 def _read(pid: int) -> TreeProcess | None:
@@ -206,7 +209,7 @@ def _read_portably(pid: int) -> TreeProcess | None:
                 return TreeProcess(pid, parent, start, one.memory_info().rss)
             except psutil.AccessDenied:  # another user's: no memory of ours, but it may stand between two that are
                 return TreeProcess(pid, parent, start, 0)
-    except psutil.Error:
+    except (psutil.Error, OSError):
         return None
 
 

@@ -57,7 +57,7 @@ def main() -> int:
         stdout.insert(0, Broken())
     what = Launch(
         argv=tuple(spec["argv"]),
-        environ={**os.environ, "EVALPROV_REPORT": spec["out"] + ".report"},
+        environ={**os.environ, **({"EVALPROV_REPORT": spec["out"]} if "timeout" in spec else {})},
         timeout=spec.get("timeout"),
         stdout_sinks=tuple(stdout),
         stderr_sinks=(Copy(spec["out"] + ".stderr"),),

@@ -143,7 +143,7 @@ def test_the_trees_use_is_recorded(tmp_path: Path) -> None:
     else:
         assert used["written_bytes"] >= written
         assert used["read_bytes"] >= 0
-    assert used["samples"] > 3
+    assert used["samples"] > (0 if PORTABLE else 3)  # psutil's first look takes its time
     assert launched.outcome["seconds"] > 0.6
 
 
