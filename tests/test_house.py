@@ -19,6 +19,7 @@ EVERYBODYS = {"named", "platform"}  # a thing of the language and of the system,
 MAY_IMPORT = {
     "named": set(),
     "platform": set(),
+    "isolation": set(),
     "record": set(),
     "errors": set(),
     "numbers": set(),
