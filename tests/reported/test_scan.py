@@ -134,10 +134,16 @@ OBJECTS = st.sampled_from(
         b'{"metrics": 3}\n',
     ]
 )
+OVER_LINES = st.sampled_from(
+    [
+        b'{\n "metrics": {\n  "x":\r  "a": 1\n }\n}\n',
+        b'{\r\n "b":\r "b": 2,\r\r\n\r "c": {}\r\n}\r\n',
+    ]
+)
 
 
 @settings(max_examples=150, deadline=None)
-@given(pieces=st.lists(st.one_of(NOISE, OBJECTS), max_size=40), data=st.data())
+@given(pieces=st.lists(st.one_of(NOISE, OBJECTS, OVER_LINES), max_size=40), data=st.data())
 def test_how_the_stream_is_cut_does_not_matter(pieces: list[bytes], data: st.DataObject) -> None:
     """The result of any output is the same in one piece, byte by byte, and cut anywhere."""
     whole = b"".join(pieces)
@@ -145,6 +151,15 @@ def test_how_the_stream_is_cut_does_not_matter(pieces: list[bytes], data: st.Dat
     expected = essence(heard(whole))
     assert essence(heard(whole, *cuts)) == expected
     assert essence(heard(whole, *range(len(whole)))) == expected
+
+
+def test_a_report_over_many_lines_before_many_short_ones_is_read_however_they_come() -> None:
+    """What is kept of the output's end is as long line by line as in one piece."""
+    report, short = b'{\n "metrics": {\n  "x":\r  "a": 1\n }\n}\n', b"x\n" * 70_000
+    data = report + short
+    told = heard(data, *range(len(report), len(data), 2))
+    assert told.facts["metric_summary"] == {"a": 1}
+    assert essence(told) == essence(heard(data))
 
 
 @settings(max_examples=100, deadline=None)
