@@ -142,7 +142,7 @@ OVER_LINES = st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(pieces=st.lists(st.one_of(NOISE, OBJECTS, OVER_LINES), max_size=40), data=st.data())
 def test_how_the_stream_is_cut_does_not_matter(pieces: list[bytes], data: st.DataObject) -> None:
     """The result of any output is the same in one piece, byte by byte, and cut anywhere."""
@@ -162,7 +162,7 @@ def test_a_report_over_many_lines_before_many_short_ones_is_read_however_they_co
     assert essence(told) == essence(heard(data))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(before=st.lists(NOISE, max_size=60), after=st.lists(NOISE, max_size=60))
 def test_noise_around_does_not_matter(before: list[bytes], after: list[bytes]) -> None:
     """A line of its own is found between any others."""
@@ -170,7 +170,7 @@ def test_noise_around_does_not_matter(before: list[bytes], after: list[bytes]) -
     assert summary(data) == {"accuracy": 0.74}
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     lines=st.lists(st.one_of(st.text(max_size=30).map(str.encode), st.binary(max_size=40), OBJECTS), max_size=30),
     lookalikes=st.sampled_from([0, 100]),
