@@ -185,7 +185,9 @@ def test_what_only_looks_a_little_like_a_secret_counts_and_stands_in_clear(proje
     project.run("true", options=tuple(word for key in ("plain", *values) for word in ("--config", f"{key}.json")))
     files = project.record()["config"]["files"]
     assert files["plain.json"]["values"] == plain
-    assert {key: files[f"{key}.json"]["values"][key] for key in values} == {key: two for key, (_, two) in values.items()}
+    assert {key: files[f"{key}.json"]["values"][key] for key in values} == {
+        key: two for key, (_, two) in values.items()
+    }
     assert len({one["sha256"] for one in files.values()}) == 1 + len(values)
 
 
