@@ -31,7 +31,7 @@ _AFTER_OVERWRITE = rb"[\r\n]" + _OBJECT  # twice as slow
 
 
 # What a report looks like among other text, and what one written over many lines has on one of them.
-_LIKE_REPORT = re.compile(rb'[{,]\s*"metrics"\s*:\s*[{\[]')
+_LIKE_REPORT = re.compile(rb'[{,][ \t]*"metrics"[ \t]*:[ \t]*[{\[]')  # all of it between two overwrites
 _OVERWRITTEN = b'{"metrics": {\r'  # stands for a report that was overwritten before its line had ended
 _PART_OF_REPORT = re.compile(rb'"metrics"\s*:\s*\{')
 _WAY_OUT = "make several lines of it, or write them to the file $EVALPROV_REPORT"

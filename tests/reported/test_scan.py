@@ -136,6 +136,7 @@ OBJECTS = st.sampled_from(
 )
 OVER_LINES = st.sampled_from(
     [
+        b'{"metrics": \r{"a": 1}\r',
         b'{\n "metrics": {\n  "x":\r  "a": 1\n }\n}\n',
         b'{\r\n "b":\r "b": 2,\r\r\n\r "c": {}\r\n}\r\n',
     ]
