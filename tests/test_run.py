@@ -50,7 +50,7 @@ def test_the_double_dash_can_be_left_out(project: Project) -> None:
     assert project.record()["command"]["argv"] == ["sh", "-c", "echo $0", "--quiet"]
 
 
-@pytest.mark.parametrize("code", [0, 1, 2, 7, 32, 64, 127, 254, 255])
+@pytest.mark.parametrize("code", [0, 1, 2, 127, 255])
 def test_the_exit_code_is_the_commands_own(project: Project, code: int) -> None:
     """Whatever the command exits with, we exit with, and the record has it."""
     assert project.run("sh", "-c", f"exit {code}").returncode == code
@@ -364,19 +364,19 @@ def test_a_token_across_a_read_boundary_is_not_kept(project: Project) -> None:
     assert SECRET[half:] not in log
 
 
-def test_forty_runs_at_once_are_forty_records(project: Project) -> None:
+def test_twenty_runs_at_once_are_twenty_records(project: Project) -> None:
     """Started together in one repository: all recorded, all distinct, no line torn."""
     project.write("x.py", "x = 1\n")
     project.commit_all()
     command = [sys.executable, "-m", "evalprov", "run", "--quiet", "--", "sh", "-c", 'echo "{\\"n\\": $0}"']
     running = [
         subprocess.Popen([*command, str(n)], cwd=project.path, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
-        for n in range(40)
+        for n in range(20)
     ]
-    assert [one.wait(PATIENCE) for one in running] == [0] * 40
+    assert [one.wait(PATIENCE) for one in running] == [0] * 20
     records = project.records()
-    assert len({record["run_id"] for record in records}) == 40
-    assert sorted(record["metric_summary"]["n"] for record in records) == list(range(40))
+    assert len({record["run_id"] for record in records}) == 20
+    assert sorted(record["metric_summary"]["n"] for record in records) == list(range(20))
     assert sorted(line["run_id"] for line in project.history()) == sorted(record["run_id"] for record in records)
     assert not list((project.path / "metrics").rglob(".tmp*"))
 
@@ -412,8 +412,8 @@ def test_killed_at_any_moment_it_leaves_order_or_something_doctor_can_order(proj
         code, calls = map(int, killed_at(0).stderr.split())
         assert code == 0
     assert calls > 12
-    for turn in range(12):
-        assert killed_at(1 + turn * calls // 12).returncode == -signal.SIGKILL
+    for turn in range(8):  # `make bench` kills at all of them
+        assert killed_at(1 + turn * calls // 8).returncode == -signal.SIGKILL
     assert killed_at(0, "kill -KILL $PPID").returncode == -signal.SIGKILL
     assert {record["status"] for record in project.records()} == {"completed", "running"}
     for record in project.records():

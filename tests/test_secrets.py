@@ -547,7 +547,7 @@ def test_idempotent(text: str) -> None:
     assert Scrubber({"A_TOKEN": "secret", "B_TOKEN": "[secret]"}).text(once).count("[[") == once.count("[[")
 
 
-@settings(quick, max_examples=150)
+@quick
 @given(blobs, st.lists(st.integers(0, 400), max_size=8))
 def test_pieces_make_no_difference(data: bytes, cuts: list[int]) -> None:
     """Wherever a stream is cut, the result is that of the whole."""
@@ -572,7 +572,7 @@ secrets = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_siz
 )
 
 
-@settings(quick, max_examples=120)
+@settings(quick, max_examples=30)
 @given(secrets, texts, texts, st.integers(0, 200))
 def test_no_planted_secret_survives(secret: str, before: str, after: str, limit: int) -> None:
     """A secret of the environment is in nothing that comes out, plain, in base64 or URL-encoded."""
@@ -723,7 +723,7 @@ def test_each_of_many_secrets_is_found_as_if_it_were_the_only_one() -> None:
     """Among thousands of secrets each is taken out in every writing, wherever it stands."""
     environ = many_secrets(3000)
     scrubber = Scrubber(environ)
-    for name in list(environ)[:18] + list(environ)[-18:]:
+    for name in list(environ)[:6] + list(environ)[-6:]:
         alone, value = Scrubber({name: environ[name]}), environ[name].encode()
         for text in (
             b"it is %s." % value,

@@ -30,7 +30,7 @@ def test_the_corpus_is_large_and_various() -> None:
     """Hundreds of templates of either sort make more than a thousand texts each, with the tokens of sixty providers."""
     for what in ("canaries", "innocents"):
         assert sum(len(templates(what, part)) for part in PARTS) > 500
-        assert sum(len(cases(what, part)) for part in PARTS) > 2000
+        assert sum(len(cases(what, part, 1)) for part in PARTS) > 2000
     assert len(PROVIDERS) >= 60
 
 
@@ -44,11 +44,11 @@ def test_a_third_is_held_out_by_a_hash() -> None:
 
 
 @pytest.mark.parametrize(
-    ("part", "pointed", "all_kinds", "changed"), [("open", 0.99, 0.99, 0.005), ("held", 0.95, 0.95, 0.02)]
+    ("part", "pointed", "all_kinds", "changed"), [("open", 0.985, 0.985, 0.005), ("held", 0.94, 0.94, 0.02)]
 )
 def test_what_is_hidden_and_what_is_not(part: str, pointed: float, all_kinds: float, changed: float) -> None:
     """Of what the rules were made for nearly all is hidden and nothing else; of what they never saw, somewhat less."""
-    figures = measure(part)
+    figures = measure(part, times=2)  # `make bench` fills each twice as often
     assert figures.recall(POINTED) >= pointed
     assert figures.recall() >= all_kinds
     assert figures.false_hiding <= changed

@@ -191,7 +191,7 @@ def counts_of(manifest: Manifest) -> dict[str, int]:
     for key, value in _parts(manifest):
         if len(value) > LINE_LIMIT:  # each of its values takes a byte at least
             counts[key] = _count(value)
-        elif (size := len(_encoded(value))) > _SMALL:
+        elif value and (size := len(_encoded(value))) > _SMALL:
             rest.append((size, key, value))
     over = len(_encoded({**without(manifest, counts), "counts": counts})) + 1 - LINE_LIMIT
     for size, key, value in sorted(rest, key=lambda part: -part[0]):
@@ -237,5 +237,4 @@ def _encoded(value: object) -> bytes:
     return _dump(value).encode("utf-8", "replace")
 
 
-def _dump(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(", ", ": "))
+_dump = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(", ", ": ")).encode

@@ -31,7 +31,7 @@ _AFTER_OVERWRITE = rb"[\r\n]" + _OBJECT  # twice as slow
 
 
 # What a report looks like among other text, and what one written over many lines has on one of them.
-_LIKE_REPORT = re.compile(rb'[{,]\s*"metrics"\s*:\s*[{\[]')
+_LIKE_REPORT = re.compile(rb'[{,][ \t]*"metrics"[ \t]*:[ \t]*[{\[]')  # all of it between two overwrites
 _OVERWRITTEN = b'{"metrics": {\r'  # stands for a report that was overwritten before its line had ended
 _PART_OF_REPORT = re.compile(rb'"metrics"\s*:\s*\{')
 _WAY_OUT = "make several lines of it, or write them to the file $EVALPROV_REPORT"
@@ -199,12 +199,25 @@ class Scanner:
                 self._search()
 
     def _remember(self, region: _Region) -> None:
-        """Keep the last of the output, to be looked at again when it has ended."""
+        """Keep the last of the output as it is shown, to be looked at again when it has ended."""
+        if region[0].find(b"\r", region[1], region[2]) >= 0:
+            text = _less_overwritten(region[0][region[1] : region[2]])
+            region = text, 0, len(text), region[3]
         self._tail.append(region)
         self._tail_bytes += region[2] - region[1]
-        while self._tail_bytes - (self._tail[0][2] - self._tail[0][1]) > _TAIL or len(self._tail) > _TAIL_PIECES:
+        while self._tail_bytes - (self._tail[0][2] - self._tail[0][1]) > _TAIL:
             _, begin, stop, _ = self._tail.popleft()
             self._tail_bytes -= stop - begin
+        if len(self._tail) > _TAIL_PIECES:
+            text = self._tail_text()
+            self._tail = deque([(text, 0, len(text), self._tail[0][3])])
+            self._tail_bytes = len(text)
+
+    def _tail_text(self) -> bytes:
+        pieces: list[bytes] = []
+        for data, start, end, _ in self._tail:
+            pieces += (data[start:end], b"" if data[end - 1 : end] == b"\n" and end > start else b"\n")
+        return b"".join(pieces)
 
     def _forget(self) -> None:
         """Forget all objects before a report: they are no summary of it."""
@@ -255,10 +268,7 @@ class Scanner:
         """Return the end of the output, from a line's beginning on."""
         from evalprov.reported.tail import Tail
 
-        pieces: list[bytes] = []
-        for data, start, end, _ in self._tail:
-            pieces += (data[start:end], b"" if data[end - 1 : end] == b"\n" and end > start else b"\n")
-        text = b"".join(pieces)
+        text = self._tail_text()
         cut = text.find(b"\n", len(text) - _TAIL) + 1 if len(text) > _TAIL else 0
         first = self._tail[0][3] + 1 if self._tail else 1
         return Tail(text[cut:], first + text.count(b"\n", 0, cut))
@@ -329,3 +339,12 @@ class Scanner:
         from evalprov.reported.tail import may_sum_up
 
         return may_sum_up(said)
+
+
+def _less_overwritten(text: bytes) -> bytes:
+    """Return whole lines less what a carriage return let others overwrite, as a line that comes in pieces is held."""
+    text = text.replace(b"\r\n", b"\n")
+    if b"\r" not in text:
+        return text
+    lines = (line.rstrip(b"\r") for line in text.split(b"\n"))
+    return b"\n".join(line[line.rfind(b"\r") + 1 :] for line in lines)

@@ -20,10 +20,10 @@ _STARTS = 8  # places on a line where an object may begin
 _CLOSERS = 4  # lines that may end an object: without indentation its inner ones end alike
 _COLOURED = 256 << 10  # bytes of coloured output that are looked at
 # The first line of an object over many lines, and the last; neither stands further in, as inner ones do.
-_OPENS = re.compile(rb'(?:\A|(?<=[\r\n]))(?![ \t"])[^\r\n]*\{[ \t\r]*\n(?=[ \t]*["}])')
-_CLOSES = re.compile(rb"(?<=[\r\n])\}[ \t\r]*(?=\n|\Z)")
-_ENDS_LINE = re.compile(rb'\{[ \t]*"[^\n]*\}[ \t\r]*(?=\n|\Z)')
-_FILLS_LINE = re.compile(rb'(?:\A|(?<=[\r\n]))[ \t]*\{[ \t]*"[^\r\n]*\}[ \t\r]*(?=\n|\Z)')
+_OPENS = re.compile(rb'(?:\A|(?<=\n))(?![ \t"])[^\n]*\{[ \t]*\n(?=[ \t]*["}])')
+_CLOSES = re.compile(rb"(?<=\n)\}[ \t]*(?=\n|\Z)")
+_ENDS_LINE = re.compile(rb'\{[ \t]*"[^\n]*\}[ \t]*(?=\n|\Z)')
+_FILLS_LINE = re.compile(rb'(?:\A|(?<=\n))[ \t]*\{[ \t]*"[^\n]*\}[ \t]*(?=\n|\Z)')
 _BEGINNING = re.compile(rb'\{[ \t]*"')
 # What tqdm, rich and their like leave on a line.
 _BAR = re.compile(
@@ -44,7 +44,7 @@ class FoundObject(NamedTuple):
 
 
 class Tail:
-    """The last lines of the output, and the number of the first of them."""
+    """The last lines of the output, less what was overwritten, and the number of the first of them."""
 
     def __init__(self, text: bytes, first: int) -> None:
         if b"\x1b" in text:

@@ -18,6 +18,7 @@ from evalprov.secrets.values import (
     is_plain,
     is_reference,
     looks_chosen,
+    looks_issued,
     looks_random,
 )
 
@@ -34,7 +35,7 @@ _NEXT: dict[str, frozenset[str]] = {
         ("mongo mongosh mongodump mongorestore mongoimport mongoexport", "-p"),
         ("oc az rabbitmqadmin twine sshpass cloudflared", "-p"),
         ("sqlcmd bcp unzip zip mosquitto_pub mosquitto_sub", "-P"),
-        ("ldapsearch ldapadd ldapmodify ldapdelete ldapwhoami", "-w"),
+        ("ldapsearch ldapadd ldapmodify ldapdelete ldapwhoami ldappasswd", "-w -s"),
         ("redis-cli", "-a"),
         ("openssl", "-k -K -passin -passout -pass"),
         ("keytool jarsigner", "-storepass -keypass"),
@@ -44,7 +45,9 @@ _NEXT: dict[str, frozenset[str]] = {
         ("ssh-keygen", "-N -P"),
         ("snmpget snmpwalk snmpset", "-A -X"),
         ("rdesktop vncviewer cypher-shell cqlsh beeline", "-p -passwd"),
-        ("ipmitool", "-P"),
+        ("ipmitool tsql", "-P"),
+        ("codecov", "-t"),
+        ("choco", "-k"),
         ("schtasks", "/rp"),
         ("kaggle", "--key"),
     )
@@ -62,7 +65,7 @@ _GLUED = {
     for name in names.split()
 }  # fmt: skip
 _WITH_USER = {
-    "curl": "-u --user -U --proxy-user",
+    "curl": "-u --user -U --proxy-user -E --cert",
     "http": "-a --auth",
     "xh": "-a --auth",
     "https": "-a --auth",
@@ -82,8 +85,11 @@ _AFTER = {  # the words before it, then the secret
     "gcloud": ("activate-refresh-token",),
     "doppler": ("set",),
     "rclone": ("obscure",),
+    "snyk": ("auth",),
+    "bw": ("unlock", "login"),
     "ansible-vault": ("encrypt_string",),
 }
+_PARTITIONS = frozenset({"sbatch", "srun", "salloc", "sinfo", "squeue"})  # which `-p` names there
 _AT = {"isql": 3, "radtest": 2, "mc": 6, "b2": 4}  # which word
 _COMMANDS = frozenset(
     (*_NEXT, *_GLUED, *_WITH_USER, *_AFTER, *_AT, "aws", "dvc", "npm", "poetry", "conda", "kaggle", "pip")
@@ -98,7 +104,7 @@ _LISTED_WORD = rb"(?<=['\"])[^'\"\n,\]][^'\"\n]*(?=['\"](?:,|\]))"
 _WORD = rb"(?:'[^'\n]*'|\"(?:[^\"\\\n]|\\.)*\"|[^\s'\"])+"
 
 
-def secret_in(words: Sequence[str], at: int) -> tuple[int, int] | None:
+def secret_in(words: Sequence[str], at: int) -> tuple[int, int] | None:  # noqa: PLR0911 - one line a case
     """Return which part of a command line's word is a secret by the idiom of its command."""
     if words[0][:1] == "-":
         words, at = ["", *words], at + 1  # a list of arguments alone
@@ -116,17 +122,21 @@ def secret_in(words: Sequence[str], at: int) -> tuple[int, int] | None:
         and before[0] == "-"
         and before[1].isalpha()
         and len(word) > 7
+        and program not in _PARTITIONS
         and looks_chosen(raw, strict=True)
     ):
         return (0, len(word)) if before in {"-p", "-P", "-w"} or looks_random(raw) else None
     if at > 1 and len(word) > 7 and looks_chosen(raw, strict=True) and _tells_of_one(words, at):
         return (0, len(word))
-    user = re.fullmatch(r"[\w.@+-]+:(\S{8,})", word) if re.search(r"(?i)user|auth|cred|login|account", before) else None
+    of_user = r"(?i)user|auth|cred|login|account|\A-[ua]\Z"
+    user = re.fullmatch(r"[\w.@+-]+:(\S{8,})", word) if re.search(of_user, before) else None
+    if span := _handed_over(program, words, at, word, before):
+        return span
     if user and looks_chosen(user[1].encode("utf-8", "replace"), strict=True):
         return user.span(1)
-    option, given, command = word.partition("=")
-    if " " in word and "pass" in (option if given else before):  # --password-command 'echo X'
-        start = len(word) - len(command) if given else 0
+    option, assigned, command = word.partition("=")
+    if " " in word and "pass" in (option if assigned else before):  # --password-command 'echo X'
+        start = len(word) - len(command) if assigned else 0
         inside = (
             one
             for one in re.compile(r"[^\s'\"]+").finditer(word, start)
@@ -137,10 +147,25 @@ def secret_in(words: Sequence[str], at: int) -> tuple[int, int] | None:
     return (0, len(word)) if named and looks_chosen(raw) else None
 
 
+def _handed_over(program: str, words: Sequence[str], at: int, word: str, before: str) -> tuple[int, int] | None:
+    """Return the secret that `--value` gives to what speaks of one, or that is written to a command's stdin."""
+    value = word.removeprefix("--value=")
+    if (value != word or before == "--value") and looks_issued(value.encode("utf-8", "replace")):
+        told = "SecureString" in words or _tells_of_one(words, at)
+        return (len(word) - len(value), len(word)) if told else None
+    raw = word.encode("utf-8", "replace")
+    fed = any(re.fullmatch(r"--\w+-stdin|--with-token|-S|chpasswd|passwd", one) for one in words[at + 1 :])
+    if program in {"echo", "printf"} and fed and (looks_chosen(raw, strict=True, mixed=True) or looks_random(raw)):
+        return (0, len(word))
+    return None
+
+
 def _tells_of_one(words: Sequence[str], at: int) -> bool:
     """Say whether a word before this one speaks of a password or a user: `add_user bob X`, `secret set N --body X`."""
-    about = r"(?i)(?<![a-z])(?:.*passw.*|ht?passwd|.*passphrase|secrets?|login|logon|users?|keys?)(?![a-z])"
-    return any(re.search(about, word) and not word.startswith("--max") for word in words[:at])
+    about = (
+        r"(?i)(?<![a-z])(?:.*passw.*|ht?passwd|.*passphrase|secrets?|auth|tokens?|login|logon|users?|keys?)(?![a-z])"
+    )
+    return any(re.search(about, word) and not word.startswith(("--max", "--public")) for word in words[:at])
 
 
 def _by_command(  # noqa: C901, PLR0911, PLR0912 - one line an idiom
@@ -170,7 +195,9 @@ def _by_command(  # noqa: C901, PLR0911, PLR0912 - one line an idiom
         return (0, len(word))
     if not before.startswith("--method") and any(one in _AFTER.get(program, ()) for one in words[:at]):
         return (0, len(word)) if looks_random(word.encode()) or len(word) == 40 else None
-    if program == "poetry" and at > 2 and words[at - 2].startswith("http-basic"):
+    if program in {"mc", "mcli"} and len(word) == 40 and looks_random(word.encode("utf-8", "replace")):
+        return (0, len(word))
+    if at > 2 and words[at - 2].startswith("http-basic"):
         return (0, len(word))
     if program in _AT and at == _AT[program]:
         return (0, len(word))

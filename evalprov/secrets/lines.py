@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from evalprov.named import NamedTuple
 from evalprov.secrets.names import CHOSEN, LIKELY, NO, PERHAPS, SURE, holds_many, judge
-from evalprov.secrets.pairs import is_secret_value, rank_in
+from evalprov.secrets.pairs import NAME_OF_ONE, is_secret_value, rank_in
 from evalprov.secrets.pointed import NOUN
 from evalprov.secrets.source import counts_in_source
 from evalprov.secrets.values import (
@@ -31,15 +31,18 @@ if TYPE_CHECKING:
 
 _KEY = rb"([ \t]*)(?:-[ ]+)?[\"']?([\w .-]{1,64}?)[\"']?[ \t]*(?:[:=][ \t]*|:=[ \t]*)"
 _OPENS_BLOCK = _KEY + rb"(?:&[\w-]+[ ]+)?(?:![\w-]+[ ]+)?[|>][-+0-9]{0,2}[ \t]*(?:#.*)?\s*\Z"
+_OPTION = rb"([ \t]*)(?:-[ ]+)?[\"']?--?([A-Za-z][\w-]{1,63})[\"']?,?\s*\Z"  # of a list of arguments
 _OPENS = _KEY + rb"(?:&[\w-]+[ ]*)?([\[{(]?)[ \t]*\s*\Z"
 _NAMED = (
     rb"[-{\[ \t]*[\"']?(?:[Nn]ame|[Kk]ey|variable|id|env|title|field|setting|option|label|header"
     rb"|prop|property|parameter|\w*Key)[\"']?[ \t]*[:=][ \t]*[\"']?([\w.-]{2,64})[\"']?[ \t]*,?\s*\Z"
     rb"|[ \t]*(?:variable|output|locals|set\w*)[ ]+\"([\w.-]{2,64})\"[ ]*\{\s*\Z"
-    rb"|[ \t]*<key>([\w .-]{2,64})</key>\s*\Z"
+    rb"|[ \t]*<(?:key|name|td|th|dt|param-name)>([\w .-]{2,64})</[a-z-]+>\s*\Z"
 )
 _VALUE_LINE = (
-    rb"[ \t]*(?:[\"']?(?:value|val|default|content|Value|\w{1,24}Value)[\"']?[ \t]*[:=][ \t]*[\"']?|<[a-z]+>)"
+    # An option in a list of arguments.
+    rb"[ \t]*(?:[\"']?(?:value|val|default|content|Value|\w{1,24}Value)[\"']?[ \t]*[:=][ \t]*[\"']?"
+    rb"|<[a-z]+(?:-[a-z]+)?>)"
     rb"([^\"'<\s,][^\"'<\n]*)"
 )
 _SCALAR = rb"[ \t]*(?:-[ ]+)?(?:[\"']?([\w .-]{1,64})[\"']?[ \t]*[:=][ \t]+)?([\"']?)([^\s\"',#][^\"'\r\n]*)"
@@ -50,9 +53,10 @@ _HEAD_ALONE = rb"[ \t|\xe2\x94\x82\x83]*([A-Za-z][\w ]{0,40}?)[ \t|\xe2\x94\x82\
 _CELL_ALONE = rb"[ \t|\xe2\x94\x82\x83]*([^\s|\xe2]+)[ \t|\xe2\x94\x82\x83]*\s*\Z"
 _NAMES_IT = {"name", "key", "file", "source", "target", "external", "path", "id", "namespace", "type", "kind", "labels"}
 _VALUED = {"value", "default", "val", "content", "text", "data"}
-_CELLS = (b"|", "│".encode(), "┃".encode(), b"\t", b";", b",")
+_ALIGNED = b"  "  # a table whose columns are parted by blanks alone
+_CELLS = (b"|", "│".encode(), "┃".encode(), b"\t", b";", b",", _ALIGNED)
 _RULE = rb"[-+|:=\s\xe2\x94-\x95\x80-\xbf]+\Z"
-_MAY_BE_HEAD = rb"[^|,;\t\xe2]{0,44}[|,;\t\xe2]"
+_MAY_BE_HEAD = rb"[^|,;\t\xe2]{0,44}?(?:[|,;\t\xe2]|\S[ ]{2,}\S)"
 _HEAD_CELL = rb"[\w .#-]{1,40}\Z"
 _ANNOUNCES = rb"(?<![a-z_])(?:" + NOUN + rb")(?![a-z_=])[^.=]{0,48}[:.]?\s*\Z"
 _ALONE = rb"[ \t>*`\"']*(?:[A-Za-z]{1,12}[ ])?([A-Za-z0-9][\w+/-]{19,}={0,2})[ \t*`\"',.]*\s*\Z"
@@ -118,18 +122,32 @@ def _find_told(line: bytes, context: Context, spans: Spans) -> None:  # noqa: C9
 
 def _add(span: tuple[int, int], line: bytes, rank: int, spans: Spans) -> None:
     value = line[slice(*span)].rstrip()
-    if value.endswith((b"{", b"[", b"(")) or is_reference(value) or is_plain(value) or is_masked(value):
+    if (
+        compiled(NAME_OF_ONE).fullmatch(value)
+        or value.endswith((b"{", b"[", b"("))
+        or is_reference(value)
+        or is_plain(value)
+        or is_masked(value)
+    ):
         return
     if is_secret_value(value, "password", rank):
         spans.append((span[0], span[0] + len(value)))
 
 
-def _find_cells(line: bytes, context: Context, spans: Spans) -> None:
+def _cells(line: bytes, sign: bytes) -> list[tuple[int, bytes]]:
+    """Return a line's cells, and where each begins."""
+    if sign == _ALIGNED:
+        return [(found.start(), found[0]) for found in compiled(rb"\S+(?:[ ]\S+)*").finditer(line)]
     at = 0
     cells: list[tuple[int, bytes]] = []
-    for cell in line.rstrip(b"\r\n").split(context.sign):
+    for cell in line.rstrip(b"\r\n").split(sign):
         cells.append((at, cell))
-        at += len(cell) + len(context.sign)
+        at += len(cell) + len(sign)
+    return cells
+
+
+def _find_cells(line: bytes, context: Context, spans: Spans) -> None:
+    cells = _cells(line, context.sign)
     if len(cells) != context.width:
         return
     for number, rank in context.columns:
@@ -172,7 +190,7 @@ def _goes_on(line: bytes, before: Context) -> Context | None:  # noqa: PLR0911 -
         return before if indent > before.indent or listed or (before.kind == "kube" and before.indent < 0) else None
     if before.kind == "table":
         rule = compiled(_RULE).match(line) is not None
-        return before if rule or line.rstrip(b"\r\n").count(before.sign) == before.width - 1 else None
+        return before if rule or len(_cells(line, before.sign)) == before.width else None
     if before.kind == "value":
         return _weaker(before) if indent > before.indent and compiled(_KEY).match(line) else None
     if before.kind == "record":
@@ -180,7 +198,7 @@ def _goes_on(line: bytes, before: Context) -> Context | None:  # noqa: PLR0911 -
     return None
 
 
-def _begun(line: bytes, before: Context | None) -> Context | None:  # noqa: C901, PLR0911 - one line a kind
+def _begun(line: bytes, before: Context | None) -> Context | None:  # noqa: C901, PLR0911, PLR0912 - one line a kind
     """Return what this line begins to tell."""
     if before and before.kind == "kube" and before.indent < 0:
         found = compiled(rb"([ \t]*)(?:data|stringData):\s*\Z").match(line)
@@ -200,6 +218,9 @@ def _begun(line: bytes, before: Context | None) -> Context | None:  # noqa: C901
         return Context("block", rank, len(found[1])) if rank != NO else None
     if last in b":=[{(" and (found := compiled(_OPENS).match(line)):
         return _opened(line, found)
+    if found := compiled(_OPTION).match(line):
+        rank = _rank(found[2])
+        return Context("value", CHOSEN if rank == SURE else rank, len(found[1]) - 1) if rank != NO else None
     if found := compiled(_NAMED).match(line):
         rank = _rank(found[1] or found[2] or found[3])
         if rank != NO:
@@ -230,7 +251,7 @@ def _opened(line: bytes, found: re.Match[bytes]) -> Context | None:
 def _head(line: bytes) -> Context | None:
     """Return the table that this line is the head of, if one of its columns is a secret's."""
     for sign in _CELLS:
-        cells = line.rstrip(b"\r\n").split(sign)
+        cells = [cell for _, cell in _cells(line, sign)]
         if len(cells) < 2 or (len(cells) == 2 and sign == b"," and b" " in line.strip()):
             continue
         names = [cell.strip(b" `*\"'\xe2\x94\x82\x83") for cell in cells]
@@ -243,6 +264,8 @@ def _head(line: bytes) -> Context | None:
         ranks = [NO if name.lower() in {b"login", b"user"} else rank for name, rank in zip(names, ranks, strict=True)]
         if any(name.lower().endswith(b"_hash") for name in names):
             ranks = [PERHAPS if name.lower().endswith(b"_hash") else r for name, r in zip(names, ranks, strict=True)]
+        if sign == _ALIGNED:
+            ranks = [CHOSEN if rank == SURE else rank for rank in ranks]
         columns = tuple((number, rank) for number, rank in enumerate(ranks) if rank != NO)
         if columns and len(columns) < len([name for name in names if name]):
             return Context("table", sign=sign, columns=columns, width=len(cells))

@@ -73,11 +73,12 @@ _PUBLIC_KEY = _words(
     gpg group header hot id idempotency image index input json known label lookup map message metric
     name natural object option output param partition path pgp primary prompt pub public publishable
     question range reference result routing row s3 search shortcut sort sorting state target text
-    translation type unique value video yaml"""
+    translation type unique value verify verifying video yaml"""
 )
 _COUNTING = _words("""avg cost count limit max mean min ms n num number per price sum total""")
 _OF_TEXT = _words(
-    """assistant audio begin best blank boi bos boseq cls decoder delimiter dummy each end eob eod eoi eom
+    """assistant audio begin current decoded predicted sampled target top
+    best blank boi bos boseq cls decoder delimiter dummy each end eob eod eoi eom
     eos eot eoseq fill filler first forced generated hidden im image infill init instruct label language
     last logit mask middle newline next nospeech output pad patch placeholder prefix prev previous
     prompt reserved sample sep separator space special speech start step stop suffix text think thinking
@@ -90,7 +91,7 @@ _WORTH = _words(
     pepper hmac fernet webhook connection netrc authorization sk role"""
 )
 # What may follow the noun without changing what it is.
-_SUFFIXES = _words("""b64 backup base64 current dev new old plain prod production staging test value""")
+_SUFFIXES = _words("""b64 backup base64 current dev new old plain prod production staging string test value""")
 # What turns a secret's name into the name of something about it.
 _ABOUT = _words(
     """age algorithm arn attempts backend budget class count dir domain duration enabled endpoint env
@@ -104,9 +105,9 @@ _FOREIGN = _words(
     パスワード 비밀번호"""
 )
 _WORDS_IN_PASS = _words("pass compass bypass surpass trespass encompass overpass underpass impasse")
-_ISSUED = _words("jwt salt pepper hmac fernet pat webhook masterkey login")
+_ISSUED = _words("licence license jwt salt pepper hmac fernet pat webhook masterkey login")
 _INTERESTING = (
-    "key|tok|secret|pass|pwd|pw|auth|cred|cookie|dsn|bearer"
+    "key|tok|licen[cs]e|secret|pass|pwd|pw|auth|cred|cookie|dsn|bearer"
     "|pat|jwt|salt|pepper|hmac|fernet|hook|kennwort|login|psk|code"
 )
 
@@ -117,7 +118,7 @@ def words(name: str) -> list[str]:
 
 
 @lru_cache(maxsize=1 << 14)
-def judge(name: str) -> int:
+def judge(name: str) -> int:  # noqa: PLR0911 - one line a case
     """Say whether what stands at this key is a secret: NO, PERHAPS (if it looks issued), SURE."""
     if name.lower().endswith(("password_hash", "hashed_password")):
         return PERHAPS
@@ -136,13 +137,17 @@ def judge(name: str) -> int:
         parts.pop()
     if not parts:
         return NO
+    if parts[-1] == "auth0":  # a company
+        return NO
     noun = parts[-1].rstrip("0123456789")
     return _judge_words([*parts[:-1], noun], trimmed=len(parts) < whole or noun != parts[-1])
 
 
-def _judge_words(parts: list[str], *, trimmed: bool) -> int:  # noqa: PLR0911 - one line a family
+def _judge_words(parts: list[str], *, trimmed: bool) -> int:  # noqa: C901, PLR0911 - one line a family
     last, before = parts[-1], parts[:-1]
     if before and before[-1] == "public":
+        return NO
+    if before and before[-1] == "existing":  # how a chart calls the name of one
         return NO
     if last in _ALWAYS or "".join(parts).endswith(_COMPOUNDS):
         return SURE

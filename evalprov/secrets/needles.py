@@ -52,7 +52,9 @@ def secret_values(environ: Mapping[str, str], is_extra: Callable[[str], bool]) -
 def _tells(value: str) -> bool:
     """Say whether a value names a secret itself: `Authorization=Basic ...`, `sv=2024&sig=...`."""
     lower = value.lower()
-    return "=" in lower and any(word in lower for word in ("key", "token", "secret", "pass", "auth", "pwd", "sig="))
+    return ("=" in lower or '":' in lower) and any(
+        word in lower for word in ("key", "token", "secret", "pass", "auth", "pwd", "sig=")
+    )
 
 
 def _held(name: str, value: str) -> Iterable[str]:

@@ -49,8 +49,12 @@ _SAID_FIRST = frozenset(
     what when where which will with words write you your mindestens nie bitte muss au doit debe vergessen""".split()
 )
 _AFTER_KEYWORD = rb"(?:await|new|yield|async|typeof|func|function|lambda|self|this|return|not)[ \t]+[\w(\[{$]"
+# A theme, a language.
+_PREFERENCES = rb"[ \t]*(?:[a-z]\w{0,24}=(?:[A-Za-z]{1,12}|[A-Za-z]{2}[-_][A-Za-z]{2}|[0-9]{1,4})(?:;[ ]*|\s*\Z))+"
+_DESCRIBED = rb":(?:param|arg|keyword|raises|var)(?:[ ]+\w{1,32})?[ ]+\Z"
 _ATTRIBUTES = rb"[ \t]*(?:(?i:path|domain|samesite|expires|max-age|secure|httponly)(?:=[^;]*)?(?:;[ ]*|\s*\Z))+"
-_NAME_OF_ONE = rb"[a-z]+(?:-[a-z]+){0,4}-(?:keys?|secrets?|tokens?|creds|credentials|tls)"  # as a cluster has them
+NAME_OF_ONE = rb"[a-z]+(?:-[a-z]+){0,4}-(?:keys?|secrets?|tokens?|creds|credentials|tls)"  # as a cluster has them
+_HYPHENED = rb"[a-z]{3,}(?:-[a-z]{3,}){1,4}"
 _WORD_ALONE = rb"[ ][a-z]{9,}[ \t]*(?:\r?\n|\Z)"
 _PIECE_OF_TEXT = "(?:[A-Z][a-z]{0,6}|[▁Ġ].{0,24})".encode()  # as a tokenizer has it
 _SIGNATURES = frozenset({"appid", "sig", "signature", "x-amz-signature", "x-goog-signature"})
@@ -110,7 +114,7 @@ _BARE = (
 _DOTTED = rb"[A-Za-z_]+(?:\.[A-Za-z_]+)+"
 _IDENTIFIER = rb"[A-Za-z_][\w.]*"
 _GENERIC = rb"[A-Z]\w*<[\w.:<>\[\], |]{1,80}>"
-_CALL = _IDENTIFIER + rb"[(\[](?:[ \t]*(?:\n|\Z)|[^\n]{0,400}?[)\]])"
+_CALL = _IDENTIFIER + rb"(?:(?:::|->)\w[\w.]*)*" + rb"[(\[](?:[ \t]*(?:\n|\Z)|[^\n]{0,400}?[)\]])"
 _LIST = rb"\[([^\[\]\n]{0,4096})\]"
 _OPTION = rb"--(?<![\w-]--)([A-Za-z][\w-]{1,63})(?:[ \t]+|\\*[\"'],[ \t]*(?=\\*[\"']))(?![\s-])"
 _LOGPROB = rb"\\*[\"'],\s*\\*[\"']logprob"
@@ -144,6 +148,8 @@ def _at_name(text: bytes, start: int, raw: bytes, at: int, *, quoted: bool) -> S
     name = raw.decode("ascii").strip("-.")
     if text[start - 3 : at] == b"://" + raw + b":":
         return None  # the user of a URL, whose password is looked for elsewhere
+    if compiled(_DESCRIBED).search(text, max(0, start - 64), start):
+        return None
     rank = rank_in(text, start, name)
     lower = name.lower()
     if (lower in _SIGNATURES and before in {b"?", b"&"}) or (lower == "pwd" and before == b";"):
@@ -163,7 +169,8 @@ def _at_name(text: bytes, start: int, raw: bytes, at: int, *, quoted: bool) -> S
     header = name.lower() in {"cookie", "set-cookie"} and text[at - 1 : at] == b":"
     if header and (rest := compiled(rb"[^\"'\r\n\\]+").match(text, value_at)):
         said = rest[0].strip()
-        if is_masked(said) or is_reference(said) or compiled(_ATTRIBUTES).fullmatch(said):
+        harmless = compiled(_ATTRIBUTES).fullmatch(said) or _is_preferences(said)
+        if is_masked(said) or is_reference(said) or harmless:
             return None
         pieces = re.split(rb"[=; ]+", rest[0])
         return (
@@ -179,6 +186,13 @@ def _at_name(text: bytes, start: int, raw: bytes, at: int, *, quoted: bool) -> S
     ):
         return _rest_of_line(text, start, span)
     return span
+
+
+def _is_preferences(cookies: bytes) -> bool:
+    """Say whether cookies hold words and small numbers alone, and one more than the attributes."""
+    return (
+        compiled(_PREFERENCES).fullmatch(re.sub(rb"(?i);[ ]*(?:path|domain|expires)=[^;]*", b"", cookies)) is not None
+    )
 
 
 def rank_in(text: bytes, start: int, name: str) -> int:
@@ -227,7 +241,7 @@ def _rest_of_line(text: bytes, start: int, span: tuple[int, int]) -> tuple[int, 
     return (span[0], rest.end()) if rest else span
 
 
-def _value(text: bytes, at: int, name: str, rank: int, *, quoted: bool) -> Span:  # noqa: PLR0911 - one line a case
+def _value(text: bytes, at: int, name: str, rank: int, *, quoted: bool) -> Span:  # noqa: C901, PLR0911, PLR0912 - one line a case
     """Return where the value that begins here stands, if it is a secret."""
     quote = compiled(_QUOTE).match(text, at)
     if quote:
@@ -252,6 +266,8 @@ def _value(text: bytes, at: int, name: str, rank: int, *, quoted: bool) -> Span:
         bare = compiled(_BARE).match(text, start)
         end = bare.end() if bare else head.end()
     value = text[start:end]
+    if quote and quote[2] == b"`" and not quote[1] and b" " in value:
+        return None  # what a shell puts there, or a sentence with places to fill
     if not is_secret_value(value, name, rank):
         return None
     unclosed = quote is not None and text[end : end + 1] != quote[2]
@@ -306,14 +322,16 @@ def _begins_a_sentence(text: bytes, at: int, bare: re.Match[bytes]) -> bool:
     return text[bare.end() : bare.end() + 1] == b" " and bare[0].lower() in _SAID_FIRST
 
 
-def is_secret_value(value: bytes, name: str, rank: int) -> bool:
+def is_secret_value(value: bytes, name: str, rank: int) -> bool:  # noqa: PLR0911 - one line a case
     """Say whether a value at a name of this rank is a secret and no reference, no yes or no, no path."""
     if not value.strip() or is_reference(value) or is_plain(value) or is_address(value) or is_place(value):
         return False
     if is_signs(value) or (name.lower() == "token" and compiled(_PIECE_OF_TEXT).fullmatch(value)):
         return False
-    if name.lower() in {"secret", "secrets"} and compiled(_NAME_OF_ONE).fullmatch(value):
+    if name.lower() in {"secret", "secrets"} and compiled(NAME_OF_ONE).fullmatch(value):
         return False
+    if name.lower().endswith("key") and compiled(_HYPHENED).fullmatch(value):
+        return False  # encryption key: customer-managed
     if rank == SURE:
         return not is_masked(value) and not (is_path(value) and (name.lower() == "key" or may_name_a_file(name)))
     if rank == CHOSEN:

@@ -37,9 +37,12 @@ NOUN = (
 _OF_NAMES = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
 _WORD = rb"(?<![a-z])(?:" + NOUN + rb")(?:s|ential|entials|orization)?(?![a-z])"
 # What may stand between a name and its value; the sort of the tie is told by the group that matched.
-_VALUE_KEY = rb"(?:\w{0,32}[Vv]alue|VALUE|val|content|default|text|v|connectionString)"
+_VALUE_KEY = rb"(?:\w{0,32}[Vv]alue|VALUE|val|content|default|example|text|v|S|connectionString)"
 _TIE = (
-    rb"(?P<record>[\"']?[ \t]*[,;]?[ \t]*[{]?[ \t]*[\"']?" + _VALUE_KEY + rb"[\"']?[ \t]*[:=][ \t]*(?=[^\s,]))"
+    rb"(?P<record>[\"']?[ \t]*[:,;]?[ \t]*[{]?[ \t]*"
+    rb"(?:[\"']\w{1,24}[\"'][ ]?:[ ]?[\"'][\w-]{0,40}[\"'],[ ]?){0,2}[\"']?"
+    + _VALUE_KEY
+    + rb"[\"']?[ \t]*[:=][ \t]*(?=[^\s,]))"
     rb"|(?P<tag>>)(?=[^<>\s])"
     rb"|(?P<tags>[\"']?[ \t]*:?(?:[ \t]*</?[\w:-]{1,40}(?:[ \t][^<>]{0,200})?>){1,6}[ \t]*)(?=[^<>\s])"
     rb"|(?P<call>[\"'`][ \t]*,[ \t]*(?=b?[\"'`]))"
@@ -56,7 +59,7 @@ _LINKS = frozenset(
     """is was are were to be being = : equals ist war lautet est était es era é 是 为 為 = → -> with mit
     avec con""".encode().split()
 )
-_PASSWORDS = rb"pass(?:w|phrase|code|\b)|psk\b|pwd?\b|credential|kennwort|" + _FOREIGN.encode()
+_PASSWORDS = rb"pass(?:w|phrase|code|\b)|psk\b|pwd?\b|cred(?:ential|s?\b)|kennwort|" + _FOREIGN.encode()
 _IDS = (
     rb"(?:req|chatcmpl|cmpl|call|msg|toolu|thread|run|file|batch|org|proj|asst|user|sha[0-9]+|md5|fp|ft|h1|id|ids|uuid|hash"
     rb"|integrity|digest|etag|fingerprint|checksum|tool_call_id|_id|Id|contentHash|commit|revision|base64|image|url|src"
@@ -66,6 +69,7 @@ _ID_BEFORE = _IDS + rb"[\"']?[ ]?[-_:=,][ ]?[\"']?/?\Z|\bid[ ](?:[a-z]{2,5}_)?\Z
 _ID_ITSELF = _IDS + rb"[-_]|AAAA[BCE]|MII|iVBOR|/9j/|R0lGOD|UklGR"
 _TOKEN = rb"(?<![A-Za-z0-9+_-])(?<![\w.]/)[A-Za-z0-9][\w+/-]{19,}={0,2}"
 _HEX = rb"(?<![\w-])[0-9a-f]{32,}(?![\w-])"
+_SUMMED = {b"  ", b" *"}  # before the file that a digest is of
 _HEX_WORDS = rb"(?i)secret|private key|hmac|signing|master"
 _NO_HEX = rb"(?i)digest|commit|sha|md5|hash|fingerprint|checksum|cache|revision|public|etag|trace|span|integrity"
 _NAMED_DIGEST = rb"(?:[A-Za-z][a-z0-9.]{1,15}[-_/]){1,4}[0-9a-f]{32,64}"
@@ -94,6 +98,22 @@ _JWK = rb"\"(?:k|d|p|q|dp|dq|qi)\"[ ]*:[ ]*\"([^\"]+)\""
 _AT_HOST = rb"(?<![\w/.@:%+-])[\w.-]{1,32}:([^\s:@/'\"]{8,64})@[A-Za-z\[]"
 _COOKIE_JAR = rb"\t(?:TRUE|FALSE)\t/\S*\t(?:TRUE|FALSE)\t[0-9]+\t\S+\t(\S{8,})"
 _FORMS = (
+    (b"crypt", rb"(?:\bcrypt\(|pgp_sym_(?:en|de)crypt\([^,()]{1,80},[ ]?)[\"']([^\"']{4,128})[\"']"),
+    (
+        b"=$(",
+        (
+            rb"(?i)(?:pass(?:word|wd)?|pwd|token|secret|key)=[\"']?\$\((?:echo|printf)[ ]+(?:-n[ ]+|'%s'[ ]+)?"
+            rb"[\"']?([^\s\"'|$)]{4,128})"
+        ),
+    ),
+    (b"PRAGMA", rb"PRAGMA[ ]+(?:\w+\.)?(?:re)?key[ ]*=[ ]*[\"']([^\"']+)[\"']"),
+    (
+        b"name=",
+        (
+            rb"\bvalue=[\"']([^\"'<>$]{4,512})[\"'][ ][^<>]{0,80}?\bname="
+            rb"[\"'][\w.-]{0,40}(?i:password|passwd|secret|token|api_?key)[\"']"
+        ),
+    ),
     *((b'"kty"', _JWK), (b"|", _PIPED), (b":5432:", _PGPASS), (b"*:*:", _PGPASS)),
     *((b"TRUE\t", _COOKIE_JAR), (b"FALSE\t", _COOKIE_JAR)),
 )
@@ -189,6 +209,8 @@ def _tied(text: bytes, tie: re.Match[bytes], name: str, rank: int) -> tuple[int,
         bare = compiled(_BARE).match(text, start)
         end = bare.end() if bare else -1
     value = text[start:end].strip(b"*` ") if end > start else b""
+    if scheme := compiled(rb"(?:[Tt]oken|[Bb]earer|[Bb]asic)[ ]+(?=\S+\Z)").match(value):
+        start, value = start + scheme.end(), value[scheme.end() :]
     if not value or is_reference(value) or is_plain(value) or is_masked(value) or b"\x01" in value:
         return None
     end = start + len(value)
@@ -244,7 +266,9 @@ def _find_near(text: bytes, lower: bytes, spans: Spans) -> None:
         return
     found = [token for token in compiled(_TOKEN).finditer(text) if looks_random(token[0])]
     if compiled(_HEX_WORDS).search(text) and not compiled(_NO_HEX).search(text):
-        found += compiled(_HEX).finditer(text)
+        found += (
+            token for token in compiled(_HEX).finditer(text) if text[token.end() : token.end() + 2] not in _SUMMED
+        )
     for token in found:
         near = lower[max(0, token.start() - NEAR) : token.start()] + b" " + lower[token.end() : token.end() + NEAR]
         public = compiled(_PUBLIC).search(near) and not compiled(rb"private|secret").search(near)

@@ -28,7 +28,7 @@ _NUMBER = rb"(?<![A-Za-z0-9_%#\\&])(?<![A-Za-z][+/-])[0-9]{1,11}+(?![A-Za-z0-9_]
 _PGPASS = b":5432:"
 _REMEMBERED, _LONGEST = 1 << 12, 1 << 9
 _BATCH = 1 << 14  # characters that are looked at together
-_VALUED = ("value", "val", "text", "content", "default", "v")
+_VALUED = ("value", "val", "text", "content", "default", "example", "v", "s")
 _RECORD = 8  # so many things a record of name and value may tell of itself
 _APART = "\n\0\n"
 _WORTH_ASKING = 1 << 12  # bytes from which on it pays to ask whether all lines are of kinds seen before
@@ -154,7 +154,7 @@ class Scrubber:
             option = word.lstrip("-") if re.fullmatch(r"--?[^\W\d_][\w.-]+", word) else ""
         return words
 
-    def value(self, value: Any, key: str = "") -> Any:
+    def value(self, value: Any, key: str = "") -> Any:  # noqa: PLR0911 - one line a case
         """Return a JSON-like value with secrets replaced, at any depth, by key and by shape."""
         if isinstance(value, str):
             return self._scalar(value, key)
@@ -163,6 +163,8 @@ class Scrubber:
         if isinstance(value, list | tuple):
             if all(isinstance(item, str) for item in value) and any(item[:1] == "-" for item in value):
                 return [self._scalar(item, key) for item in self.argv(value)]
+            if len(value) == 2 and isinstance(value[0], str) and judge(value[0]) == SURE:  # ["api_key", ...]
+                return [value[0], self.value(value[1], value[0])]
             return [self.value(item, key) for item in value]
         if isinstance(value, int | float) and not isinstance(value, bool) and judge(key) == SURE:
             return PLACEHOLDER
@@ -334,7 +336,7 @@ class Scrubber:
                 continue
             # Kubernetes, compose, CloudFormation: {"name": "OPENAI_API_KEY", "value": ...}
             if len(value) < _RECORD and (self._is_variable(item) or judge(item) == SURE):
-                blind = {other for other in value if isinstance(other, str) and other.lower().endswith(_VALUED)}
+                blind = {other for other in value if isinstance(other, str) and other.lower().endswith(_VALUED[:-1])}
                 kind = "key" if item.lower() in {"token", "key", "secret"} else "secret"
             elif name == "kty":  # a key by itself: its secret parts have names of a letter or two
                 blind = {"k", "d", "p", "q", "dp", "dq", "qi"}
@@ -345,7 +347,11 @@ class Scrubber:
     def _mapping(self, value: Mapping[Any, Any], key: str) -> dict[Any, Any]:
         blind, kind = self._record(value)
         if judge(key) == SURE:  # {"password": {"type": ..., "default": ...}}
-            blind |= {name for name in value if isinstance(name, str) and name.lower() in _VALUED}
+            blind |= {
+                name
+                for name in value
+                if isinstance(name, str) and (name.lower() in _VALUED or name.endswith(("Value", "_value")))
+            }
         many = key if holds_many(key) else ""
         scrubbed: dict[Any, Any] = {}
         for name, item in value.items():

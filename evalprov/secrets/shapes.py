@@ -6,7 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from evalprov.secrets.source import is_example
-from evalprov.secrets.values import compiled, is_reference, is_wordy
+from evalprov.secrets.values import compiled, is_reference, is_wordy, looks_issued
 
 if TYPE_CHECKING:
     import re
@@ -52,7 +52,7 @@ _PREFIXED: tuple[tuple[bytes, bytes], ...] = (
         b"gs pc nf rn ji pn tf sg sb bk ph rd zp nt KG CC sn sh li ps do tg wa dc ru io gl ls fi fm op fw r8",
         rb"(?:gsk|pcsk|nfp|rnd|jina|pnu|tfp|sgp|sbp|bkua|phx|phc|rdme|zpka|ntn|KGAT|CCIPAT|sntryu|shp(?:at|ca|pa|ss)"
         rb"|lin_api|lin_oauth|pscale_(?:tkn|pw|oauth)|dop_v1|doo_v1|dor_v1|tgp_v1|wandb_v1|dckr_(?:pat|oat)|rubygems|ion"
-        rb"|glsa|glc|sntrys|lsv2_(?:pt|sk)|figd|fio-u|fm[12]|ops|fw|r8)_" + _MIXED + rb"[\w+/=.-]{20,}",
+        rb"|glsa|lsv2_(?:pt|sk)|figd|fio-u|fm[12]|ops|fw|r8)_" + _MIXED + rb"[\w+/=.-]{20,}",
     ),
     (
         b"xa cs pp nv tv xk xs NR CF PM pu pa HR CL Fl p8 ic ke fc tk",
@@ -94,11 +94,14 @@ _MARKED = (
     (b"T3BlbkFJ", rb"[\w-]{16,}T3BlbkFJ[\w-]{16,}"),
     (b":AA", rb"(?<![0-9])[0-9]{8,10}:AA[\w-]{33}"),
     (b"-us", rb"(?<![\w-])[0-9a-f]{32}-us[0-9]{1,2}(?![\w-])"),
+    (b"_eyJ", rb"(?<![A-Za-z0-9])(?:sntrys|glc|ops)_eyJ[\w+/=.-]{20,}"),
     (b"/t/", rb"/t/([A-Za-z0-9-]{20,})/"),
+    (b"SecureString", rb"ConvertTo-SecureString[ ]+(?:-String[ ]+)?[\"']([^\"'$]+)[\"']"),
 )  # fmt: skip
 _TOKEN_PREFIX = rb"(?:gh[pousr]_|github_pat_|glpat-|hf_|sk[-_]|rk_|xox[abeoprs]-|npm_|pypi-|AKIA|ASIA|AIza|eyJ)"
 _LONE_TOKEN = _TOKEN_PREFIX + rb"[\w.-]+|(?=[A-Za-z_-]*[0-9])[\w-]{20,}"
 
+_HOOK = rb"https?://(?=[^\s\"'<>]{0,200}?hook)[^\s\"'<>,;\\]{8,600}"
 RUN = rb"[A-Za-z0-9_-]{15}"  # of so many signs each of these has a run; ordinary text has few
 _REACH = 24  # before a run, where the beginning of its token may stand: `ya29.`, `dp.pt.`
 _WORD_START = rb"(?<![A-Za-z0-9])[A-Za-z][\w.]"
@@ -132,6 +135,11 @@ def find_shapes(text: bytes, spans: Spans, *, quoted: bool = False) -> None:
     for mark, pattern in _MARKED:
         if mark in text:
             spans.extend(found.span(found.lastindex or 0) for found in compiled(pattern).finditer(text))
+    if b"hook" in text:
+        for address in compiled(_HOOK).finditer(text):
+            for piece in compiled(rb"(?<=[/=])[\w-]{16,}(?=[/?&#]|\Z)").finditer(address[0]):
+                if looks_issued(piece[0], hex_too=True):
+                    spans.append((address.start() + piece.start(), address.start() + piece.end()))
     if b"@" in text and (b"://" in text or rb":\/\/" in text):
         for found in compiled(_URL).finditer(text):
             if not quoted or not is_example(found[2] or found[4] or b""):

@@ -39,9 +39,9 @@ def _reference() -> re.Pattern[bytes]:
         (?: \$\{[\w.:]{1,200}\} | \$\{\w{1,100}:?[?][^}]{0,100}\}
           | \$\([^)]{0,200}\) | \$[A-Z_][A-Z0-9_]* | %[A-Za-z_]\w*%
           | \$?\{\{.{0,200}\}\} | \{[\w!:.\[\]]{0,200}\} | %[-0-9.]{0,8}[sdrf] | %\(\w+\)[sdr] | [|>][-+0-9]{0,2} | =
-          | id=[\w.-]+(?:,(?:src|source|env|type|target)=[\w./~-]+)*
+          | (?:id|source|src)=[\w.-]+(?:,(?:src|source|env|type|target)=[\w./~-]+)*
           | (?:@?env|ENV|secretsmanager|sops|doppler|infisical|keychain|vault|op|ssm|keyring|file):[\w./:@-]{1,200}
-          | <[\w .:-]{1,200}>
+          | <[\w .:-]{1,200}> | <%=?[^%]{0,200}%>
           | !(?:env|ENV|secret|include|Ref|Sub|GetAtt|ImportValue)\b[^\n"']{0,200}
           | ![\w:-]{1,40}[ ]+[|>][-+0-9]* | ENC\[[^\]\n]{1,4096}\]
           | (?:os\.(?:environ|getenv)|process\.env|System\.getenv|ENV|getenv)\b[\w.\[\]()'",\ -]{0,200} )""",
@@ -122,6 +122,7 @@ _RANDOM = (
     rb"(?=[^a-z]*[a-z])(?=[^A-Z]*[A-Z])(?=[^0-9]*[0-9]+[^0-9]+[0-9])"
     rb"(?=[\w+/-]*?[A-Za-z0-9]{9})[\w+/-]{20,}={0,2}"
 )
+_PADDED = rb"(?=[^a-z]*[a-z])(?=[^A-Z]*[A-Z])(?=[^0-9]*[0-9])[A-Za-z0-9+/]{30,}={1,2}"
 _CLUSTER, _VOWEL = rb"[b-df-hj-np-tv-xz]", rb"[aeiouy]{1,2}"
 _SPOKEN = (
     rb"[A-Z]?(?=[a-z]{3})" + _CLUSTER + b"{0,2}" + _VOWEL + b"(?:" + _CLUSTER + b"{1,3}" + _VOWEL + b")*"
@@ -145,6 +146,8 @@ _NO_PASSWORD = (
 
 def looks_random(value: bytes) -> bool:
     """Say whether a text of twenty and more signs mixes both cases and digits as no word does."""
+    if len(value) % 4 == 0 and compiled(_PADDED).fullmatch(value):
+        return True
     return compiled(_RANDOM).fullmatch(value) is not None and not is_wordy(value)
 
 

@@ -1,4 +1,7 @@
-"""A long campaign of crashes against one store: python tests/bench/crash.py [--seconds N] [--seed N]."""
+"""Every call of a recording and of a repair goes wrong in every way; then a long campaign of crashes against one store.
+
+Usage: python tests/bench/crash.py [--seconds N] [--seed N]
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "store"))
 
+import test_store_crash
 from store_faults import MODES, Faults, lifecycle
 from store_runs import NOON, ended, in_child, in_order, manifests_of
 
@@ -76,12 +80,28 @@ def one_round(path: str, chance: random.Random, tally: Counter[str]) -> None:
             sys.exit(f"{work.__name__} ended with {code} in {path}")
 
 
+def every_call() -> None:
+    """Try all that `make test` tries a part of: each call of a recording and of a repair, in each way."""
+    test_store_crash.CALLS = dict.fromkeys(MODES, (1, 1))
+    with tempfile.TemporaryDirectory() as folder:
+        for mode in MODES:
+            for before in ("nothing", "runs", "no links"):
+                place = Path(folder, mode, before)
+                place.mkdir(parents=True)
+                test_store_crash.test_every_call_of_a_recording_may_be_its_last_or_fail(place, mode, before)
+            place = Path(folder, mode, "repair")
+            place.mkdir()
+            test_store_crash.test_every_call_of_a_repair_may_be_its_last_or_fail(place, mode)
+    print("crashes: every call of a recording and of a repair may be its last or fail")
+
+
 def main() -> None:
     """Run the campaign and say what was survived."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--seconds", type=float, default=60)
     options.add_argument("--seed", type=int, default=random.randrange(1 << 32))
     asked = options.parse_args()
+    every_call()
     chance = random.Random(asked.seed)
     print(f"crashes: seed {asked.seed}, {asked.seconds:g} s")
     tally: Counter[str] = Counter()

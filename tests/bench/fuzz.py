@@ -16,6 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -211,13 +212,9 @@ def histories(chance: random.Random, folder: Path) -> None:
     (store / "active").mkdir()
     text = b""
     for number in range(chance.randrange(1, 8)):
-        run_id = stamp(1_700_000_000 + number)
-        record = blank(run_id, timestamp(run_id))
-        record["status"] = chance.choice(("completed", "failed", "running", "lost"))
-        line = history_line(record)
+        run_id, line, data = _recorded(number, chance.choice(("completed", "failed", "running", "lost")))
         text += spoilt(chance, line) if chance.random() < 0.5 else line
         if chance.random() < 0.7:
-            data = encode(record)
             (store / f"runs/{run_id}.json").write_bytes(spoilt(chance, data) if chance.random() < 0.5 else data)
         if chance.random() < 0.3:
             (store / f"active/{run_id}").write_bytes(b"")
@@ -226,6 +223,15 @@ def histories(chance: random.Random, folder: Path) -> None:
     repair(str(store))
     assert not repair(str(store)), "a second repair does more"
     history(str(store), 3)
+
+
+@cache
+def _recorded(number: int, status: Any) -> tuple[str, bytes, bytes]:
+    """Return a run's id, its line and its record."""
+    run_id = stamp(1_700_000_000 + number)
+    record = blank(run_id, timestamp(run_id))
+    record["status"] = status
+    return run_id, history_line(record), encode(record)
 
 
 def settings(chance: random.Random, folder: Path) -> None:
@@ -246,7 +252,7 @@ def scrubbed(chance: random.Random, _: Path) -> None:
     """Any text is cleaned alike however it comes, and holds no value of a secret variable."""
     text = b"".join(chance.choice(TEXTS) for _ in range(chance.randrange(1, 12)))
     text = spoilt(chance, text) if chance.random() < 0.5 else text
-    if chance.random() < 0.02:
+    if chance.random() < 0.005:
         text = text * chance.randrange(2, 300)
     scrubber = Scrubber(ENVIRON)
     cleaned = set()

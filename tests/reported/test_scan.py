@@ -134,10 +134,17 @@ OBJECTS = st.sampled_from(
         b'{"metrics": 3}\n',
     ]
 )
+OVER_LINES = st.sampled_from(
+    [
+        b'{"metrics": \r{"a": 1}\r',
+        b'{\n "metrics": {\n  "x":\r  "a": 1\n }\n}\n',
+        b'{\r\n "b":\r "b": 2,\r\r\n\r "c": {}\r\n}\r\n',
+    ]
+)
 
 
-@settings(max_examples=150, deadline=None)
-@given(pieces=st.lists(st.one_of(NOISE, OBJECTS), max_size=40), data=st.data())
+@settings(max_examples=60, deadline=None)
+@given(pieces=st.lists(st.one_of(NOISE, OBJECTS, OVER_LINES), max_size=40), data=st.data())
 def test_how_the_stream_is_cut_does_not_matter(pieces: list[bytes], data: st.DataObject) -> None:
     """The result of any output is the same in one piece, byte by byte, and cut anywhere."""
     whole = b"".join(pieces)
@@ -147,7 +154,16 @@ def test_how_the_stream_is_cut_does_not_matter(pieces: list[bytes], data: st.Dat
     assert essence(heard(whole, *range(len(whole)))) == expected
 
 
-@settings(max_examples=100, deadline=None)
+def test_a_report_over_many_lines_before_many_short_ones_is_read_however_they_come() -> None:
+    """What is kept of the output's end is as long line by line as in one piece."""
+    report, short = b'{\n "metrics": {\n  "x":\r  "a": 1\n }\n}\n', b"x\n" * 70_000
+    data = report + short
+    told = heard(data, *range(len(report), len(data), 2))
+    assert told.facts["metric_summary"] == {"a": 1}
+    assert essence(told) == essence(heard(data))
+
+
+@settings(max_examples=50, deadline=None)
 @given(before=st.lists(NOISE, max_size=60), after=st.lists(NOISE, max_size=60))
 def test_noise_around_does_not_matter(before: list[bytes], after: list[bytes]) -> None:
     """A line of its own is found between any others."""
@@ -155,7 +171,7 @@ def test_noise_around_does_not_matter(before: list[bytes], after: list[bytes]) -
     assert summary(data) == {"accuracy": 0.74}
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     lines=st.lists(st.one_of(st.text(max_size=30).map(str.encode), st.binary(max_size=40), OBJECTS), max_size=30),
     lookalikes=st.sampled_from([0, 100]),
