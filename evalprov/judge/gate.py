@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from evalprov.judge.comparable import Lack, Machine
+    from evalprov.judge.looks import Look
     from evalprov.judge.rules import Rules
     from evalprov.judge.samples import Sample
     from evalprov.judge.verdicts import Side
@@ -97,6 +98,7 @@ class Gate(NamedTuple):
     lacks: list[Lack]
     falls: list[Falls]
     notes: list[str]
+    look: Look | None = None  # where all looks at the baseline together keep the level
 
     @property
     def exit_code(self) -> int:
@@ -104,12 +106,18 @@ class Gate(NamedTuple):
         return EXIT_CODES[self.verdict]
 
 
-def judge(
-    a: Side, b: Side, rules: Rules, spreads: Mapping[str, Spread] | None = None, *, look_inside: bool = True
+def judge(  # noqa: PLR0913 - what is compared, and what is known besides
+    a: Side,
+    b: Side,
+    rules: Rules,
+    spreads: Mapping[str, Spread] | None = None,
+    *,
+    look: Look | None = None,
+    look_inside: bool = True,
 ) -> Gate:
     """Hold a run (B) against a baseline (A); how far runs of one program lie apart may be known from earlier ones.
 
-    What the means hide decides nothing, and takes a test a group.
+    A look is judged at its share of the level. What the means hide decides nothing, and takes a test a group.
     """
     experiment = Experiment(a, b)
     problems = experiment.problems(rules.gate)
@@ -122,7 +130,8 @@ def judge(
     def gates(diff: MetricDiff) -> bool:
         return _blocks(diff, rule_of(rules.metrics, diff.name) or MetricRule())
 
-    terms = Terms(rules, rules.gate.level, spreads or {}, gates)
+    alone = Terms(rules, rules.gate.level, spreads or {}, gates)
+    terms = alone._replace(level=look.level(alone.level)) if look else alone
     diffs = compare_samples(ours, theirs, groups, terms)
     lacking = left_out(a, b, diffs, ours, theirs)
     asked = questions(diffs, ours, theirs, rules)
@@ -150,6 +159,7 @@ def judge(
     if not problems and (told := lacking.told("the baseline", "the run")):
         why = f"{told}; on the other {lacking.shared}: {why}"
     hidden = inside(diffs, ours, theirs, groups.known, rules.gate.level) if look_inside else []
+    of_look = look.notes(alone.level, diffs, compare_samples(ours, theirs, groups, alone)) if look else []
     return Gate(
         verdict,
         shortened(why),
@@ -166,7 +176,9 @@ def judge(
             *experiment.notes(),
             *_of_rules(rules, diffs),
             *_of_machine(machine, metrics),
+            *of_look,
         ],
+        look,
     )
 
 

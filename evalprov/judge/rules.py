@@ -45,6 +45,7 @@ class GateRule(NamedTuple):
     max_errors: float = 0.0  # share of scenarios that may end in an error of the task
     max_infra_errors: float = 0.05  # likewise of the machine: memory, time, disk
     require: Require = "no_proven_fall"
+    sequential: bool = False  # all looks at one baseline together keep the level, not each of them
     allow_failed: bool | None = None  # judge runs whose command failed, or none; null: those whose metrics were read
 
 

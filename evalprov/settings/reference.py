@@ -80,6 +80,7 @@ WORDS = {
     "gate.max_infra_errors": "share that may fail for want of memory, time or disk (0.05)",
     "gate.allow_failed": "judge runs whose command failed: false none, true each; without it those with metrics",
     "gate.require": "no_worse_than: pass only if a fall beyond the tolerance is excluded (no_proven_fall)",
+    "gate.sequential": "true: the level holds for all looks at one baseline together, not for each",
 }
 _HEAD = """# Settings
 

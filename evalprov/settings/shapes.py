@@ -181,6 +181,7 @@ SHAPE: dict[str, Any] = {
         "max_infra_errors": SHARE,
         "allow_failed": bool,
         "require": Choice(("no_proven_fall", "no_worse_than")),
+        "sequential": bool,
     },
 }
 

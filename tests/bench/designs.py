@@ -52,6 +52,16 @@ def sides(design: Design, rng: Rng, move: float) -> tuple[Side, Side]:
     return found[0], found[1]
 
 
+def recorded(runs: Runs, run_id: str) -> Side:
+    """Return a side of such runs."""
+    tables = [{f"s{i}": dict(zip(run, row, strict=True)) for i, row in enumerate(_rows(run))} for run in runs]
+    return Side(tuple(manifest(table, run_id=run_id) for table in tables))
+
+
+def _rows(run: dict[str, np.ndarray]) -> list[tuple[float, ...]]:
+    return list(zip(*(values.tolist() for values in run.values()), strict=True))
+
+
 def rates(n: int, base: float = 0.75, rho: float = 0.7, metrics: int = 1) -> Callable[[Rng, float], tuple[Runs, Runs]]:
     """Return paired 0/1 values: a share of the scenarios is always alike, the others are drawn anew."""
 
