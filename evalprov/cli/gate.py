@@ -121,9 +121,9 @@ def _accept(folder: str, baseline: str, b: Side, accept: Sequence[str], reason: 
 
 
 def _judged(folder: str, baseline: str, run: str, *, trials: bool, sequential: bool) -> Gate:
-    rules = rules_for(load(here()))
-    allowed = rules.gate.allow_failed
     try:
+        rules = rules_for(load(here()))
+        allowed = rules.gate.allow_failed
         a, b = side(folder, _spec(baseline), trials=trials), side(folder, run, trials=trials)
         many = look(folder, a, b, allow_failed=allowed) if sequential or rules.gate.sequential else None
         return judge(a, b, rules, spreads(folder, a, b, allow_failed=allowed), look=many)
@@ -262,6 +262,7 @@ def _document(found: Gate, baseline: str) -> dict[str, Any]:
         "falls": [{**falls._asdict(), "fallen": [move._asdict() for move in falls.fallen]} for falls in found.falls],
         "notes": found.notes,
         "look": found.look and found.look._asdict(),
+        "raters": found.raters.document(),
     }
 
 

@@ -38,6 +38,7 @@ from evalprov.judge.direction import guess, is_spent, rule_of
 from evalprov.judge.groups import Groups
 from evalprov.judge.inside import inside
 from evalprov.judge.left_out import at_worst, left_out
+from evalprov.judge.raters import NO_RATERS, RaterEvidence, raters
 from evalprov.judge.rules import MetricRule
 from evalprov.judge.samples import NO_SAMPLE, samples
 from evalprov.judge.units import questions
@@ -72,6 +73,7 @@ Outcome = Literal[
     "not_judged",  # the run as a whole could not be compared
 ]
 _SHOWN = 3
+_SIDES = {"A": "the baseline, ", "B": "the run, "}
 INSTALL = "the verdicts need scipy: pip install '.[stats]' in evalprov's checkout"
 
 
@@ -98,6 +100,7 @@ class Gate(NamedTuple):
     lacks: list[Lack]
     falls: list[Falls]
     notes: list[str]
+    raters: RaterEvidence = NO_RATERS  # what people's labels tell of the graders
     look: Look | None = None  # where all looks at the baseline together keep the level
 
     @property
@@ -159,6 +162,7 @@ def judge(  # noqa: PLR0913 - what is compared, and what is known besides
     if not problems and (told := lacking.told("the baseline", "the run")):
         why = f"{told}; on the other {lacking.shared}: {why}"
     hidden = inside(diffs, ours, theirs, groups.known, rules.gate.level) if look_inside else []
+    graded = raters(a, b, rules.labels, diffs, graders_differ=False) if rules.labels and look_inside else NO_RATERS
     of_look = look.notes(alone.level, diffs, compare_samples(ours, theirs, groups, alone)) if look else []
     return Gate(
         verdict,
@@ -176,8 +180,10 @@ def judge(  # noqa: PLR0913 - what is compared, and what is known besides
             *experiment.notes(),
             *_of_rules(rules, diffs),
             *_of_machine(machine, metrics),
+            *(f"{_SIDES.get(side, '')}{words}" for side, words in graded.told()),
             *of_look,
         ],
+        graded,
         look,
     )
 

@@ -9,6 +9,8 @@ from evalprov.named import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from evalprov.judge.raters import Label
+
 Direction = Literal["higher", "lower"]
 Role = Literal[
     "primary",  # what the eval is for
@@ -54,6 +56,7 @@ class Rules(NamedTuple):
 
     metrics: Mapping[str, MetricRule]  # by the metric's name in the summary, or in the scenarios
     gate: GateRule
+    labels: Sequence[Label] = ()  # what people said that outputs are worth
 
 
 NO_RULES = Rules({}, GateRule())

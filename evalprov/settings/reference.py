@@ -49,6 +49,7 @@ WORDS = {
     "grader.files": "files and globs of what grades",
     "grader.version": "its version",
     "grader.metrics.*": "what a metric means",
+    "grader.calibration": "a file of people's labels, one a line: scenario, label, and where needed rater, metric, run",
     "code.include": "globs of what counts as code (all of the repository)",
     "code.exclude": "globs of what does not: docs, say",
     "code.algorithms.*": "a function, `path.py:name`, hashed by its source and not imported",
