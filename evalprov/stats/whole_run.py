@@ -6,14 +6,13 @@ them as normal and as noisy on both sides, and which few runs are enough for.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from math import comb, inf, sqrt
 from typing import TYPE_CHECKING
 
 from evalprov.named import NamedTuple
 from evalprov.stats.columns import ROUNDING, mean_of
-from evalprov.stats.distributions import t_quantile, t_two_sided
-from evalprov.stats.evidence import POWER, Evidence, Noise, t_interval
+from evalprov.stats.distributions import t_two_sided
+from evalprov.stats.evidence import Evidence, Noise, t_interval, t_reach
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,9 +21,6 @@ if TYPE_CHECKING:
 
 METHOD = "t over runs"
 _FEWEST = 2
-_STEPS = 40
-_MANY = 1000  # degrees of freedom: from here on it is the normal distribution
-_NORMAL = t_quantile(POWER, inf)
 
 
 class Spread(NamedTuple):
@@ -73,23 +69,6 @@ def of_runs(a: Sequence[float], b: Sequence[float], known: Spread = UNKNOWN) -> 
         detectable=lambda level: t_reach(level, spread.df) * error if least <= level and not alike else None,
         fewest=lambda level: fewest_runs(level) if alike else _FEWEST,
     )
-
-
-@lru_cache(maxsize=256)
-def t_reach(level: float, df: float) -> float:
-    """Return how many errors away a move has to be, for Student's t of so few degrees to see it four times in five.
-
-    The error is an estimate too, so it is the noncentral t that tells.
-    """
-    from scipy.special import nctdtr
-
-    critical = t_quantile(1 - level / 2, df)
-    low, high = critical / 2, 2 * critical + 2
-    for _ in range(_STEPS):
-        middle = (low + high) / 2
-        seen = 1 - float(nctdtr(df, middle, critical)) if df < _MANY else POWER + (middle - critical - _NORMAL)
-        low, high = (low, middle) if seen >= POWER else (middle, high)
-    return high
 
 
 def fewest_runs(level: float) -> int:

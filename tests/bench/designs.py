@@ -147,6 +147,21 @@ def grouped(groups: int, size: int) -> Callable[[Rng, float], tuple[Runs, Runs]]
     return make
 
 
+def skewed_groups(groups: int, size: int) -> Callable[[Rng, float], tuple[Runs, Runs]]:
+    """Return scenarios in groups of which some are far noisier than others, and lopsided."""
+
+    def make(rng: Rng, move: float) -> tuple[Runs, Runs]:
+        noise = np.repeat(np.arange(1, groups + 1), size)
+
+        def side() -> np.ndarray:
+            common = np.repeat(rng.exponential(1, groups), size)
+            return noise * (common + rng.exponential(1, groups * size))
+
+        return [{"score": side()}], [{"score": side() + move}]
+
+    return make
+
+
 def many(n: int, metrics: int, rho: float) -> Callable[[Rng, float], tuple[Runs, Runs]]:
     """Return metrics that go together."""
 
@@ -190,7 +205,8 @@ ALIKE = [
       for kind in ("normal", "lognormal", "t2", "cauchy", "pareto", "zeros", "ties", "judge", "mostly equal")
       for n in (5, 10, 30, 300)),
     *(Design(f"other scenarios n {n}", apart_numbers(n), apart=True) for n in (20, 100)),
-    *(Design(f"{groups} groups of 5", grouped(groups, 5), groups=5) for groups in (8, 20, 40)),
+    *(Design(f"{groups} groups of 5", grouped(groups, 5), groups=5) for groups in (2, 3, 5, 7, 8, 20, 40)),
+    *(Design(f"{groups} groups of 10, skewed", skewed_groups(groups, 10), groups=10) for groups in (3, 5, 7)),
     *(Design(f"{count} metrics alike {rho}, n {n}", many(n, count, rho))
       for count, n, rho in ((10, 100, 0.0), (10, 100, 0.6), (10, 100, 0.95), (50, 30, 0.5))),
     *(Design(f"trials {counts[0]} v {counts[1]} n {n}, {kind}, run sd {sd}", whole_runs(n, counts, sd, kind=kind))
