@@ -239,3 +239,13 @@ COVERED = [
     (Design("5 trials of 50 x 1.15, run sd .05, covered", whole_runs(50, (5, 5), 0.05), 0.15),
      0.15 * float(np.exp((0.25 + 0.16 + 0.0025) / 2))),
 ]  # fmt: skip
+
+# Whose detectable size is held to its word.
+SIZED = [
+    *(Design(f"{kind} n {n}, by its size", numbers(n, kind)) for kind in ("normal", "judge") for n in (10, 30, 100)),
+    *(Design(f"latency n {n}, by its size", numbers(n, "lognormal")) for n in (30, 100, 300)),
+    *(Design(f"rates n {n}, by their size", rates(n)) for n in (30, 300)),
+    *(Design(f"{n} groups of 5, by their size", grouped(n, 5), groups=5) for n in (5, 20)),
+    Design("3 trials of 50 latency, by their size", whole_runs(50, (3, 3), 0.05)),
+    Design("5 trials of 5 rates, by their size", whole_runs(5, (5, 5), 0.0, kind="accuracy")),
+]  # fmt: skip
