@@ -8,8 +8,8 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from evalprov.errors import EvalprovError, UnreadableError
-from evalprov.judge.raters import Label, labels_of
-from evalprov.judge.rules import Rules, rules_of
+from evalprov.judge.raters import labels_of
+from evalprov.judge.rules import Label, Rules, rules_of
 from evalprov.settings.trust import is_trusted
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from evalprov.errors import UnreadableError
 from evalprov.explain.wording import brief
+from evalprov.judge.rules import Label
 from evalprov.named import NamedTuple
 from evalprov.numbers import rounded
 from evalprov.stats.columns import mean_of, number
@@ -23,16 +24,6 @@ _EXAMPLE = 'a line is such as {"scenario": "t1", "label": 1, "rater": "anna"}, w
 FEWEST = 10  # labelled scenarios, of fewer nothing is said of the grader's error
 _LEVEL = 0.05
 _REAL = ("better", "worse", "moved")
-
-
-class Label(NamedTuple):
-    """What somebody said that a scenario's output is worth."""
-
-    scenario: str
-    value: float
-    rater: str
-    metric: str | None  # null: the only one that scenarios have
-    run: str | None  # whose output it is of; null: of any run's
 
 
 class Agreement(NamedTuple):

@@ -9,8 +9,6 @@ from evalprov.named import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from evalprov.judge.raters import Label
-
 Direction = Literal["higher", "lower"]
 Role = Literal[
     "primary",  # what the eval is for
@@ -49,6 +47,16 @@ class GateRule(NamedTuple):
     require: Require = "no_proven_fall"
     sequential: bool = False  # all looks at one baseline together keep the level, not each of them
     allow_failed: bool | None = None  # judge runs whose command failed, or none; null: those whose metrics were read
+
+
+class Label(NamedTuple):
+    """What somebody said that a scenario's output is worth."""
+
+    scenario: str
+    value: float
+    rater: str
+    metric: str | None  # null: the only one that scenarios have
+    run: str | None  # whose output it is of; null: of any run's
 
 
 class Rules(NamedTuple):

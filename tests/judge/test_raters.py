@@ -12,8 +12,8 @@ from gate_runs import BASELINE, RUN, Store, called, record
 
 from evalprov.errors import UnreadableError
 from evalprov.judge.diff import diff
-from evalprov.judge.raters import Label, labels_of
-from evalprov.judge.rules import NO_RULES
+from evalprov.judge.raters import labels_of
+from evalprov.judge.rules import NO_RULES, Label
 from evalprov.judge.verdicts import Side
 
 N = 200
