@@ -3,12 +3,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 LOWEST := .venv-lowest
+ORACLES := .venv-oracles
 PORTABLE := .venv-portable
 PORTABLE_TESTS := tests/launch tests/store tests/capture tests/cli tests/test_run.py tests/test_repeat.py tests/test_lost.py
 DEMO := fixtures/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-lowest test-portable check check-dist bench campaign format clean
+.PHONY: help demo test test-lowest test-portable check check-dist bench campaign oracles format clean
 
 help: ## Say what there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -47,12 +48,18 @@ campaign: $(READY) ## Run in hundreds of odd states of a machine; hold what a di
 	$(BIN)/python tests/campaign/states.py
 	$(BIN)/python tests/campaign/truth.py
 
+oracles: pyproject.toml ## Hold the statistics against large packages, in an environment of their own
+	$(PYTHON) -m venv $(ORACLES)
+	$(ORACLES)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[stats]' sacrebleu scikit-learn ppi-python krippendorff statsmodels inspect_ai
+	$(ORACLES)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps lm_eval
+	$(ORACLES)/bin/python tests/bench/oracles.py
+
 format: $(READY) ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean: ## Remove what was built
-	rm -rf $(VENV) $(LOWEST) $(PORTABLE) .bench .pytest_cache .mypy_cache .ruff_cache .hypothesis $(DEMO)/metrics
+	rm -rf $(VENV) $(LOWEST) $(ORACLES) $(PORTABLE) .bench .pytest_cache .mypy_cache .ruff_cache .hypothesis $(DEMO)/metrics
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)

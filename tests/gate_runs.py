@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import io
+import os
+import signal
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from copy import deepcopy
+from pathlib import Path
 from typing import Any, cast
 
+from evalprov.cli import main
 from evalprov.judge.gate import Gate, judge
 from evalprov.judge.rules import GateRule, MetricRule, Rules
 from evalprov.judge.verdicts import Side
-from evalprov.record.form import blank
+from evalprov.record.form import blank, encode, history_line
 from evalprov.record.identity import identify
 from evalprov.record.manifest import ErrorEntry, Manifest, MetricValue
 
@@ -81,3 +87,37 @@ def held(a: Manifest | Sequence[Manifest], b: Manifest | Sequence[Manifest], giv
 def outcomes(gate: Gate) -> dict[str, str]:
     """Return what became of each metric."""
     return {one.diff.name: one.outcome for one in gate.metrics}
+
+
+class Store:
+    """A store that records are put in as they are."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        (path / "runs").mkdir(parents=True)
+
+    def put(self, *records: Any) -> None:
+        """Put the records in."""
+        for one in records:
+            (self.path / "runs" / f"{one['run_id']}.json").write_bytes(encode(one))
+        (self.path / "eval_history.jsonl").write_bytes(b"".join(map(history_line, records)))
+
+
+@contextmanager
+def within(folder: str | Path) -> Iterator[None]:
+    """Be in a folder, and leave the signals as they were."""
+    before, pipe = os.getcwd(), signal.getsignal(signal.SIGPIPE)
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+        signal.signal(signal.SIGPIPE, pipe)
+
+
+def called(project: Any, *words: str) -> tuple[int, str, str]:
+    """Carry out a command line in this process, where scipy is loaded; return its exit code and what it printed."""
+    out, err = io.StringIO(), io.StringIO()
+    with within(getattr(project, "path", project)), redirect_stdout(out), redirect_stderr(err):
+        code = main(list(words))
+    return code, out.getvalue(), err.getvalue()

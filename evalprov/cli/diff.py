@@ -136,6 +136,7 @@ def _document(found: FoundDifference) -> dict[str, Any]:
             "sides": [side._asdict() for side in lacking.sides],
             "ranges": [one._asdict() for one in lacking.ranges],
         }
+        document["raters"] = result.raters.document()
         document["inside"] = [one._asdict() for one in result.inside]
         document["falls"] = [
             {**one._asdict(), "fallen": [move._asdict() for move in one.fallen]} for one in result.falls

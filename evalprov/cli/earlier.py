@@ -1,13 +1,16 @@
-"""What earlier runs of the same programs on the same machine tell: how far such runs lie apart."""
+"""What earlier runs tell: how far runs of one program lie apart, and how often a baseline was looked at."""
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
+from evalprov.judge.looks import Look
+from evalprov.record.baseline import account_of
 from evalprov.record.result import has_result
 from evalprov.stats.columns import number
 from evalprov.stats.whole_run import UNKNOWN, Spread
-from evalprov.store import read
+from evalprov.store import ids, read
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,6 +44,39 @@ def spreads(folder: str, a: Side, b: Side, *, allow_failed: bool | None = None) 
     finally:
         lines.close()
     return _spreads(values)
+
+
+def look(folder: str, a: Side, b: Side, *, allow_failed: bool | None = None) -> Look:
+    """Return which look at a baseline (A) judging B is: every run that could have been held against it was one.
+
+    It follows from the history alone, so a run that is judged twice is one look, and judging writes nothing.
+    """
+    baseline = a.runs[0]
+    account = account_of(baseline)
+    own = {run["run_id"] for run in (*a.runs, *b.runs)}
+    began = min(ids.order(run["run_id"]) for run in b.runs)
+    since = ids.order(baseline["run_id"])
+    if account and (set_at := ids.order(_as_id(account["set_at"]))) <= began:
+        since = max(since, set_at)
+    looks = set()
+    lines = read.iterate(folder, [])
+    try:
+        for line in lines:
+            at = ids.order(line["run_id"])
+            if at < since:
+                break
+            if at < began and line["run_id"] not in own and line["scenario"] == baseline["scenario"]:
+                repeat = line["repeat"] if len(b.runs) > 1 else None
+                if has_result(line, allow_failed=allow_failed):
+                    looks.add(repeat["id"] if repeat else line["run_id"])
+    finally:
+        lines.close()
+    is_whole = os.path.exists(f"{folder}/runs/{baseline['run_id']}.json")
+    return Look(len(looks) + 1, is_whole)
+
+
+def _as_id(timestamp: str) -> str:
+    return timestamp.replace("-", "").replace(":", "")
 
 
 def _program(run: Mapping[str, Any]) -> tuple[str, object] | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from evalprov import render
 from evalprov.cli.baseline import said
 from evalprov.cli.common import STORE, open_store
-from evalprov.cli.earlier import spreads
+from evalprov.cli.earlier import look, spreads
 from evalprov.cli.options import Argument, Option, Subcommand
 from evalprov.cli.rules import rules_for
 from evalprov.cli.sides import side
@@ -49,6 +49,7 @@ def gate(  # noqa: PLR0913 - one argument an option
     run: str,
     baseline: str | None,
     trials: bool,
+    sequential: bool,
     accept: Sequence[str],
     reason: str | None,
     per_scenario: bool,
@@ -66,6 +67,10 @@ def gate(  # noqa: PLR0913 - one argument an option
     A run with another grader, data set, scenario or golden version cannot be held against the baseline. With --accept
     it is from now on: who said so, when and why is written into the baseline's file, which is meant to be committed.
 
+    Of twenty unchanged runs held against one baseline one fires in a third of cases. With --sequential, or sequential =
+    true in [gate], each is judged at a share of the level, and all together fire as rarely as one; it says what that
+    hides.
+
     Examples: evalprov gate --baseline main --junit gate.xml;
     evalprov gate --baseline main --accept grader --reason "the harness was upgraded, scores agree"
     """
@@ -76,7 +81,7 @@ def gate(  # noqa: PLR0913 - one argument an option
     folder = open_store(store)
     if accept or reason:
         _accept(folder, baseline, side(folder, run, trials=trials), accept, reason)
-    found = _judged(folder, baseline, run, trials=trials)
+    found = _judged(folder, baseline, run, trials=trials, sequential=sequential)
     if junit_path:
         _write_junit(junit_path, found)
     if as_json:
@@ -115,11 +120,13 @@ def _accept(folder: str, baseline: str, b: Side, accept: Sequence[str], reason: 
             render.note(f"accepted; commit it: {folder}/{baselines.FOLDER}/{name}.json")
 
 
-def _judged(folder: str, baseline: str, run: str, *, trials: bool) -> Gate:
-    rules = rules_for(load(here()))
+def _judged(folder: str, baseline: str, run: str, *, trials: bool, sequential: bool) -> Gate:
     try:
+        rules = rules_for(load(here()))
+        allowed = rules.gate.allow_failed
         a, b = side(folder, _spec(baseline), trials=trials), side(folder, run, trials=trials)
-        return judge(a, b, rules, spreads(folder, a, b, allow_failed=rules.gate.allow_failed))
+        many = look(folder, a, b, allow_failed=allowed) if sequential or rules.gate.sequential else None
+        return judge(a, b, rules, spreads(folder, a, b, allow_failed=allowed), look=many)
     except UnreadableError as problem:
         return unreadable(problem.message, problem.hint)
 
@@ -254,6 +261,8 @@ def _document(found: Gate, baseline: str) -> dict[str, Any]:
         "scenarios": [lack._asdict() for lack in found.lacks],
         "falls": [{**falls._asdict(), "fallen": [move._asdict() for move in falls.fallen]} for falls in found.falls],
         "notes": found.notes,
+        "look": found.look and found.look._asdict(),
+        "raters": found.raters.document(),
     }
 
 
@@ -275,6 +284,7 @@ COMMAND = Subcommand(
     (
         Option("--baseline", "NAME", "What to hold it against: a baseline's name, or run:RUN."),
         Option("--trials", None, "Judge all trials of the run's repeat together."),
+        Option("--sequential", None, "Let all looks at this baseline together keep the level, not each of them."),
         Option(
             "--accept",
             "WHAT",

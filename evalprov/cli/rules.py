@@ -1,4 +1,4 @@
-"""The settings' rules for judging, with the user's own functions that they name."""
+"""The settings' rules for judging, with the user's own functions and people's labels that they name."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from evalprov.errors import EvalprovError
-from evalprov.judge.rules import Rules, rules_of
+from evalprov.errors import EvalprovError, UnreadableError
+from evalprov.judge.raters import labels_of
+from evalprov.judge.rules import Label, Rules, rules_of
 from evalprov.settings.trust import is_trusted
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ _PYTHON = "python:"
 
 def rules_for(settings: Settings) -> Rules:
     """Return the rules in a project's settings; a function that they name is loaded only if they are trusted."""
-    rules = rules_of(settings.declared)
+    rules = rules_of(settings.declared)._replace(labels=_labels(settings))
     named = {name: rule for name, rule in rules.metrics.items() if (rule.aggregate or "").startswith(_PYTHON)}
     if not named or not is_trusted(settings, os.environ):
         return rules
@@ -29,6 +30,18 @@ def rules_for(settings: Settings) -> Rules:
         name: rule._replace(function=_function(settings.root, rule.aggregate or "")) for name, rule in named.items()
     }
     return rules._replace(metrics={**rules.metrics, **loaded})
+
+
+def _labels(settings: Settings) -> list[Label]:
+    """Return people's labels, as they are now."""
+    path = settings.declared.get("grader", {}).get("calibration")
+    if path is None:
+        return []
+    try:
+        with open(os.path.join(settings.root, path), "rb") as file:
+            return labels_of(file.read(), path)
+    except OSError as error:
+        raise UnreadableError(f"cannot read {path}: {error.strerror}", "[grader] calibration names it") from None
 
 
 def _function(root: str, aggregate: str) -> Callable[..., Any]:

@@ -12,10 +12,11 @@ from evalprov.judge.collapsed import Falls, falls_of
 from evalprov.judge.groups import Groups
 from evalprov.judge.inside import Inside, inside
 from evalprov.judge.left_out import NOTHING, LeftOut, left_out
+from evalprov.judge.raters import NO_RATERS, RaterEvidence, raters
 from evalprov.judge.rules import NO_RULES
 from evalprov.judge.samples import samples
 from evalprov.judge.units import questions
-from evalprov.judge.verdicts import MetricDiff, Side, Terms, compare_samples
+from evalprov.judge.verdicts import MetricDiff, Side, Terms, can_judge, compare_samples
 from evalprov.named import NamedTuple
 from evalprov.record import decision_spec
 from evalprov.stats.noise import LEVEL
@@ -57,6 +58,7 @@ class Diff(NamedTuple):
     left_out: LeftOut
     inside: list[Inside]  # what the means hide
     falls: list[Falls]  # the scenarios that collapsed
+    raters: RaterEvidence  # what people's labels tell of the graders
     layers: dict[str, LayerDiff]
     changes: list[Change]
     beside: list[Change]  # what differs and is in no layer
@@ -90,7 +92,11 @@ def diff(  # noqa: PLR0913 - what is compared, and what is known besides
     layers = _layers(a, b, found)
     outside = [] if present else beside(one, other)
     differing = [change for change in found if change.kind != "same"]
-    caveats = experiment(a, b, differing, present=present)
+    graded = NO_RATERS
+    if not present and can_judge():
+        differ = layers["grader"].state == "changed"
+        graded = raters(a, b, rules.labels, metrics, graders_differ=differ)
+    caveats = [*experiment(a, b, differing, present=present), *graded.caveats()]
     evidence = AnswerEvidence(metrics, layers, differing, outside, caveats, files, lacking, asked, hidden)
     said = answer(a, b, evidence, present=present)
     infra = [f"{one.item} {one.field}" for one in differing if one.layer == "infra"]
@@ -101,6 +107,7 @@ def diff(  # noqa: PLR0913 - what is compared, and what is known besides
         lacking,
         hidden,
         falls_of(metrics, ours, theirs),
+        graded,
         layers,
         found,
         outside,

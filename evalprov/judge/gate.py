@@ -38,6 +38,7 @@ from evalprov.judge.direction import guess, is_spent, rule_of
 from evalprov.judge.groups import Groups
 from evalprov.judge.inside import inside
 from evalprov.judge.left_out import at_worst, left_out
+from evalprov.judge.raters import NO_RATERS, RaterEvidence, raters
 from evalprov.judge.rules import MetricRule
 from evalprov.judge.samples import NO_SAMPLE, samples
 from evalprov.judge.units import questions
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from evalprov.judge.comparable import Lack, Machine
+    from evalprov.judge.looks import Look
     from evalprov.judge.rules import Rules
     from evalprov.judge.samples import Sample
     from evalprov.judge.verdicts import Side
@@ -71,6 +73,7 @@ Outcome = Literal[
     "not_judged",  # the run as a whole could not be compared
 ]
 _SHOWN = 3
+_SIDES = {"A": "the baseline, ", "B": "the run, "}
 INSTALL = "the verdicts need scipy: pip install '.[stats]' in evalprov's checkout"
 
 
@@ -97,6 +100,8 @@ class Gate(NamedTuple):
     lacks: list[Lack]
     falls: list[Falls]
     notes: list[str]
+    raters: RaterEvidence = NO_RATERS  # what people's labels tell of the graders
+    look: Look | None = None  # where all looks at the baseline together keep the level
 
     @property
     def exit_code(self) -> int:
@@ -104,12 +109,18 @@ class Gate(NamedTuple):
         return EXIT_CODES[self.verdict]
 
 
-def judge(
-    a: Side, b: Side, rules: Rules, spreads: Mapping[str, Spread] | None = None, *, look_inside: bool = True
+def judge(  # noqa: PLR0913 - what is compared, and what is known besides
+    a: Side,
+    b: Side,
+    rules: Rules,
+    spreads: Mapping[str, Spread] | None = None,
+    *,
+    look: Look | None = None,
+    look_inside: bool = True,
 ) -> Gate:
     """Hold a run (B) against a baseline (A); how far runs of one program lie apart may be known from earlier ones.
 
-    What the means hide decides nothing, and takes a test a group.
+    A look is judged at its share of the level. What the means hide decides nothing, and takes a test a group.
     """
     experiment = Experiment(a, b)
     problems = experiment.problems(rules.gate)
@@ -122,7 +133,8 @@ def judge(
     def gates(diff: MetricDiff) -> bool:
         return _blocks(diff, rule_of(rules.metrics, diff.name) or MetricRule())
 
-    terms = Terms(rules, rules.gate.level, spreads or {}, gates)
+    alone = Terms(rules, rules.gate.level, spreads or {}, gates)
+    terms = alone._replace(level=look.level(alone.level)) if look else alone
     diffs = compare_samples(ours, theirs, groups, terms)
     lacking = left_out(a, b, diffs, ours, theirs)
     asked = questions(diffs, ours, theirs, rules)
@@ -150,6 +162,8 @@ def judge(
     if not problems and (told := lacking.told("the baseline", "the run")):
         why = f"{told}; on the other {lacking.shared}: {why}"
     hidden = inside(diffs, ours, theirs, groups.known, rules.gate.level) if look_inside else []
+    graded = raters(a, b, rules.labels, diffs, graders_differ=False) if rules.labels and look_inside else NO_RATERS
+    of_look = look.notes(alone.level, diffs, compare_samples(ours, theirs, groups, alone)) if look else []
     return Gate(
         verdict,
         shortened(why),
@@ -166,7 +180,11 @@ def judge(
             *experiment.notes(),
             *_of_rules(rules, diffs),
             *_of_machine(machine, metrics),
+            *(f"{_SIDES.get(side, '')}{words}" for side, words in graded.told()),
+            *of_look,
         ],
+        graded,
+        look,
     )
 
 

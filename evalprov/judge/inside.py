@@ -92,7 +92,7 @@ def _by_group(diff: MetricDiff, pairs: Pairs, groups: Mapping[str, str]) -> Iter
         p = _p(names, a, b)
         if p is not None:
             ends = f"{rounded(mean_of(a))} -> {rounded(mean_of(b))}"
-            sentence = f"{diff.name} of group {brief(name)}: {ends} ({len(at)} scenarios)"
+            sentence = f"{diff.name} of group {brief(name)}: {ends} (by its own {len(at)} scenarios)"
             move, whole = mean_of(b) - mean_of(a), diff.effect or 0.0
             as_all = diff.verdict in _SETTLED and move * whole > 0 and abs(move) < _FAR * abs(whole)
             yield _Tested(p, Inside(diff.name, "group", sentence), abs(move), told=not as_all)

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from evalprov.judge.summary import standard_error
 from evalprov.named import NamedTuple
 from evalprov.stats.columns import mean_of
-from evalprov.stats.evidence import Noise, rate_growth, t_detectable
-from evalprov.stats.whole_run import t_reach
+from evalprov.stats.evidence import Noise, rate_growth, t_detectable, t_reach
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -45,7 +45,18 @@ class GateRule(NamedTuple):
     max_errors: float = 0.0  # share of scenarios that may end in an error of the task
     max_infra_errors: float = 0.05  # likewise of the machine: memory, time, disk
     require: Require = "no_proven_fall"
+    sequential: bool = False  # all looks at one baseline together keep the level, not each of them
     allow_failed: bool | None = None  # judge runs whose command failed, or none; null: those whose metrics were read
+
+
+class Label(NamedTuple):
+    """What somebody said that a scenario's output is worth."""
+
+    scenario: str
+    value: float
+    rater: str
+    metric: str | None  # null: the only one that scenarios have
+    run: str | None  # whose output it is of; null: of any run's
 
 
 class Rules(NamedTuple):
@@ -53,6 +64,7 @@ class Rules(NamedTuple):
 
     metrics: Mapping[str, MetricRule]  # by the metric's name in the summary, or in the scenarios
     gate: GateRule
+    labels: Sequence[Label] = ()  # what people said that outputs are worth
 
 
 NO_RULES = Rules({}, GateRule())

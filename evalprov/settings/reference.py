@@ -49,6 +49,7 @@ WORDS = {
     "grader.files": "files and globs of what grades",
     "grader.version": "its version",
     "grader.metrics.*": "what a metric means",
+    "grader.calibration": "a file of people's labels, one a line: scenario, label, and where needed rater, metric, run",
     "code.include": "globs of what counts as code (all of the repository)",
     "code.exclude": "globs of what does not: docs, say",
     "code.algorithms.*": "a function, `path.py:name`, hashed by its source and not imported",
@@ -80,6 +81,7 @@ WORDS = {
     "gate.max_infra_errors": "share that may fail for want of memory, time or disk (0.05)",
     "gate.allow_failed": "judge runs whose command failed: false none, true each; without it those with metrics",
     "gate.require": "no_worse_than: pass only if a fall beyond the tolerance is excluded (no_proven_fall)",
+    "gate.sequential": "true: the level holds for all looks at one baseline together, not for each",
 }
 _HEAD = """# Settings
 

@@ -145,7 +145,7 @@ SHAPE: dict[str, Any] = {
     },
     "agent": {"name": str, "version": str, "graph": str, "config": str},
     "tools": ({"name": Required(str), "version": str, "description": str, "schema": str},),
-    "grader": {"files": STRINGS, "version": str, "metrics": Each(str)},
+    "grader": {"files": STRINGS, "version": str, "metrics": Each(str), "calibration": str},
     "code": {"include": STRINGS, "exclude": STRINGS, "algorithms": Each(str)},
     "infra": {
         "cpu_guaranteed": NUMBER,
@@ -181,6 +181,7 @@ SHAPE: dict[str, Any] = {
         "max_infra_errors": SHARE,
         "allow_failed": bool,
         "require": Choice(("no_proven_fall", "no_worse_than")),
+        "sequential": bool,
     },
 }
 

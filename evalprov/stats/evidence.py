@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import ceil, inf, isfinite, log2, sqrt
 from typing import TYPE_CHECKING, Literal
 
@@ -18,6 +19,9 @@ Interval = tuple[float, float]
 POWER = 0.8  # four times in five
 _SUREST = 1e-12  # no test of ours tells a smaller p-value from none
 _ROUNDS = 20
+_STEPS = 40
+_MANY = 1000  # degrees of freedom: from here on it is the normal distribution
+_NORMAL = t_quantile(POWER, inf)
 _MOST_NEEDED = 10**9  # beyond this nobody will gather it
 
 
@@ -109,6 +113,28 @@ def t_detectable(noise: Noise, level: float) -> float | None:
     for _ in range(_ROUNDS if noise.growth else 0):
         move = ratio * sqrt(noise.error**2 + noise.growth(move)) if noise.growth else move
     return move if isfinite(move) else None
+
+
+@lru_cache(maxsize=256)
+def t_reach(level: float, df: float) -> float:
+    """Return how many errors away a move has to be, for Student's t of so few degrees to see it four times in five.
+
+    The error is an estimate too, so it is the noncentral t that tells.
+    """
+    from scipy.special import nctdtr
+
+    critical = t_quantile(1 - level / 2, df)
+    low, high = critical / 2, 2 * critical + 2
+    for _ in range(_STEPS):
+        middle = (low + high) / 2
+        seen = 1 - float(nctdtr(df, middle, critical)) if df < _MANY else POWER + (middle - critical - _NORMAL)
+        low, high = (low, middle) if seen >= POWER else (middle, high)
+    return high
+
+
+def t_moves(noise: Noise, level: float) -> float | None:
+    """Return the move that a t test of few degrees of freedom sees four times in five."""
+    return t_reach(level, noise.df) * noise.error if 0 < level < 1 and noise.error and noise.df else None
 
 
 def units_needed(n: int, detectable: float | None, effect: float, fewest: int) -> int | None:

@@ -26,6 +26,7 @@ from evalprov.stats.evidence import (
     flips_needed,
     t_detectable,
     t_interval,
+    t_moves,
 )
 from evalprov.stats.noise import mcnemar
 
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 COUNTED = 17  # so many signs are flipped in every way: 2^16 of them, as all flipped is none flipped
 _EXACT_INTERVAL = 16
 _FIVE = 5  # changes all one way are 1 in 16: more than 1 in 20, if what was seen counts in full
+_FEW_GROUPS = 8  # fewer are compared by t
 _STRAIGHT = 1e-6
 _LONG_ENOUGH = 20  # values that tell of their tail
 _SLACK = 1e-9
@@ -149,12 +151,16 @@ def _compared(sums: Floats, sizes: Floats, noise: Noise, *, grouped: bool) -> Ev
     units, changed = len(sums), sums[sums != 0]
     effect = float(sums.sum() / sizes.sum())
     t = effect / noise.error if noise.error else np.inf
+    by_t = grouped and units < _FEW_GROUPS and noise.df > 0
     if len(changed) == _FIVE and not grouped:
         # The exact test cannot speak yet: it counts what was seen by half, and the t test has to agree.
         own = noise_of(changed)
         own_t = float(changed.mean()) / own.error if own.error else np.inf
         p = max(flips_p(changed) - 2.0**-_FIVE, t_two_sided(own_t, _FIVE - 1))
         method = "sign flips, mid-p, and paired t, which takes differences as normal"
+    elif by_t:
+        p = t_two_sided(t, noise.df) if noise.error else _least(units)
+        method = f"t over {units} groups, which takes the mean of each as normal"
     elif len(changed) <= COUNTED:
         p = flips_p(changed)
         method = "sign flips of whole groups, exact" if grouped else "sign flips, exact"
@@ -165,6 +171,8 @@ def _compared(sums: Floats, sizes: Floats, noise: Noise, *, grouped: bool) -> Ev
     shape = lru_cache(maxsize=1)(lambda: shape_of(sums))
 
     def interval(level: float) -> Interval | None:
+        if by_t:
+            return t_interval(effect, noise, level)
         exact = flips_interval(sums, sizes, level) if few else None
         if exact is not None or units < _FIVE or grouped:
             return exact if few else t_interval(effect, noise, level)
@@ -173,14 +181,14 @@ def _compared(sums: Floats, sizes: Floats, noise: Noise, *, grouped: bool) -> Ev
     return Evidence(
         effect=effect,
         p=p,
-        min_p=2.0**-_FIVE if units == _FIVE and not grouped else _least(units),
+        min_p=0.0 if by_t and noise.error else 2.0**-_FIVE if units == _FIVE and not grouped else _least(units),
         method=method,
         pairing="groups" if grouped else "scenarios",
         n=units,
         noise=noise,
         interval=interval,
-        detectable=lambda level: _detectable(units, noise, level),
-        fewest=lambda level: _FIVE if level > 2.0**-_FIVE and not grouped else flips_needed(level),
+        detectable=lambda level: t_moves(noise, level) if by_t else _detectable(units, noise, level),
+        fewest=lambda level: 2 if by_t else _FIVE if level > 2.0**-_FIVE and not grouped else flips_needed(level),
     )
 
 

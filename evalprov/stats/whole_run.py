@@ -6,14 +6,13 @@ them as normal and as noisy on both sides, and which few runs are enough for.
 
 from __future__ import annotations
 
-from functools import lru_cache
-from math import comb, inf, sqrt
+from math import comb, erfc, inf, sqrt
 from typing import TYPE_CHECKING
 
 from evalprov.named import NamedTuple
 from evalprov.stats.columns import ROUNDING, mean_of
 from evalprov.stats.distributions import t_quantile, t_two_sided
-from evalprov.stats.evidence import POWER, Evidence, Noise, t_interval
+from evalprov.stats.evidence import POWER, Evidence, Noise, t_interval, t_reach
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,8 +21,7 @@ if TYPE_CHECKING:
 
 METHOD = "t over runs"
 _FEWEST = 2
-_STEPS = 40
-_MANY = 1000  # degrees of freedom: from here on it is the normal distribution
+_STEPS = 30
 _NORMAL = t_quantile(POWER, inf)
 
 
@@ -75,23 +73,6 @@ def of_runs(a: Sequence[float], b: Sequence[float], known: Spread = UNKNOWN) -> 
     )
 
 
-@lru_cache(maxsize=256)
-def t_reach(level: float, df: float) -> float:
-    """Return how many errors away a move has to be, for Student's t of so few degrees to see it four times in five.
-
-    The error is an estimate too, so it is the noncentral t that tells.
-    """
-    from scipy.special import nctdtr
-
-    critical = t_quantile(1 - level / 2, df)
-    low, high = critical / 2, 2 * critical + 2
-    for _ in range(_STEPS):
-        middle = (low + high) / 2
-        seen = 1 - float(nctdtr(df, middle, critical)) if df < _MANY else POWER + (middle - critical - _NORMAL)
-        low, high = (low, middle) if seen >= POWER else (middle, high)
-    return high
-
-
 def fewest_runs(level: float) -> int:
     """Return how many runs on each side can tell anything, be they all alike."""
     return next(n for n in range(_FEWEST, 1000) if 2 / comb(2 * n, n) <= level)
@@ -114,16 +95,31 @@ def both(one: Evidence, other: Evidence) -> Evidence:
         method=f"{one.method}, and {other.method}",
         noise=max(sure.noise, unsure.noise, key=lambda noise: noise.error),
         interval=interval,
-        detectable=_larger(one.detectable, other.detectable),
+        detectable=_seen_by_both(one, other),
         fewest=lambda level: max(one.fewest(level), other.fewest(level)),
     )
 
 
-def _larger(
-    one: Callable[[float], float | None], other: Callable[[float], float | None]
-) -> Callable[[float], float | None]:
+def _seen_by_both(one: Evidence, other: Evidence) -> Callable[[float], float | None]:
+    """Return the move that both tests see four times in five; where one sees it barely, the other may not."""
+    errors = one.noise.error, other.noise.error
+
     def detectable(level: float) -> float | None:
-        moves = one(level), other(level)
-        return None if moves[0] is None or moves[1] is None else max(moves[0], moves[1])
+        moves = [move for test in (one, other) if (move := test.detectable(level)) is not None]
+        if len(moves) < 2:
+            return None
+        low = max(moves)
+        if not min(errors):
+            return low
+        high = low + max(errors)
+        for _ in range(_STEPS):
+            middle = (low + high) / 2
+            shares = [_below((middle - move) / error + _NORMAL) for move, error in zip(moves, errors, strict=True)]
+            low, high = (low, middle) if shares[0] * shares[1] >= POWER else (middle, high)
+        return high
 
     return detectable
+
+
+def _below(z: float) -> float:
+    return erfc(-z / sqrt(2)) / 2

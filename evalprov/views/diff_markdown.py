@@ -69,6 +69,8 @@ def _metrics(found: FoundDifference) -> Iterator[str]:
         yield f"- {code(names)}: {text(words)}"
     for words in hidden(found):
         yield f"- {text(words)}"
+    for side, words in found.diff.raters.told():
+        yield f"- grader{' of ' * bool(side)}{side}: {text(words)}"
     listed, left_out = with_moves(metrics, everything=found.everything)
     for metric in listed:
         yield from details(

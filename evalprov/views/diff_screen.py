@@ -105,6 +105,7 @@ def _show_metrics(found: FoundDifference, width: int) -> None:
         render.out(render.paint(words, "2", sys.stdout))
     _facts("about the verdicts", diff_words.remarks(metrics), width)
     _facts("inside the means", [("", words) for words in hidden(found)[: None if found.everything else HIDDEN]], width)
+    _facts("graders", found.diff.raters.told(), width)
     listed, left_out = with_moves(metrics, everything=found.everything)
     for metric in listed:
         _facts(diff_words.moves_title(metric), diff_words.moves(metric, everything=found.everything), width)
@@ -218,6 +219,8 @@ def _hidden_rows(found: FoundDifference) -> Iterator[tuple[str, ...]]:
         yield _row("with_all", of=str(one.scenarios), name=one.metric, a=next(ends), b=next(ends))
     for words in hidden(found):
         yield _row("inside", name=words)
+    for of, words in found.diff.raters.told():
+        yield _row("grader", of=of or "-", name=words)
 
 
 def _metric_rows(metrics: Sequence[MetricDiff], *, everything: bool) -> Iterator[tuple[str, ...]]:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "compare"))
+sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from generated import manifest
 
@@ -50,6 +50,16 @@ def sides(design: Design, rng: Rng, move: float) -> tuple[Side, Side]:
             records.append(manifest(table, groups=groups, run_id=f"202609{'ab'.index(letter) + 20}T1200{number:02d}Z"))
         found.append(Side(tuple(records)))
     return found[0], found[1]
+
+
+def recorded(runs: Runs, run_id: str) -> Side:
+    """Return a side of such runs."""
+    tables = [{f"s{i}": dict(zip(run, row, strict=True)) for i, row in enumerate(_rows(run))} for run in runs]
+    return Side(tuple(manifest(table, run_id=run_id) for table in tables))
+
+
+def _rows(run: dict[str, np.ndarray]) -> list[tuple[float, ...]]:
+    return list(zip(*(values.tolist() for values in run.values()), strict=True))
 
 
 def rates(n: int, base: float = 0.75, rho: float = 0.7, metrics: int = 1) -> Callable[[Rng, float], tuple[Runs, Runs]]:
@@ -137,6 +147,21 @@ def grouped(groups: int, size: int) -> Callable[[Rng, float], tuple[Runs, Runs]]
     return make
 
 
+def skewed_groups(groups: int, size: int) -> Callable[[Rng, float], tuple[Runs, Runs]]:
+    """Return scenarios in groups of which some are far noisier than others, and lopsided."""
+
+    def make(rng: Rng, move: float) -> tuple[Runs, Runs]:
+        noise = np.repeat(np.arange(1, groups + 1), size)
+
+        def side() -> np.ndarray:
+            common = np.repeat(rng.exponential(1, groups), size)
+            return noise * (common + rng.exponential(1, groups * size))
+
+        return [{"score": side()}], [{"score": side() + move}]
+
+    return make
+
+
 def many(n: int, metrics: int, rho: float) -> Callable[[Rng, float], tuple[Runs, Runs]]:
     """Return metrics that go together."""
 
@@ -180,7 +205,8 @@ ALIKE = [
       for kind in ("normal", "lognormal", "t2", "cauchy", "pareto", "zeros", "ties", "judge", "mostly equal")
       for n in (5, 10, 30, 300)),
     *(Design(f"other scenarios n {n}", apart_numbers(n), apart=True) for n in (20, 100)),
-    *(Design(f"{groups} groups of 5", grouped(groups, 5), groups=5) for groups in (8, 20, 40)),
+    *(Design(f"{groups} groups of 5", grouped(groups, 5), groups=5) for groups in (2, 3, 5, 7, 8, 20, 40)),
+    *(Design(f"{groups} groups of 10, skewed", skewed_groups(groups, 10), groups=10) for groups in (3, 5, 7)),
     *(Design(f"{count} metrics alike {rho}, n {n}", many(n, count, rho))
       for count, n, rho in ((10, 100, 0.0), (10, 100, 0.6), (10, 100, 0.95), (50, 30, 0.5))),
     *(Design(f"trials {counts[0]} v {counts[1]} n {n}, {kind}, run sd {sd}", whole_runs(n, counts, sd, kind=kind))
@@ -212,4 +238,14 @@ COVERED = [
     *((Design(f"{n} groups of 5 + .3, covered", grouped(n, 5), 0.3, groups=5), 0.3) for n in (8, 40)),
     (Design("5 trials of 50 x 1.15, run sd .05, covered", whole_runs(50, (5, 5), 0.05), 0.15),
      0.15 * float(np.exp((0.25 + 0.16 + 0.0025) / 2))),
+]  # fmt: skip
+
+# Whose detectable size is held to its word.
+SIZED = [
+    *(Design(f"{kind} n {n}, by its size", numbers(n, kind)) for kind in ("normal", "judge") for n in (10, 30, 100)),
+    *(Design(f"latency n {n}, by its size", numbers(n, "lognormal")) for n in (30, 100, 300)),
+    *(Design(f"rates n {n}, by their size", rates(n)) for n in (30, 300)),
+    *(Design(f"{n} groups of 5, by their size", grouped(n, 5), groups=5) for n in (5, 20)),
+    Design("3 trials of 50 latency, by their size", whole_runs(50, (3, 3), 0.05)),
+    Design("5 trials of 5 rates, by their size", whole_runs(5, (5, 5), 0.0, kind="accuracy")),
 ]  # fmt: skip

@@ -9,19 +9,21 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "compare"))
+sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import numpy as np
-from designs import ALIKE, MOVED, Design, rates, seed, sides
+from designs import ALIKE, MOVED, Design, rates, recorded, seed, sides
 from gate_pairs import all_block, pair_of
 from generated import KINDS, Pair
 from scipy.stats import binom
 
 from evalprov.judge.gate import Gate, judge
 from evalprov.judge.groups import Groups
+from evalprov.judge.looks import Look
 from evalprov.judge.rules import NO_RULES, GateRule, MetricRule, Rules
-from evalprov.judge.samples import samples
+from evalprov.judge.samples import Sample, samples
 from evalprov.judge.verdicts import Terms, compare_samples
+from evalprov.stats.looks import FIRST
 
 PAIRS = 1000
 WORSE_PAIRS = 300
@@ -135,13 +137,67 @@ def by_design(pairs: int, which: str) -> bool:
     return fine
 
 
+LOOKED = ("rates", "judge", "3 metrics", "latency")
+
+
+def _run(kind: str, draw: np.random.Generator, level: np.ndarray, fall: float) -> dict[str, np.ndarray]:
+    """Return what one run of a program came to, whose scenarios are so hard."""
+    n = len(level)
+    if kind == "judge":
+        return {"score": np.clip(np.round(3.5 + level + draw.normal(0, 0.7, n) - 8 * fall), 1, 5)}
+    if kind == "latency":
+        return {"score": -np.exp(level / 2 + draw.normal(0, 0.4, n)) * (1 + 5 * fall)}
+    chance = np.clip(1 / (1 + np.exp(-1.2 - 2 * level)) - fall, 0, 1)
+    return {f"score{i}": draw.random(n) < chance for i in range(1 if kind == "rates" else 3)}
+
+
+def looks(sequences: int) -> bool:
+    """Print how often any of twenty unchanged runs held against one baseline is called worse, by level of a look."""
+    print(f"\n{FIRST} unchanged runs against one baseline, {sequences} times: any of them called worse")
+    print(f"{'100 scenarios':<16}{'each a look alone':>20}{'--sequential':>14}   a fall of .12 at the 10th, likewise")
+    fine = True
+    for kind in LOOKED:
+        draw = np.random.default_rng(seed(Design(kind, rates(1))))
+        terms = [Terms(level=LEVEL, gates=lambda diff: True)]
+        terms.append(terms[0]._replace(level=Look(10, True).level(LEVEL)))
+        terms = [one._replace(rules=Rules({f"score{i}": MetricRule("higher") for i in ("", 0, 1, 2)}, NO_RULES.gate))
+                 for one in terms]  # fmt: skip
+        fired, seen = [0, 0], [0, 0]
+        for _ in range(sequences):
+            level = draw.normal(0, 1, 100)
+            a = recorded([_run(kind, draw, level, 0.0)], "20260920T120000Z")
+            ours = samples(a.runs)
+            called = []
+            for _look in range(FIRST):
+                b = recorded([_run(kind, draw, level, 0.0)], "20260921T120000Z")
+                theirs = samples(b.runs)
+                called.append([_worse(ours, theirs, Groups(a.runs, b.runs), one) for one in terms])
+            b = recorded([_run(kind, draw, level, 0.12)], "20260922T120000Z")
+            for place, one in enumerate(terms):
+                fired[place] += any(look[place] for look in called)
+                seen[place] += _worse(ours, samples(b.runs), Groups(a.runs, b.runs), one)
+        wrong = fired[1] > most(sequences, LEVEL)
+        fine &= not wrong
+        shares = [count / sequences for count in (*fired, *seen)]
+        off = "  <- off" if wrong else ""
+        print(f"{kind:<16}{shares[0]:>20.1%}{shares[1]:>14.1%}   {shares[2]:.1%}, {shares[3]:.1%}{off}", flush=True)
+    return fine
+
+
+def _worse(ours: dict[str, Sample], theirs: dict[str, Sample], groups: Groups, terms: Terms) -> bool:
+    return any(one.verdict == "worse" for one in compare_samples(ours, theirs, groups, terms))
+
+
 def main() -> int:
     """Print the tables; 1 where the gate cries wolf, or sleeps."""
     pairs = int(sys.argv[1]) if len(sys.argv) > 1 else PAIRS
     which = sys.argv[2] if len(sys.argv) > 2 else ""
     quiet = which != "" or alike(list(KINDS), pairs)
     awake = which != "" or worse(list(KINDS), WORSE_PAIRS)
-    quiet &= by_design(pairs, which)
+    if which in ("", "looks"):
+        quiet &= looks(pairs)
+    if which != "looks":
+        quiet &= by_design(pairs, which)
     if not quiet:
         print("\nit blocks identical programs more often than it says")
     if not awake:

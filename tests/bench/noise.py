@@ -14,7 +14,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "compare"))
+sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from gate_runs import record
 

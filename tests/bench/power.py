@@ -14,10 +14,10 @@ import time
 from pathlib import Path
 from statistics import median
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "compare"))
+sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import numpy as np
-from designs import ALIKE, COVERED, MOVED, seed, sides
+from designs import ALIKE, COVERED, MOVED, SIZED, seed, sides
 from generated import KINDS, alarms, hits, manifest
 from scipy.stats import binom
 
@@ -27,6 +27,7 @@ from evalprov.stats.noise import LEVEL
 
 PAIRS = 1000
 CHANCE = 1e-3  # that a row fails where nothing is wrong
+FAR = 0.1  # what the stated power may be off by, for values that are no normal numbers
 ABOUT = 0.05  # what the stated power may be off by: it is worked out from one pair's own noise
 SCENARIOS = 100_000
 
@@ -95,6 +96,26 @@ def by_design(pairs: int, which: str) -> bool:
     return fine
 
 
+def sizes(pairs: int, which: str) -> bool:
+    """Print how often a move is seen that unmoved pairs say they would see four times in five, by design."""
+    print(f"\na move of the size that would be seen in {POWER:.0%}, and how often it is: {POWER - FAR:.0%} at least")
+    fine = True
+    for design in SIZED:
+        if not re.search(which, design.name):
+            continue
+        draw = np.random.default_rng(seed(design))
+        still = [compare_metrics(*sides(design, draw, 0.0))[0] for _ in range(pairs // 4)]
+        size = median([one.detectable for one in still if one.detectable is not None])
+        # Latencies are moved by a factor; rates downward, where there is room.
+        move = size / median([float(one.a or 0) for one in still]) if "latency n" in design.name else size
+        move = -move if "rates" in design.name else move
+        seen = sum(compare_metrics(*sides(design, draw, move))[0].verdict in REAL for _ in range(pairs)) / pairs
+        wrong = seen < POWER - FAR - 3 * (POWER * (1 - POWER) / pairs) ** 0.5
+        fine &= not wrong
+        print(f"{design.name:52}{size:>10.4g}{seen:>8.1%}{'  <- off' if wrong else ''}", flush=True)
+    return fine
+
+
 def speed() -> None:
     """Print how long two large runs take, the values being there."""
     draw = random.Random(1)
@@ -132,6 +153,7 @@ def main() -> int:
         fine &= rates(pairs)
         speed()
     fine &= by_design(pairs, which)
+    fine &= sizes(pairs, which)
     return 0 if fine else 1
 
 

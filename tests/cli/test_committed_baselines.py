@@ -12,7 +12,7 @@ from conftest import Project
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from test_gate_cli import called
+from gate_runs import called
 
 EVAL = """
 import json, os, sys

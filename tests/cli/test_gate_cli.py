@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import json
-import os
-import signal
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -19,12 +14,9 @@ from conftest import Project
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "compare"))
+sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from gate_runs import BASELINE, RUN, error, record
-
-from evalprov.cli import main
-from evalprov.record.form import encode, history_line
+from gate_runs import BASELINE, RUN, Store, called, error, record
 
 EVAL = """
 import json, os
@@ -51,26 +43,6 @@ def run(project: Project, right: int, **env: str) -> None:
     """Record a run that answers so many scenarios correctly."""
     done = project.run("python3", "eval.py", options=("--quiet",), env={"RIGHT": str(right), **env})
     assert done.returncode == 0, done.stderr
-
-
-@contextmanager
-def within(folder: str | Path) -> Iterator[None]:
-    """Be in a folder, and leave the signals as they were."""
-    before, pipe = os.getcwd(), signal.getsignal(signal.SIGPIPE)
-    os.chdir(folder)
-    try:
-        yield
-    finally:
-        os.chdir(before)
-        signal.signal(signal.SIGPIPE, pipe)
-
-
-def called(project: Project | Path, *words: str) -> tuple[int, str, str]:
-    """Carry out a command line in this process, where scipy is loaded; return its exit code and what it printed."""
-    out, err = io.StringIO(), io.StringIO()
-    with within(project.path if isinstance(project, Project) else project), redirect_stdout(out), redirect_stderr(err):
-        code = main(list(words))
-    return code, out.getvalue(), err.getvalue()
 
 
 def gate(project: Project, *words: str) -> tuple[int, str, str]:
@@ -263,20 +235,6 @@ def test_markdown_carries_no_markup_of_the_data(project: Project) -> None:
 
 
 # --- four forms of one answer
-
-
-class Store:
-    """A store that records are put in as they are."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        (path / "runs").mkdir(parents=True)
-
-    def put(self, *records: Any) -> None:
-        """Put the records in."""
-        for one in records:
-            (self.path / "runs" / f"{one['run_id']}.json").write_bytes(encode(one))
-        (self.path / "eval_history.jsonl").write_bytes(b"".join(map(history_line, records)))
 
 
 def cases(path: Path) -> dict[str, str]:

@@ -13,7 +13,7 @@ from conftest import Project
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from test_gate_cli import called
+from gate_runs import called
 from test_history_query import entered
 
 COMMANDS = ("run", "show", "history", "diff", "audit", "gate", "noise", "baseline", "baseline set", "init", "doctor")

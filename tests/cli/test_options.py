@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from conftest import Project
-from test_gate_cli import called
+from gate_runs import called
 
 from evalprov.cli import COMMANDS, load
 from evalprov.cli.options import Subcommand, SubcommandGroup, parse, usage, wants_help

@@ -39,8 +39,8 @@ def test_a_group_that_fell_to_zero_is_named() -> None:
     found = diff(grouped(record(metrics=rows(a)), groups), grouped(record(run=1, metrics=rows(b)), groups))
     told = [one.sentence for one in found.inside if one.kind == "group"]
     assert {sentence.partition(", p")[0] for sentence in told} == {
-        "score_mean of group refunds: 1 -> 0 (20 scenarios)",
-        "score_mean of group billing: 0 -> 1 (20 scenarios)",
+        "score_mean of group refunds: 1 -> 0 (by its own 20 scenarios)",
+        "score_mean of group billing: 0 -> 1 (by its own 20 scenarios)",
     }
     assert found.answer.kind in ("not_moved", "cannot_tell")
 
@@ -51,7 +51,9 @@ def test_the_gate_tells_what_the_diff_tells() -> None:
     a = {"ok": [True] * 20 + [False] * 20 + [True, False] * 80}
     b = {"ok": [False] * 20 + [True] * 20 + [True, False] * 80}
     gate = held(grouped(run_of(BASELINE, a), groups), grouped(run_of(RUN, b), groups))
-    assert any(note.startswith("ok_mean of group refunds: 1 -> 0 (20 scenarios), p = ") for note in gate.notes)
+    assert any(
+        note.startswith("ok_mean of group refunds: 1 -> 0 (by its own 20 scenarios), p = ") for note in gate.notes
+    )
 
 
 def test_groups_of_an_unchanged_program_are_seldom_named() -> None:
@@ -113,3 +115,16 @@ def test_a_mean_that_rises_only_by_what_was_left_out_is_named() -> None:
     b = rows([1.0] * 50 + [0.0] * 10)
     found = diff(record(metrics=a), record(run=1, metrics=b))
     assert any("rises as reported and falls on the same scenarios" in one.sentence for one in found.inside)
+
+
+def test_few_groups_are_judged_as_a_whole_as_well() -> None:
+    """Three groups that all fell alike are a fall; three that fell unlike are within noise, and not untold."""
+    groups = by_group({"refunds": 40, "billing": 40, "rest": 40})
+    a = {"score": [0.9 + i % 5 / 100 for i in range(120)]}
+    alike = {"score": [0.5 + i % 7 / 100 for i in range(120)]}
+    unlike = {"score": [0.3 if i < 40 else 0.9 for i in range(120)]}
+    for b, verdict in ((alike, "worse"), (unlike, "within_noise")):
+        found = held(grouped(run_of(BASELINE, a), groups), grouped(run_of(RUN, b), groups)).metrics[0].diff
+        assert (found.verdict, found.pairing, found.n) == (verdict, "groups", 3)
+        assert found.interval is not None
+        assert (found.interval[0] <= 0 <= found.interval[1]) == (verdict == "within_noise")

@@ -306,8 +306,8 @@ def test_scenarios_in_groups_count_by_their_groups() -> None:
     groups = {f"t{i:03}": f"source {i // 12}" for i in range(60)}
     grouped = [manifest(table, groups=groups) for table in (ok(60, 60), ok(40, 60))]
     found = only(one(grouped[0]), one(grouped[1]))
-    assert (found.verdict, found.pairing, found.n) == ("cannot_tell", "groups", 5)
-    assert found.reason == "5 groups are too few to tell a move from chance"
+    assert (found.verdict, found.pairing, found.n) == ("within_noise", "groups", 5)
+    assert found.method == "t over 5 groups, which takes the mean of each as normal"
     assert found.needed is not None
     assert found.needed.scenarios is not None
     assert found.needed.scenarios >= 72

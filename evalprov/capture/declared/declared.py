@@ -82,6 +82,8 @@ def declared_files(context: CaptureContext) -> set[str]:
     texts = [tool.get(key) for tool in declared.get("tools", ()) for key in ("description", "schema")]
     texts += [declared.get("agent", {}).get(key) for key in ("graph", "config")]
     paths |= {file for said in texts if said is not None and (file := _file_of(context, said)) is not None}
+    if (labels := declared.get("grader", {}).get("calibration")) is not None:
+        paths.add(os.path.join(context.root, labels))  # they judge what a run was worth, and are no part of it
     return {os.path.relpath(path, context.root) for path in paths}
 
 
