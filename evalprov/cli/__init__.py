@@ -26,6 +26,7 @@ COMMANDS = (
     "gate",
     "noise",
     "plan",
+    "restore",
     "init",
     "doctor",
     "baseline",
