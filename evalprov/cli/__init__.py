@@ -26,6 +26,7 @@ COMMANDS = (
     "gate",
     "noise",
     "plan",
+    "verify",
     "restore",
     "init",
     "doctor",

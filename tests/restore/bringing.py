@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from conftest import Project
 
-from evalprov.cli import main, restore
+from evalprov.cli import main, restore, verify
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +29,7 @@ def called(project: Project, *words: str, env: Mapping[str, str] | None = None) 
         patch.chdir(project.path)
         for name, value in (env or {}).items():
             patch.setenv(name, value)
-        for module in (restore,):
+        for module in (restore, verify):
             # As the system has it, it is that of the process that runs the tests.
             patch.setattr(module, "given_environment", lambda: dict(os.environ))
         code = main(list(words))
