@@ -28,6 +28,7 @@ COMMANDS = (
     "plan",
     "verify",
     "restore",
+    "rerun",
     "init",
     "doctor",
     "baseline",
