@@ -53,7 +53,7 @@ MAY_IMPORT = {
     },
     "__main__": {"cli", "isolation", "__init__"},
     "builder": {"secrets"},
-    "__init__": {"builder"},
+    "__init__": {"builder", "restore"},
 }
 TOP_LEVEL = {"pyproject.toml", "README.md", "CHANGELOG.md", "Makefile", "evalprov", "tests", "fixtures"}
 
