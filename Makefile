@@ -43,10 +43,11 @@ check: $(READY) ## Lint, check the format, check the types
 bench: $(READY) ## Measure speed, and run the long crash campaign
 	$(BIN)/python tests/bench/all.py
 
-campaign: $(READY) ## Run in hundreds of odd states of a machine; hold what a diff claims against the truth
+campaign: $(READY) ## Run in hundreds of odd states of a machine; hold what a diff claims against the truth; bring runs back
 	$(BIN)/python tests/campaign/run.py
 	$(BIN)/python tests/campaign/states.py
 	$(BIN)/python tests/campaign/truth.py
+	$(BIN)/python tests/campaign/restore.py
 
 oracles: pyproject.toml ## Hold the statistics against large packages, in an environment of their own
 	$(PYTHON) -m venv $(ORACLES)

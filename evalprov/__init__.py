@@ -8,24 +8,34 @@ In an eval script:
     layer.add_field("orchestrator", fanout_critic)   # a function counts by its source
     print(layer.hash())
     layer.report({"accuracy": 0.74})                 # to the `evalprov run` around this script
+
+Afterwards, anywhere in the project:
+
+    run = evalprov.load("latest")                    # its record, its metrics
+    print(run.verify().answer)                       # is all as it was, and can it be brought back?
 """
 
 # The command line passes through here before its search path is safe: nothing may be imported, typing included.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from evalprov.builder import CodeHash, ConfigLayer, NoSource, config_layer, hash_code, report
 
+    def load(run: str = "latest", store: str | None = None) -> Any:
+        """Return a recorded run, a RecordedRun of restore/door.py; its type would close a circle of imports."""
+
+
 __version__ = "0.1.0"
-__all__ = ["CodeHash", "ConfigLayer", "NoSource", "__version__", "config_layer", "hash_code", "report"]
+__all__ = ["CodeHash", "ConfigLayer", "NoSource", "__version__", "config_layer", "hash_code", "load", "report"]
 
 
 def __getattr__(name: str) -> object:
     # The command line starts without the builder, and the builder without the command line.
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from evalprov import builder
-
-    value = globals()[name] = getattr(builder, name)
+    room = "restore.door" if name == "load" else "builder"
+    value = globals()[name] = getattr(__import__(f"{__name__}.{room}", fromlist=[name]), name)
     return value
 
 

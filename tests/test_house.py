@@ -36,8 +36,10 @@ MAY_IMPORT = {
     "views": {"judge", "explain", "stats", "record", "numbers", "render", "repository"},
     "repository": {"errors"},
     "run": {"capture", "launch", "reported", "store", "record", "errors", "secrets", "settings", "__init__"},
+    "restore": {"run", "capture", "judge", "explain", "stats", "store", "record", "errors", "settings"},
     "cli": {
         "isolation",
+        "restore",
         "run",
         "repository",
         "views",
@@ -52,8 +54,8 @@ MAY_IMPORT = {
         "secrets",
     },
     "__main__": {"cli", "isolation", "__init__"},
-    "builder": {"secrets", "record"},
-    "__init__": {"builder"},
+    "builder": {"secrets"},
+    "__init__": {"builder", "restore"},
 }
 TOP_LEVEL = {"pyproject.toml", "README.md", "CHANGELOG.md", "Makefile", "evalprov", "tests", "fixtures"}
 

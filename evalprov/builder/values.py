@@ -9,8 +9,8 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any, TypedDict
 
+from evalprov.builder.canonical import canonical, sha256
 from evalprov.builder.source import NoSource, class_text, function_text, no_source, short_name, unwrapped
-from evalprov.record.canonical import canonical, sha256
 
 FIELD_NESTING = 64
 _NESTING = 80  # room for what stands around a field; a report nested 100 deep is not read

@@ -7,7 +7,7 @@ import os
 import time
 from typing import TYPE_CHECKING, Any, cast
 
-from evalprov.capture import start
+from evalprov.capture import COLLECTORS, start
 from evalprov.capture.afterwards import Afterwards
 from evalprov.errors import EvalprovError
 from evalprov.record.form import REPORTED, blank
@@ -31,13 +31,14 @@ _NOT_KEPT = "what an option of that run named is not in its record"
 _BY_PATTERN = "an option of that run named several files, and which they are now is not known"
 
 
-def present(
+def present(  # noqa: PLR0913 - whose state, where, and how much of it
     like: Manifest,
     cwd: str,
     environ: dict[str, str],
     *,
     store: str | None = None,
     progress: Callable[[int, int], None] | None = None,
+    collectors: Iterable[str] = COLLECTORS,
 ) -> Manifest:
     """Return what would be recorded of the same command now, before it starts.
 
@@ -46,9 +47,9 @@ def present(
     """
     unknown: Unknown = {}
     try:
-        request = _request(like, unknown, store)
+        request = request_like(like, store, unknown)
         context = context_of(request, _folder(like, cwd), environ)._replace(progress=progress, stdin=None)
-        with start(context) as capturing:
+        with start(context, collectors) as capturing:
             now = opened(blank(RUN_ID, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())), request, context)
             found = capturing.finish()
             fill(now, found, context.scrub)
@@ -80,7 +81,9 @@ def _folder(like: Manifest, cwd: str) -> str:
 # --- what the options of that run named
 
 
-def _request(like: Manifest, unknown: Unknown, store: str | None) -> Request:
+def request_like(like: Manifest, store: str | None, unknown: Unknown | None = None) -> Request:
+    """Return the request that a run was made by; layers of which an option's words are lost are put in `unknown`."""
+    unknown = {} if unknown is None else unknown
     if not like["command"]["argv"]:
         raise EvalprovError("the record of that run has no command")
     return Request(

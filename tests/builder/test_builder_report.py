@@ -293,7 +293,7 @@ def test_importing_it_loads_little(tmp_path: Path) -> None:
     assert json.loads(done.stdout.replace("'", '"')) == ["__future__"]
 
 
-@pytest.mark.parametrize("name", ["layer", "line", "values"])
+@pytest.mark.parametrize("name", ["canonical", "layer", "line", "values"])
 def test_every_example_in_the_documentation_holds(name: str) -> None:
     """The examples are run."""
     found = doctest.testmod(importlib.import_module(f"evalprov.builder.{name}"))

@@ -217,7 +217,7 @@ def _content(context: CaptureContext, data: bytes, named: _Named, key: str, warn
     ending = os.path.splitext(named.path)[1].lower()
     if ending in {".json", ".toml", ".yaml", ".yml"}:
         from evalprov.capture.declared.parsing import ENTRIES, FORMATS, NotParsed, flatten, parse
-        from evalprov.record.canonical import canonical
+        from evalprov.record.identity import canonical
 
         kind = FORMATS[ending]
         try:

@@ -207,7 +207,7 @@ def collect(context: CaptureContext) -> Steps:
         shown = context.scrub.text(readable(name))
         if name in hidden or is_secret_variable(name):
             names.append(shown)
-        elif name in asked or _allowed(name):
+        elif name in asked or is_allowed(name):
             values[shown] = readable(from_root(context.scrub.text(context.environ[name]), context.root))
         else:
             if name.startswith(RELEVANT_STARTS):
@@ -240,7 +240,8 @@ def _of_session(name: str) -> bool:
     return name in OF_SESSION or name.startswith(OF_SESSION_STARTS) or (name.isupper() and name.endswith(OF_SERVICES))
 
 
-def _allowed(name: str) -> bool:
+def is_allowed(name: str) -> bool:
+    """Say whether a variable is recorded with its value, whatever the settings say."""
     return name in ALLOWED or name.startswith(ALLOWED_STARTS) or name.endswith(ALLOWED_ENDS)
 
 

@@ -1,0 +1,146 @@
+"""`evalprov rerun`: an old run brought back, run again, and held against what it was."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from evalprov import render
+from evalprov.cli.common import STORE, open_store
+from evalprov.cli.earlier import spreads
+from evalprov.cli.options import Argument, Option, Subcommand
+from evalprov.cli.restore import layers, pieces
+from evalprov.cli.rules import rules_for
+from evalprov.cli.run import summary
+from evalprov.errors import CANNOT_START, EvalprovError, UsageError
+from evalprov.isolation import given_environment, here
+from evalprov.judge.verdicts import Side
+from evalprov.restore.bring import RestoreRequest
+from evalprov.restore.rerun import EXIT, Nearness, RerunJudgement, brought_back, judge, run_again, rung
+from evalprov.restore.setting import named_ahead
+from evalprov.settings import load
+from evalprov.store import read
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from evalprov.record.manifest import Manifest
+
+WITHIN = "0.3%"
+
+
+def rerun(  # noqa: PLR0913 - one argument an option
+    *,
+    run: str,
+    as_here: bool,
+    keep: bool,
+    within: str | None,
+    as_json: bool,
+    store: str | None,
+    extra: tuple[str, ...] | None,
+) -> int:
+    """Bring a run back to a folder of its own, run its command there again, and judge what comes out.
+
+    The files must be back and proven, and the packages: today's, where they are the same, else they are installed
+    anew. The rerun is a record like any other, in the store of the run, with that as its parent. What the command
+    prints goes to stderr, the judgement to stdout. Words behind -- are added to the command.
+
+    A metric is reproduced within 0.3 % of what it was, or within the noise that earlier runs of the program show.
+
+    Exit codes: 0 reproduced; 1 not reproduced; 3 could not be judged; 125 could not be restored.
+
+    Examples: evalprov rerun latest~3; evalprov rerun baseline:main --here --within 0.01 -- --limit 100
+    """
+    limit = nearness(within or WITHIN)
+    folder = open_store(store)
+    m = read.load(folder, run)
+    if not m["command"]["argv"]:
+        raise EvalprovError(f"the record of run {m['run_id']} has no command", exit_code=CANNOT_START)
+    environ = given_environment()
+    for line in named_ahead(m, environ):
+        render.note(line)
+    settings = load(here())
+    asked = RestoreRequest(m, folder, settings.root, "", environ, told=render.note)
+    if (kept := pieces(folder, run)) != folder:
+        asked = asked._replace(pieces=kept)
+    with brought_back(asked, here=as_here, keep=keep) as found:
+        for name, state, words in layers(found):
+            if state in ("changed", "unknown"):
+                render.note(f"{name}: {words}")
+        render.note(f"running in {found.cwd}: {' '.join(found.command)}")
+        common = rung(m, found)
+        with _stdout_to_stderr():
+            done = run_again(m, found, asked, extra or (), render.hashing())
+        for line in (*done.problems, *summary(done.manifest)):
+            render.note(line)
+        if keep:
+            render.note(f"it is left in {found.folder}")
+    rules = rules_for(settings)
+    apart = spreads(folder, Side((m,)), Side((done.manifest,)), allow_failed=rules.gate.allow_failed)
+    judged = judge(m, done.manifest, limit, rules, apart)
+    if as_json:
+        render.document(_document(m, done.manifest, judged, common))
+    else:
+        _show(judged, common)
+    return EXIT[judged.outcome]
+
+
+def nearness(text: str) -> Nearness:
+    """Read how far a metric may lie from what it was: a share of that, or an amount."""
+    number, percent = text.removesuffix("%"), text.endswith("%")
+    if not re.fullmatch(r"\d+(\.\d+)?|\.\d+", number):
+        raise UsageError(f"--within is a share such as 0.3% or an amount such as 0.01, not {text!r}")
+    return Nearness(float(number) / (100 if percent else 1), percent, f"{number} %" if percent else number)
+
+
+@contextmanager
+def _stdout_to_stderr() -> Iterator[None]:
+    """Have what the command prints go to stderr: stdout is for the judgement."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
+def _document(m: Manifest, new: Manifest, judged: RerunJudgement, common: str) -> dict[str, object]:
+    return {
+        "version": 1,
+        "run_id": m["run_id"],
+        "rerun": new["run_id"],
+        "outcome": judged.outcome,
+        "answer": judged.sentence,
+        "exit_code": EXIT[judged.outcome],
+        "rung": common,
+        "metrics": [one._asdict() for one in judged.metrics],
+        "layers": {name: layer._asdict() for name, layer in judged.diff.layers.items()},
+    }
+
+
+def _show(judged: RerunJudgement, common: str) -> None:
+    if sys.stdout.isatty():
+        render.out(render.neutral(judged.sentence))
+        return
+    render.out(f"answer\t{render.neutral(judged.sentence)}\nrung\t{common}")
+    for one in judged.metrics:
+        render.out("\t".join(map(render.neutral, (one.name, render.number(one.a), render.number(one.b), one.outcome))))
+
+
+COMMAND = Subcommand(
+    rerun,
+    (
+        Option("--here", None, "Use the packages that are installed now, and say what differs.", into="as_here"),
+        Option("--keep", None, "Leave the folder it ran in."),
+        Option("--within", "SIZE", "How far a metric may lie from what it was: 0.3% of that, or an amount."),
+        Option("--json", None, "Print the judgement as JSON.", into="as_json"),
+        STORE,
+    ),
+    (Argument("run", "RUN", "A run: an id, its beginning, latest~1, baseline:NAME, a path.", required=True),),
+    behind="extra",
+)
