@@ -52,13 +52,13 @@ def why_no_code(m: Manifest) -> str | None:
     """Say why a record alone rules out that its code comes back; null where it does not."""
     git_ = m["git"]
     if git_["source"] is None and m["git_sha"] is None:
-        fared = m["capture"].get("git")
-        return (fared and fared["reason"]) or "it was not in a git repository"
+        outcome = m["capture"].get("git")
+        return (outcome and outcome["reason"]) or "it was not in a git repository"
     if git_["source"] == "environment":
         return "there was no repository: a variable named the commit, and what was changed since is not known"
     if git_["tree"] is None:
-        fared = m["capture"].get("git")
-        return f"which files there were is not known: {(fared and fared['reason']) or 'git did not say'}"
+        outcome = m["capture"].get("git")
+        return f"which files there were is not known: {(outcome and outcome['reason']) or 'git did not say'}"
     if not ID.fullmatch(git_["tree"]) or (m["git_sha"] is not None and not ID.fullmatch(m["git_sha"])):
         return "the record names no commit or tree that git has"
     return None

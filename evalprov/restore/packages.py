@@ -73,8 +73,8 @@ def _from_elsewhere(name: str, source: str, m: Manifest, top: str) -> str | None
 def why_no_packages(m: Manifest) -> str | None:
     """Say why a record rules out that its packages come back; null where it does not."""
     if m["software"]["packages"] is None:
-        fared = m["capture"].get("software")
-        return (fared and fared["reason"]) or "which packages there were is not known"
+        outcome = m["capture"].get("software")
+        return (outcome and outcome["reason"]) or "which packages there were is not known"
     version = m["system"].get("python_version") or ""
     return (
         None if _PYTHON.fullmatch(version) else f"its Python, {version or 'of unknown version'}, is none that is made"
