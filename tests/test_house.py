@@ -35,7 +35,8 @@ MAY_IMPORT = {
     "judge": {"stats", "explain", "record", "errors", "numbers"},
     "views": {"judge", "explain", "stats", "record", "numbers", "render", "repository"},
     "repository": {"errors"},
-    "run": {"capture", "launch", "reported", "store", "record", "errors", "secrets", "settings", "__init__"},
+    "observe": {"record"},
+    "run": {"capture", "launch", "observe", "reported", "store", "record", "errors", "secrets", "settings", "__init__"},
     "restore": {"run", "capture", "judge", "explain", "stats", "store", "record", "errors", "settings"},
     "cli": {
         "isolation",
