@@ -40,6 +40,7 @@ class CaptureContext(NamedTuple):
     outputs: tuple[str, ...] = ()  # files that the command is known to write: --metrics-file, as given
     known: Callable[[], Mapping[str, Row]] = dict  # asks for what earlier runs wrote, by path from the project root
     scratch: str | None = None  # a private folder outside the project; null where none could be made
+    ran: list[str] | None = None  # Pythons that ran under the command, told when it has ended
     since: float | None = None  # Unix time at which the first trial of this command began, if there are several
 
 

@@ -126,6 +126,12 @@ COMMAND = Subcommand(
             "Keep the output's head and tail, all of it, or none.",
             choices=("bounded", "full", "off"),
         ),
+        Option(
+            "--observe",
+            "MODE",
+            "See which files, modules and variables its Pythons use: where none can tell, never, or always.",
+            choices=("auto", "off", "strict"),
+        ),
         Option("--quiet", None, "Say nothing of our own, errors aside."),
     ),
     (Argument("argv", "CMD", "The command and its arguments.", many=True),),

@@ -25,6 +25,7 @@ from evalprov.platform.processes import ProcessTree, adopt_orphans, children_of,
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from evalprov.launch.programs import ProgramsSeen
     from evalprov.platform.spawn import FileAction
     from evalprov.record.manifest import Resources
 
@@ -57,6 +58,7 @@ class Outcome(NamedTuple):
     stdout: StreamEnd
     stderr: StreamEnd
     warnings: list[str]
+    programs: ProgramsSeen
 
 
 class _Outlet(NamedTuple):
@@ -242,4 +244,5 @@ def _outcome(going: _RunningChild, warnings: list[str]) -> Outcome:
         stdout=streams[0].end(),
         stderr=streams[1].end(),
         warnings=[*warnings, *overseer.warnings, *going.sampler.warnings],
+        programs=going.sampler.programs,
     )

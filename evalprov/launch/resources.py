@@ -6,6 +6,7 @@ import _thread
 import time
 from typing import TYPE_CHECKING
 
+from evalprov.launch.programs import ProgramsSeen
 from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Sampler:
         self._samples = 0
         self._memory = 0
         self._processes = 0
+        self.programs = ProgramsSeen()
         self.warnings: list[str] = []
         self._stop = _thread.allocate_lock()
         self._stopped = _thread.allocate_lock()
@@ -85,6 +87,7 @@ class Sampler:
         processes = self._tree.look()
         if processes:
             self._samples += 1
+            self.programs.see(processes)
             self._processes = max(self._processes, len(processes))
             # Resident memory, which is what people know and limits count; shared pages count once a process.
             # The exact share (PSS) would have the kernel walk, and hold up, every process's memory.

@@ -29,6 +29,12 @@ BULKY: tuple[tuple[str, ...], ...] = (
     ("software", "env_names"),
     ("infra", "ulimits"),
     ("outputs", "files"),
+    ("observed", "inputs"),
+    ("observed", "modules"),
+    ("observed", "packages"),
+    ("observed", "environment"),
+    ("observed", "programs"),
+    ("observed", "hosts"),
 )
 # What it never leaves out, by which runs are found and told apart.
 KEPT = frozenset(("schema", "run_id", "timestamp", "status", "repeat", "counts", "identity"))
@@ -132,6 +138,13 @@ def blank(run_id: str, timestamp: str) -> Manifest:
             "memory_available_mb": None,
             "model": {},
             "edited": {},
+            "looked": {"mode": None, "pythons": None, "files": None, "complete": False, "reason": None},
+            "inputs": {},
+            "modules": {},
+            "packages": [],
+            "environment": {},
+            "programs": {},
+            "hosts": [],
         },
         "identity": {
             "recipe": RECIPE,
@@ -142,6 +155,7 @@ def blank(run_id: str, timestamp: str) -> Manifest:
             "decision_spec": None,
             "builder": None,
             "layers": {},
+            "used": None,
             "unknown": {},
         },
         "stages": {},

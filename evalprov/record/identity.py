@@ -89,5 +89,19 @@ def identify(m: Manifest) -> Identity:
         "decision_spec": spec,
         "builder": m["identity"]["builder"],
         "layers": hashes,
+        "used": _used(m, unknown),
         "unknown": unknown,
     }
+
+
+def _used(m: Manifest, unknown: dict[str, str]) -> str | None:
+    """Return the hash of what a run was seen to read and no layer has; null where not all of that is known."""
+    observed = m["observed"]
+    looked = observed["looked"]
+    if not looked["complete"]:
+        if looked["mode"] is not None:
+            unknown["used"] = looked["reason"] or "not all that was read is known by content"
+        return None
+    files = {path: one["sha256"] for path, one in observed["inputs"].items() if one["layer"] is None}
+    values = {name: how for name, how in observed["environment"].items() if how == "unset" or how.startswith("scrypt:")}
+    return hash_of({"recipe": RECIPE, "files": files, "environment": values})

@@ -121,6 +121,7 @@ def context_of(request: Request, cwd: str, environ: dict[str, str]) -> CaptureCo
         outputs=(request.metrics_file,) if request.metrics_file else (),
         known=_known(os.path.normpath(os.path.join(base, store))),
         since=request.since,
+        ran=[],
         strict=request.strict,
     )
 

@@ -27,6 +27,7 @@ class Request(NamedTuple):
     require_clean: bool = False
     strict: bool = False
     log: str | None = None
+    observe: str | None = None
     repeat: Repeat | None = None  # which trial of several this is
     since: float | None = None  # Unix time at which they began
     written: tuple[str, ...] = ()  # the command before {trial} was filled in, where this is a trial

@@ -13,6 +13,7 @@ from evalprov.errors import EvalprovError
 from evalprov.launch import Launch, Outcome, StreamEnd, launch
 from evalprov.launch.log import BoundedLog
 from evalprov.named import NamedTuple
+from evalprov.observe import Observation, observe
 from evalprov.platform.kernel import oom_kills
 from evalprov.record.ending import Ending, errors_of, status_of
 from evalprov.record.form import REPORTED
@@ -24,7 +25,7 @@ from evalprov.store.outputs import add_outputs, read_outputs
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from evalprov.capture.collector import Capture, CaptureContext
+    from evalprov.capture.collector import Capture, CaptureContext, Steps
     from evalprov.record.manifest import Manifest, Stream
     from evalprov.reported.open_results import Before
     from evalprov.run.request import Request
@@ -45,6 +46,7 @@ class _EndedCommand(NamedTuple):
     report: ReportFile
     began: float  # Unix time
     before: Before | None  # what stood where the metrics are expected
+    seen: Observation
 
 
 def supervise(request: Request, context: CaptureContext, store: Store, manifest: Manifest, found: Capture) -> list[str]:
@@ -56,6 +58,8 @@ def supervise(request: Request, context: CaptureContext, store: Store, manifest:
     afterwards = Afterwards(found.later)
     child = _launch(request, context, store, manifest, afterwards)
     _conclude(manifest, child, request, context)
+    if context.ran is not None:
+        context.ran.extend(path for one in child.outcome.programs.found.values() for path in one.paths)
     problems: list[str] = []
 
     def tried(lost: str, step: Callable[[], object]) -> None:
@@ -69,6 +73,8 @@ def supervise(request: Request, context: CaptureContext, store: Store, manifest:
         # While git answers, what the command said is read.
         steps = look.steps(_launched(store, child), child.outcome.seconds, read_outputs(store.path))
         tried("what the run wrote is not known", lambda: again.add("outputs", steps))
+        used = _used(context, store, manifest, child, found)
+        tried("what the run used is not known", lambda: again.add("observe", used))
         tried("not all that was looked at is in the record", lambda: afterwards.finish(manifest, context.scrub))
         tried("what Hydra composed is not in the record", lambda: _add_hydra(manifest, child.began, context, look))
         reported = "what the command reported is not all in the record"
@@ -76,9 +82,18 @@ def supervise(request: Request, context: CaptureContext, store: Store, manifest:
         tried("what the run wrote is not in the record", lambda: _settle(manifest, look, again.finish(), context))
         tried("what the run wrote is not known to later runs", lambda: add_outputs(store.path, look.rows, context.root))
         tried("what the run was is not in the record", lambda: _identify(manifest))
+    child.seen.remove()
     child.report.remove()
     manifest["warnings"] += problems
     return problems
+
+
+def _used(context: CaptureContext, store: Store, manifest: Manifest, child: _EndedCommand, found: Capture) -> Steps:
+    """Look at what was seen of the run."""
+    from evalprov.run.used import UsedLook  # not needed before the command has started
+
+    look = UsedLook(child.seen, child.outcome.programs, context, manifest, found.before)
+    return (yield from look.steps(_launched(store, child)))
 
 
 def _launched(store: Store, child: _EndedCommand) -> float:
@@ -98,8 +113,16 @@ def _settle(manifest: Manifest, look: OutputsLook, found: Capture, context: Capt
     manifest["observed"].update(found.facts.get("observed", {}))
     manifest["code"].update(found.facts.get("code", {}))
     manifest["warnings"] += found.warnings
+    manifest["observed"]["looked"]["reason"] = _reason(manifest, found, context)
     for path in look.config:
         del manifest["config"]["files"][path]
+
+
+def _reason(manifest: Manifest, found: Capture, context: CaptureContext) -> str | None:
+    """Return why not all that was used is known; a look that failed is said there, too."""
+    outcome = found.outcomes.get("observe")
+    said = manifest["observed"]["looked"]["reason"]
+    return said if outcome is None or outcome["status"] == "captured" else context.scrub.text(outcome["reason"] or "")
 
 
 def _launch(
@@ -125,6 +148,8 @@ def _launch(
     if request.repeat:
         environ["EVALPROV_TRIAL"] = str(request.repeat["trial"])
         environ["EVALPROV_SEED"] = str(request.repeat["seed"])
+    interpreter, version = manifest["software"]["interpreter"], manifest["system"]["python_version"]
+    seen = observe(request.observe or context.settings.observe, request.argv, environ, interpreter, version)
     before = look_before(_metrics_file(request, context))
     kills = _oom_kills()
     began = time.time()
@@ -132,6 +157,7 @@ def _launch(
         sinks: tuple[Any, ...] = (logs[0], scanner)
         outcome = launch(Launch(request.argv, environ, request.timeout, sinks, (logs[1],)), afterwards.begin)
     except EvalprovError:
+        seen.remove()
         report.remove()
         raise
     finally:
@@ -139,7 +165,7 @@ def _launch(
             log.close()
     kills_after = _oom_kills()
     killed = None if kills is None or kills_after is None else kills_after - kills
-    return _EndedCommand(outcome, killed, logs[0], logs[1], (names[0], names[1]), scanner, report, began, before)
+    return _EndedCommand(outcome, killed, logs[0], logs[1], (names[0], names[1]), scanner, report, began, before, seen)
 
 
 def _oom_kills() -> int | None:

@@ -31,7 +31,7 @@ def _to_3(record: dict[str, Any]) -> dict[str, Any]:
             "config": ("program",),
             "code": ("beside",),
             "software": ("executable", "packages_content", "package_trees", "env_rest"),
-            "observed": ("edited",),
+            "observed": ("edited", "looked", "inputs", "modules", "packages", "environment", "programs", "hosts"),
         }.items()
         if isinstance(record.get(name), dict)
     }
@@ -40,7 +40,7 @@ def _to_3(record: dict[str, Any]) -> dict[str, Any]:
         withheld = [{"blob": None, **one} if isinstance(one, dict) else one for one in git["withheld"]]
         sections["git"] = {**git, "withheld": withheld}
     if isinstance(record.get("identity"), dict):
-        sections["identity"] = {"recipe": 1, **record["identity"]}
+        sections["identity"] = {"recipe": 1, "used": None, **record["identity"]}
     return {**added, **record, **sections}
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 RECORDING = (
     "launch.py",
+    "observe.py",
     "relay.py",
     "scan.py",
     "large.py",

@@ -64,7 +64,7 @@ class OutputsLook:
         self._context = context
         self._manifest = manifest
         self._before = before if isinstance(before, TreeBefore) else None
-        self._layers = dict(_claims(manifest))
+        self._layers = dict(claims(manifest))
         self._outputs = named_outputs(context)
         read = (os.path.join(context.root, path) for path in self._layers)
         self._watch = Watch({*read, *named_files(context), *self._outputs})
@@ -351,7 +351,7 @@ class OutputsLook:
         return self._context.scrub.text(readable(text))
 
 
-def _claims(manifest: Manifest) -> Iterator[tuple[str, str]]:
+def claims(manifest: Manifest) -> Iterator[tuple[str, str]]:
     """Give the inputs that the record has by content, from the project root, each with its layer."""
     yield from ((path, "software") for path in manifest["software"]["locks"])
     for path, file in manifest["config"]["files"].items():

@@ -212,15 +212,15 @@ def collect(context: CaptureContext) -> Steps:
         else:
             if name.startswith(RELEVANT_STARTS):
                 names.append(shown)
-            if not _of_session(name):
+            if not is_of_session(name):
                 rest[name] = context.environ[name]
     found: VariableFacts = {"env": values, "env_names": names}
     return Findings(
-        {"software": found}, later=Later(lambda _: Findings({"software": {"env_rest": rest_digest(context, rest)}}))
+        {"software": found}, later=Later(lambda _: Findings({"software": {"env_rest": digest_of(context, rest)}}))
     )
 
 
-def rest_digest(context: CaptureContext, rest: Mapping[str, str]) -> str:
+def digest_of(context: CaptureContext, rest: Mapping[str, str]) -> str:
     """Return a digest of variables too short to tell their values; the project's and the user's place do not count."""
     import hashlib
 
@@ -236,7 +236,8 @@ def rest_digest(context: CaptureContext, rest: Mapping[str, str]) -> str:
     return f"scrypt:{digest.hex()}"
 
 
-def _of_session(name: str) -> bool:
+def is_of_session(name: str) -> bool:
+    """Say whether a variable is of the session, the person or the machine."""
     return name in OF_SESSION or name.startswith(OF_SESSION_STARTS) or (name.isupper() and name.endswith(OF_SERVICES))
 
 

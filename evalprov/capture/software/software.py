@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 from evalprov import __version__
 from evalprov.capture.ask import Question, Reply
 from evalprov.capture.collector import CaptureContext, Findings, Later, Steps
-from evalprov.capture.software.interpreter import MANAGERS, choose
+from evalprov.capture.software.interpreter import ELSEWHERE, MANAGERS, choose, is_python
 from evalprov.capture.text import first_line, readable
 from evalprov.named import NamedTuple
 
@@ -194,7 +194,7 @@ def _later(context: CaptureContext, look: _SoftwareLook, reason: str | None) -> 
 def _may_move(context: CaptureContext, choice: PythonChoice) -> bool:
     """Say whether what the command starts may be another Python, or have other packages by then."""
     manages = any(os.path.basename(word) in MANAGERS for word in context.argv[:4])
-    return choice.found_by in MANAGERS or manages or (not choice.certain and bool(choice.argv))
+    return choice.found_by in MANAGERS or manages or not choice.certain
 
 
 def _with_content(
@@ -235,7 +235,7 @@ def _with_content(
 
 def _again(context: CaptureContext, before: _SoftwareLook, nobody_waits: Callable[[], bool]) -> Findings:
     """Look at the packages again: a manager, or what the command started, can have changed them."""
-    choice = choose(context.argv, context.cwd, context.environ, context.root)
+    choice = _really_ran(choose(context.argv, context.cwd, context.environ, context.root), context)
     if not choice.argv:
         return Findings({}, reason=choice.reason and context.scrub.text(readable(choice.reason)))
     look = _asked(_again_steps(context, choice))
@@ -247,8 +247,23 @@ def _again(context: CaptureContext, before: _SoftwareLook, nobody_waits: Callabl
     again: LookedAgain = {**look.facts, **content}
     found.facts["software"] = again
     found.facts["system"] = {"python_version": look.version}
-    moved = _moved(before.facts and before.facts["packages"], look.facts["packages"] or {})
+    same = choice.found_by != "process" or choice.argv == before.choice.argv
+    moved = _moved(before.facts and before.facts["packages"], look.facts["packages"] or {}) if same else []
     return found._replace(warnings=(*(one for one in look.warnings if one not in before.warnings), *moved))
+
+
+def _really_ran(choice: PythonChoice, context: CaptureContext) -> PythonChoice:
+    """Return the Python that was seen among the command's processes, where which one it would be was a guess."""
+    seen = [path for path in dict.fromkeys(context.ran or ()) if is_python(os.path.basename(path))]
+    elsewhere = choice.program is not None and os.path.basename(choice.program) in ELSEWHERE
+    if choice.certain or elsewhere or not seen:
+        return choice
+    if len(seen) > 1:
+        return choice._replace(
+            reason="; ".join(filter(None, (choice.reason, f"several Pythons ran: {', '.join(seen)}")))
+        )
+    reason = f"{seen[0]} was seen running; another one that ended at once may have been missed"
+    return choice._replace(argv=(seen[0],), certain=True, found_by="process", reason=reason)
 
 
 def _again_steps(

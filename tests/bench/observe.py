@@ -1,0 +1,185 @@
+"""What observing costs a Python, and whether tools that look closely can tell; run twice each, bare and observed.
+
+Usage: python tests/bench/observe.py [--rounds N] [--tools]
+
+With --tools a throw-away environment gets coverage, pytest-xdist, nbclient, joblib, debugpy, PyInstaller and uv, and a
+program is run by each: the output and what it leaves must be the same to the byte.
+"""
+
+from __future__ import annotations
+
+import argparse
+import compileall
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "observe"))
+
+from bare import PROBE, Both  # noqa: E402
+
+from evalprov.observe import HOOK  # noqa: E402
+
+MOST_CPU, MOST_MS = 0.03, 15.0
+TOOLS = ("coverage", "pytest", "pytest-xdist", "nbclient", "ipykernel", "joblib", "debugpy", "pyinstaller", "uv")
+
+EVAL = """
+import json, mmap, os, sqlite3, subprocess, sys
+import numpy, pandas
+total = 0
+for number in range(1020):
+    with open(f"data/{number}.json") as file:
+        total += json.load(file)["n"]
+with open("data/0.json", "r+b") as file:
+    mmap.mmap(file.fileno(), 0).close()
+sqlite3.connect(":memory:").execute("create table t(a)")
+subprocess.run(["true"])
+frame = pandas.DataFrame(numpy.random.default_rng(0).random((200_000, 4)))
+print(total, round(frame.groupby(frame[0].round(1)).mean().sum().sum(), 6))
+"""
+EVENTS = """
+import os, sys, time
+
+def price(times, call):
+    best = 1e9
+    for _ in range(7):
+        begun = time.process_time()
+        for number in range(times):
+            call(number)
+        best = min(best, (time.process_time() - begun) / times)
+    return best * 1e6
+
+print(price(20000, lambda n: sys.audit("other", n)), price(20000, lambda n: sys.audit("open", "/a/b", "r", 0)),
+      price(2000, lambda n: sys.audit("open", "/a/%f" % time.perf_counter(), "r", 0)),
+      price(20000, lambda n: os.environ.get("HOME")), price(20000, id))
+"""
+NOTEBOOK = """
+import nbclient, nbformat
+cell = nbformat.v4.new_code_cell("import sys; print(sys.path[1:], open('data/0.json').read())")
+book = nbformat.v4.new_notebook(cells=[cell])
+nbclient.NotebookClient(book).execute()
+print(book.cells[0].outputs[0]["text"])
+"""
+PARALLEL = """
+from joblib import Parallel, delayed
+def size(n):
+    return len(open(f"data/{n}.json").read())
+if __name__ == "__main__":
+    print(Parallel(n_jobs=2)(delayed(size)(n) for n in range(20)))
+"""
+
+
+def cpu_of(both: Both, words: tuple[str, ...], *, observed: bool) -> float:
+    """Return the CPU seconds of a command and its children."""
+    before = os.times()
+    code, _, err = both.run(*words, observed=observed)
+    after = os.times()
+    assert code == 0, err
+    return after.children_user + after.children_system - before.children_user - before.children_system
+
+
+def price(both: Both, name: str, words: tuple[str, ...], rounds: int) -> bool:
+    """Print what observing adds to a command, each beside the bare one of the same moment; say whether it may."""
+    pairs = [(cpu_of(both, words, observed=False), cpu_of(both, words, observed=True)) for _ in range(rounds)]
+    bare = statistics.median(one for one, _ in pairs)
+    more = statistics.median(other - one for one, other in pairs)
+    size = (both.place / "seen").stat().st_size
+    print(f"{name}: bare {bare * 1e3:.1f} ms CPU, observed {more * 1e3:+.1f} ms ({more / bare:+.1%}), {size:,} bytes")
+    return more * 1e3 <= MOST_MS
+
+
+def plain(output: bytes) -> bytes:
+    """Leave out times and addresses, which differ between any two runs."""
+    return re.sub(rb"={4,}|\d+\.\d+ ?s(econds)?( \([\d:]+\))?|0x[0-9a-f]+|pid=\d+", b"#", output)
+
+
+def compare(both: Both, name: str, *words: str, left: str | None = None) -> bool:
+    """Run a command bare and observed, and say whether it was the same, with the file it leaves."""
+
+    def once(*, observed: bool) -> tuple[int, bytes, bytes, bytes]:
+        code, out, err = both.run(*words, observed=observed)
+        file = both.folder / left if left else None
+        return code, plain(out), plain(err), plain(file.read_bytes()) if file and file.exists() else b""
+
+    bare, seen = once(observed=False), once(observed=True)
+    pythons = len(both.seen().pythons)
+    print(f"{name}: {'the same' if bare == seen else 'NOT THE SAME'} (exit {bare[0]}, {pythons} Pythons observed)")
+    if bare != seen:
+        print(bare, seen, sep="\n")
+    return bare == seen
+
+
+def tools(both: Both, place: Path) -> bool:
+    """Try what looks closely at a Python, or starts Pythons in ways of its own."""
+    venv.create(place, with_pip=True)
+    python = str(place / "bin" / "python")
+    subprocess.run([python, "-m", "pip", "install", "--quiet", *TOOLS], check=True, stderr=subprocess.DEVNULL)
+    work = both.folder
+    (work / "probe.py").write_text(PROBE.replace("1 / 0", ""))
+    (work / "book.py").write_text(NOTEBOOK)
+    (work / "parallel.py").write_text(PARALLEL)
+    (work / "test_it.py").write_text(
+        "import os, sys\ndef test_a(): open('data/1.json').read()\ndef test_b(): os.environ.get('A')\n"
+    )
+    found = [
+        compare(both, "coverage", python, "-m", "coverage", "run", "--branch", "probe.py"),
+        compare(both, "coverage report", python, "-m", "coverage", "report", "-m"),
+        compare(both, "pytest-xdist", python, "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider", "test_it.py"),
+        compare(both, "pytest", python, "-m", "pytest", "-v", "-p", "no:cacheprovider", "test_it.py"),
+        compare(both, "notebook", python, "book.py"),
+        compare(both, "joblib", python, "parallel.py"),
+        compare(both, "debugpy", python, "-m", "debugpy", "--listen", "127.0.0.1:0", "probe.py"),
+        compare(
+            both,
+            "uv run",
+            str(place / "bin" / "uv"),
+            "run",
+            "--offline",
+            "--no-project",
+            "--python",
+            python,
+            "probe.py",
+        ),
+        compare(both, "venv", python, "-m", "venv", "--without-pip", "made"),
+        compare(both, "pip", python, "-m", "pip", "list"),
+    ]
+    frozen = [python, "-m", "PyInstaller", "--log-level", "ERROR", "--onefile", "probe.py"]
+    subprocess.run(frozen, cwd=work, check=True, capture_output=True)
+    found.append(compare(both, "frozen", str(work / "dist" / "probe")))
+    return all(found)
+
+
+def main() -> int:
+    """Print prices and, if asked, what the tools found."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--tools", action="store_true")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder) / "work"
+        (work / "data").mkdir(parents=True)
+        for number in range(1020):
+            (work / "data" / f"{number}.json").write_text(f'{{"n": {number}}}')
+        (work / "eval.py").write_text(EVAL)
+        both = Both(work)
+        compileall.compile_dir(HOOK, quiet=1)  # as an installer does, or the first Python that may write there
+        well = price(both, "start", (sys.executable, "-c", "pass"), given.rounds * 2)
+        well = price(both, "eval", (sys.executable, "eval.py"), given.rounds) and well
+        for observed in (False, True):
+            _, out, _ = both.run(sys.executable, "-c", EVENTS, observed=observed)
+            words = ("another event", "a file again", "a file anew", "a variable", "id()")
+            told = ", ".join(f"{word} {float(part):.2f}" for word, part in zip(words, out.split(), strict=True))
+            print(f"{'observed' if observed else 'bare'}: {told} us")
+        if given.tools:
+            well = tools(both, Path(folder) / "tools") and well
+    return 0 if well else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
