@@ -176,6 +176,8 @@ def _proven(m: Manifest, to: NewFolder, found: Restored, brought: Brought, envir
             missing = missing or [problem.message]
             collectors.remove(refuses)
     assert now is not None
+    if SOFTWARE not in collectors:
+        m = _without_paths(m)
     for path in wrong(m, now, brought.unsure):
         to.remove(brought.unsure[path])
         missing.append(f"{path}: what is there now is another, and was left out")
@@ -193,6 +195,12 @@ def _proven(m: Manifest, to: NewFolder, found: Restored, brought: Brought, envir
         what = f"{step.item} {step.field}: {step.a} -> {step.b}" if step else "their hash is another"
         missing.append(f"packages: not what they were: {what}")
     return found._replace(missing=missing, layers=layers, now=now)
+
+
+def _without_paths(m: Manifest) -> Manifest:
+    """Return a record without the modules that its Python has from elsewhere: nobody looked at that Python now."""
+    beside = {path: sha256 for path, sha256 in m["code"]["beside"].items() if not path.startswith(".pth[")}
+    return {**m, "code": {**m["code"], "beside": beside}}
 
 
 def _project_in(m: Manifest, to: NewFolder, asked: RestoreRequest) -> tuple[str, bool, bool]:

@@ -330,7 +330,7 @@ def is_secret_value(value: bytes, name: str, rank: int) -> bool:  # noqa: PLR091
         return False
     if name.lower() in {"secret", "secrets"} and compiled(NAME_OF_ONE).fullmatch(value):
         return False
-    if name.lower().endswith("key") and compiled(_HYPHENED).fullmatch(value):
+    if rank != SURE and name.lower().endswith("key") and compiled(_HYPHENED).fullmatch(value):
         return False  # encryption key: customer-managed
     if rank == SURE:
         return not is_masked(value) and not (is_path(value) and (name.lower() == "key" or may_name_a_file(name)))

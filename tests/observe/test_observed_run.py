@@ -15,6 +15,12 @@ CANARY = "sk-ant-REDACTED"
 SECRET = f"ghp_{'a1B2' * 9}"
 
 
+@pytest.fixture(autouse=True)
+def asked_for(project: Project) -> None:
+    """The settings ask for it."""
+    project.write("evalprov.toml", '[observe]\nmode = "auto"\n')
+
+
 def observed(project: Project, *, last: bool = False) -> dict[str, Any]:
     """Return what a record says of what was used."""
     record = project.records()[-1] if last else project.record()

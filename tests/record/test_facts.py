@@ -40,7 +40,8 @@ def test_a_row_is_of_one_layer_and_one_name() -> None:
 
 
 ROW = '    single("infra", "fans", "infra.fans", "fans", "speed"),\n)\n'
-TYPE = "    fans: str | None\n    declared: dict[str, Json]\n\n\nclass Process("
+OTHERS = '    """What was declared of it."""\n\n'
+TYPE = f"{OTHERS}    fans: str | None\n"
 COLLECTOR = '''"""The machine's fans."""
 
 import os
@@ -84,7 +85,7 @@ def test_a_fact_takes_its_row_its_type_and_its_collector(tmp_path: Path) -> None
     called(*command)
     table = package / "record" / "facts.py"
     table.write_text(table.read_text().removesuffix(")\n") + ROW)
-    changed(package, "record/manifest.py", "    declared: dict[str, Json]\n\n\nclass Process(", TYPE)
+    changed(package, "record/manifest.py", OTHERS, TYPE)
     changed(package, "record/form.py", '"image": None,', '"image": None,\n            "fans": None,')
     (package / "capture" / "machine" / "fans.py").write_text(COLLECTOR)
     changed(package, "capture/__init__.py", "COLLECTORS = {", 'COLLECTORS = {\n    "fans": "machine.fans",')
