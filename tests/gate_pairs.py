@@ -12,7 +12,8 @@ from evalprov.judge.direction import is_spent
 from evalprov.judge.rules import MetricRule, Rules
 from evalprov.judge.verdicts import Side
 from evalprov.record.identity import identify
-from evalprov.record.manifest import Gpus, Manifest
+from evalprov.record.manifest import Manifest
+from evalprov.record.schema.machine import Gpus
 
 
 def pair_of(kind: str, seed: int, worse: float = 0.0) -> Pair:

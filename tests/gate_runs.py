@@ -17,7 +17,9 @@ from evalprov.judge.rules import GateRule, MetricRule, Rules
 from evalprov.judge.verdicts import Side
 from evalprov.record.form import blank, encode, history_line
 from evalprov.record.identity import identify
-from evalprov.record.manifest import ErrorEntry, Manifest, MetricValue
+from evalprov.record.manifest import Manifest
+from evalprov.record.schema.outcome import ErrorEntry
+from evalprov.record.schema.values import MetricValue
 
 BASELINE, RUN = "20260920T120000Z", "20260921T120000Z"
 NO_GPUS = {"devices": [], "driver": None, "cuda": None, "visible": None}

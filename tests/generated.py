@@ -9,7 +9,9 @@ from typing import NamedTuple
 
 from evalprov.judge.verdicts import Side, compare_metrics
 from evalprov.record.form import blank
-from evalprov.record.manifest import Manifest, MetricInfo, MetricValue
+from evalprov.record.manifest import Manifest
+from evalprov.record.schema.outcome import MetricInfo
+from evalprov.record.schema.values import MetricValue
 from evalprov.reported.ledger import summed_up
 
 Table = dict[str, dict[str, MetricValue]]

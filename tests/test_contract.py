@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
 import typing
@@ -14,10 +15,10 @@ from conftest import Project
 
 from evalprov import errors
 from evalprov.explain.attribution import layer_states
-from evalprov.record import manifest as types
+from evalprov.record import schema
 from evalprov.record.form import BULKY, RECIPE, SCHEMA, blank
 from evalprov.record.identity import hash_of, identify
-from evalprov.record.manifest import Manifest
+from evalprov.record.manifest import FoundFacts, Manifest
 from evalprov.store.decode import decode
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
@@ -48,7 +49,9 @@ def test_the_manifest_has_the_keys_and_types_it_had() -> None:
 
 def test_every_type_of_the_record_is_a_table_or_a_plain_value() -> None:
     """No key of the record is optional: absent is null or empty, per type."""
-    tables = [kind for kind in vars(types).values() if typing.is_typeddict(kind) and kind is not types.FoundFacts]
+    files = ("manifest", *(f"schema.{file.stem}" for file in Path(schema.__file__).parent.glob("*.py")))
+    found = (vars(importlib.import_module(f"evalprov.record.{name.removesuffix('.__init__')}")) for name in files)
+    tables = {kind for one in found for kind in one.values() if typing.is_typeddict(kind)} - {FoundFacts}
     assert len(tables) > 15
     for table in tables:
         assert table.__required_keys__ == frozenset(table.__annotations__), table

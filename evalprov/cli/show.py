@@ -17,7 +17,9 @@ from evalprov.record.layers import layers
 from evalprov.store import lookup, read
 
 if TYPE_CHECKING:
-    from evalprov.record.manifest import DataSet, Manifest, MetricInfo
+    from evalprov.record.manifest import Manifest
+    from evalprov.record.schema.declared import DataSet
+    from evalprov.record.schema.outcome import MetricInfo
 
 Pairs = list[tuple[str, str]]
 NAMES_SHOWN = 5

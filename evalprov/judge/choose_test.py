@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from evalprov.judge.samples import Sample
-    from evalprov.record.manifest import MetricValue
+    from evalprov.record.schema.values import MetricValue
     from evalprov.stats.evidence import Evidence
     from evalprov.stats.unpaired import Mean
     from evalprov.stats.whole_run import Spread

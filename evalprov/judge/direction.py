@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from evalprov.judge.rules import Direction, MetricRule
-    from evalprov.record.manifest import MetricInfo
+    from evalprov.record.schema.outcome import MetricInfo
 
 From = Literal[
     "settings",

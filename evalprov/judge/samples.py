@@ -13,7 +13,9 @@ from evalprov.stats.columns import NO_COLUMN, Column, floats, is_rounded, mean_o
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from evalprov.record.manifest import Manifest, MetricInfo, MetricValue
+    from evalprov.record.manifest import Manifest
+    from evalprov.record.schema.outcome import MetricInfo
+    from evalprov.record.schema.values import MetricValue
 
     Row = Mapping[str, MetricValue]
 

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from evalprov.judge.gate import Gate
     from evalprov.judge.rules import Rules
     from evalprov.judge.summary import Trials
-    from evalprov.record.manifest import Manifest, MetricValue
+    from evalprov.record.manifest import Manifest
+    from evalprov.record.schema.values import MetricValue
 
     Progress = Callable[[int, int], None]
 

@@ -39,7 +39,8 @@ if TYPE_CHECKING:
     from evalprov.judge.choose_test import Compared, Moved, Weighed
     from evalprov.judge.rules import MetricRule
     from evalprov.judge.samples import Sample
-    from evalprov.record.manifest import Manifest, MetricValue
+    from evalprov.record.manifest import Manifest
+    from evalprov.record.schema.values import MetricValue
     from evalprov.stats.evidence import Evidence
     from evalprov.stats.whole_run import Spread
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from evalprov.launch.programs import ProgramsSeen
     from evalprov.platform.spawn import FileAction
-    from evalprov.record.manifest import Resources
+    from evalprov.record.schema.outcome import Resources
 
 __all__ = ["BoundedLog", "Launch", "Outcome", "Sink", "StreamEnd", "launch"]
 

@@ -11,7 +11,7 @@ from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
     from evalprov.platform.processes import ProcessTree
-    from evalprov.record.manifest import Resources
+    from evalprov.record.schema.outcome import Resources
 
 _FIRST_LOOK = 0.02
 _LONGEST_PAUSE = 0.5

@@ -10,7 +10,7 @@ from evalprov.named import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from evalprov.record.manifest import Interpreter
+    from evalprov.record.schema.software import Interpreter
 
 HOOK = os.path.join(os.path.dirname(os.path.abspath(__file__)), "hook")
 FILE = "seen"  # beside the file for reports: from that one's name the hook knows it

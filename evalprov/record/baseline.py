@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict, cast
 
 # A reader of baselines looks up what the annotations name.
-from evalprov.record.manifest import ErrorEntry, Manifest, MetricInfo, MetricValue, Process, Status  # noqa: TC001
+from evalprov.record.manifest import Manifest, Status  # noqa: TC001
+from evalprov.record.schema.observed import Process  # noqa: TC001
+from evalprov.record.schema.outcome import ErrorEntry, MetricInfo  # noqa: TC001
+from evalprov.record.schema.values import MetricValue  # noqa: TC001
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

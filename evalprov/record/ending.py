@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
-    from evalprov.record.manifest import ErrorEntry, Status
+    from evalprov.record.manifest import Status
+    from evalprov.record.schema.outcome import ErrorEntry
 
 
 class Ending(NamedTuple):

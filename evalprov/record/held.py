@@ -10,7 +10,8 @@ from evalprov.record.form import REPORTED
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from evalprov.record.manifest import DataSet, Manifest
+    from evalprov.record.manifest import Manifest
+    from evalprov.record.schema.declared import DataSet
 
 _SHOWN = 3
 _BY_NAME = ("embedding_model", "reranker")

@@ -12,7 +12,8 @@ from evalprov.reported.tail import BEHIND_TEXT
 from evalprov.reported.text import brief
 
 if TYPE_CHECKING:
-    from evalprov.record.manifest import MetricsSource, MetricValue
+    from evalprov.record.schema.outcome import MetricsSource
+    from evalprov.record.schema.values import MetricValue
     from evalprov.reported.choosing import Known
     from evalprov.reported.open_results import Before
     from evalprov.reported.scan import Scanner

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from evalprov.reported.text import brief, kind_of, name
 
 if TYPE_CHECKING:
-    from evalprov.record.manifest import ErrorEntry
+    from evalprov.record.schema.outcome import ErrorEntry
     from evalprov.reported.warnings import Budget, Notes
 
 WHOLE_LIMIT = 2**63 - 1  # other languages' readers know no larger whole number

@@ -14,7 +14,7 @@ from evalprov.reported.warnings import Budget, Notes
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from evalprov.record.manifest import MetricValue
+    from evalprov.record.schema.values import MetricValue
 
 METRIC_KEYS = frozenset(("metrics", "scenario", "group", "metric_summary"))
 _METRICS_ALONE = {"metrics"}

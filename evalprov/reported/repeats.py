@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from evalprov.record.manifest import MetricValue
+    from evalprov.record.schema.values import MetricValue
 
     Row = dict[str, MetricValue]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
-    from evalprov.record.manifest import MetricsSource
+    from evalprov.record.schema.outcome import MetricsSource
 
 
 class Reported(NamedTuple):

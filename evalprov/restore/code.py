@@ -30,7 +30,8 @@ from evalprov.store import read
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from evalprov.record.manifest import Manifest, SavedFile, Withheld
+    from evalprov.record.manifest import Manifest
+    from evalprov.record.schema.code import SavedFile, Withheld
     from evalprov.restore.folder import NewFolder
 
 _APPLY = ("-c", "apply.whitespace=nowarn", "-c", "apply.ignoreWhitespace=no", "apply", "--whitespace=nowarn", "-p1")

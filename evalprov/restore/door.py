@@ -9,7 +9,8 @@ from evalprov.settings import load as load_settings
 from evalprov.store import read
 
 if TYPE_CHECKING:
-    from evalprov.record.manifest import Manifest, MetricValue
+    from evalprov.record.manifest import Manifest
+    from evalprov.record.schema.values import MetricValue
     from evalprov.restore.verify import Verified
 
 

@@ -21,7 +21,8 @@ from evalprov.restore.git import OF_ANOTHER
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from evalprov.record.manifest import DataSet, Manifest
+    from evalprov.record.manifest import Manifest
+    from evalprov.record.schema.declared import DataSet
     from evalprov.restore.folder import NewFolder
 
 _ELSEWHERE = re.compile(r"[\w.]+\[\d+\]/")  # a module from a search path's folder: it is used where it is

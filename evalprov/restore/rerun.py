@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from evalprov.judge.rules import Rules
-    from evalprov.record.manifest import Manifest, MetricValue
+    from evalprov.record.manifest import Manifest
+    from evalprov.record.schema.values import MetricValue
     from evalprov.restore.verify import Rung
     from evalprov.run.request import Done
     from evalprov.stats.whole_run import Spread

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from evalprov.capture.collector import Capture, CaptureContext
-    from evalprov.record.manifest import Manifest, Withheld
+    from evalprov.record.manifest import Manifest
+    from evalprov.record.schema.code import Withheld
     from evalprov.run.request import Request
     from evalprov.secrets import Scrubber
     from evalprov.store import Store

@@ -20,7 +20,8 @@ from evalprov.settings import load
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from evalprov.record.manifest import Agent, Manifest
+    from evalprov.record.manifest import Manifest
+    from evalprov.record.schema.declared import Agent
 
     Unknown = dict[str, list[str]]  # layer to what of it is not known
 

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from evalprov.capture.collector import Capture, CaptureContext, Steps
-    from evalprov.record.manifest import Manifest, Stream
+    from evalprov.record.manifest import Manifest
+    from evalprov.record.schema.outcome import Stream
     from evalprov.reported.open_results import Before
     from evalprov.run.request import Request
     from evalprov.store import Store

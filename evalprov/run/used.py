@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from evalprov.launch.programs import ProgramsSeen
     from evalprov.observe import Observation
     from evalprov.observe.sightings import StartedProgram
-    from evalprov.record.manifest import Looked, Manifest, RanObserved, UsedFile, UsedObserved, UsedProgram
+    from evalprov.record.manifest import Manifest
+    from evalprov.record.schema.observed import Looked, RanObserved, UsedFile, UsedObserved, UsedProgram
 
 SHOWN = 5  # programs that a sentence names
 LISTED = 2_000  # files in the record; modules, variables and hosts likewise

@@ -16,7 +16,7 @@ from evalprov.store.process import is_gone
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from evalprov.record.manifest import ErrorEntry
+    from evalprov.record.schema.outcome import ErrorEntry
 
     Migrations = Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]]
 

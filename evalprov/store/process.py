@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 from evalprov.platform.processes import INITIAL_NAMESPACE, boot_and_namespace, is_any_started_at, standing_of
 
 if TYPE_CHECKING:
-    from evalprov.record.manifest import Process
+    from evalprov.record.schema.observed import Process
 
 _LARGEST_PID = 1 << 22
 _NO_NAMES = ("", "localhost", "localhost.localdomain", "(none)")

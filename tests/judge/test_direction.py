@@ -8,7 +8,7 @@ import pytest
 
 from evalprov.judge.direction import direction_of, is_defined, rule_of, unit_of, way_of
 from evalprov.judge.rules import MetricRule
-from evalprov.record.manifest import MetricInfo
+from evalprov.record.schema.outcome import MetricInfo
 
 HIGHER = """
 accuracy acc_norm acc,none exact_match,strict-match f1 macroF1 f1_score precision recall@10 passed pass@1

@@ -85,7 +85,7 @@ def test_a_fact_takes_its_row_its_type_and_its_collector(tmp_path: Path) -> None
     called(*command)
     table = package / "record" / "facts.py"
     table.write_text(table.read_text().removesuffix(")\n") + ROW)
-    changed(package, "record/manifest.py", OTHERS, TYPE)
+    changed(package, "record/schema/machine.py", OTHERS, TYPE)
     changed(package, "record/form.py", '"image": None,', '"image": None,\n            "fans": None,')
     (package / "capture" / "machine" / "fans.py").write_text(COLLECTOR)
     changed(package, "capture/__init__.py", "COLLECTORS = {", 'COLLECTORS = {\n    "fans": "machine.fans",')

@@ -17,7 +17,7 @@ from evalprov.platform.processes import standing_of
 from evalprov.store.process import from_tag, is_gone, is_near, tag, this_process
 
 if TYPE_CHECKING:
-    from evalprov.record.manifest import Process
+    from evalprov.record.schema.observed import Process
 
 IMPORTS = "import json, sys; from evalprov.store.process import is_gone, this_process;"
 SIGN = f"{IMPORTS} print(json.dumps(this_process()), flush=True)"

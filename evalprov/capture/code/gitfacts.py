@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from evalprov.capture.code.gitpatch import Kept
     from evalprov.capture.code.gittree import Repository
     from evalprov.capture.watch import Stamp
-    from evalprov.record.manifest import Git, Submodule, Withheld
+    from evalprov.record.schema.code import Git, Submodule, Withheld
     from evalprov.secrets import Scrubber
 
 NAMES_LIMIT = 1000

@@ -31,7 +31,7 @@ from evalprov.named import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from evalprov.record.manifest import SavedFile
+    from evalprov.record.schema.code import SavedFile
     from evalprov.secrets import Scrubber
 
 PATCH_LIMIT = 10 << 20

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
     from evalprov.capture.ask import Reply
     from evalprov.capture.collector import CaptureContext, Steps
-    from evalprov.record.manifest import FoundFacts, Manifest, OutputFile, Outputs
+    from evalprov.record.manifest import FoundFacts, Manifest
+    from evalprov.record.schema.outcome import OutputFile, Outputs
 
 SHOWN = 200  # files in the record
 WARNED = 10

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from evalprov.capture.collector import CaptureContext
-    from evalprov.record.manifest import Algorithm
+    from evalprov.record.schema.code import Algorithm
 
 AST_ONLY = 0x400  # ast.PyCF_ONLY_AST, without the import
 LIMIT = 16 << 20

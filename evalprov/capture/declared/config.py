@@ -18,7 +18,7 @@ from evalprov.named import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from evalprov.record.manifest import ConfigFacts
+    from evalprov.record.schema.declared import ConfigFacts
 
 PARSED_LIMIT = 16 << 20
 # A large file that merely stands in the command is more likely data, and the launch waits for us.

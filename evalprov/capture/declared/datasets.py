@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from evalprov.capture.ask import Question, Reply
     from evalprov.capture.collector import CaptureContext
     from evalprov.capture.declared.dvc import Pointer
-    from evalprov.record.manifest import DataSet
+    from evalprov.record.schema.declared import DataSet
 
 Working = Generator["list[Question]", "list[Reply]", Any]
 

@@ -26,7 +26,9 @@ from evalprov.capture.text import readable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from evalprov.record.manifest import Agent, Algorithm, FoundFacts, Grader, Prompt, Tool
+    from evalprov.record.manifest import FoundFacts
+    from evalprov.record.schema.code import Algorithm
+    from evalprov.record.schema.declared import Agent, Grader, Prompt, Tool
 
 PIECE = 1 << 20
 LAYERS = ("model", "prompts", "data", "retrieval", "agent", "tools", "grader", "infra", "golden_version")

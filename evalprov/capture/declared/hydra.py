@@ -13,7 +13,7 @@ from evalprov.named import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from evalprov.record.manifest import ConfigFile
+    from evalprov.record.schema.declared import ConfigFile
     from evalprov.secrets import Scrubber
 
 OUTPUT = ".hydra"

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from evalprov.capture.ask import Question, Reply
-    from evalprov.record.manifest import DataSet, FoundFacts
+    from evalprov.record.manifest import FoundFacts
+    from evalprov.record.schema.declared import DataSet
 
 MOST = 16  # files and folders; a command that names more names a list
 FILES = 1000  # in a folder

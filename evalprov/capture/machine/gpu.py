@@ -13,7 +13,7 @@ from evalprov.capture.collector import CaptureContext, Findings, Steps
 from evalprov.platform.kernel import NVIDIA_DRIVER, SHOWS_DEVICES
 
 if TYPE_CHECKING:
-    from evalprov.record.manifest import Gpu, Gpus
+    from evalprov.record.schema.machine import Gpu, Gpus
 
 _NODES = ("/dev/nvidiactl", "/dev/dxg")  # the driver's door; WSL has another
 _OTHERS = (

@@ -21,7 +21,8 @@ from evalprov.platform.kernel import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from evalprov.record.manifest import Cpu, HardwareFacts, HardwareObserved, Memory
+    from evalprov.record.schema.machine import Cpu, HardwareFacts, Memory
+    from evalprov.record.schema.observed import HardwareObserved
 
 
 def collect(context: CaptureContext, root: str = "") -> Steps:

@@ -12,7 +12,8 @@ from evalprov.platform.kernel import Kernel
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from evalprov.record.manifest import PlaceFacts, PlaceObserved
+    from evalprov.record.schema.machine import PlaceFacts
+    from evalprov.record.schema.observed import PlaceObserved
 
     Fields = Mapping[str, tuple[str, ...]]
 

@@ -12,7 +12,7 @@ from evalprov.secrets import is_secret_variable
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from evalprov.record.manifest import VariableFacts
+    from evalprov.record.schema.software import VariableFacts
 
 # What moves a score or explains a run, and is meant to be seen.
 ALLOWED = frozenset(

@@ -12,7 +12,7 @@ from evalprov.capture.text import first_line
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
 
-    from evalprov.record.manifest import Executable
+    from evalprov.record.schema.software import Executable
 
 SMALL = 1 << 20  # hashed as fast as it is looked up
 LIMIT = 1 << 30

@@ -18,14 +18,8 @@ if TYPE_CHECKING:
     from evalprov.capture.software.packages import Installed
     from evalprov.capture.software.trees import Tree
     from evalprov.capture.software.way import PythonChoice
-    from evalprov.record.manifest import (
-        ExecutableFacts,
-        FoundFacts,
-        LookedAgain,
-        PackageFacts,
-        PythonAndProgram,
-        TreesFacts,
-    )
+    from evalprov.record.manifest import FoundFacts
+    from evalprov.record.schema.software import ExecutableFacts, LookedAgain, PackageFacts, PythonAndProgram, TreesFacts
 
 TIMEOUT = 20.0
 AGAIN = 5.0  # seconds for what is asked after the command's end

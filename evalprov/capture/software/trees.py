@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from evalprov.capture.hashing import FileEntry
     from evalprov.capture.software.packages import Installed
     from evalprov.capture.sums import Bounds
-    from evalprov.record.manifest import PackageTree
+    from evalprov.record.schema.software import PackageTree
 
 FILES, SIZE = 5_000, 64 << 20  # of one package's sources
 ASKED = 8  # folders that git is asked about

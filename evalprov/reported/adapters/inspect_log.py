@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from zipfile import ZipInfo
 
-    from evalprov.record.manifest import MetricValue
+    from evalprov.record.schema.values import MetricValue
     from evalprov.reported.adapters.pieces import Readable
     from evalprov.reported.adapters.source import Source
 

@@ -16,7 +16,7 @@ from evalprov.reported.text import BOM, LINE_LIMIT, NotAnObject, Reader, brief, 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from evalprov.record.manifest import MetricValue
+    from evalprov.record.schema.values import MetricValue
     from evalprov.reported.open_results import Before
     from evalprov.reported.warnings import Notes
 

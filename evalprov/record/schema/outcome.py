@@ -1,0 +1,82 @@
+"""What came of a run: its output, its files, its errors."""
+
+from typing import Literal, TypedDict
+
+from evalprov.record.schema.values import Json
+
+
+class Resources(TypedDict):
+    """What the whole process tree used."""
+
+    cpu_user_seconds: float | None
+    cpu_system_seconds: float | None
+    peak_memory_bytes: int | None
+    peak_processes: int | None
+    read_bytes: int | None
+    written_bytes: int | None
+    samples: int  # how often the tree was looked at; 0 leaves the kernel's own account of it
+
+
+class Stream(TypedDict):
+    """One output stream of the child."""
+
+    bytes: int
+    lines: int
+    sha256: str
+    log: str | None  # below the store
+    log_omitted_bytes: int  # in the middle, when bounded
+    terminal: bool
+    complete: bool  # false if a process left behind still held it
+
+
+class MetricsSource(TypedDict):
+    """Where the metrics came from."""
+
+    channel: str  # stdout, report, or a file's name
+    line: int | None  # the last line that counted
+    rule: str  # report-line, last-json-object, or the adapter's name
+    reports: int  # how many lines were merged
+
+
+class Output(TypedDict):
+    """What came out."""
+
+    stdout: Stream | None
+    stderr: Stream | None
+    metrics_source: MetricsSource | None
+    artifacts: list[Json]
+
+
+class OutputFile(TypedDict):
+    """A file that the run wrote."""
+
+    bytes: int | None
+    sha256: str | None  # null where it was not hashed: too large, too many, unreadable, or gone
+    state: bool  # it was there before with other content: the run may have read it, too
+
+
+class Outputs(TypedDict):
+    """What the run left behind in the project, found by looking before and after."""
+
+    files: dict[str, OutputFile]  # by path from the project root; cut at a bound
+    count: int | None  # of all; null where nobody looked
+    bytes: int | None
+    reason: str | None  # why it is not known, or not all of it
+
+
+class ErrorEntry(TypedDict):
+    """One thing that went wrong with the run or a scenario."""
+
+    kind: Literal["task", "infra"]
+    message: str
+    scenario: str | None
+    stderr_tail: str | None
+
+
+class MetricInfo(TypedDict):
+    """What the eval says of one of its metrics."""
+
+    stderr: float | None  # the standard error of the summary's value
+    n: int | None  # how many samples it is of
+    direction: Literal["higher", "lower"] | None  # which is better
+    unit: str | None
