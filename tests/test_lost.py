@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from conftest import Project
 
+TOKEN = "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"  # of a known kind
 REPORTS = (
     'echo \'{"metrics": {"accuracy": 0.5}, "scenario": "one", "tools": ["words"]}\' >>"$EVALPROV_REPORT"\n'
+    f'echo \'{{"metrics": {{"accuracy": 0.5}}, "scenario": "{TOKEN}"}}\' >>"$EVALPROV_REPORT"\n'
     'echo "$EVALPROV_REPORT"; read line; echo went on >>went; read line'
 )
 
@@ -41,7 +43,11 @@ def test_a_killed_recorder_loses_nothing_of_what_was_reported_to_the_file(projec
     one.communicate()
     record = project.record()
     assert (record["status"], record["exit_code"]) == ("lost", None)
-    assert (record["metrics"], record["metric_summary"]) == ({"one": {"accuracy": 0.5}}, {"accuracy_mean": 0.5})
+    assert (record["metrics"], record["metric_summary"]) == (
+        {"one": {"accuracy": 0.5}, "[secret]": {"accuracy": 0.5}},
+        {"accuracy_mean": 0.5},
+    )
+    assert TOKEN.encode() not in project.stored()
     assert record["tools"] == []
     assert any("what it reported in words was left out" in warning for warning in record["warnings"])
     assert project.history()[0]["metric_summary"] == {"accuracy_mean": 0.5}

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from evalprov.errors import EvalprovError
 from evalprov.record.form import blank, counts_of, encode, history_line
+from evalprov.secrets import TellingScrubber
 from evalprov.store import ids
 from evalprov.store.decode import Torn, Unreadable, as_seen, decode, lost
 from evalprov.store.folder import TEMP, Folder
+from evalprov.store.gate import hide_secrets
 from evalprov.store.lines import open_store
 from evalprov.store.process import is_gone, is_near
 from evalprov.store.repair_history import HistoryEntry, HistoryScan, Snapshot, in_place, mend, started
@@ -152,6 +154,7 @@ class _Doctor:
         except Exception as error:  # noqa: BLE001 - the run is lost with or without it
             self._note(f"what the command of run {run_id} had reported cannot be read: {type(error).__name__}: {error}")
             return False
+        hide_secrets(ended, TellingScrubber(os.environ))
         ended["counts"] = counts_of(ended)
         return True
 
