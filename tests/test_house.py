@@ -15,8 +15,9 @@ from conftest import Project
 from evalprov.cli import COMMANDS
 
 PACKAGE = Path(__file__).parent.parent / "evalprov"
-EVERYBODYS = {"named", "platform"}  # a thing of the language and of the system, as it were
+EVERYBODYS = {"regular", "named", "platform"}  # a thing of the language and of the system, as it were
 MAY_IMPORT = {
+    "regular": set(),
     "named": set(),
     "platform": set(),
     "isolation": set(),

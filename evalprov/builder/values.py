@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any, TypedDict
 
 from evalprov.builder.canonical import canonical, sha256
 from evalprov.builder.source import NoSource, class_text, function_text, no_source, short_name, unwrapped
+from evalprov.regular import open_regular
 
 FIELD_NESTING = 64
 _NESTING = 80  # room for what stands around a field; a report nested 100 deep is not read
@@ -103,13 +103,12 @@ def text_hash(text: str) -> str:
 def file_hash(path: str, where: str) -> str:
     """Return the SHA-256 of a file's bytes as they are."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        fd = open_regular(path)
     except OSError as problem:
-        raise ValueError(f"{where}: cannot read {path}: {problem.strerror}") from None
-    status = os.fstat(fd)
-    if not stat.S_ISREG(status.st_mode):
-        os.close(fd)
-        raise ValueError(f"{where}: {path} is no regular file; name the files, or declare a folder under [data]")
+        if problem.errno:
+            raise ValueError(f"{where}: cannot read {path}: {problem.strerror}") from None
+        hint = "name the files, or declare a folder under [data]"
+        raise ValueError(f"{where}: {path} is no regular file; {hint}") from None
     with open(fd, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

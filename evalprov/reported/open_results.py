@@ -9,6 +9,7 @@ from contextlib import suppress
 from fnmatch import fnmatchcase
 from typing import IO, TYPE_CHECKING
 
+from evalprov.regular import open_regular
 from evalprov.reported.text import printable
 
 if TYPE_CHECKING:
@@ -31,11 +32,12 @@ class Unusable(Exception):  # noqa: N818 - what a file is, not a failure of ours
 
 def opened(path: str, flags: int = 0) -> IO[bytes]:
     """Open a regular file without waiting on anything else that may stand there."""
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | flags)
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
-        os.close(fd)
-        raise Unusable("it is no regular file")
-    return open(fd, "rb")
+    try:
+        return open(open_regular(path, flags), "rb")
+    except OSError as error:
+        if error.errno:
+            raise
+        raise Unusable("it is no regular file") from None
 
 
 def opened_fresh(path: str, before: Before | None) -> IO[bytes]:

@@ -14,6 +14,7 @@ from evalprov.capture.made import BUILT, CACHES, ENVIRONMENTS
 from evalprov.capture.software.way import read_head
 from evalprov.capture.text import readable
 from evalprov.named import NamedTuple
+from evalprov.regular import open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -327,7 +328,7 @@ def _variables_hash(context: CaptureContext, entry: FileEntry) -> str:
     """Return the hash of a .env file's variables: a comment, their order and a secret's value do not count."""
     from evalprov.record.identity import hash_of
 
-    file = os.open(entry.path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    file = open_regular(entry.path)
     try:
         text = os.read(file, DOTENV_LIMIT).decode("utf-8", "backslashreplace")
     finally:

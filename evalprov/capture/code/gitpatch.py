@@ -27,6 +27,7 @@ from evalprov.capture.code.gittree import (
     write_index,
 )
 from evalprov.named import NamedTuple
+from evalprov.regular import open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -269,11 +270,7 @@ def _content(repo: Repository, path: bytes, room: int) -> tuple[bytes, int]:
             raise GitError(too_large)
         if status.st_size > room:
             raise GitError(f"the untracked files together are larger than {FILES_LIMIT >> 20} MiB")
-        # It may have been replaced since: no link is followed, and a pipe does not make us wait.
-        descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
-        with open(descriptor, "rb") as source:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise GitError("not a regular file")
+        with open(open_regular(file, os.O_NOFOLLOW), "rb") as source:
             content = source.read(FILE_LIMIT + 1)
     except OSError as error:
         raise GitError(f"could not be read: {error.strerror}") from error

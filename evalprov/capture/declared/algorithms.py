@@ -7,7 +7,8 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
-from evalprov.capture.declared.naming import DeclaredPath, UnreadFiles, is_there, missing, open_regular, refuse
+from evalprov.capture.declared.naming import DeclaredPath, UnreadFiles, is_there, missing, refuse
+from evalprov.regular import open_regular
 
 if TYPE_CHECKING:
     import ast

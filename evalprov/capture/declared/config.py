@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 from typing import TYPE_CHECKING, Any
 
 from evalprov.capture.collector import CaptureContext, Findings, Steps
@@ -14,6 +13,7 @@ from evalprov.capture.software.interpreter import is_python
 from evalprov.capture.text import from_root, readable
 from evalprov.errors import EvalprovError
 from evalprov.named import NamedTuple
+from evalprov.regular import open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -177,14 +177,9 @@ def _missing(named: _Named, problem: str) -> EvalprovError:
 
 def _file(context: CaptureContext, named: _Named, key: str, warnings: list[str]) -> dict[str, Any]:
     """Return one file's entry."""
-    # A pipe must not even be opened: its writer would take us for the reader it waits for.
-    if not stat.S_ISREG(os.stat(named.path).st_mode):
-        raise OSError(0, "not a regular file")
-    file = os.open(named.path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    file = open_regular(named.path)
     try:
         status = os.fstat(file)
-        if not stat.S_ISREG(status.st_mode):
-            raise OSError(0, "not a regular file")
         size = status.st_size
         limit = GUESSED_PARSED_LIMIT if named.source == "command" else PARSED_LIMIT
         if size > limit:

@@ -17,11 +17,11 @@ from evalprov.capture.declared.naming import (
     is_there,
     key_of,
     missing,
-    open_regular,
     source_of,
     versioned,
 )
 from evalprov.capture.text import readable
+from evalprov.regular import open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

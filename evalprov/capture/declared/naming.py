@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import stat
 from typing import TYPE_CHECKING
 
 from evalprov.capture.text import readable
@@ -127,14 +126,6 @@ def _fixed_part(pattern: str) -> str:
 
 def _within(path: str, folder: str) -> bool:
     return f"{path}/".startswith(f"{folder}/")
-
-
-def open_regular(path: str) -> int:
-    """Open a file for reading; raises OSError for anything else that may have its name."""
-    # A pipe must not even be opened: its writer would take us for the reader it waits for.
-    if not stat.S_ISREG(os.stat(path).st_mode):
-        raise OSError(0, "not a regular file")
-    return os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
 
 
 def key_of(context: CaptureContext, path: str, said: str) -> str:

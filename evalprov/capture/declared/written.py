@@ -9,6 +9,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from evalprov.record.outputs import Row, is_source, speaks_of_results
+from evalprov.regular import open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -121,10 +122,8 @@ def is_as_left(path: str, row: Row) -> bool:
 
 def pieces(path: str) -> Iterator[bytes]:
     """Give a regular file's bytes; raises OSError for anything else."""
-    file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    file = open_regular(path, os.O_NOFOLLOW)
     try:
-        if not stat.S_ISREG(os.fstat(file).st_mode):
-            raise OSError(0, "not a regular file")
         while piece := os.read(file, PIECE):
             yield piece
     finally:

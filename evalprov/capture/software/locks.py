@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 from typing import TYPE_CHECKING
 
 from evalprov.capture.collector import Absent, CaptureContext, Findings, Steps
 from evalprov.capture.text import readable
+from evalprov.regular import open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,13 +85,14 @@ def _is_lock(entry: str) -> bool:
 
 def file_hash(path: str) -> str | None:
     """Return the file's SHA-256; null where it is no regular file."""
-    if not stat.S_ISREG(os.stat(path).st_mode):
+    try:
+        file = open_regular(path)
+    except OSError as error:
+        if error.errno:
+            raise
         return None
-    file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         status = os.fstat(file)
-        if not stat.S_ISREG(status.st_mode):
-            return None
         if status.st_size > LIMIT:
             raise OSError(0, f"larger than {LIMIT >> 20} MiB, not hashed")
         digest = hashlib.sha256()
