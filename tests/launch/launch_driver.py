@@ -72,6 +72,7 @@ def main() -> int:
             outcomes.append({"message": problem.message, "exit_code": problem.exit_code})
             break
         plain = outcome._asdict() | {"stdout": outcome.stdout._asdict(), "stderr": outcome.stderr._asdict()}
+        plain["programs"] = sorted(outcome.programs.found)
         outcomes.append(plain | {"pid": pids[-1], "own_peak_kb": peak_kb()})
     with open(spec["out"] + ".new", "w") as file:
         json.dump(outcomes, file)
