@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from evalprov import render
 from evalprov.cli.common import STORE, open_store
@@ -14,12 +14,11 @@ from evalprov.restore.verify import RUNGS, Verified, told
 from evalprov.restore.verify import verify as verified
 from evalprov.settings import load
 from evalprov.store import read
-
-if TYPE_CHECKING:
-    from evalprov.explain.changes import Change
+from evalprov.views import diff_words
 
 COLUMNS = ("layer", "now", "comes back", "how")
 SHOWN = 20  # facts, for a person
+WIDE = 60  # letters of what a fact is
 _NOW = {
     "equal": "proven equal",
     "named": "same by name",
@@ -69,9 +68,7 @@ def document(found: Verified) -> dict[str, Any]:
 
 def _show(found: Verified) -> None:
     rows = [(name, _NOW[state], way, why) for name, state, way, why in told(found)]
-    changed = [
-        (f"{one.layer}: {' '.join(filter(None, (one.item, one.field)))}", _step(one)) for one in found.diff.changes
-    ]
+    changed = [(f"{one.layer}: {diff_words.name(one)}", diff_words.value(one, WIDE)) for one in found.diff.changes]
     if sys.stdout.isatty():
         render.out(render.neutral(f"{found.run_id}: {found.answer}"))
         render.table(COLUMNS, rows)
@@ -84,15 +81,6 @@ def _show(found: Verified) -> None:
     render.table(COLUMNS, rows)
     for name, step in changed:
         render.out(f"differs\t{render.neutral(name)}\t{render.neutral(step)}")
-
-
-def _step(change: Change) -> str:
-    return f"{_shown(change.a)} -> {_shown(change.b)}" if change.kind != "unknown" else "not known"
-
-
-def _shown(value: object) -> str:
-    text = "none" if value is None else str(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 COMMAND = Subcommand(
