@@ -17,6 +17,7 @@ from evalprov.record.identity import identify
 from evalprov.reported import Scanner, gather, merge_reported
 from evalprov.run.cleaning import scrubbed
 from evalprov.secrets import Scrubber
+from evalprov.store.gate import hide_secrets
 
 SIZES = (10_000, 100_000, 200_000)
 FORMS = ("lines", "lines and facts", "one line", "one line and facts", "map in several", "report file", "result file")
@@ -84,8 +85,10 @@ def measured(form: str, size: int, count: int) -> dict[str, float]:
         report = str(file) if form == "report file" else None
         reported = gather(scanner, report, str(file) if form == "result file" else None)
         manifest = blank("20260101T000000Z", "2026-01-01T00:00:00Z")
-        merge_reported(manifest, scrubbed(reported, Scrubber({**os.environ, **SECRETS})))
+        scrub = Scrubber({**os.environ, **SECRETS})
+        merge_reported(manifest, scrubbed(reported, scrub))
         manifest["identity"] = identify(manifest)
+        assert not hide_secrets(manifest, scrub)
         manifest["counts"] = counts_of(manifest)
         line = history_line(manifest)
         ours = time.process_time() - began - decoding
