@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 COMMANDS = (
     "run",
     "show",
+    "inputs",
     "history",
     "diff",
     "audit",

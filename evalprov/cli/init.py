@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import chain, count
 from typing import TYPE_CHECKING, Any
 
 from evalprov import render
@@ -14,7 +15,7 @@ from evalprov.named import NamedTuple
 from evalprov.settings import FILE, load, project_root
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Container, Iterator, Sequence
 
 DEPTH = 4
 FILES_LOOKED_AT = 20_000
@@ -75,22 +76,25 @@ def init(*, scenario: str | None) -> int:
 def survey(root: str) -> Layout:
     """Look through the project for files that belong in the settings."""
     found = Layout([], [], [])
+    of_kind = {"prompts": found.prompts, "data": found.data, "config": found.configs}
     for path in _files(root):
-        folders = [part.lower() for part in path.split(os.sep)[:-1]]
-        name = os.path.basename(path).lower()
-        if name.startswith("."):
-            continue
-        if any("prompt" in part for part in folders) and name.endswith(PROMPT_ENDS):
-            found.prompts.append(path)
-        elif name.endswith(".dvc") or (DATA_FOLDERS & set(folders) and name.endswith(DATA_ENDS)):
-            found.data.append(path)
-        elif (
-            name.endswith(CONFIG_ENDS)
-            and name not in NOT_CONFIG
-            and (CONFIG_FOLDERS & set(folders) or _named_config(name))
-        ):
-            found.configs.append(path)
+        if kind := kind_of(path):
+            of_kind[kind].append(path)
     return found
+
+
+def kind_of(path: str) -> str | None:
+    """Return the table of the settings that a file looks as if it belonged to."""
+    folders = [part.lower() for part in path.split(os.sep)[:-1]]
+    name = os.path.basename(path).lower()
+    if name.startswith("."):
+        return None
+    if any("prompt" in part for part in folders) and name.endswith(PROMPT_ENDS):
+        return "prompts"
+    if name.endswith(".dvc") or (DATA_FOLDERS & set(folders) and name.endswith(DATA_ENDS)):
+        return "data"
+    is_config = name.endswith(CONFIG_ENDS) and name not in NOT_CONFIG
+    return "config" if is_config and (CONFIG_FOLDERS & set(folders) or _named_config(name)) else None
 
 
 def _named_config(name: str) -> bool:
@@ -127,11 +131,11 @@ def compose(layout: Layout, scenario: str) -> str:
         tables.append(
             (
                 'Recorded by content; a version may stand beside: {path = "...", version = "v3"}.',
-                {"prompts": _named(layout.prompts)},
+                {"prompts": named(layout.prompts)},
             )
         )
     if layout.data:
-        tables.append(("What the program is judged on.", {"data": _named(layout.data)}))
+        tables.append(("What the program is judged on.", {"data": named(layout.data)}))
     model = '# [model]\n# provider = "anthropic"\n# model = "..."\n# temperature = 0.0\n'
     versions = '# [versions]\n# cuda = "nvcc --version | tail -n 1"\n'
     parts = [f"# {comment}\n{tomli_w.dumps(table)}" for comment, table in tables]
@@ -162,14 +166,15 @@ def ways(metrics: Sequence[str]) -> str:
     return f"\n# Which way is better: take the # away where it is so.\n{said}" if said else ""
 
 
-def _named(paths: list[str]) -> dict[str, str]:
+def named(paths: list[str], taken: Container[str] = ()) -> dict[str, str]:
     """Give each path a name: its stem, or as much of the path as tells it apart."""
-    named: dict[str, str] = {}
+    found: dict[str, str] = {}
     for path in paths[:LISTED]:
         stem = os.path.basename(path).removesuffix(".dvc").rsplit(".", 1)[0]
-        name = stem if stem not in named else path.removesuffix(".dvc").rsplit(".", 1)[0]
-        named[name if name not in named else path] = path
-    return named
+        numbered = (f"{path} {number}" for number in count(2))
+        names = chain((stem, path.removesuffix(".dvc").rsplit(".", 1)[0], path), numbered)
+        found[next(name for name in names if name and name not in found and name not in taken)] = path
+    return found
 
 
 COMMAND = Subcommand(init, (Option("--scenario", "NAME", "What is evaluated."),))

@@ -74,9 +74,9 @@ def supervise(request: Request, context: CaptureContext, store: Store, manifest:
         # While git answers, what the command said is read.
         steps = look.steps(_launched(store, child), child.outcome.seconds, read_outputs(store.path))
         tried("what the run wrote is not known", lambda: again.add("outputs", steps))
+        tried("not all that was looked at is in the record", lambda: afterwards.finish(manifest, context.scrub))
         used = _used(context, store, manifest, child, found)
         tried("what the run used is not known", lambda: again.add("observe", used))
-        tried("not all that was looked at is in the record", lambda: afterwards.finish(manifest, context.scrub))
         tried("what Hydra composed is not in the record", lambda: _add_hydra(manifest, child.began, context, look))
         reported = "what the command reported is not all in the record"
         tried(reported, lambda: _interpret(manifest, child, request, context, look))
