@@ -46,6 +46,24 @@ def code_files(store: str, a: Manifest, b: Manifest, steps: dict[str, GitStep] |
     return found
 
 
+def all_kept(m: Manifest) -> bool:
+    """Say whether all that a run had otherwise than its commit was kept: else not every file that differs is known."""
+    git = m["git"]
+    others = set(git["untracked"]) - git["saved"].keys() - m["outputs"]["files"].keys()
+    return (
+        m["git_dirty"] is not None
+        and not git["withheld"]
+        and not any(one["dirty"] for one in git["submodules"])
+        and (git["patch"] is not None or not (git["staged"] or git["changed"]))
+        and not any(count > len(git[kind]) for kind, count in git["counts"].items() if kind in _KINDS)  # type: ignore[literal-required]
+        and not any(one["scrubbed"] for one in git["saved"].values())
+        and not others
+    )
+
+
+_KINDS = ("staged", "changed", "untracked")
+
+
 def _claimed(m: Manifest) -> set[str]:
     """Return the files that another layer than code tells of."""
     paths = {one["path"] for one in (*m["prompts"].values(), *m["data"]["sets"].values())}

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from evalprov import render
-from evalprov.cli.codefiles import code_files
+from evalprov.cli.codefiles import all_kept, code_files
 from evalprov.cli.common import STORE, open_store
 from evalprov.cli.earlier import spreads
 from evalprov.cli.options import Argument, Option, Subcommand
@@ -67,10 +67,13 @@ def diff(  # noqa: PLR0913 - one argument an option
     lies = None if only == "metrics" else _between(repository, one.runs[0], other.runs[0])
     files = [] if only == "metrics" or now else _files(folder, one.runs[0], other.runs[0], lies)
     named = [file.words for file in files]
+    every = [file.path for file in files] if all(map(all_kept, (*one.runs, *other.runs))) else []
     rules = rules_for(settings)
     apart = {} if now else spreads(folder, one, other, allow_failed=rules.gate.allow_failed)
     try:
-        result = compared(one, other, rules, present=now, everything=everything, files=named, spreads=apart)
+        result = compared(
+            one, other, rules, present=now, everything=everything, files=named, all_files=every, spreads=apart
+        )
     except RecursionError:
         raise EvalprovError("these records cannot be compared: their values are nested too deep") from None
     history = lies and History(one.runs[0]["git_sha"] or "", other.runs[0]["git_sha"] or "", lies)

@@ -74,7 +74,7 @@ def _fact(change: Change, *, named: bool) -> str:
         return f"command: {_commands(change.a, change.b)}"
     if change.kind == "changed" and change.field == ARGUMENTS:
         return f"{name} {_arguments(change)}"
-    if change.kind == "changed" and change.field not in _HASHES:
+    if change.kind == "changed" and change.field not in _HASHES and not str(change.a).startswith("scrypt:"):
         if holds(change.a, MARK) and holds(change.b, MARK):
             return f"{name} changed (values hidden)"
         a, b = (

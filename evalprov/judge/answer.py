@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from evalprov.explain.changes import CERTAIN
+from evalprov.explain.used import NOT_SEEN, USED, UsedStanding
 from evalprov.explain.wording import LINE, NAME, SHOWN, brief, facts, listed, shortened
 from evalprov.judge.left_out import NOTHING, LeftOut
 from evalprov.named import NamedTuple
@@ -68,6 +69,7 @@ class AnswerEvidence(NamedTuple):
     left_out: LeftOut = NOTHING
     questions: Mapping[str, str] = {}  # of a metric's unit
     inside: Sequence[Inside] = ()  # what the means hide
+    used: UsedStanding = NOT_SEEN
     shown: int = SHOWN - 1  # facts in the line
 
 
@@ -180,6 +182,8 @@ def levers(changes: Sequence[Change]) -> list[str]:
 
 
 def _lever(change: Change) -> str:
+    if change.layer == USED:
+        return "modules" if change.field == "path" else "undeclared inputs"
     if change.layer != "data":
         return change.layer
     if change.item == RETRIEVAL:
@@ -196,14 +200,19 @@ def _cause(blank: Answer, evidence: AnswerEvidence) -> Answer:
     if len(blank.levers) > 1:
         changed = listed(blank.levers, len(blank.levers))
         said = f"; several things changed at once, and any may have done it: {changed}"
-        return blank._replace(kind="confounded", sentence=said + _by_name(blank))
+        return blank._replace(kind="confounded", sentence=said + _by_name(blank) + _of_used(evidence))
     if blank.levers:
         # Only what holds all else fast is proven to be the one.
-        only = "" if blank.named or blank.undeclared else "only "
+        only = "" if blank.named or blank.undeclared or (evidence.used.whole and not evidence.used.rest) else "only "
         said = f": {only}the {_called(blank.levers[0], evidence)} changed{_facts(evidence)}"
-        return blank._replace(kind="attributed", sentence=said + _unproven(blank))
+        return blank._replace(kind="attributed", sentence=said + _unproven(blank) + _of_used(evidence))
     said = ": no layer that is recorded did: nondeterminism, or something untracked"
-    return blank._replace(kind="untracked", sentence=said + _unproven(blank))
+    return blank._replace(kind="untracked", sentence=said + _unproven(blank) + _of_used(evidence))
+
+
+def _of_used(evidence: AnswerEvidence) -> str:
+    """Say what was not read, and what else was and is equal."""
+    return "".join(f"; {words}" for words in (evidence.used.unread_words, evidence.used.rest) if words)
 
 
 def _unknown(blank: Answer, evidence: AnswerEvidence) -> str:
@@ -246,6 +255,8 @@ def _all_the_same(blank: Answer, evidence: AnswerEvidence) -> str:
 
 def _nothing(evidence: AnswerEvidence) -> str:
     """Say that no layer changed; not that nothing did where something else is recorded to differ."""
+    if evidence.used.unread:
+        return f"{evidence.used.unread_words}; no other layer changed"
     if not evidence.beside:
         return "nothing that is recorded changed"
     return f"no layer changed; beside them differ {listed([change.field for change in evidence.beside])}"

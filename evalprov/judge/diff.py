@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from evalprov.explain.attribution import LayerState, Standing, standings
 from evalprov.explain.changes import CERTAIN, Change, beside, changes
+from evalprov.explain.used import standing, used_changes
 from evalprov.judge.answer import Answer, AnswerEvidence, LayerDiff, answer, experiment
 from evalprov.judge.collapsed import Falls, falls_of
 from evalprov.judge.groups import Groups
@@ -74,15 +75,17 @@ def diff(  # noqa: PLR0913 - what is compared, and what is known besides
     present: bool = False,
     everything: bool = False,
     files: Sequence[str] = (),
+    all_files: Sequence[str] = (),
     spreads: Mapping[str, Spread] | None = None,
 ) -> Diff:
     """Compare two sides; where B is the present state it has no results yet. With everything, list what is the same.
 
-    `files` are those of the code that differ, in words, where somebody could look them up; `spreads` how far runs of
+    `files` are those of the code that differ, in words, where somebody could look them up, and
+    `all_files` their paths, where these are surely all; `spreads` how far runs of
     one program lie apart, by metric, where earlier runs tell.
     """
     one, other = a.runs[0], b.runs[0]
-    found = changes(one, other, everything=everything)
+    found = [*used_changes(one, other), *changes(one, other, everything=everything)]
     ours, theirs = ({}, {}) if present else (samples(a.runs), samples(b.runs))
     groups = Groups(a.runs, b.runs)
     metrics = compare_samples(ours, theirs, groups, Terms(rules, spreads=spreads or {}))
@@ -97,7 +100,14 @@ def diff(  # noqa: PLR0913 - what is compared, and what is known besides
         differ = layers["grader"].state == "changed"
         graded = raters(a, b, rules.labels, metrics, graders_differ=differ)
     caveats = [*experiment(a, b, differing, present=present), *graded.caveats()]
-    evidence = AnswerEvidence(metrics, layers, differing, outside, caveats, files, lacking, asked, hidden)
+    states = {name: layer.state for name, layer in layers.items()}
+    used = standing((*a.runs, *b.runs), differing, states, all_files)
+    blamed, counted = (differing, layers)
+    if used.unread:  # the code is another, and what ran of it is not
+        blamed = [change for change in differing if change.layer != "code"]
+        counted = {**layers, "code": LayerDiff("equal", None)}
+        files = ()
+    evidence = AnswerEvidence(metrics, counted, blamed, outside, caveats, files, lacking, asked, hidden, used)
     said = answer(a, b, evidence, present=present)
     infra = [f"{one.item} {one.field}" for one in differing if one.layer == "infra"]
     return Diff(

@@ -7,6 +7,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from evalprov import render
+from evalprov.explain.used import USED
 from evalprov.record.facts import PACKAGE
 from evalprov.views import diff_words
 
@@ -157,6 +158,8 @@ def blocks(found: FoundDifference, width: int) -> Iterator[tuple[str, Pairs]]:
             bare[layer.state].setdefault(layer.reason, []).append(name)
         if pairs and (found.everything or layer.state in ("changed", "unknown")):
             yield f"{name}: {STATES[layer.state]}", pairs
+    undeclared = [change for change in result.changes if change.layer == USED]
+    yield "used and not declared", _changes(undeclared, width, everything=found.everything)
     for state, reasons in bare.items():
         yield STATES[state], [(", ".join(names), reason) for reason, names in reasons.items()]
     if found.history:

@@ -1,0 +1,182 @@
+"""What two sides were seen to use, held against each other: what differs undeclared, and what is proven equal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from evalprov.explain.changes import CERTAIN, Change
+from evalprov.explain.wording import listed
+from evalprov.named import NamedTuple
+from evalprov.record.facts import TREE
+from evalprov.record.hidden import PLACEHOLDER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from evalprov.record.manifest import Manifest
+    from evalprov.record.schema.observed import UsedFile
+
+USED = "used"  # stands for a layer, where a change is of what nobody declared
+# What compiled code opens by itself is not seen: of these kinds it opens none.
+OPENED_BY_PYTHON = (".py", ".pyi", ".md", ".rst")
+
+
+class UsedStanding(NamedTuple):
+    """What follows from what both sides were seen to use."""
+
+    unread: Sequence[str] = ()  # files of the code that differ, all of them, and that no run read
+    rest: str = ""  # what else is proven equal, in words
+    whole: bool = False  # all that the runs' Pythons read is known
+
+    @property
+    def unread_words(self) -> str:
+        """Say what changed and can have moved nothing."""
+        was = "was" if len(self.unread) == 1 else "were"
+        return f"{listed(self.unread, 2)} changed and {was} not read by either run" if self.unread else ""
+
+
+NOT_SEEN = UsedStanding()
+
+
+def used_changes(a: Manifest, b: Manifest) -> list[Change]:
+    """Return what was read, nobody declared, and differs: files, modules and variables.
+
+    What one run alone read is told only where all that the other read is known.
+    """
+    if any(run["observed"]["looked"]["pythons"] is None for run in (a, b)):
+        return []
+    modules = list(_modules(a, b))
+    told = {path for change in modules for path in (change.a, change.b)}
+    files = [change for change in _files(a, b) if change.item not in told]
+    return [*files, *modules, *_variables(a, b)]
+
+
+def _files(a: Manifest, b: Manifest) -> Iterator[Change]:
+    ones, others = _aligned(a["observed"]["inputs"], b["observed"]["inputs"])
+    whole = _whole((a, b))
+    for name in dict.fromkeys([*ones, *others]):
+        one, other = ones.get(name), others.get(name)
+        if all(side is None or side["layer"] is not None for side in (one, other)):
+            continue
+        before, after = one and one["sha256"], other and other["sha256"]
+        if one and other:
+            if before and after and before != after:
+                yield Change(USED, name, "sha256", "changed", before, after)
+        elif whole and (before or after):
+            yield Change(USED, name, "sha256", "removed" if one else "added", before, after)
+
+
+def _modules(a: Manifest, b: Manifest) -> Iterator[Change]:
+    """Give the modules that came from another file of other content."""
+    ones, others = a["observed"]["modules"], b["observed"]["modules"]
+    for name in ones.keys() & others.keys():
+        one, other = (run["observed"]["inputs"].get(run["observed"]["modules"][name]) for run in (a, b))
+        if ones[name] == others[name] or not one or not other or not (one["sha256"] and other["sha256"]):
+            continue
+        if one["sha256"] != other["sha256"]:
+            yield Change(USED, f"module {name}", "path", "changed", ones[name], others[name])
+
+
+def _variables(a: Manifest, b: Manifest) -> Iterator[Change]:
+    """Give the variables that both runs read, one of them unset, or with values of which only digests are kept."""
+    ones, others = a["observed"]["environment"], b["observed"]["environment"]
+    for name in sorted(ones.keys() & others.keys()):
+        one, other = ones[name], others[name]
+        if one == other or {one, other} & {"recorded", "session"}:
+            continue
+        if "unset" in (one, other):
+            sides = (None, other) if one == "unset" else (one, None)
+            yield Change("software", f"variable {name}", "", "added" if one == "unset" else "removed", *sides)
+        elif all(how.startswith("scrypt:") for how in (one, other)):
+            yield Change("software", f"variable {name}", "", "changed", one, other)
+
+
+def _aligned(
+    ones: Mapping[str, UsedFile], others: Mapping[str, UsedFile]
+) -> tuple[dict[str, UsedFile], dict[str, UsedFile]]:
+    """Leave out what both have in another place: a scratch folder has a new name each time."""
+    gone = {one["sha256"] for name, one in ones.items() if name not in others}
+    come = {one["sha256"] for name, one in others.items() if name not in ones}
+    moved = (gone & come) - {None}
+    return (
+        {name: one for name, one in ones.items() if name in others or one["sha256"] not in moved},
+        {name: one for name, one in others.items() if name in ones or one["sha256"] not in moved},
+    )
+
+
+def _whole(runs: Iterable[Manifest]) -> bool:
+    return all(run["observed"]["looked"]["complete"] for run in runs)
+
+
+def standing(
+    runs: Sequence[Manifest], changes: Sequence[Change], states: Mapping[str, str], files: Sequence[str]
+) -> UsedStanding:
+    """Say what follows for all runs of two sides.
+
+    `files` are all the files of the code that differ; none where not all of them are known.
+    """
+    if not _whole(runs):
+        return NOT_SEEN
+    unread = list(files) if _are_unread(runs, changes, files) else []
+    changed = {change.layer for change in changes if change.kind in CERTAIN}
+    changed |= {name for name, state in states.items() if state == "changed"}
+    equal = {name for name, state in states.items() if state == "equal"}
+    if unread:
+        changed -= {"code"}
+        equal |= {"code"}
+    first, *others = runs
+    rest = ""
+    if all(_files_are_equal(first, run, changed, equal) for run in others):
+        rest = "all other files that were read are equal"
+        if all(_all_is_equal(first, run) for run in others) and "software" in equal:
+            rest = "all else that was read is equal"
+    return UsedStanding(unread, rest, whole=True)
+
+
+def _are_unread(runs: Sequence[Manifest], changes: Sequence[Change], files: Sequence[str]) -> bool:
+    """Say whether it is sure that the files in which the code differs were read by no run."""
+    of_code = [change for change in changes if change.layer == "code" and change.kind in CERTAIN]
+    if not of_code or any(change.field != TREE for change in of_code) or not files:
+        return False
+    if not all(name.endswith(OPENED_BY_PYTHON) for name in files):
+        return False
+    reads = [run["observed"]["inputs"] for run in runs]
+    code = [{name: one["sha256"] for name, one in read.items() if one["layer"] == "code"} for read in reads]
+    names = {name for read in reads for name in read}
+    return (
+        all(one == code[0] and None not in one.values() for one in code)
+        and not any(PLACEHOLDER in name for name in names)
+        # The project's folder may lie below the repository's, or what was read beside it.
+        and not any(
+            f"/{file}".endswith(f"/{name}") or f"/{name}".endswith(f"/{file}") for name in names for file in files
+        )
+        and all(_is_python(program) for run in runs for program in run["observed"]["programs"])
+    )
+
+
+def _is_python(path: str) -> bool:
+    return path.rpartition("/")[2].startswith(("python", "pypy"))
+
+
+def _files_are_equal(a: Manifest, b: Manifest, changed: set[str], equal: set[str]) -> bool:
+    """Say whether all files that were read are the same, apart from those of layers that changed."""
+    ones, others = _aligned(a["observed"]["inputs"], b["observed"]["inputs"])
+    for name in {*ones, *others}:
+        one, other = ones.get(name), others.get(name)
+        if one and other and one["sha256"] and one["sha256"] == other["sha256"]:
+            continue
+        layers = {side["layer"] or USED for side in (one, other) if side}
+        if not layers <= changed and not layers <= equal:
+            return False
+    return True
+
+
+def _all_is_equal(a: Manifest, b: Manifest) -> bool:
+    """Say whether nothing but files was read, or what is proven equal: a host's answers never are."""
+    if a["observed"]["hosts"] or b["observed"]["hosts"]:
+        return False
+    sides = a["observed"]["environment"], b["observed"]["environment"]
+    rests = a["software"]["env_rest"], b["software"]["env_rest"]
+    if rests[0] is None or rests[0] != rests[1]:
+        return False
+    return not any(how in ("session", "named") for side in sides for how in side.values())
