@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from evalprov.cli.init import kind_of, named
 from evalprov.errors import EvalprovError
+from evalprov.explain.used import undeclared_variables
 from evalprov.named import NamedTuple
 from evalprov.record.hidden import PLACEHOLDER
 from evalprov.settings import FILE, SHAPE
@@ -28,23 +29,12 @@ SOURCES = (".py", ".pyi", ".so", ".js", ".ts", ".sh")  # no setting declares the
 Tables = dict[str, dict[str, Any]]
 
 
-class Written(NamedTuple):
+class WrittenSettings(NamedTuple):
     """What became of the tables."""
 
     path: str | None  # the file that has them now; null where none was written
     left: Tables  # what is still to be put there by hand
     why: str | None
-
-
-def undeclared_files(m: Manifest) -> list[str]:
-    """Name the files that were read and that no layer has."""
-    return [name for name, one in m["observed"]["inputs"].items() if one["layer"] is None]
-
-
-def undeclared_variables(m: Manifest) -> list[str]:
-    """Name the variables that were read, were set, and whose value is not in the record."""
-    told = m["observed"]["environment"]
-    return [name for name, how in told.items() if how == "counted" or how.startswith("scrypt:")]
 
 
 def tables_for(m: Manifest, settings: Settings) -> Tables:
@@ -90,11 +80,13 @@ def as_toml(tables: Tables) -> str:
     return tomli_w.dumps(tables)
 
 
-def write(tables: Tables, settings: Settings) -> Written:
+def write(tables: Tables, settings: Settings) -> WrittenSettings:
     """Add tables to the settings file, behind all that stands there; what cannot be added so is handed back."""
     path = settings.path or os.path.join(settings.root, FILE)
     if os.path.basename(path) != FILE:
-        return Written(None, tables, f"the settings are in {path}: there each table's name begins with tool.evalprov")
+        return WrittenSettings(
+            None, tables, f"the settings are in {path}: there each table's name begins with tool.evalprov"
+        )
     real = os.path.realpath(path)
     old = _bytes(real)
     text = (old or b"").decode()
@@ -108,7 +100,7 @@ def write(tables: Tables, settings: Settings) -> Written:
     if len(left) < len(tables):
         _replace(real, old, text.encode())
     why = f"{', '.join(left)} stands there already: these lines are for you to add" if left else None
-    return Written(path if len(left) < len(tables) else None, left, why)
+    return WrittenSettings(path if len(left) < len(tables) else None, left, why)
 
 
 def _appended(text: str, name: str, table: Mapping[str, Any]) -> str | None:

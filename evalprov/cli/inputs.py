@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from evalprov import render
 from evalprov.cli.common import STORE, open_store
-from evalprov.cli.declaring import as_toml, tables_for, undeclared_files, undeclared_variables, write
+from evalprov.cli.declaring import as_toml, tables_for, write
 from evalprov.cli.options import Argument, Option, Subcommand
+from evalprov.explain.used import undeclared_files, undeclared_variables
 from evalprov.isolation import here
 from evalprov.record.layers import LAYERS
 from evalprov.settings import load
@@ -17,7 +18,7 @@ from evalprov.store import read
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from evalprov.cli.declaring import Written
+    from evalprov.cli.declaring import WrittenSettings
     from evalprov.record.manifest import Manifest
 
 COLUMNS = ("kind", "name", "layer", "content")
@@ -109,7 +110,7 @@ def _list(title: str, names: list[str]) -> None:
     render.facts(f"{title} ({len(names)})", [("", name) for name in [*names[:SHOWN], *more]])
 
 
-def _say_settings(text: str, done: Written | None) -> None:
+def _say_settings(text: str, done: WrittenSettings | None) -> None:
     """Print what would declare the rest: beside the table, so that a pipe has rows alone."""
     if done and done.path:
         render.note(f"added to {done.path}")
@@ -120,7 +121,7 @@ def _say_settings(text: str, done: Written | None) -> None:
         render.aside(line)
 
 
-def _document(m: Manifest, text: str, done: Written | None) -> dict[str, Any]:
+def _document(m: Manifest, text: str, done: WrittenSettings | None) -> dict[str, Any]:
     seen = m["observed"]
     return {
         "version": 1,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import sys
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from evalprov.cli.common import STORE, open_store
 from evalprov.cli.options import Argument, Option, Subcommand
 from evalprov.errors import EvalprovError
 from evalprov.explain.elide import cut
+from evalprov.explain.used import undeclared_files, undeclared_variables
 from evalprov.record.facts import FACTS
 from evalprov.record.layers import layers
 from evalprov.store import lookup, read
@@ -79,6 +81,7 @@ def _print(m: Manifest) -> None:
     render.facts("declared", _declared(m))
     render.facts("code", _code(m))
     render.facts("software", _software(m))
+    render.facts("used", _used(m))
     render.facts("configuration", _config(m))
     render.facts("machine", _machine(m))
     render.facts("more that counts", _more(m))
@@ -241,6 +244,28 @@ def _software(m: Manifest) -> Pairs:
     pairs += [(name, value) for name, value in software["env"].items()]
     pairs.append(("platform", system.get("platform") or ""))
     return pairs
+
+
+def _used(m: Manifest) -> Pairs:
+    """Return what the run was seen to read, counted by layer, what nobody declared, and the programs that ran."""
+    seen = m["observed"]
+    looked = seen["looked"]
+    pairs: Pairs = []
+    if looked["pythons"] is not None:
+        layers_of = [one["layer"] or "no layer" for one in seen["inputs"].values()]
+        pairs += [
+            (
+                "files read",
+                ", ".join(f"{layers_of.count(layer)} {layer}" for layer in dict.fromkeys(sorted(layers_of))),
+            ),
+            ("undeclared files", _names(undeclared_files(m), None)),
+            ("undeclared variables", _names(undeclared_variables(m), None)),
+        ]
+    elif looked["mode"] not in (None, "off"):
+        pairs.append(("not observed", looked["reason"] or ""))
+    if looked["pythons"] is not None and looked["reason"]:
+        pairs.append(("not to the end", looked["reason"]))
+    return [*pairs, ("programs", _names(list(dict.fromkeys(map(os.path.basename, seen["programs"]))), None))]
 
 
 def _config(m: Manifest) -> Pairs:

@@ -38,6 +38,17 @@ class UsedStanding(NamedTuple):
 NOT_SEEN = UsedStanding()
 
 
+def undeclared_files(m: Manifest) -> list[str]:
+    """Name the files that were read and that no layer has."""
+    return [name for name, one in m["observed"]["inputs"].items() if one["layer"] is None]
+
+
+def undeclared_variables(m: Manifest) -> list[str]:
+    """Name the variables that were read, were set, and whose value is not in the record."""
+    told = m["observed"]["environment"]
+    return [name for name, how in told.items() if how == "counted" or how.startswith("scrypt:")]
+
+
 def used_changes(a: Manifest, b: Manifest) -> list[Change]:
     """Return what was read, nobody declared, and differs: files, modules and variables.
 

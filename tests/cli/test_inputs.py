@@ -64,6 +64,16 @@ def test_a_person_sees_it_by_layer(seen: Project) -> None:
     assert "no layer has these variables (1)\n    KIND" in text
 
 
+def test_show_sums_up_what_was_used(seen: Project) -> None:
+    """By layer in a line, and what nobody declared by name."""
+    text = seen.evalprov("show").stdout.decode()
+    _, _, block = text.partition("\nused\n")
+    block = block.partition("\n\n")[0]
+    assert "3 code, 1 no layer" in block
+    assert "undeclared files      notes.local\n" in block
+    assert "undeclared variables  KIND" in block
+
+
 def test_a_program_gets_one_document(seen: Project) -> None:
     """The settings in it are TOML that names exactly what nobody declared, or as code alone."""
     told = json.loads(seen.evalprov("inputs", "--json").stdout)
