@@ -136,6 +136,21 @@ def test_where_it_is_not_sure_the_code_is_blamed(edits: tuple[Edit, ...], files:
     assert "not read" not in found.sentence
 
 
+def test_a_file_of_the_code_that_was_never_hashed_may_have_changed() -> None:
+    """Where neither run's content of it is known, the code is blamed."""
+    unknown = put("observed/inputs/eval.py/sha256", None)
+    assert "code" in said(README, unknown, files=("README.md",), before=(unknown,)).levers
+
+
+def test_what_one_run_alone_read_is_told_where_all_is_known() -> None:
+    """A run that was not seen to its end may have read it, too; what both read and differs is told all the same."""
+    more = put("observed/inputs/x.bin", {"sha256": OTHER, "layer": None})
+    far = put("observed/inputs/~far~w.bin/sha256", OTHER)
+    cut = put("observed/looked/complete", False)
+    found = diff(record(seen(), cut), record(seen(), more, far, run=1)).changes
+    assert [change.item for change in found] == ["/far/w.bin"]
+
+
 def test_runs_that_were_not_observed_are_answered_as_ever() -> None:
     """Nothing is said of what was read."""
     found = diff(record(), record(PROMPT, run=1, metrics=WORSE)).answer
