@@ -153,7 +153,9 @@ def _answer(a: Side, b: Side, evidence: AnswerEvidence, *, present: bool) -> Ans
     also = _one_sided(told_once)
     if moved:
         cause = _cause(blank, evidence)
-        found = cause._replace(sentence=_moves(moved) + (f" ({also})" if also else "") + cause.sentence)
+        found = cause._replace(
+            sentence=_moves(moved, evidence.shown + 1) + (f" ({also})" if also else "") + cause.sentence
+        )
     elif apart and any(metric.delta is not None for metric in told_once):
         found = blank._replace(kind="cannot_tell", sentence=f"{_means(told_once)}; {_all_the_same(blank, evidence)}")
     elif unclear:
@@ -290,7 +292,7 @@ def _of_present(blank: Answer, evidence: AnswerEvidence, run: str) -> Answer:
 # --- words
 
 
-def _moves(moved: Sequence[MetricDiff]) -> str:
+def _moves(moved: Sequence[MetricDiff], shown: int) -> str:
     if len(moved) == 1:
         (metric,) = moved
         words = {"better": "is better for real", "worse": "is worse for real", "moved": "moved for real"}
@@ -298,9 +300,9 @@ def _moves(moved: Sequence[MetricDiff]) -> str:
         return f"{brief(metric.name, NAME)} {words[metric.verdict]}{guess}, {brief(metric.a)} -> {brief(metric.b)}"
     first = [
         f"{_step(metric)} ({metric.verdict}{f' if {_better(metric)} is better' * _is_guess(metric)})"
-        for metric in moved[:SHOWN]
+        for metric in moved[:shown]
     ]
-    more = f" and {len(moved) - SHOWN} more" if len(moved) > SHOWN else ""
+    more = f" and {len(moved) - shown} more" if len(moved) > shown else ""
     return f"{len(moved)} metrics moved for real: {', '.join(first)}{more}"
 
 
@@ -356,7 +358,9 @@ def _still(evidence: AnswerEvidence, also: str) -> str:
     if first.corrected_for:
         said = f"no score moved for real: {_step(first)} is not proven, {chance(first)}{more}"
     else:
-        said = f"no score moved for real: {_step(first)} is within noise{more}{_blind(first)}"
+        # Where room is short, what the mean hides counts for more than what would stay unseen.
+        blind = _blind(first) if evidence.shown or not hidden else ""
+        said = f"no score moved for real: {_step(first)} is within noise{more}{blind}"
     return said + hidden + (f"; {also}" if also else "")
 
 

@@ -35,6 +35,7 @@ from evalprov.explain.wording import brief, facts, shortened
 from evalprov.judge.collapsed import Falls, falls_of
 from evalprov.judge.comparable import Experiment
 from evalprov.judge.direction import guess, is_spent, rule_of
+from evalprov.judge.gate_words import asked_for, nothing_blocks, of_machine, of_rules, why_of
 from evalprov.judge.groups import Groups
 from evalprov.judge.inside import inside
 from evalprov.judge.left_out import at_worst, left_out
@@ -72,7 +73,6 @@ Outcome = Literal[
     "reported",  # it does not block
     "not_judged",  # the run as a whole could not be compared
 ]
-_SHOWN = 3
 _SIDES = {"A": "the baseline, ", "B": "the run, "}
 INSTALL = "the verdicts need scipy: pip install '.[stats]' in evalprov's checkout"
 
@@ -154,11 +154,11 @@ def judge(  # noqa: PLR0913 - what is compared, and what is known besides
     elif worst := at_worst(diffs, ours, theirs):
         again = compare_samples(ours, {**theirs, **worst}, groups, terms)
         metrics = [_at_worst(one, judged(with_all)) for one, with_all in zip(metrics, again, strict=True)]
-    absent = _asked_for(rules, diffs)
+    absent = asked_for(rules, diffs)
     if not problems and not any(one.blocks for one in metrics):
-        problems.append(_nothing_blocks(metrics))
+        problems.append(nothing_blocks(metrics))
     verdict = _verdict(problems, absent, metrics)
-    why = _why(verdict, [*problems, *absent], metrics)
+    why = why_of(verdict, [*problems, *absent], metrics)
     if not problems and (told := lacking.told("the baseline", "the run")):
         why = f"{told}; on the other {lacking.shared}: {why}"
     hidden = inside(diffs, ours, theirs, groups.known, rules.gate.level) if look_inside else []
@@ -178,8 +178,8 @@ def judge(  # noqa: PLR0913 - what is compared, and what is known besides
             *lacking.with_them("the baseline", "the run"),
             *(one.sentence for one in hidden),
             *experiment.notes(),
-            *_of_rules(rules, diffs),
-            *_of_machine(machine, metrics),
+            *of_rules(rules, diffs),
+            *of_machine(machine, metrics),
             *(f"{_SIDES.get(side, '')}{words}" for side, words in graded.told()),
             *of_look,
         ],
@@ -350,76 +350,3 @@ def _is_rate(diff: MetricDiff, pair: Iterable[Sample]) -> bool:
         return False
     of_scenarios = all(one.column is not None for one in pair)
     return diff.direction == "higher" or (of_scenarios and all(value in (0, 1) for value in values))
-
-
-# --- the whole, in words
-
-
-def _nothing_blocks(metrics: Sequence[Judged]) -> str:
-    unknown = [one.diff.name for one in metrics if one.diff.direction is None and one.diff.a is not None]
-    spent = [one.diff.name for one in metrics if one.diff.a is not None and is_spent(one.diff.name, one.diff.unit)]
-    if unknown:
-        return (
-            f"nothing to judge: which way is better is not known of {_some(unknown)}; set direction in [metrics.NAME]"
-        )
-    if spent:
-        return f"nothing to judge: {_some(spent)} is time or cost; set blocking = true in [metrics.NAME]"
-    return "nothing to judge: no metric blocks"
-
-
-def _asked_for(rules: Rules, diffs: Sequence[MetricDiff]) -> list[str]:
-    """Name the metrics that must be judged, by the settings, and that nobody has."""
-    return [
-        f"the settings ask for {brief(name)}, and neither run has it"
-        for name in _unused(rules, diffs)
-        if rules.metrics[name].blocking
-    ]
-
-
-def _of_rules(rules: Rules, diffs: Sequence[MetricDiff]) -> list[str]:
-    unused = [name for name in _unused(rules, diffs) if not rules.metrics[name].blocking]
-    return [f"rules for what neither run has: {_some(unused)}"] if unused else []
-
-
-def _unused(rules: Rules, diffs: Sequence[MetricDiff]) -> list[str]:
-    return [name for name, rule in rules.metrics.items() if not any(rule_of({name: rule}, one.name) for one in diffs)]
-
-
-def _of_machine(machine: Machine, metrics: Sequence[Judged]) -> list[str]:
-    if machine.state != "changed" or all(one.diff.verdict in ("same", "better") for one in metrics):
-        return []
-    return [f"the run had another machine: {facts(machine.changes)}"]
-
-
-def _why(verdict: GateVerdict, problems: Sequence[str], metrics: Sequence[Judged]) -> str:
-    if verdict == "pass":
-        blocking = [one for one in metrics if one.blocks]
-        told = [one for one in blocking if one.why]
-        more = f"; {told[0].diff.name}: {told[0].why}" if len(told) == 1 else ""
-        blocking = [one for one in blocking if one.diff.same_as is None] or blocking
-        which = blocking[0].diff.name if len(blocking) == 1 else f"none of {len(blocking)} metrics"
-        return f"{which} {'did not regress' if len(blocking) == 1 else 'regressed'}{more}"
-    if verdict == "regression":
-        proven_first = sorted(metrics, key=lambda one: one.diff.verdict != "worse")
-        fallen = [one.diff for one in proven_first if one.outcome == "regression"]
-        names = {one.name for one in fallen}
-        return _joined([_step(one) for one in fallen if one.same_as not in names])
-    unsure = [f"{one.diff.name}: {one.why}" for one in metrics if one.outcome == "not_evaluated"]
-    return _joined([*problems, *unsure])
-
-
-def _step(diff: MetricDiff) -> str:
-    unit = f" {diff.unit}" if diff.unit else ""
-    sure = "" if diff.p_adjusted is None else f", p = {diff.p_adjusted:.2g}"
-    moved = "" if diff.delta is None else f" ({rounded(diff.delta, '+')}{sure})"
-    return f"{diff.name} {brief(diff.a)} -> {brief(diff.b)}{unit}{moved}"
-
-
-def _joined(parts: Sequence[str]) -> str:
-    more = f"; and {len(parts) - _SHOWN} more" if len(parts) > _SHOWN else ""
-    return "; ".join(parts[:_SHOWN]) + more
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(map(brief, names[:_SHOWN])) + more

@@ -1,0 +1,93 @@
+"""The gate's verdict in words: what fell, what could not be judged, and what the settings ask for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from evalprov.explain.wording import brief, facts
+from evalprov.judge.direction import is_spent, rule_of
+from evalprov.numbers import rounded
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from evalprov.judge.comparable import Machine
+    from evalprov.judge.gate import GateVerdict, Judged
+    from evalprov.judge.rules import Rules
+    from evalprov.judge.verdicts import MetricDiff
+
+_SHOWN = 3
+
+
+def nothing_blocks(metrics: Sequence[Judged]) -> str:
+    """Say why there is nothing to judge."""
+    unknown = [one.diff.name for one in metrics if one.diff.direction is None and one.diff.a is not None]
+    spent = [one.diff.name for one in metrics if one.diff.a is not None and is_spent(one.diff.name, one.diff.unit)]
+    if unknown:
+        return (
+            f"nothing to judge: which way is better is not known of {_some(unknown)}; set direction in [metrics.NAME]"
+        )
+    if spent:
+        return f"nothing to judge: {_some(spent)} is time or cost; set blocking = true in [metrics.NAME]"
+    return "nothing to judge: no metric blocks"
+
+
+def asked_for(rules: Rules, diffs: Sequence[MetricDiff]) -> list[str]:
+    """Name the metrics that must be judged, by the settings, and that nobody has."""
+    return [
+        f"the settings ask for {brief(name)}, and neither run has it"
+        for name in _unused(rules, diffs)
+        if rules.metrics[name].blocking
+    ]
+
+
+def of_rules(rules: Rules, diffs: Sequence[MetricDiff]) -> list[str]:
+    """Name the rules that fit no metric."""
+    unused = [name for name in _unused(rules, diffs) if not rules.metrics[name].blocking]
+    return [f"rules for what neither run has: {_some(unused)}"] if unused else []
+
+
+def _unused(rules: Rules, diffs: Sequence[MetricDiff]) -> list[str]:
+    return [name for name, rule in rules.metrics.items() if not any(rule_of({name: rule}, one.name) for one in diffs)]
+
+
+def of_machine(machine: Machine, metrics: Sequence[Judged]) -> list[str]:
+    """Say that a move may be another machine's doing."""
+    if machine.state != "changed" or all(one.diff.verdict in ("same", "better") for one in metrics):
+        return []
+    return [f"the run had another machine: {facts(machine.changes)}"]
+
+
+def why_of(verdict: GateVerdict, problems: Sequence[str], metrics: Sequence[Judged]) -> str:
+    """Say in a line what the verdict rests on."""
+    if verdict == "pass":
+        blocking = [one for one in metrics if one.blocks]
+        told = [one for one in blocking if one.why]
+        more = f"; {told[0].diff.name}: {told[0].why}" if len(told) == 1 else ""
+        blocking = [one for one in blocking if one.diff.same_as is None] or blocking
+        which = blocking[0].diff.name if len(blocking) == 1 else f"none of {len(blocking)} metrics"
+        return f"{which} {'did not regress' if len(blocking) == 1 else 'regressed'}{more}"
+    if verdict == "regression":
+        proven_first = sorted(metrics, key=lambda one: one.diff.verdict != "worse")
+        fallen = [one.diff for one in proven_first if one.outcome == "regression"]
+        names = {one.name for one in fallen}
+        return _joined([_step(one) for one in fallen if one.same_as not in names])
+    unsure = [f"{one.diff.name}: {one.why}" for one in metrics if one.outcome == "not_evaluated"]
+    return _joined([*problems, *unsure])
+
+
+def _step(diff: MetricDiff) -> str:
+    unit = f" {diff.unit}" if diff.unit else ""
+    sure = "" if diff.p_adjusted is None else f", p = {diff.p_adjusted:.2g}"
+    moved = "" if diff.delta is None else f" ({rounded(diff.delta, '+')}{sure})"
+    return f"{diff.name} {brief(diff.a)} -> {brief(diff.b)}{unit}{moved}"
+
+
+def _joined(parts: Sequence[str]) -> str:
+    more = f"; and {len(parts) - _SHOWN} more" if len(parts) > _SHOWN else ""
+    return "; ".join(parts[:_SHOWN]) + more
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(map(brief, names[:_SHOWN])) + more
