@@ -16,7 +16,8 @@ from evalprov.cli.rules import rules_for
 from evalprov.cli.sides import side
 from evalprov.errors import EvalprovError, UnreadableError, UsageError
 from evalprov.isolation import here
-from evalprov.judge.gate import WORDS, Gate, Judged, judge, unreadable
+from evalprov.judge.gate import WORDS, Gate, judge, unreadable
+from evalprov.judge.gate_words import Judged
 from evalprov.record.baseline import WHATS
 from evalprov.settings import load
 from evalprov.store import baselines, lookup

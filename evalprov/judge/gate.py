@@ -29,13 +29,22 @@ outweighs both: then nothing is proven.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from evalprov.explain.wording import brief, facts, shortened
 from evalprov.judge.collapsed import Falls, falls_of
 from evalprov.judge.comparable import Experiment
 from evalprov.judge.direction import guess, is_spent, rule_of
-from evalprov.judge.gate_words import asked_for, nothing_blocks, of_machine, of_rules, why_of
+from evalprov.judge.gate_words import (
+    GateVerdict,
+    Judged,
+    JudgedOutcome,
+    asked_for,
+    nothing_blocks,
+    of_machine,
+    of_rules,
+    why_of,
+)
 from evalprov.judge.groups import Groups
 from evalprov.judge.inside import inside
 from evalprov.judge.left_out import at_worst, left_out
@@ -58,7 +67,6 @@ if TYPE_CHECKING:
     from evalprov.judge.verdicts import Side
     from evalprov.stats.whole_run import Spread
 
-GateVerdict = Literal["pass", "regression", "not_evaluated"]
 EXIT_CODES: Mapping[GateVerdict, int] = {"pass": 0, "regression": 1, "not_evaluated": 3}
 WORDS: Mapping[GateVerdict, str] = {
     "pass": "pass",
@@ -66,25 +74,8 @@ WORDS: Mapping[GateVerdict, str] = {
     "not_evaluated": "could not evaluate",
 }
 
-Outcome = Literal[
-    "pass",
-    "regression",
-    "not_evaluated",
-    "reported",  # it does not block
-    "not_judged",  # the run as a whole could not be compared
-]
 _SIDES = {"A": "the baseline, ", "B": "the run, "}
 INSTALL = "the verdicts need scipy: pip install '.[stats]' in evalprov's checkout"
-
-
-class Judged(NamedTuple):
-    """What the gate makes of one metric."""
-
-    diff: MetricDiff
-    outcome: Outcome
-    blocks: bool
-    tolerance: float | None  # in the metric's own unit
-    why: str | None  # where there is more to say than the numbers
 
 
 class Gate(NamedTuple):
@@ -250,7 +241,7 @@ def _at_worst(one: Judged, with_all: Judged) -> Judged:
     return one._replace(outcome="not_evaluated", why=why)
 
 
-def _on_a_guess(diff: MetricDiff, tolerance: float | None, outcome: Outcome) -> str | None:
+def _on_a_guess(diff: MetricDiff, tolerance: float | None, outcome: JudgedOutcome) -> str | None:
     """Say of a real move that only the metric's name tells whether it is for the worse: a name may mislead."""
     beyond = tolerance is None or _beyond(abs(_fall(diff)), tolerance, diff)
     if diff.direction_from != "name" or not beyond or (diff.verdict != "better" and outcome != "regression"):
@@ -267,12 +258,12 @@ def _blocks(diff: MetricDiff, rule: MetricRule) -> bool:
     return diff.direction is not None and (asked or not is_spent(diff.name, diff.unit))
 
 
-def _outcome(diff: MetricDiff, rule: MetricRule, tolerance: float | None) -> tuple[Outcome, str | None]:
+def _outcome(diff: MetricDiff, rule: MetricRule, tolerance: float | None) -> tuple[JudgedOutcome, str | None]:
     """Say what a metric that blocks would come to, the machine aside."""
     if (lacking := _lacking(diff, rule)) is not None:
         return "not_evaluated", lacking
     beyond = tolerance is not None and _beyond(_fall(diff), tolerance, diff)
-    outcome: Outcome = "pass"
+    outcome: JudgedOutcome = "pass"
     why, allowed = None, rounded(tolerance or 0.0)
     if diff.verdict == "within_noise" and beyond:
         why = f"beyond its tolerance of {allowed}, and within noise"
@@ -301,7 +292,7 @@ def _lacking(diff: MetricDiff, rule: MetricRule) -> str | None:
     return None
 
 
-def _within_band(band: float, machine: Machine, why: str | None) -> tuple[Outcome, str | None]:
+def _within_band(band: float, machine: Machine, why: str | None) -> tuple[JudgedOutcome, str | None]:
     """Say what becomes of a fall that another machine alone may bring about."""
     if machine.state == "changed":
         return (

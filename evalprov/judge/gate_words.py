@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from evalprov.explain.wording import brief, facts
 from evalprov.judge.direction import is_spent, rule_of
+from evalprov.named import NamedTuple
 from evalprov.numbers import rounded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from evalprov.judge.comparable import Machine
-    from evalprov.judge.gate import GateVerdict, Judged
     from evalprov.judge.rules import Rules
     from evalprov.judge.verdicts import MetricDiff
 
 _SHOWN = 3
+GateVerdict = Literal["pass", "regression", "not_evaluated"]
+JudgedOutcome = Literal[
+    "pass",
+    "regression",
+    "not_evaluated",
+    "reported",  # it does not block
+    "not_judged",  # the run as a whole could not be compared
+]
+
+
+class Judged(NamedTuple):
+    """What the gate makes of one metric."""
+
+    diff: MetricDiff
+    outcome: JudgedOutcome
+    blocks: bool
+    tolerance: float | None  # in the metric's own unit
+    why: str | None  # where there is more to say than the numbers
 
 
 def nothing_blocks(metrics: Sequence[Judged]) -> str:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from evalprov import render
 
 if TYPE_CHECKING:
-    from evalprov.judge.gate import Gate, Judged
+    from evalprov.judge.gate import Gate
+    from evalprov.judge.gate_words import Judged
 
 SUITE = "evalprov.gate"
 COMPARED = "compared"  # the test case of the run as a whole
