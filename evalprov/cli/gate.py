@@ -17,7 +17,6 @@ from evalprov.cli.sides import side
 from evalprov.errors import EvalprovError, UnreadableError, UsageError
 from evalprov.isolation import here
 from evalprov.judge.gate import WORDS, Gate, judge, unreadable
-from evalprov.judge.gate_words import Judged
 from evalprov.record.baseline import WHATS
 from evalprov.settings import load
 from evalprov.store import baselines, lookup
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from evalprov.judge.collapsed import Falls
+    from evalprov.judge.gate_words import Judged
     from evalprov.judge.verdicts import Side
     from evalprov.record.baseline import What
 
