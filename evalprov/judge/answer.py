@@ -8,6 +8,7 @@ from evalprov.explain.changes import CERTAIN
 from evalprov.explain.used import NOT_SEEN, USED, UsedStanding
 from evalprov.explain.wording import LINE, NAME, SHOWN, brief, facts, listed, shortened
 from evalprov.judge.left_out import NOTHING, LeftOut
+from evalprov.judge.verdicts import REAL
 from evalprov.named import NamedTuple
 from evalprov.numbers import rounded
 from evalprov.record.facts import RETRIEVAL, TREE
@@ -129,12 +130,12 @@ def _answer(a: Side, b: Side, evidence: AnswerEvidence, *, present: bool) -> Ans
     # Of means over other scenarios, and of numbers in other units, nobody can say that a score moved.
     apart = evidence.left_out.apart
     doubted = {metric.name for metric in told_once if apart or metric.name in evidence.questions}
-    moved = [metric for metric in told_once if metric.verdict in _REAL and metric.name not in doubted]
+    moved = [metric for metric in told_once if metric.verdict in REAL and metric.name not in doubted]
     unclear = [
         metric
         for metric in told_once
         if (metric.verdict == "cannot_tell" and not _unchanged(metric))
-        or (metric.verdict in _REAL and metric.name in doubted)
+        or (metric.verdict in REAL and metric.name in doubted)
     ]
     left_out = evidence.left_out.told()
     blank = Answer(
@@ -174,7 +175,6 @@ def _answer(a: Side, b: Side, evidence: AnswerEvidence, *, present: bool) -> Ans
     return found._replace(sentence="; ".join([*found.caveats, found.sentence]))
 
 
-_REAL = ("better", "worse", "moved")
 _JUDGED = ("data set", "golden version", "reported data", "grader")
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from evalprov.errors import UnreadableError
 from evalprov.explain.wording import brief
 from evalprov.judge.rules import Label
+from evalprov.judge.verdicts import REAL
 from evalprov.named import NamedTuple
 from evalprov.numbers import rounded
 from evalprov.stats.columns import mean_of, number
@@ -23,7 +24,6 @@ _KEYS = {"scenario", "label", "rater", "metric", "run"}
 _EXAMPLE = 'a line is such as {"scenario": "t1", "label": 1, "rater": "anna"}, with "metric" and "run" where needed'
 FEWEST = 10  # labelled scenarios, of fewer nothing is said of the grader's error
 _LEVEL = 0.05
-_REAL = ("better", "worse", "moved")
 
 
 class Agreement(NamedTuple):
@@ -191,7 +191,7 @@ def raters(
     """Say what labels tell of the graders of two sides; without labels, how two graders differ."""
     sides = [_labelled(side, labels) for side in (a, b)]
     checks = [[_check(name, one) for name, one in side.items()] for side in sides]
-    deltas = {name: one.delta for one in metrics if one.verdict in _REAL for name in (one.name, _own(one))}
+    deltas = {name: one.delta for one in metrics if one.verdict in REAL for name in (one.name, _own(one))}
     moves = [
         move
         for name, one in sides[0].items()

@@ -55,6 +55,7 @@ Verdict = Literal[
     "cannot_tell",  # too little data, or too little known
     "one_sided",  # only one of the two has it
 ]
+REAL: tuple[Verdict, ...] = ("better", "worse", "moved")
 
 
 class Side(NamedTuple):

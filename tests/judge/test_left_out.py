@@ -132,6 +132,7 @@ def test_another_unit_is_asked_about(a: float, b: float) -> None:
     """A share on one side and per cent on the other is no improvement, and no fall."""
     found = diff(summary(0, accuracy=a), summary(1, accuracy=b))
     assert "is it in another unit?" in found.answer.sentence
+    assert {one.verdict for one in found.metrics} == {"cannot_tell"}
     assert found.answer.moved == []
     assert found.answer.unclear == ["accuracy"]
 
