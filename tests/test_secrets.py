@@ -202,7 +202,7 @@ AT_A_KEY = [
     "a line\\npassword: x1\\nanother",
     "+    password: x1",
     "password: x1 x1 x1",
-    "//registry.npmjs.org/:_authToken=x1",
+    "//registry.example.org/:_authToken=x1",
     "db.password=x1",
     "token := x1",
     "password=x1(def",
