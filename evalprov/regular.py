@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from io import BufferedReader
 
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 NOT_REGULAR = "not a regular file"
@@ -20,3 +24,16 @@ def open_regular(path: str | bytes, flags: int = 0) -> int:
         os.close(file)
         raise OSError(0, NOT_REGULAR)
     return file
+
+
+def reading(path: str | bytes, flags: int = 0) -> BufferedReader:
+    """Open a file for reading, as `open` does, if it is a regular one."""
+    return open(open_regular(path, flags), "rb")
+
+
+def sha256_of(path: str) -> str:
+    """Return the SHA-256 of a regular file's bytes, in hex; raises OSError."""
+    import hashlib
+
+    with reading(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

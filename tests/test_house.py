@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -62,24 +63,38 @@ MAY_IMPORT = {
 TOP_LEVEL = {"pyproject.toml", "README.md", "CHANGELOG.md", "Makefile", "evalprov", "tests", "fixtures"}
 
 
+@cache
+def files() -> dict[str, list[ast.AST]]:
+    """Return every file of ours, by its path from the package's folder, as all that its text is made of."""
+    found = {str(file.relative_to(PACKAGE)): file for file in PACKAGE.rglob("*.py")}
+    return {name: list(ast.walk(ast.parse(file.read_text()))) for name, file in found.items()}
+
+
+@cache
+def modules() -> dict[str, list[ast.AST]]:
+    """Return every file of ours, by the name that it is imported under."""
+    return {
+        ".".join(("evalprov", *Path(name).with_suffix("").parts)).removesuffix(".__init__"): nodes
+        for name, nodes in files().items()
+    }
+
+
+@cache
 def imports() -> list[tuple[str, str, str]]:
     """Return (file, its room, the room it imports) for every import of ours."""
     found = []
-    for file in PACKAGE.rglob("*.py"):
-        inside = file.relative_to(PACKAGE)
-        room = inside.parts[0].removesuffix(".py")
-        for node in ast.walk(ast.parse(file.read_text())):
+    for inside, nodes in files().items():
+        room = inside.partition("/")[0].removesuffix(".py")
+        for node in nodes:
             if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "evalprov":
                 names = [node.module.split(".")[1]] if "." in node.module else [a.name for a in node.names]
                 found += [
-                    (str(inside), room, name)
+                    (inside, room, name)
                     for name in names
                     if (PACKAGE / name).exists() or (PACKAGE / f"{name}.py").exists()
                 ]
             if isinstance(node, ast.Import):
-                found += [
-                    (str(inside), room, a.name.split(".")[1]) for a in node.names if a.name.startswith("evalprov.")
-                ]
+                found += [(inside, room, a.name.split(".")[1]) for a in node.names if a.name.startswith("evalprov.")]
     return found
 
 
@@ -90,18 +105,12 @@ def test_imports_run_one_way() -> None:
     assert len(imports()) > 40
 
 
-def modules() -> dict[str, ast.Module]:
-    """Return every file of ours, by the name that it is imported under."""
-    named = {file.relative_to(PACKAGE.parent).with_suffix(""): file for file in PACKAGE.rglob("*.py")}
-    return {".".join(name.parts).removesuffix(".__init__"): ast.parse(file.read_text()) for name, file in named.items()}
-
-
 def test_no_file_imports_itself_by_a_detour() -> None:
     """There is no circle of files, not even one for the sake of a type, or of an import inside a function."""
     every = modules()
     wants: dict[str, set[str]] = {}
-    for name, tree in every.items():
-        froms = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module]
+    for name, nodes in every.items():
+        froms = [node for node in nodes if isinstance(node, ast.ImportFrom) and node.module]
         names = {f"{node.module}.{one.name}" for node in froms for one in node.names}
         wants[name] = {one if one in every else one.rpartition(".")[0] for one in names} & every.keys() - {name}
     while free := [name for name, others in wants.items() if not others & wants.keys()]:
@@ -113,8 +122,8 @@ def test_no_file_imports_itself_by_a_detour() -> None:
 def test_a_class_name_stands_once() -> None:
     """Who reads the name of a class knows which one it is."""
     found: dict[str, list[str]] = {}
-    for name, tree in modules().items():
-        for node in ast.walk(tree):
+    for name, nodes in modules().items():
+        for node in nodes:
             if isinstance(node, ast.ClassDef):
                 found.setdefault(node.name.lstrip("_"), []).append(name)
     assert not {name: where for name, where in found.items() if len(where) > 1}
@@ -138,11 +147,11 @@ ASKED_ELSEWHERE = {
 }
 
 
-def asks_of_the_system(tree: ast.Module) -> set[str]:
+def asks_of_the_system(nodes: list[ast.AST]) -> set[str]:
     """Return what in a file depends on which system it runs on."""
     found = set()
-    texts = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}  # docstrings
-    for node in ast.walk(tree):
+    texts = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}  # docstrings
+    for node in nodes:
         names: list[str] = []
         if isinstance(node, ast.Attribute):
             names = [node.attr, f"{node.value.id}.{node.attr}" if isinstance(node.value, ast.Name) else ""]
@@ -161,12 +170,33 @@ def asks_of_the_system(tree: ast.Module) -> set[str]:
 def test_only_one_room_knows_which_system_it_runs_on() -> None:
     """What one system alone has is called in `platform/`, where the portable way stands beside it."""
     asked = {}
-    for file in PACKAGE.rglob("*.py"):
-        if file.parent.name != "hook":  # it runs in Pythons of others, and stands alone there
-            asked[str(file.relative_to(PACKAGE))] = asks_of_the_system(ast.parse(file.read_text()))
+    for name, nodes in files().items():
+        if "/hook/" not in name:  # it runs in Pythons of others, and stands alone there
+            asked[name] = asks_of_the_system(nodes)
     inside = {name: asked.pop(name) for name in list(asked) if name.startswith("platform/")}
     assert {(name, what) for name, found in asked.items() for what in found} == ASKED_ELSEWHERE
     assert {"sys.platform", "/proc", "psutil", "waitid", "epoll", "sched_getaffinity"} <= set().union(*inside.values())
+
+
+# Files of ours, or of the kernel; all that is written is made anew.
+OPENED_BY_NAME = {
+    f"evalprov.{name}" for name in ("cli.help", "isolation", "platform", "platform.processes", "settings.reference")
+}
+
+
+def test_what_may_be_a_pipe_is_opened_as_such() -> None:
+    """A file is read by way of `regular`: an `open` by name would wait for a pipe's writer, for ever."""
+    bare = set()
+    for name, nodes in modules().items():
+        for node in nodes:
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "open"):
+                continue
+            mode = next((str(one.value) for one in node.args[1:2] if isinstance(one, ast.Constant)), "r")
+            what = ast.unparse(node.args[0])
+            is_number = re.match(r"os\.open\(|open_regular\(|\d$|hear$|self\._fd$", what) is not None
+            if "r" in mode and not is_number:
+                bare.add(name)
+    assert bare == OPENED_BY_NAME
 
 
 def test_what_only_linux_can_show_is_named() -> None:

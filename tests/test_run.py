@@ -412,7 +412,7 @@ def test_killed_at_any_moment_it_leaves_order_or_something_doctor_can_order(proj
         code, calls = map(int, killed_at(0).stderr.split())
         assert code == 0
     assert calls > 12
-    for turn in range(8):  # `make bench` kills at all of them
+    for turn in range(8):  # of the calls of the store alone every one has its turn in `make bench`
         assert killed_at(1 + turn * calls // 8).returncode == -signal.SIGKILL
     assert killed_at(0, "kill -KILL $PPID").returncode == -signal.SIGKILL
     assert {record["status"] for record in project.records()} == {"completed", "running"}

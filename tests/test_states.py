@@ -23,7 +23,7 @@ QUICK = {
     "environment: the current folder deleted",
     "environment: few open files",
     "declared: data that is a socket",
-    "declared: somebody else's pyproject.toml, a pipe",
+    "declared: pipes for all that is looked for",
     "stdin: stdin is a file",
 }
 ROWS = [row for row in states.rows() if f"{row[0]}: {row[1]}" in QUICK]

@@ -14,6 +14,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+from evalprov.regular import reading
+
 if TYPE_CHECKING:
     import ast
     from collections.abc import Iterator
@@ -117,7 +119,7 @@ def _parsed(name: str, filename: str, module: dict[str, Any]) -> tuple[list[str]
 def _source(name: str, filename: str, module: dict[str, Any]) -> str:
     """Return a file's text with "\\n" line ends; also of what a notebook or an archive keeps as source."""
     try:
-        with open(filename, "rb") as file:
+        with reading(filename) as file:
             data = file.read()
     except OSError:
         import linecache

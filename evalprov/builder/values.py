@@ -10,7 +10,7 @@ from typing import Any, TypedDict
 
 from evalprov.builder.canonical import canonical, sha256
 from evalprov.builder.source import NoSource, class_text, function_text, no_source, short_name, unwrapped
-from evalprov.regular import open_regular
+from evalprov.regular import sha256_of
 
 FIELD_NESTING = 64
 _NESTING = 80  # room for what stands around a field; a report nested 100 deep is not read
@@ -103,14 +103,12 @@ def text_hash(text: str) -> str:
 def file_hash(path: str, where: str) -> str:
     """Return the SHA-256 of a file's bytes as they are."""
     try:
-        fd = open_regular(path)
+        return sha256_of(path)
     except OSError as problem:
         if problem.errno:
             raise ValueError(f"{where}: cannot read {path}: {problem.strerror}") from None
         hint = "name the files, or declare a folder under [data]"
         raise ValueError(f"{where}: {path} is no regular file; {hint}") from None
-    with open(fd, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def path_name(path: str) -> str:

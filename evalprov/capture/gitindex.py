@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from evalprov.capture.askgit import ask
+from evalprov.regular import reading
 
 if TYPE_CHECKING:
     from evalprov.capture.ask import Question
@@ -53,7 +54,7 @@ class Tracked:
         if not self._usual:
             return b""
         try:
-            with open(os.path.join(self.top, ".git", "index"), "rb") as file:
+            with reading(os.path.join(self.top, ".git", "index")) as file:
                 return file.read()
         except OSError:
             return b""

@@ -16,6 +16,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from evalprov.capture.hashing import FileDigest, FileEntry, Md5
+from evalprov.regular import reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -74,7 +75,7 @@ class HashCache:
     def _records(self) -> Iterator[tuple[bytes, bytes, FileDigest]]:
         """Give name, stamp and digest of every file; what cannot be read is only hashed again."""
         try:
-            with open(self._file, "rb") as file:
+            with reading(self._file) as file:
                 if file.read(len(HEAD)) != HEAD:
                     return
                 rest = b""

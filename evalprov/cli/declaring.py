@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import tempfile
 import tomllib
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +13,7 @@ from evalprov.named import NamedTuple
 from evalprov.record.hidden import PLACEHOLDER
 from evalprov.settings import FILE, SHAPE
 from evalprov.settings.shapes import At, check
+from evalprov.store.folder import Folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -88,7 +87,11 @@ def write(tables: Tables, settings: Settings) -> WrittenSettings:
             None, tables, f"the settings are in {path}: there each table's name begins with tool.evalprov"
         )
     real = os.path.realpath(path)
-    old = _bytes(real)
+    try:
+        with Folder(os.path.dirname(real), follow=True) as folder:
+            old = folder.read(os.path.basename(real))
+    except OSError as problem:
+        raise EvalprovError(f"{real} cannot be read: {problem.strerror}", "nothing was changed") from None
     text = (old or b"").decode()
     left: Tables = {}
     for name, table in tables.items():
@@ -128,38 +131,13 @@ def _appended(text: str, name: str, table: Mapping[str, Any]) -> str | None:
     return longer if after == {**before, name: {**known, **table}} else None
 
 
-def _bytes(path: str) -> bytes | None:
-    try:
-        with open(path, "rb") as file:
-            return file.read()
-    except FileNotFoundError:
-        return None
-
-
 def _replace(path: str, old: bytes | None, new: bytes) -> None:
     """Put a file in another's place at once, with its rights, where it is still what was read."""
-    folder = os.path.dirname(path)
+    name = os.path.basename(path)
     try:
-        number, temp = tempfile.mkstemp(prefix=f".{FILE}.", dir=folder)
+        with Folder(os.path.dirname(path), follow=True) as folder:
+            if folder.read(name) != old:
+                raise EvalprovError(f"{path} was changed just now", "nothing was written; give the command again")
+            folder.write(name, new, None if old is None else os.stat(path).st_mode & 0o7777)
     except OSError as problem:
         raise EvalprovError(f"{path} cannot be written: {problem.strerror}", "nothing was changed") from None
-    try:
-        with open(number, "wb") as file:
-            file.write(new)
-            file.flush()
-            os.fsync(number)
-            os.fchmod(number, os.stat(path).st_mode & 0o7777 if old is not None else 0o666 & ~_mask())
-        if _bytes(path) != old:
-            raise EvalprovError(f"{path} was changed just now", "nothing was written; give the command again")
-        os.replace(temp, path)
-    except OSError as problem:
-        raise EvalprovError(f"{path} cannot be written: {problem.strerror}", "nothing was changed") from None
-    finally:
-        with contextlib.suppress(OSError):
-            os.unlink(temp)
-
-
-def _mask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from evalprov.errors import EvalprovError, UnreadableError
 from evalprov.judge.raters import labels_of
 from evalprov.judge.rules import Label, Rules, rules_of
+from evalprov.regular import reading
 from evalprov.settings.trust import is_trusted
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def _labels(settings: Settings) -> list[Label]:
     if path is None:
         return []
     try:
-        with open(os.path.join(settings.root, path), "rb") as file:
+        with reading(os.path.join(settings.root, path)) as file:
             return labels_of(file.read(), path)
     except OSError as error:
         raise UnreadableError(f"cannot read {path}: {error.strerror}", "[grader] calibration names it") from None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from evalprov.errors import CANNOT_START, EvalprovError
 from evalprov.platform.spawn import Start, spawn
+from evalprov.regular import reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -65,7 +66,7 @@ def _spawn(what: Start) -> int:
 
 def _is_binary(path: str) -> bool:
     """Say whether a file is no script: shells look for a zero byte, too."""
-    with open(path, "rb") as file:
+    with reading(path) as file:
         return b"\0" in file.read(128)
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from evalprov.named import NamedTuple
-from evalprov.platform.processes import PROC
+from evalprov.platform.processes import executable_of, start_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
 MOST = 1_000  # programs that are kept in mind
 REMEMBERED = 20_000  # processes
-HEAD = 4_096  # bytes of a command line
 
 
 class RanProgram(NamedTuple):
@@ -37,9 +37,8 @@ class ProgramsSeen:
     def see(self, processes: Iterable[TreeProcess]) -> None:
         """Look at what each process runs."""
         for one in processes:
-            try:
-                path = os.readlink(f"{PROC}/{one.pid}/exe").removesuffix(" (deleted)")
-            except OSError:
+            path = executable_of(one.pid)
+            if path is None:
                 continue  # it has gone, or is another user's
             key = one.pid, one.start
             if self._known.get(key) == path:
@@ -63,31 +62,10 @@ class ProgramsSeen:
 
 def _started_by(pid: int, path: str) -> tuple[str, str | None]:
     """Return the name a process was given, and the path by which it was started where that can still be told."""
-    words = _read(pid, "cmdline").split(b"\0")
-    name = os.fsdecode(words[0])
-    try:
-        places = [os.path.join(os.readlink(f"{PROC}/{pid}/cwd"), name)] if "/" in name else _on_path(pid, name)
+    name, folder, search = start_of(pid)
+    places = [name] if "/" in name else [os.path.join(one, name) for one in search if one and name]
+    with suppress(ValueError):  # a null byte in a name
         for place in places:
-            if os.path.realpath(place) == path:
-                return name, os.path.normpath(place)
-    except (OSError, ValueError):
-        pass
+            if os.path.realpath(os.path.join(folder, place)) == path:
+                return name, os.path.normpath(os.path.join(folder, place))
     return name, None
-
-
-def _on_path(pid: int, name: str) -> list[str]:
-    """Return where a process of this environment looks for a program."""
-    if not name:
-        return []
-    for line in _read(pid, "environ", 1 << 20).split(b"\0"):
-        if line.startswith(b"PATH="):
-            return [os.path.join(folder, name) for folder in os.fsdecode(line[5:]).split(os.pathsep) if folder]
-    return []
-
-
-def _read(pid: int, name: str, most: int = HEAD) -> bytes:
-    try:
-        with open(f"{PROC}/{pid}/{name}", "rb", buffering=0) as file:
-            return file.read(most) or b""
-    except OSError:
-        return b""

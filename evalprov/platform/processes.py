@@ -35,6 +35,14 @@ class TreeProcess(NamedTuple):
     rss: int  # bytes
 
 
+class ProcessStart(NamedTuple):
+    """What a process was started with."""
+
+    name: str  # as its starter wrote it
+    folder: str  # where it is
+    search: list[str]  # the folders in which it looks for programs
+
+
 class ProcessTree:
     """A child of ours with all its descendants, daemons that left it included."""
 
@@ -150,6 +158,41 @@ def own_environment() -> dict[str, str]:
         return psutil.Process().environ()
     except (psutil.Error, OSError):
         return dict(os.environ)
+
+
+def executable_of(pid: int) -> str | None:
+    """Return the path of the program that a process runs; null where it is gone, or another user's."""
+    if HAS_PROC:
+        try:
+            return os.readlink(f"{PROC}/{pid}/exe").removesuffix(" (deleted)")
+        except OSError:
+            return None
+    import psutil
+
+    try:
+        return psutil.Process(pid).exe() or None
+    except (psutil.Error, OSError):
+        return None
+
+
+def start_of(pid: int) -> ProcessStart:
+    """Return how a process was started, as far as it can still be told: each empty where it cannot."""
+    if HAS_PROC:
+        name = os.fsdecode((_text(f"{pid}/cmdline") or b"").partition(b"\0")[0])
+        variables = (_text(f"{pid}/environ", 1 << 20) or b"").split(b"\0")
+        search = next((os.fsdecode(one[5:]) for one in variables if one.startswith(b"PATH=")), "")
+        try:
+            folder = os.readlink(f"{PROC}/{pid}/cwd")
+        except OSError:
+            folder = ""
+        return ProcessStart(name, folder, search.split(os.pathsep))
+    import psutil
+
+    try:
+        one = psutil.Process(pid)
+        return ProcessStart((one.cmdline() or [""])[0], one.cwd(), one.environ().get("PATH", "").split(os.pathsep))
+    except (psutil.Error, OSError):
+        return ProcessStart("", "", [])
 
 
 def moved_bytes(pid: int) -> tuple[int, int] | None:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from fnmatch import fnmatchcase
 from typing import IO, TYPE_CHECKING
 
-from evalprov.regular import open_regular
+from evalprov.regular import reading
 from evalprov.reported.text import printable
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Unusable(Exception):  # noqa: N818 - what a file is, not a failure of ours
 def opened(path: str, flags: int = 0) -> IO[bytes]:
     """Open a regular file without waiting on anything else that may stand there."""
     try:
-        return open(open_regular(path, flags), "rb")
+        return reading(path, flags)
     except OSError as error:
         if error.errno:
             raise

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from evalprov.errors import EvalprovError
 from evalprov.named import NamedTuple
 from evalprov.record.hidden import PLACEHOLDER
+from evalprov.regular import sha256_of
 from evalprov.restore.folder import MODES, Escapes
 from evalprov.restore.git import (
     ID,
@@ -211,7 +212,7 @@ def _large(to: NewFolder, inside: str, source: ReadRepository | None) -> Iterato
         path = os.path.join(inside, name)
         for folder in lfs_folders(source) if source and has_lfs(top) else ():
             large = f"{folder}/{digest[:2]}/{digest[2:4]}/{digest}"
-            if _sha256(large) == digest:
+            if _is(large, digest):
                 to.remove(path)
                 to.copy(large, path)
                 break
@@ -219,12 +220,11 @@ def _large(to: NewFolder, inside: str, source: ReadRepository | None) -> Iterato
             yield f"{path}: its content is in Git LFS, and not here: git lfs install, git lfs fetch"
 
 
-def _sha256(path: str) -> str | None:
+def _is(path: str, digest: str) -> bool:
     try:
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256_of(path) == digest
     except OSError:
-        return None
+        return False
 
 
 def _submodules(m: Manifest, to: NewFolder, source: ReadRepository | None) -> Iterator[str]:

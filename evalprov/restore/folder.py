@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import stat
 from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
 from evalprov.errors import CANNOT_START, EvalprovError
+from evalprov.platform import share_blocks
+from evalprov.regular import open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 LINK, PROGRAM = "120000", "100755"
 MODES = ("100644", PROGRAM, LINK)
 _BLOCK = 1 << 20
-_FICLONE = 0x40049409  # of Linux: share the blocks until one of both is written to
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -139,12 +139,10 @@ def _names(folder: bytes) -> Iterator[bytes]:
 
 def _copy_file(source: bytes, mode: int, folder: int, name: bytes) -> None:
     with (
-        open(os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb", buffering=0) as old,
+        open(open_regular(source, os.O_NOFOLLOW), "rb", buffering=0) as old,
         open(os.open(name, _NEW, stat.S_IMODE(mode) & 0o777 | 0o200, dir_fd=folder), "wb", buffering=0) as new,
     ):
-        try:
-            fcntl.ioctl(new, _FICLONE, old.fileno())
-        except OSError:
+        if not share_blocks(old.fileno(), new.fileno()):
             while piece := old.read(_BLOCK):
                 new.write(piece)
 

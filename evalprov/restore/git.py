@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from evalprov.capture.askgit import ENVIRON
 from evalprov.named import NamedTuple
+from evalprov.regular import reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -115,7 +116,7 @@ def make_clone(
         with open(f"{folder}/objects/info/alternates", "w", encoding="utf-8", errors="surrogateescape") as file:
             file.write(f"{_quoted(source.objects)}\n")
         for name in ("shallow", "info/attributes", "info/exclude"):
-            with suppress(OSError), open(f"{source.common}/{name}", "rb") as old, open(f"{folder}/{name}", "wb") as new:
+            with suppress(OSError), reading(f"{source.common}/{name}") as old, open(f"{folder}/{name}", "wb") as new:
                 new.write(old.read())
         for key, value in _shaping(source):
             if (key, value) != ("core.filemode", "true"):  # as it is anyway: a question less
@@ -225,7 +226,7 @@ def pointers(place: str) -> dict[str, str]:
         for name in os.fsdecode(git(place, "ls-files", "-z", "--", ":(attr:filter=lfs)")).split("\0")[:-1]:
             path = os.path.join(place, name)
             if os.path.isfile(path) and not os.path.islink(path) and os.path.getsize(path) < 1024:
-                with open(path, "rb") as file:
+                with reading(path) as file:
                     if pointer := _LFS.fullmatch(file.read()):
                         found[name] = pointer[1].decode()
     return found

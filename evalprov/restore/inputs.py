@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import shutil
@@ -14,6 +13,7 @@ from evalprov.capture.content import Contents, finish
 from evalprov.capture.made import BUILT, CACHES
 from evalprov.named import NamedTuple
 from evalprov.record.form import REPORTED
+from evalprov.regular import sha256_of
 from evalprov.restore.code import actual
 from evalprov.restore.folder import Escapes
 from evalprov.restore.git import OF_ANOTHER
@@ -70,7 +70,7 @@ def bring_inputs(m: Manifest, to: NewFolder, project: Project, environ: Mapping[
         with suppress(Escapes, OSError):
             place = project.name(path)
             source = os.path.join(project.root, actual(path))
-            if not to.has(place) and (digest is None or _sha256(source) == digest):
+            if not to.has(place) and (digest is None or f"sha256:{sha256_of(source)}" == digest):
                 to.copy(os.path.realpath(source), place)
                 if digest is None:
                     unsure[path] = place
@@ -175,8 +175,3 @@ def _by_dvc(to: NewFolder, project: Project, place: str, wanted: tuple[Contents,
 def _cache(dvc: str, root: str, env: Mapping[str, str]) -> str:
     done = subprocess.run([dvc, "cache", "dir"], cwd=root, env=dict(env), capture_output=True, text=True, check=False)
     return done.stdout.strip() or os.path.join(root, ".dvc/cache")
-
-
-def _sha256(path: str) -> str | None:
-    with open(path, "rb") as file:
-        return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"

@@ -103,9 +103,7 @@ def make_environment(m: Manifest, top: str, place: str, environ: Mapping[str, st
     if pins.gone:
         raise NoEnvironment("; ".join(pins.gone[:_SHOWN]))
     version = (m["system"]["python_version"] or "").rstrip("+")
-    environ = {
-        name: value for name, value in environ.items() if name not in ("VIRTUAL_ENV", "PYTHONHOME", "PYTHONPATH")
-    }
+    environ = {name: value for name, value in environ.items() if name not in _OF_ANOTHER}
     uv = shutil.which("uv", path=environ.get("PATH"))
     wanted = "\n".join(pins.lines)
     if uv:

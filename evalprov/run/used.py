@@ -19,6 +19,7 @@ from evalprov.capture.software.way import which
 from evalprov.capture.text import readable
 from evalprov.named import NamedTuple
 from evalprov.observe.sightings import Sightings, read_sightings
+from evalprov.regular import open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -295,13 +296,13 @@ def _may_hold_a_key(path: str) -> bool:
 def _hash(path: str, room: int, launched: float) -> tuple[str | None, int]:
     """Return a file's SHA-256, where it is as it was when the run began, and how much was read for that."""
     try:
-        file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        file = open_regular(path)
     except OSError:
         return None, 0
     read = 0
     try:
         found = os.fstat(file)
-        if not stat.S_ISREG(found.st_mode) or found.st_size > room or found.st_mtime >= launched:
+        if found.st_size > room or found.st_mtime >= launched:
             return None, 0
         digest = hashlib.sha256()
         while piece := os.read(file, 1 << 18):

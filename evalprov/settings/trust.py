@@ -8,6 +8,8 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from evalprov.regular import reading
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -54,8 +56,8 @@ def _mark(settings: Settings) -> str:
 
 
 def _marks(environ: Mapping[str, str]) -> set[str]:
-    with suppress(OSError, UnicodeDecodeError), open(_file(environ), encoding="utf-8") as file:
-        return {line.partition(" ")[0] for line in file}
+    with suppress(OSError, UnicodeDecodeError), reading(_file(environ)) as file:
+        return {line.decode().partition(" ")[0] for line in file}
     return set()
 
 

@@ -78,9 +78,9 @@ class Folder:
             return None
         return read_all(fd, LARGEST_RECORD, f"{self.path}/{name}")
 
-    def write(self, name: str, data: bytes) -> None:
-        """Put a file in place, whole."""
-        self.place(self._temp(data, durable=True), name)
+    def write(self, name: str, data: bytes, mode: int | None = None) -> None:
+        """Put a file in place, whole; with the rights that a new one has, or these."""
+        self.place(self._temp(data, durable=True, mode=mode), name)
         self.settle()
 
     def write_many(self, files: Mapping[str, bytes]) -> tuple[dict[str, OSError], int]:
@@ -196,9 +196,11 @@ class Folder:
             os.rename(temp, name, src_dir_fd=self.fd, dst_dir_fd=self.fd)
         return True
 
-    def _temp(self, data: bytes, *, durable: bool) -> str:
+    def _temp(self, data: bytes, *, durable: bool, mode: int | None = None) -> str:
         name, fd = self.new()
         try:
+            if mode is not None:
+                os.fchmod(fd, mode)
             write_all(fd, data)
             if durable:
                 os.fsync(fd)

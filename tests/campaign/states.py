@@ -448,6 +448,21 @@ def _given(make: Callable[[Place], object], *options: str) -> Setup:
     return setup
 
 
+LOOKED_FOR = (
+    *("uv.lock", "poetry.lock", "poetry.toml", "pdm.lock", "Pipfile.lock", "requirements.txt", "environment.yml"),
+    *("package-lock.json", "package.json", "Cargo.lock", "go.sum", "go.mod", ".env", ".python-version", "uv.toml"),
+    *("dvc.yaml", "dvc.lock", "params.yaml", ".dvcignore", "data.dvc", "conf/config.yaml", ".venv/pyvenv.cfg"),
+    *("pyproject.toml", "setup.py", "helper.py", ".gitmodules", "labels.jsonl", "pixi.toml", "noxfile.py"),
+)
+
+
+def _pipes(place: Place) -> None:
+    """Have a pipe, to which nobody writes, in the place of each file that is looked for by its name."""
+    for name in LOOKED_FOR:
+        (place.path / name).parent.mkdir(exist_ok=True)
+        os.mkfifo(place.path / name)
+
+
 def _partly(place: Place) -> None:
     place.write("d/open.txt")
     _closed("d/closed", 0, folder=True)(place)
@@ -647,6 +662,10 @@ DECLARED: list[tuple[str, Setup]] = [
     ("somebody else's pyproject.toml, unreadable", _given(_closed("pyproject.toml", 0))),
     ("somebody else's pyproject.toml, no text", _given(lambda p: p.write("pyproject.toml", b"\xff\xfe"))),
     ("somebody else's pyproject.toml, a pipe", _given(lambda p: os.mkfifo(p.path / "pyproject.toml"))),
+    (
+        "pipes for all that is looked for",
+        _settings('[data]\nd = "data.dvc"\n[code.algorithms]\na = "helper.py:f"\n', _pipes),
+    ),
     ("a pyproject.toml that is a folder", _given(lambda p: (p.path / "pyproject.toml").mkdir())),
 ]
 

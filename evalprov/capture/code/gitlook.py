@@ -24,6 +24,7 @@ from evalprov.capture.code.gittree import (
     tree_steps,
 )
 from evalprov.capture.watch import stamp
+from evalprov.regular import reading
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -137,7 +138,7 @@ def _may_have_flags(repo: Repository) -> bool:
     An entry's mode stands so many bytes before its flags in every version; a hit by chance costs a question more.
     """
     try:
-        with open(os.path.join(repo.top, repo.environ.get("GIT_INDEX_FILE") or f"{repo.folder}/index"), "rb") as file:
+        with reading(os.path.join(repo.top, repo.environ.get("GIT_INDEX_FILE") or f"{repo.folder}/index")) as file:
             data = file.read()
     except OSError:
         return False

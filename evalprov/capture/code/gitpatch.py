@@ -27,7 +27,7 @@ from evalprov.capture.code.gittree import (
     write_index,
 )
 from evalprov.named import NamedTuple
-from evalprov.regular import open_regular
+from evalprov.regular import reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -270,7 +270,7 @@ def _content(repo: Repository, path: bytes, room: int) -> tuple[bytes, int]:
             raise GitError(too_large)
         if status.st_size > room:
             raise GitError(f"the untracked files together are larger than {FILES_LIMIT >> 20} MiB")
-        with open(open_regular(file, os.O_NOFOLLOW), "rb") as source:
+        with reading(file, os.O_NOFOLLOW) as source:
             content = source.read(FILE_LIMIT + 1)
     except OSError as error:
         raise GitError(f"could not be read: {error.strerror}") from error

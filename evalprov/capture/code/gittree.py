@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from evalprov.capture.ask import GIT_PATIENCE, Question, Reply
 from evalprov.named import NamedTuple
+from evalprov.regular import reading
 
 T = TypeVar("T")
 Asking = Generator[list[Question], list[Reply], T]
@@ -330,7 +331,7 @@ def write_index(file: str, entries: Mapping[bytes, TreeEntry | None], algorithm:
 
 def read_index(file: str, algorithm: str) -> dict[bytes, TreeEntry]:
     """Return the entries of a small index that git has worked on."""
-    with open(file, "rb") as source:
+    with reading(file) as source:
         data = source.read()
     magic, version, count = _HEADER.unpack_from(data)
     if magic != b"DIRC" or version not in (2, 3):

@@ -8,7 +8,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from evalprov.capture.declared.naming import DeclaredPath, UnreadFiles, is_there, missing, refuse
-from evalprov.regular import open_regular
+from evalprov.regular import reading
 
 if TYPE_CHECKING:
     import ast
@@ -60,7 +60,7 @@ def _entry(name: str, data: bytes, where: str) -> Algorithm:
 
 
 def _read(path: str) -> bytes:
-    with open(open_regular(path), "rb") as opened:
+    with reading(path) as opened:
         data = opened.read(LIMIT + 1)
     if len(data) > LIMIT:
         raise OSError(0, f"larger than {LIMIT >> 20} MiB")

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from evalprov.named import NamedTuple
+from evalprov.regular import reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,8 +99,8 @@ def _ignore_file(pointer: Pointer) -> str | None:
     while True:
         file = os.path.join(folder, ".dvcignore")
         try:
-            with open(file, encoding="utf-8", errors="replace") as text:
-                if any(line.strip() and not line.startswith("#") for line in text):
+            with reading(file) as text:
+                if any(line.strip() and not line.startswith(b"#") for line in text):
                     return os.path.basename(file)
         except OSError:
             pass
@@ -180,7 +181,7 @@ def _table(file: str) -> dict[str, Any]:
     from evalprov.capture.declared.parsing import NotParsed, parse
 
     try:
-        with open(file, "rb") as opened:
+        with reading(file) as opened:
             data = opened.read(LARGEST + 1)
         if len(data) > LARGEST:
             raise Malformed(f"{file}: larger than {LARGEST >> 20} MiB")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from evalprov.capture.text import readable
 from evalprov.named import NamedTuple
+from evalprov.regular import reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -57,7 +58,7 @@ def hydra_outputs(look: HydraLook, scrub: Scrubber) -> HydraFound:
         hydra = _own(folder)
         for name in ("config.yaml", "overrides.yaml"):
             try:
-                with open(os.path.join(folder, OUTPUT, name), "rb") as file:
+                with reading(os.path.join(folder, OUTPUT, name)) as file:
                     data = file.read(LARGEST)
             except OSError as error:
                 warnings.append(f"Hydra's {name} is not recorded: {error.strerror}")
@@ -104,7 +105,7 @@ def _defaults(path: str, group: str) -> Iterator[str]:
     from evalprov.capture.declared.parsing import NotParsed, parse
 
     try:
-        with open(path, "rb") as file:
+        with reading(path) as file:
             listed = _table(parse(file.read(LARGEST), "yaml").value).get("defaults")
     except (OSError, NotParsed):
         return
@@ -123,7 +124,7 @@ def _own(folder: str) -> Any:
     from evalprov.capture.declared.parsing import NotParsed, parse
 
     try:
-        with open(os.path.join(folder, OUTPUT, "hydra.yaml"), "rb") as file:
+        with reading(os.path.join(folder, OUTPUT, "hydra.yaml")) as file:
             said = parse(file.read(LARGEST), "yaml").value
     except (OSError, NotParsed):
         return None  # what needs it is then named as left as it is written

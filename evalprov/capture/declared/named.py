@@ -16,6 +16,7 @@ from evalprov.capture.declared.written import is_output_option, named_outputs, w
 from evalprov.capture.text import readable
 from evalprov.named import NamedTuple
 from evalprov.platform import path_of
+from evalprov.regular import reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -304,7 +305,7 @@ def _is_script(path: str) -> bool:
     try:
         if not os.stat(path).st_mode & 0o111:
             return False
-        with open(path, "rb") as file:
+        with reading(path) as file:
             return file.read(4).startswith((b"#!", b"\x7fELF"))
     except OSError:
         return False
@@ -319,7 +320,7 @@ def _is_program(path: str) -> bool:
 
 def _begins(path: str, with_: bytes) -> bool:
     try:
-        with open(path, "rb") as file:
+        with reading(path) as file:
             return file.read(len(with_)) == with_
     except OSError:
         return False

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from evalprov.capture.ask import Question, Reply
 from evalprov.capture.software.locks import file_hash
 from evalprov.capture.text import first_line
+from evalprov.regular import reading
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -77,8 +78,8 @@ def _released(place: str) -> str | None:
     if os.path.basename(place) != "java":
         return None
     try:
-        with open(os.path.join(os.path.dirname(place), os.pardir, "release"), encoding="utf-8") as file:
-            lines = dict(line.strip().partition("=")[::2] for line in file)
+        with reading(os.path.join(os.path.dirname(place), os.pardir, "release")) as file:
+            lines = dict(line.decode().strip().partition("=")[::2] for line in file)
     except (OSError, ValueError):
         return None
     return lines.get("JAVA_RUNTIME_VERSION", lines.get("JAVA_VERSION", "")).strip('"') or None

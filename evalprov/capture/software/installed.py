@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from evalprov.capture.sums import Bounds, entry_of, sums, walk
 from evalprov.capture.text import normalised
 from evalprov.named import NamedTuple
+from evalprov.regular import reading
 
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping
@@ -102,7 +103,7 @@ def read_record(info: str) -> dict[str, Recorded]:
     """Return what a RECORD says of the files beside it, by their names."""
     path = os.path.join(info, "RECORD")
     try:
-        with open(path, "rb") as file:
+        with reading(path) as file:
             lines = os.fsdecode(file.read()).split("\n")
             status = os.fstat(file.fileno())
     except OSError:
@@ -128,7 +129,7 @@ def is_glue(name: str) -> bool:
 def _imports_of(path: str) -> bytes:
     """Return the lines of a .pth file that are run; the others are folders of this machine."""
     try:
-        with open(path, "rb") as file:
+        with reading(path) as file:
             lines = file.read(1 << 20).splitlines()
     except OSError:
         return b""

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from evalprov.capture.software.way import CommandWay, PythonChoice, options, python_in, read_head, which
+from evalprov.regular import reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -234,7 +235,7 @@ def _toml(path: str, *keys: str) -> Any:
     import tomllib
 
     try:
-        with open(path, "rb") as file:
+        with reading(path) as file:
             value: Any = tomllib.load(file)
     except (OSError, ValueError):
         return None

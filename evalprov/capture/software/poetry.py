@@ -10,6 +10,7 @@ from typing import Any
 
 from evalprov.capture.software.way import CommandWay, which
 from evalprov.capture.text import normalised
+from evalprov.regular import reading
 
 NOT_PLAIN = ' $`!*@"\\\r\n\t'  # what poetry does not want in a folder's name
 
@@ -114,7 +115,7 @@ def _read(path: str) -> dict[str, Any]:
     import tomllib
 
     try:
-        with open(path, "rb") as file:
+        with reading(path) as file:
             return tomllib.load(file)
     except (OSError, ValueError):
         return {}

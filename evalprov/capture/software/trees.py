@@ -13,6 +13,7 @@ from evalprov.capture.software.installed import is_glue, read_record
 from evalprov.capture.sums import NotRead, entry_of, sums, walk
 from evalprov.capture.text import readable
 from evalprov.named import NamedTuple
+from evalprov.regular import reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping
@@ -158,7 +159,7 @@ def _importable(folder: str, entry: tuple[str, str]) -> list[str]:
     for name in read_record(os.path.join(site, info)):
         if not is_glue(name):
             continue
-        with open(os.path.join(site, name), "rb") as file:
+        with reading(os.path.join(site, name)) as file:
             text = file.read(1 << 20)
         if name.endswith(".pth"):
             on_path.update(line.strip() for line in os.fsdecode(text).splitlines() if os.path.isabs(line.strip()))
