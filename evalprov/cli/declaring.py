@@ -11,6 +11,7 @@ from evalprov.errors import EvalprovError
 from evalprov.explain.used import undeclared_variables
 from evalprov.named import NamedTuple
 from evalprov.record.hidden import PLACEHOLDER
+from evalprov.regular import reading
 from evalprov.settings import FILE, SHAPE
 from evalprov.settings.shapes import At, check
 from evalprov.store.folder import Folder
@@ -87,11 +88,7 @@ def write(tables: Tables, settings: Settings) -> WrittenSettings:
             None, tables, f"the settings are in {path}: there each table's name begins with tool.evalprov"
         )
     real = os.path.realpath(path)
-    try:
-        with Folder(os.path.dirname(real), follow=True) as folder:
-            old = folder.read(os.path.basename(real))
-    except OSError as problem:
-        raise EvalprovError(f"{real} cannot be read: {problem.strerror}", "nothing was changed") from None
+    old = _read(real)
     text = (old or b"").decode()
     left: Tables = {}
     for name, table in tables.items():
@@ -131,13 +128,22 @@ def _appended(text: str, name: str, table: Mapping[str, Any]) -> str | None:
     return longer if after == {**before, name: {**known, **table}} else None
 
 
+def _read(path: str) -> bytes | None:
+    try:
+        with reading(path) as file:
+            return file.read()
+    except FileNotFoundError:
+        return None
+    except OSError as problem:
+        raise EvalprovError(f"{path} cannot be read: {problem.strerror}", "nothing was changed") from None
+
+
 def _replace(path: str, old: bytes | None, new: bytes) -> None:
     """Put a file in another's place at once, with its rights, where it is still what was read."""
-    name = os.path.basename(path)
     try:
         with Folder(os.path.dirname(path), follow=True) as folder:
-            if folder.read(name) != old:
+            if _read(path) != old:
                 raise EvalprovError(f"{path} was changed just now", "nothing was written; give the command again")
-            folder.write(name, new, None if old is None else os.stat(path).st_mode & 0o7777)
+            folder.write(os.path.basename(path), new, None if old is None else os.stat(path).st_mode & 0o7777)
     except OSError as problem:
         raise EvalprovError(f"{path} cannot be written: {problem.strerror}", "nothing was changed") from None
