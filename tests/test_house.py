@@ -180,7 +180,8 @@ def test_only_one_room_knows_which_system_it_runs_on() -> None:
 
 # Files of ours, or of the kernel; all that is written is made anew.
 OPENED_BY_NAME = {
-    f"evalprov.{name}" for name in ("cli.help", "isolation", "platform", "platform.processes", "settings.reference")
+    f"evalprov.{name}"
+    for name in ("settings.reference", "cli.help", "isolation", "platform", "platform.folders", "platform.processes")
 }
 
 

@@ -35,7 +35,8 @@ VALUES = {
 def inputs(*, run: str, write_settings: bool, as_json: bool, store: str | None) -> int:
     """Say what a run used, which layer has it, what nobody declared, and the settings that would declare it.
 
-    A run that was made with --observe auto knows what its Pythons read; any other knows which programs ran.
+    Every run knows which files of the project were opened while it ran, and which programs; one that was made with
+    --observe auto knows all that its Pythons read, variables and files from elsewhere included.
 
     With --write the settings are added to evalprov.toml, behind what stands there, which is kept as it is; what
     cannot be added so is printed for you to add.
@@ -62,6 +63,8 @@ def inputs(*, run: str, write_settings: bool, as_json: bool, store: str | None) 
 def unobserved(m: Manifest) -> str | None:
     """Say that a run was not observed, or not to the end, and what to do about it."""
     looked = m["observed"]["looked"]
+    if looked["pythons"] is None and looked["files"] is not None and not looked["reason"]:
+        return "the project's files alone were watched; for variables and files elsewhere: evalprov run --observe auto"
     if looked["pythons"] is None:
         why = f": {looked['reason']}" if looked["reason"] else ""
         return f"{m['run_id']} was not observed{why}; record one with: evalprov run --observe auto -- COMMAND"
@@ -126,7 +129,7 @@ def _document(m: Manifest, text: str, done: WrittenSettings | None) -> dict[str,
     return {
         "version": 1,
         "run_id": m["run_id"],
-        "observed": seen["looked"]["pythons"] is not None,
+        "observed": seen["looked"]["files"] is not None,
         "note": unobserved(m),
         "used": m["identity"]["used"],
         **{name: seen[name] for name in ("looked", "inputs", "modules", "packages", "environment", "programs")},

@@ -129,8 +129,8 @@ COMMAND = Subcommand(
         Option(
             "--observe",
             "MODE",
-            "See which files, modules and variables its Pythons use: where none can tell, never, or always.",
-            choices=("auto", "off", "strict"),
+            "See which of the project's files it opens; what its Pythons use, if none can tell; or always; or nothing.",
+            choices=("project", "auto", "strict", "off"),
         ),
         Option("--quiet", None, "Say nothing of our own, errors aside."),
     ),

@@ -251,19 +251,19 @@ def _used(m: Manifest) -> Pairs:
     seen = m["observed"]
     looked = seen["looked"]
     pairs: Pairs = []
-    if looked["pythons"] is not None:
+    if looked["files"] is not None:
         layers_of = [one["layer"] or "no layer" for one in seen["inputs"].values()]
         pairs += [
             (
-                "files read",
+                "files read" if looked["pythons"] is not None else "files opened",
                 ", ".join(f"{layers_of.count(layer)} {layer}" for layer in dict.fromkeys(sorted(layers_of))),
             ),
             ("undeclared files", _names(undeclared_files(m), None)),
             ("undeclared variables", _names(undeclared_variables(m), None)),
         ]
-    elif looked["mode"] not in (None, "off"):
+    elif looked["mode"] not in (None, "off", "project"):
         pairs.append(("not observed", looked["reason"] or ""))
-    if looked["pythons"] is not None and looked["reason"]:
+    if looked["files"] is not None and looked["reason"]:
         pairs.append(("not to the end", looked["reason"]))
     return [*pairs, ("programs", _names(list(dict.fromkeys(map(os.path.basename, seen["programs"]))), None))]
 

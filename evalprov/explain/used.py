@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from evalprov.explain.changes import CERTAIN, Change
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 USED = "used"  # stands for a layer, where a change is of what nobody declared
 # What compiled code opens by itself is not seen: of these kinds it opens none.
+_PRIVATE = re.compile(r"(?:0|10|127|192\.168|172\.(?:1[6-9]|2\d|3[01]))(?:\.\d+)+$")
 OPENED_BY_PYTHON = (".py", ".pyi", ".md", ".rst")
 
 
@@ -52,9 +54,9 @@ def undeclared_variables(m: Manifest) -> list[str]:
 def used_changes(a: Manifest, b: Manifest) -> list[Change]:
     """Return what was read, nobody declared, and differs: files, modules and variables.
 
-    What one run alone read is told only where all that the other read is known.
+    What one run alone read is told only where all that the other read there is known.
     """
-    if any(run["observed"]["looked"]["pythons"] is None for run in (a, b)):
+    if any(run["observed"]["looked"]["files"] is None for run in (a, b)):
         return []
     modules = list(_modules(a, b))
     told = {path for change in modules for path in (change.a, change.b)}
@@ -65,6 +67,7 @@ def used_changes(a: Manifest, b: Manifest) -> list[Change]:
 def _files(a: Manifest, b: Manifest) -> Iterator[Change]:
     ones, others = _aligned(a["observed"]["inputs"], b["observed"]["inputs"])
     whole = _whole((a, b))
+    watched = all(run["observed"]["looked"]["folders"] is not None for run in (a, b))
     for name in dict.fromkeys([*ones, *others]):
         one, other = ones.get(name), others.get(name)
         if all(side is None or side["layer"] is not None for side in (one, other)):
@@ -73,7 +76,7 @@ def _files(a: Manifest, b: Manifest) -> Iterator[Change]:
         if one and other:
             if before and after and before != after:
                 yield Change(USED, name, "sha256", "changed", before, after)
-        elif whole and (before or after):
+        elif (before or after) and (whole or (watched and not name.startswith("/"))):
             yield Change(USED, name, "sha256", "removed" if one else "added", before, after)
 
 
@@ -151,6 +154,8 @@ def _are_unread(runs: Sequence[Manifest], changes: Sequence[Change], files: Sequ
         return False
     if not all(name.endswith(OPENED_BY_PYTHON) for name in files):
         return False
+    if any(_is_near(host) for run in runs for host in run["observed"]["hosts"]):
+        return False  # a server of this very code may have answered, and read it when it was started
     reads = [run["observed"]["inputs"] for run in runs]
     code = [{name: one["sha256"] for name, one in read.items() if one["layer"] == "code"} for read in reads]
     names = {name for read in reads for name in read}
@@ -163,6 +168,12 @@ def _are_unread(runs: Sequence[Manifest], changes: Sequence[Change], files: Sequ
         )
         and all(_is_python(program) for run in runs for program in run["observed"]["programs"])
     )
+
+
+def _is_near(host: str) -> bool:
+    """Say whether a host is, by its name, this machine or one beside it."""
+    name = host.rpartition(" ")[0] or host.rpartition(":")[0] or host
+    return "." not in name or name.endswith((".local", ".internal")) or _PRIVATE.match(name) is not None
 
 
 def _is_python(path: str) -> bool:

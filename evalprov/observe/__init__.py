@@ -10,21 +10,24 @@ from evalprov.named import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from evalprov.observe.project import ProjectWatch
     from evalprov.record.schema.software import Interpreter
 
 HOOK = os.path.join(os.path.dirname(os.path.abspath(__file__)), "hook")
 FILE = "seen"  # beside the file for reports: from that one's name the hook knows it
 SWITCH = "EVALPROV_OBSERVE"  # set where everything is to be observed, seen by the command or not
 VERSIONS = ((3, 8), (3, 13))  # the Pythons with which observing was tried
+NO_HOOK = ("off", "project")
 _FOLLOWERS = frozenset(("trace", "cProfile", "profile", "pdb", "debugpy", "viztracer"))  # show every call
 
 
 class Observation(NamedTuple):
     """A run that is observed, or the reason why not."""
 
-    mode: str  # auto, off or strict
+    mode: str  # project, auto, strict or off
     reason: str | None
     path: str | None = None  # of the file that the hook writes to
+    project: ProjectWatch | None = None
 
     def remove(self) -> None:
         """Take the file away; what still runs and has it open writes to nothing then."""
@@ -65,7 +68,7 @@ def _refused(
     mode: str, argv: Sequence[str], environ: Mapping[str, str], interpreter: Interpreter | None, version: str | None
 ) -> str | None:
     """Say why a command is not observed; null where it is."""
-    if mode == "off":
+    if mode in NO_HOOK:
         return "it was not asked for"
     if "EVALPROV_REPORT" not in environ or os.pathsep in HOOK:
         return "there is no place for what is seen, or evalprov lies in a folder that PYTHONPATH cannot name"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 SIZE = 64 << 20  # bytes that are read
 LONGEST = 64 << 10  # bytes of a line
@@ -86,6 +86,12 @@ class Sightings:
             self._add_program(text)
         elif text:
             self._keep({"p": self.packages, "e": self.variables, "h": self.hosts}[kind], text, None)
+
+    def add_files(self, touched: Mapping[str, TouchedFile]) -> None:
+        """Take up files that were seen in another way; what a program said of one is more exact."""
+        for path, how in touched.items():
+            if path not in self.files:
+                self._keep(self.files, path, how, 2 * FILES)
 
     def _keep(self, table: dict[Any, Any], key: object, value: object, most: int = OTHERS) -> None:
         if key in table or len(table) < most:

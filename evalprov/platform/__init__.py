@@ -65,13 +65,13 @@ def sync_file_system(fd: int, most: int) -> bool:
 
 def share_blocks(source: int, copy: int) -> bool:
     """Let an open file have the blocks of another until one of both is written to; say whether it does."""
-    if sys.platform != "linux":
-        return False
-    try:
-        fcntl.ioctl(copy, _FICLONE, source)
-    except OSError:  # another file system, or one that cannot
-        return False
-    return True
+    if sys.platform == "linux" and hasattr(fcntl, "ioctl"):
+        try:
+            fcntl.ioctl(copy, _FICLONE, source)
+        except OSError:  # another file system, or one that cannot
+            return False
+        return True
+    return False
 
 
 def nameless_file() -> int:

@@ -99,7 +99,7 @@ def _used(m: Manifest, unknown: dict[str, str]) -> str | None:
     observed = m["observed"]
     looked = observed["looked"]
     if not looked["complete"]:
-        if looked["mode"] not in (None, "off"):
+        if looked["mode"] not in (None, "off", "project"):
             unknown["used"] = looked["reason"] or "not all that was read is known by content"
         return None
     files = {path: one["sha256"] for path, one in observed["inputs"].items() if one["layer"] is None}

@@ -6,7 +6,7 @@ import errno
 import os
 import signal
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -43,13 +43,15 @@ def record_run(
     manifest: Manifest | None = None
     problems: list[str] = []
     try:
-        with _stoppable(), start(context) as capturing:
+        with _stoppable(), start(context) as capturing, ExitStack() as until_then:
             # Loaded while git and the interpreter answer.
             from evalprov.record.form import blank
-            from evalprov.run.prepare import fill, give_up, keep, opened, refuse_unclean
+            from evalprov.run.prepare import PreparedRun, fill, give_up, keep, opened, refuse_unclean
             from evalprov.run.supervise import supervise
+            from evalprov.run.watching import watched_project
             from evalprov.store import Store
 
+            project = until_then.enter_context(watched_project(request, context))
             store = Store.open(context.store, context.scrub)
             manifest = _reserved(store, capturing, lambda run_id, at: opened(blank(run_id, at), request, context))
             try:
@@ -58,7 +60,7 @@ def record_run(
                 refuse_unclean(request, manifest)
                 keep(store, manifest, found.blobs)
                 store.begin(manifest)
-                problems = supervise(request, context, store, manifest, found)
+                problems = supervise(request, context, PreparedRun(store, manifest, found, project))
             except EvalprovError as problem:
                 give_up(store, manifest, problem, context.scrub)
     except Exception as error:

@@ -9,16 +9,27 @@ from evalprov import __version__
 from evalprov.capture.software.way import which
 from evalprov.capture.text import readable
 from evalprov.errors import CANNOT_START, EvalprovError
+from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from evalprov.capture.collector import Capture, CaptureContext
+    from evalprov.observe.project import ProjectWatch
     from evalprov.record.manifest import Manifest
     from evalprov.record.schema.code import Withheld
     from evalprov.run.request import Request
     from evalprov.secrets import Scrubber
     from evalprov.store import Store
+
+
+class PreparedRun(NamedTuple):
+    """A run whose command may start."""
+
+    store: Store
+    manifest: Manifest
+    found: Capture
+    project: ProjectWatch | None  # its folders, watched from before they were looked at
 
 
 def opened(manifest: Manifest, request: Request, context: CaptureContext) -> Manifest:

@@ -20,6 +20,7 @@ from evalprov.record.form import REPORTED
 from evalprov.reported import Scanner, gather, look_before, merge_reported
 from evalprov.reported.reportfile import ReportFile
 from evalprov.run.cleaning import scrubbed
+from evalprov.run.watching import mode_of
 from evalprov.store.outputs import add_outputs, read_outputs
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from evalprov.record.manifest import Manifest
     from evalprov.record.schema.outcome import Stream
     from evalprov.reported.open_results import Before
+    from evalprov.run.prepare import PreparedRun
     from evalprov.run.request import Request
     from evalprov.store import Store
 
@@ -50,14 +52,15 @@ class _EndedCommand(NamedTuple):
     seen: Observation
 
 
-def supervise(request: Request, context: CaptureContext, store: Store, manifest: Manifest, found: Capture) -> list[str]:
+def supervise(request: Request, context: CaptureContext, prepared: PreparedRun) -> list[str]:
     """Run the command to its end and complete the record; what went wrong with that comes back as messages.
 
     Only what happens before the command starts is raised: later, nothing of ours may stand in its way.
     """
+    store, manifest, found, _ = prepared
     look = OutputsLook(context, manifest, found.before)
     afterwards = Afterwards(found.later)
-    child = _launch(request, context, store, manifest, afterwards)
+    child = _launch(request, context, prepared, afterwards)
     _conclude(manifest, child, request, context)
     if context.ran is not None:
         context.ran.extend(path for one in child.outcome.programs.found.values() for path in one.paths)
@@ -126,10 +129,9 @@ def _reason(manifest: Manifest, found: Capture, context: CaptureContext) -> str 
     return said if outcome is None or outcome["status"] == "captured" else context.scrub.text(outcome["reason"] or "")
 
 
-def _launch(
-    request: Request, context: CaptureContext, store: Store, manifest: Manifest, afterwards: Afterwards
-) -> _EndedCommand:
+def _launch(request: Request, context: CaptureContext, prepared: PreparedRun, afterwards: Afterwards) -> _EndedCommand:
     """Start the command and stay with it to its end."""
+    store, manifest, _, project = prepared
     run_id = manifest["run_id"]
     mode = request.log or context.settings.log
     limit = None if mode == "full" else context.settings.log_bytes
@@ -150,11 +152,13 @@ def _launch(
         environ["EVALPROV_TRIAL"] = str(request.repeat["trial"])
         environ["EVALPROV_SEED"] = str(request.repeat["seed"])
     interpreter, version = manifest["software"]["interpreter"], manifest["system"]["python_version"]
-    seen = observe(request.observe or context.settings.observe, request.argv, environ, interpreter, version)
+    seen = observe(mode_of(request, context), request.argv, environ, interpreter, version)._replace(project=project)
     before = look_before(_metrics_file(request, context))
     kills = _oom_kills()
     began = time.time()
     try:
+        if project:
+            project.begin()
         sinks: tuple[Any, ...] = (logs[0], scanner)
         outcome = launch(Launch(request.argv, environ, request.timeout, sinks, (logs[1],)), afterwards.begin)
     except EvalprovError:
@@ -162,6 +166,8 @@ def _launch(
         report.remove()
         raise
     finally:
+        if project:
+            project.end()
         for log in logs:
             log.close()
     kills_after = _oom_kills()

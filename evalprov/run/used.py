@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any
 from evalprov.capture.askgit import ask
 from evalprov.capture.code.codetree import from_top
 from evalprov.capture.code.gitfacts import TreeBefore
-from evalprov.capture.code.outputs import claims
+from evalprov.capture.code.outputs import CLOCK, claims
 from evalprov.capture.collector import Findings
 from evalprov.capture.software.environment import digest_of, is_of_session
 from evalprov.capture.software.interpreter import is_python
 from evalprov.capture.software.way import which
 from evalprov.capture.text import readable
+from evalprov.capture.watch import stamp
 from evalprov.named import NamedTuple
+from evalprov.observe import NO_HOOK
 from evalprov.observe.sightings import Sightings, read_sightings
 from evalprov.regular import open_regular
 
@@ -71,12 +73,22 @@ class UsedLook:
 
     def steps(self, launched: float) -> Steps:
         """Return what was used since the launch."""
-        looked: Looked = {"mode": self._seen.mode, "pythons": None, "files": None, "complete": False, "reason": None}
-        if self._seen.path is None:
+        project, path = self._seen.project, self._seen.path
+        looked: Looked = {
+            "mode": self._seen.mode,
+            "folders": project.folders if project else None,
+            "pythons": None,
+            "files": None,
+            "complete": False,
+            "reason": None,
+        }
+        if path is None and not project:
             looked["reason"] = self._text(self._seen.reason or "")
             ran: RanObserved = {"looked": looked, "programs": self._programs({})}
             return Findings({"observed": ran})
-        seen = read_sightings(self._seen.path)
+        seen = read_sightings(path) if path else Sightings()
+        if project:
+            seen.add_files({path: how for path, how in project.touched().items() if not self._is_of_trials(path)})
         found = dict(self._read(seen))
         inside = [one for one in found.values() if not os.path.isabs(one.name) and one.layer is None]
         if inside and self._manifest["code"]["tree"] is not None:
@@ -87,14 +99,20 @@ class UsedLook:
                 hidden = set(answer.out.split(b"\0"))
                 found |= {one.path: self._covered(one, hidden) for one in inside}
         inputs, whole = self._content(found.values(), launched)
-        looked["pythons"], looked["files"] = len(seen.pythons), len(found)
-        self._say_what_is_missing(seen)
-        looked["complete"] = whole and not self._reasons
+        looked["files"] = len(found)
+        if path:
+            looked["pythons"] = len(seen.pythons)
+            self._say_what_is_missing(seen)
+        elif self._seen.mode not in NO_HOOK:
+            self._reasons.append(self._seen.reason or "")
+        if project and project.reason:
+            self._reasons.append(project.reason)
+        looked["complete"] = whole and path is not None and not self._reasons
         looked["reason"] = self._text("; ".join(self._reasons)) or None
         facts: UsedObserved = {
             "looked": looked,
             "inputs": inputs,
-            "modules": self._modules(found.values()),
+            "modules": self._modules(found.values()) if path else {},
             "packages": self._packages(seen),
             "environment": self._environment(seen),
             "programs": self._programs(seen.programs),
@@ -104,11 +122,18 @@ class UsedLook:
 
     # --- files
 
+    def _is_of_trials(self, path: str) -> bool:
+        """Say whether a file was written since the first of several trials began: one of the others may look at it."""
+        since = self._context.since
+        found = None if since is None else stamp(path)
+        return found is not None and since is not None and found.mtime_ns >= (since - CLOCK) * 1e9
+
     def _read(self, seen: Sightings) -> Iterator[tuple[str, _UsedInput]]:
         """Give the files that were there and were read, what is of Python, its packages and the system left out."""
         of_software = self._software(seen)
         layers = {os.path.normpath(path): layer for path, layer in claims(self._manifest)}
-        ours = (f"{self._context.store}/", f"{os.path.dirname(self._seen.path or '')}/", *SYSTEM)
+        reports = [os.path.join(os.path.dirname(self._seen.path), "")] if self._seen.path else []
+        ours = (os.path.join(self._context.store, ""), *reports, *SYSTEM)
         root = os.path.join(self._context.root, "")
         for name, touched in seen.files.items():
             path = _source_of(os.path.normpath(name))

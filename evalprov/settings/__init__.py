@@ -30,7 +30,7 @@ class Settings(NamedTuple):
     env_secret: tuple[str, ...] = ()  # further names whose values are secrets: names or globs
     log: str = "bounded"  # bounded, full or off
     log_bytes: int = 1 << 20  # bound of a log, half for the head and half for the tail
-    observe: str = "off"  # auto, off or strict
+    observe: str = "project"  # or auto, strict, off
     declared: Mapping[str, Any] = {}  # the checked tables, the command line's over the file's
     origins: Mapping[str, str] = {}  # dotted key of a declared value to what declared it
 
@@ -92,7 +92,7 @@ def _settings(root: str, path: str | None, table: dict[str, Any], origins: dict[
         env_secret=tuple(env.get("secret", ())),
         log=log.get("mode", "bounded"),
         log_bytes=log.get("bytes", 1 << 20),
-        observe=table.get("observe", {}).get("mode", "off"),
+        observe=table.get("observe", {}).get("mode", "project"),
         declared=table,
         origins=origins,
     )

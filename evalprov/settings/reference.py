@@ -15,7 +15,7 @@ WORDS = {
     "scenario": "what the program is evaluated on",
     "golden_version": "version of the expected answers",
     "store": "the folder for the records (`metrics`)",
-    "observe.mode": "observe what the command's Pythons use: where none can tell, never, or always (`off`)",
+    "observe.mode": "which files of the project are opened; what Pythons use, if none can tell; or always (`project`)",
     "log.mode": "how much of what the command prints is kept (`bounded`)",
     "log.bytes": "how much that is, half for the head and half for the tail (1048576)",
     "model.provider": "who serves the model",

@@ -117,7 +117,7 @@ SHAPE: dict[str, Any] = {
     "scenario": str,
     "golden_version": str,
     "store": str,
-    "observe": {"mode": Choice(("auto", "off", "strict"))},
+    "observe": {"mode": Choice(("project", "auto", "strict", "off"))},
     "log": {"mode": Choice(("bounded", "full", "off")), "bytes": AtLeast(0)},
     "model": {
         "provider": str,

@@ -208,6 +208,10 @@ def _add_newer_facts(record: dict[str, Any]) -> bool:
         if isinstance(there, dict) and isinstance(model.get(section), dict) and name in model[section].keys() - there:
             record[section] = {**there, name: model[section][name]}
             added = True
+    observed = record.get("observed")
+    if isinstance(observed, dict) and isinstance(looked := observed.get("looked"), dict) and "folders" not in looked:
+        record["observed"] = {**observed, "looked": {"folders": None, **looked}}
+        added = True
     return added
 
 

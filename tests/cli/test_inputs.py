@@ -105,7 +105,7 @@ def test_what_is_written_declares_it(project: Project) -> None:
 
 def test_a_run_that_was_not_observed_says_so_and_how(project: Project) -> None:
     """It is no error, and what is known of it, its programs, is told."""
-    project.run("sleep", "0.3")
+    project.run("sleep", "0.3", options=("--observe", "off"))
     done = project.evalprov("inputs")
     assert done.returncode == 0
     assert b"was not observed" in done.stderr

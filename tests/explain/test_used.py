@@ -10,7 +10,7 @@ from diffing import OTHER, SHA, Edit, answers, diff, put, record
 from evalprov.judge.answer import Answer
 
 WORSE = answers(100)
-LOOKED = {"mode": "auto", "pythons": 1, "files": 4, "complete": True, "reason": None}
+LOOKED = {"mode": "auto", "folders": None, "pythons": 1, "files": 4, "complete": True, "reason": None}
 INPUTS = {
     "eval.py": {"sha256": SHA, "layer": "code"},
     "plan.txt": {"sha256": SHA, "layer": "prompts"},

@@ -45,7 +45,8 @@ def test_files_are_told_with_the_layer_that_has_them(project: Project, tmp_path:
     done = project.run("python3", "main.py", options=options, env={"EVAL_KIND": "short"})
     assert done.returncode == 0, done.stderr
     told = observed(project)
-    assert told["looked"] == {"mode": "auto", "pythons": 1, "files": 6, "complete": True, "reason": None}
+    looked = told["looked"]
+    assert looked == {"mode": "auto", "folders": 1, "pythons": 1, "files": 6, "complete": True, "reason": None}
     assert {name: one["layer"] for name, one in told["inputs"].items()} == {
         "main.py": "code",
         "helper.py": "code",

@@ -33,7 +33,8 @@ class UsedProgram(TypedDict):
 class Looked(TypedDict):
     """How far the command was observed."""
 
-    mode: str | None  # auto, off or strict
+    mode: str | None  # project, auto, strict or off
+    folders: int | None  # of the project, watched from before the start to the end; null if not all
     pythons: int | None  # processes that were observed; null where none was to be
     files: int | None  # that were read, those of Python, its packages and the system left out
     complete: bool  # all that its Pythons read by Python's own means is known by content

@@ -1,0 +1,203 @@
+"""The project's own files, as the kernel tells of them: which were opened while the command ran, by whatever program.
+
+Nothing of the command is touched for that. What another program opened meanwhile counts as used, too.
+"""
+
+from __future__ import annotations
+
+import _thread
+import os
+import select
+import time
+from collections import deque
+from contextlib import suppress
+from typing import Self
+
+from evalprov.named import NamedTuple
+from evalprov.observe.sightings import FILES, TouchedFile
+from evalprov.platform.folders import (
+    CLOSED_UNWRITTEN,
+    CREATED,
+    LOST,
+    MODIFIED,
+    MOVED_FROM,
+    MOVED_TO,
+    OF_FOLDER,
+    OPENED,
+    UNMOUNTED,
+    FolderEvent,
+    FolderEvents,
+    watches_to_be_had,
+)
+
+FOLDERS = 5_000
+SHARE = 16  # of the watches a user may have: the command may want some itself
+SECONDS = 0.1  # to find them in: git is at work meanwhile
+PAUSE = 0.01  # in which events gather
+PATIENCE = 2.0
+GITS = (b".gitignore", b".gitattributes", b".gitmodules")  # whoever calls git, another trial of ours say, reads these
+_WRITTEN = MODIFIED | MOVED_TO | CREATED
+_FIRST = 1 << 16  # it was written before it was opened for the first time
+
+
+class LeftAlone(NamedTuple):
+    """Folders whose files are no part of a project."""
+
+    names: frozenset[str]
+    marked_by: frozenset[str]  # files or folders in them
+    path: str  # of the store
+
+
+class ProjectWatch:
+    """Watches the folders of a project until the command has ended."""
+
+    def __init__(self, root: str, apart: LeftAlone) -> None:
+        self.reason: str | None = None  # why not all is known
+        self._apart = apart
+        self._events: FolderEvents | None = None
+        self._paths: dict[int, str] = {}
+        self._seen: dict[tuple[int, bytes], int] = {}
+        self._moves: set[int] = set()
+        self._stop = -1
+        self._done = _thread.allocate_lock()
+        try:
+            self._events = FolderEvents()
+            self._add_all(self._events, root)
+        except OSError as error:
+            self._give_up(f"the project's folders could not be watched: {error.strerror}")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+        self._close()
+
+    @property
+    def folders(self) -> int | None:
+        """How many folders were watched, from before the start to the end; null where not all of them were."""
+        return None if self.reason else len(self._paths)
+
+    def begin(self) -> None:
+        """Forget what was opened by now, and take up what is from here on."""
+        events = self._events
+        if events is None:
+            return
+        for _ in events.read():
+            pass
+        hear, self._stop = os.pipe()
+        self._done.acquire()
+        try:
+            _thread.start_new_thread(self._run, (events, hear))
+        except RuntimeError:
+            self._done.release()
+            os.close(hear)
+            self._give_up("no thread could be had to watch the project's folders")
+        else:
+            self._events = None  # the thread closes it: the kernel takes its time for that
+
+    def end(self) -> None:
+        """Take up what has happened to the last moment."""
+        if self._stop < 0:
+            return
+        os.close(self._stop)
+        self._stop = -1
+        if self._done.acquire(timeout=PATIENCE):
+            self._done.release()
+        else:
+            self._give_up("what was opened could not be taken up in time")
+
+    def touched(self) -> dict[str, TouchedFile]:
+        """Return the files that something happened to, by full path."""
+        return {
+            os.path.join(self._paths[folder], os.fsdecode(name)) if name else self._paths[folder]: _touched(kinds)
+            for (folder, name), kinds in list(self._seen.items())
+            if name not in GITS
+        }
+
+    # --- which folders
+
+    def _add_all(self, events: FolderEvents, root: str) -> None:
+        until, room = time.monotonic() + SECONDS, min(FOLDERS, watches_to_be_had() // SHARE)
+        todo = deque([root])
+        while todo:
+            path = todo.popleft()
+            if len(self._paths) >= room or time.monotonic() > until:
+                self._give_up(f"the project has too many folders to watch them all: {len(self._paths):,} are")
+                return
+            try:
+                number = events.add(path)
+                if number not in self._paths:  # else it has two names
+                    below = self._below(events, path)
+                    if below is not None:
+                        self._paths[number] = path
+                        todo.extend(below)
+            except OSError as error:
+                self._give_up(f"{path} could not be watched: {error.strerror}")
+
+    def _below(self, events: FolderEvents, path: str) -> list[str] | None:
+        """Return the folders in a folder; null where it is one of software."""
+        found = []
+        with os.scandir(path) as entries:
+            for entry in entries:
+                if entry.name in self._apart.marked_by:
+                    return None
+                if entry.is_symlink() and not entry.is_dir():
+                    with suppress(OSError):  # what is opened by a link is told where it leads, if anywhere
+                        self._paths.setdefault(events.add(entry.path), entry.path)
+                elif entry.is_dir() and entry.name not in self._apart.names and entry.path != self._apart.path:
+                    found.append(entry.path)
+        return found
+
+    # --- what happens
+
+    def _run(self, events: FolderEvents, hear: int) -> None:
+        try:
+            waiting = select.poll()
+            for number in (events.number, hear):
+                waiting.register(number, select.POLLIN)
+            over = False
+            while not over:
+                over = any(number == hear for number, _ in waiting.poll())
+                if not over:
+                    time.sleep(PAUSE)
+                for event in events.read():
+                    self._take(event)
+        except OSError as error:
+            self._give_up(f"what was opened could not be taken up: {error.strerror}")
+        finally:
+            os.close(hear)
+            self._done.release()
+            events.close()
+
+    def _take(self, event: FolderEvent) -> None:
+        kinds, key = event.kinds, (event.folder, event.name)
+        if kinds & (LOST | UNMOUNTED):
+            self._give_up("more happened to the project's files than could be taken up")
+        elif kinds & OF_FOLDER:
+            if kinds & MOVED_FROM:
+                self._moves.add(event.pair)
+            elif kinds & MOVED_TO and event.pair not in self._moves:
+                self._give_up("a folder was moved into the project while the command ran")
+        elif event.folder not in self._paths:
+            pass
+        elif key in self._seen or len(self._seen) < FILES:
+            known = self._seen.get(key, 0)
+            self._seen[key] = known | kinds | (_FIRST if kinds & _WRITTEN and not known else 0)
+        else:
+            self._give_up(f"more than {FILES:,} files of the project were opened")
+
+    def _give_up(self, why: str) -> None:
+        self.reason = self.reason or why
+
+    def _close(self) -> None:
+        if self._events is not None:
+            self._events.close()
+            self._events = None
+
+
+def _touched(kinds: int) -> TouchedFile:
+    """Say how a file was used: one that was opened and not written to counts as read, however it was closed."""
+    written = bool(kinds & _WRITTEN)
+    read = bool(kinds & CLOSED_UNWRITTEN) or (bool(kinds & OPENED) and not written)
+    return TouchedFile(read, written, bool(kinds & _FIRST))

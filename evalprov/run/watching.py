@@ -1,0 +1,32 @@
+"""The project's folders, watched while the command runs."""
+
+from __future__ import annotations
+
+import os
+from contextlib import nullcontext
+from typing import TYPE_CHECKING
+
+from evalprov.capture.made import CACHES, ENVIRONMENTS
+from evalprov.observe.project import LeftAlone, ProjectWatch
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from evalprov.capture.collector import CaptureContext
+    from evalprov.run.request import Request
+
+_SOFTWARE = {"site-packages", "dist-packages"}
+# In a folder for bytecode stands for each module that it was loaded.
+_LEFT_ALONE = frozenset((CACHES | _SOFTWARE) - {"__pycache__"})
+
+
+def watched_project(request: Request, context: CaptureContext) -> AbstractContextManager[ProjectWatch | None]:
+    """Watch the project's folders from now on; nothing where a run is not to be observed."""
+    if mode_of(request, context) == "off":
+        return nullcontext()
+    return ProjectWatch(context.root, LeftAlone(_LEFT_ALONE, frozenset(ENVIRONMENTS), os.path.realpath(context.store)))
+
+
+def mode_of(request: Request, context: CaptureContext) -> str:
+    """Return how far a run is to be observed."""
+    return request.observe or context.settings.observe

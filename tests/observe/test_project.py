@@ -1,0 +1,181 @@
+"""The project's own files are watched by default: which were opened while the command ran, by whatever program."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Project
+from diffing import called
+
+from evalprov.observe import project as watching
+from evalprov.observe.project import LeftAlone, ProjectWatch
+
+pytestmark = pytest.mark.linux("the project's folders are watched")
+
+
+@contextmanager
+def watched(folder: Path) -> Iterator[ProjectWatch]:
+    """Watch a folder from here on."""
+    apart = LeftAlone(frozenset({".git"}), frozenset({"pyvenv.cfg"}), str(folder / "metrics"))
+    with ProjectWatch(str(folder), apart) as watch:
+        watch.begin()
+        yield watch
+
+
+def seen(folder: Path, script: str) -> tuple[dict[str, tuple[bool, bool, bool]], str | None]:
+    """Return what was seen of the files while a script ran, and why that is not all."""
+    with watched(folder) as watch:
+        done = subprocess.run(["sh", "-ec", script], cwd=folder, capture_output=True, text=True)
+        watch.end()
+        touched = {os.path.relpath(path, folder): tuple(how) for path, how in watch.touched().items()}
+    assert done.returncode == 0, done.stderr
+    return touched, watch.reason
+
+
+READ, WRITTEN, BOTH = (True, False, False), (False, True, False), (True, True, False)
+MADE = (False, True, True)
+USES: dict[str, tuple[str, dict[str, tuple[bool, bool, bool]]]] = {
+    "read": ("cat a.txt sub/b.txt", {"a.txt": READ, "sub/b.txt": READ}),
+    "added to": ("echo x >> a.txt", {"a.txt": WRITTEN}),
+    "read, then written": ("cat a.txt; echo x >> a.txt", {"a.txt": BOTH}),
+    "made, then read": ("echo x > new; cat new", {"new": (True, True, True)}),
+    "made under another name": ("echo x > t; mv t new", {"t": MADE, "new": MADE}),
+    "by a link to elsewhere": ("cat far.txt", {"far.txt": READ}),
+    "in a folder by a link": ("cat there/c.txt", {"there/c.txt": READ}),
+    "mapped": (
+        f"{sys.executable} -c 'import mmap; f = open(\"a.txt\"); print(mmap.mmap(f.fileno(), 0, prot=1)[:1])'",
+        {"a.txt": READ},
+    ),
+    "started": ("./run.sh", {"run.sh": READ}),
+    "looked up alone": ("ls -l a.txt; test -e sub/b.txt", {}),
+    "git's, the store's, a package's": ("cat .git/HEAD metrics/x venv/pyvenv.cfg venv/lib/x", {}),
+}
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A folder with files, links out of it, and what is left alone."""
+    folder = tmp_path / "here"
+    for name in ("a.txt", "sub/b.txt", ".git/HEAD", "metrics/x", "venv/pyvenv.cfg", "venv/lib/x", "../elsewhere/c.txt"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("x\n")
+    (folder / "far.txt").symlink_to("../elsewhere/c.txt")
+    (folder / "there").symlink_to("../elsewhere")
+    (folder / "round").symlink_to(".")
+    (folder / "nowhere").symlink_to("no")
+    (folder / "run.sh").write_text("#!/bin/sh\n:\n")
+    (folder / "run.sh").chmod(0o755)
+    return folder
+
+
+@pytest.mark.parametrize(("script", "files"), USES.values(), ids=USES)
+def test_how_a_file_was_used(place: Path, script: str, files: dict[str, tuple[bool, bool, bool]]) -> None:
+    """Read, written to, or made by the run itself; to ask for its name is no use."""
+    found, reason = seen(place, script)
+    assert reason is None
+    if "far.txt" in files:  # it is told by the folder's name as well, for that is watched, too
+        found.pop("there/c.txt", None)
+    if "far.txt" not in files:
+        found.pop("far.txt", None)
+    assert found == files
+
+
+def test_what_cannot_all_be_seen_says_so(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder that moved in, too many folders, too many files: what was seen counts, and there is no claim of all."""
+    assert (
+        seen(place, "mv ../elsewhere in; cat a.txt")[1] == "a folder was moved into the project while the command ran"
+    )
+    assert seen(place, "mkdir t; echo x > t/f; mv t u")[1] is None
+    monkeypatch.setattr(watching, "FILES", 1)
+    found, reason = seen(place, "cat a.txt run.sh")
+    assert (found, reason) == ({"a.txt": READ}, "more than 1 files of the project were opened")
+    monkeypatch.setattr(watching, "FOLDERS", 1)
+    with watched(place) as watch:
+        assert watch.folders is None
+        assert watch.reason == "the project has too many folders to watch them all: 1 are"
+
+
+def test_a_hundred_thousand_opens_are_taken_up(place: Path) -> None:
+    """However fast they come: the queue of the kernel is emptied in time, or it is said that it was not."""
+    script = f"{sys.executable} -c 'for _ in range(100000): open(\"a.txt\").close()'"
+    found, reason = seen(place, script)
+    assert found["a.txt"] == READ
+    assert reason in (None, "more happened to the project's files than could be taken up")
+
+
+def test_nothing_stays_behind(place: Path) -> None:
+    """No descriptor, no thread that waits, whether the command was started or not."""
+    before = len(os.listdir("/proc/self/fd"))
+    with ProjectWatch(str(place), LeftAlone(frozenset(), frozenset(), "")):
+        pass
+    seen(place, "cat a.txt")
+    for _ in range(100):
+        if len(os.listdir("/proc/self/fd")) == before:
+            break
+        os.sched_yield()
+    assert len(os.listdir("/proc/self/fd")) <= before + 1  # the kernel takes its time to close the last one
+
+
+def recorded(project: Project) -> dict[str, Any]:
+    """Return what the last run was seen to use."""
+    found: dict[str, Any] = project.records()[-1]["observed"]
+    return found
+
+
+@pytest.fixture
+def shell(project: Project) -> Project:
+    """A repository whose eval is a shell script that reads a tracked file, and one that git ignores."""
+    project.write(".gitignore", "*.local\nmetrics/\n")
+    project.write("w.local", "1\n")
+    project.write("eval.sh", 'cat w.local >/dev/null; cat plan.txt >/dev/null; echo "{\\"metrics\\": {\\"ok\\": 1}}"\n')
+    for name in ("plan.txt", "README.md"):
+        project.write(name, "one\n")
+    project.commit_all()
+    assert project.run("sh", "eval.sh").returncode == 0
+    return project
+
+
+def test_an_ignored_file_that_a_shell_script_read_is_named(shell: Project) -> None:
+    """By content, by default: it is no layer's, and the first line has it where it changed."""
+    told = recorded(shell)
+    assert told["looked"]["mode"] == "project"
+    assert told["looked"]["folders"] == 1
+    assert told["looked"]["pythons"] is None
+    assert {name: one["layer"] for name, one in told["inputs"].items()} == {
+        "eval.sh": "code",
+        "plan.txt": "code",
+        "w.local": None,
+    }
+    shell.write("w.local", "2\n")
+    assert shell.run("sh", "eval.sh").returncode == 0
+    code, out, _ = called(shell, "latest~1", "latest", "--json")
+    answer = json.loads(out)["answer"]
+    assert (code, answer["levers"]) == (0, ["undeclared inputs"])
+    assert "w.local changed" in answer["sentence"]
+
+
+@pytest.mark.parametrize("mode", ["off", "project"])
+def test_a_run_can_do_without(shell: Project, mode: str) -> None:
+    """`--observe off` watches nothing; the setting says so as well."""
+    shell.write("evalprov.toml", f'[observe]\nmode = "{mode}"\n')
+    assert shell.run("sh", "eval.sh").returncode == 0
+    looked = recorded(shell)["looked"]
+    assert (looked["mode"], looked["folders"]) == (mode, 1 if mode == "project" else None)
+
+
+def test_trials_at_once_are_watched_each(project: Project) -> None:
+    """What they read is the same; what one of them writes is no input of another."""
+    project.write("eval.py", "open('out.json', 'w').write('1')\nprint('{\"metrics\": {\"ok\": 1}}')\n")
+    project.write(".gitignore", "metrics/\n")
+    project.commit_all()
+    done = project.evalprov("run", "--quiet", "--repeat", "4", "--jobs", "4", "--", "python3", "eval.py")
+    assert done.returncode == 0, done.stderr
+    assert [set(record["observed"]["inputs"]) for record in project.records()] == [{"eval.py"}] * 4
