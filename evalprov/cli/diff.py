@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from typing import TYPE_CHECKING, Any
 
 from evalprov import render
@@ -84,8 +83,8 @@ def diff(  # noqa: PLR0913 - one argument an option
         from evalprov.views import diff_markdown
 
         render.out("\n".join(diff_markdown.lines(found)))
-    elif sys.stdout.isatty():
-        diff_screen.show(found)
+    elif width := render.width():
+        render.page(diff_screen.page(found, width))
     else:
         render.table(diff_screen.COLUMNS, diff_screen.rows(found))
     return DIFFER if exit_code and differs(result) else 0

@@ -100,7 +100,7 @@ def _write_junit(path: str, gate: Gate) -> None:
 
     try:
         with Folder(os.path.dirname(path) or ".", follow=True) as folder:
-            folder.write(os.path.basename(path), junit.document(gate).encode())
+            folder.write(os.path.basename(path), junit.document(gate))
     except OSError as error:
         raise EvalprovError(f"cannot write {path}: {error.strerror}", "give --junit a file's path") from None
 
@@ -146,7 +146,8 @@ def _print(found: Gate, *, per_scenario: bool) -> None:
     said = _notes(found, per_scenario=per_scenario)
     lists = [(_fared(falls), _fallen(falls)) for falls in found.falls] if per_scenario else []
     word, why = WORDS[found.verdict], render.neutral(found.why)
-    if not sys.stdout.isatty():
+    width = render.width()
+    if not width:
         render.out(f"{word}: {why}")
         render.table(COLUMNS, map(_row, found.metrics))
         for title, pairs in lists:
@@ -154,7 +155,6 @@ def _print(found: Gate, *, per_scenario: bool) -> None:
         for one in said:
             render.note(one)
         return
-    width = render.width()
     first, *others = wrap(f"{word}: {why}", width)
     render.out("\n".join([render.paint(word, _COLOURS[found.verdict], sys.stdout) + first.removeprefix(word), *others]))
     if found.metrics:

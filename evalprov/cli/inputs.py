@@ -11,9 +11,11 @@ from evalprov.cli.declaring import as_toml, tables_for, write
 from evalprov.cli.options import Argument, Option, Subcommand
 from evalprov.explain.used import undeclared_files, undeclared_variables
 from evalprov.isolation import here
+from evalprov.numbers import and_more
 from evalprov.record.layers import LAYERS
 from evalprov.settings import load
 from evalprov.store import read
+from evalprov.views.show import headline
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,7 +98,7 @@ def _layer_of(m: Manifest, path: str) -> str:
 
 def _show(m: Manifest) -> None:
     seen = m["observed"]
-    render.out(f"{render.paint(m['run_id'], '1', sys.stdout)}  {render.status(m['status'], sys.stdout)}")
+    render.page([headline(m)])
     for layer in (*LAYERS, "secret"):
         _list(layer, [name for name, one in seen["inputs"].items() if one["layer"] == layer])
     _list("no layer has these files", undeclared_files(m))
@@ -109,8 +111,8 @@ def _show(m: Manifest) -> None:
 
 
 def _list(title: str, names: list[str]) -> None:
-    more = [f"and {len(names) - SHOWN} more (--json has them)"] if len(names) > SHOWN else []
-    render.facts(f"{title} ({len(names)})", [("", name) for name in [*names[:SHOWN], *more]])
+    shown = [*names[:SHOWN], *and_more(len(names) - SHOWN, "--json has them")]
+    render.facts(f"{title} ({len(names)})", [("", name) for name in shown])
 
 
 def _say_settings(text: str, done: WrittenSettings | None) -> None:

@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 from evalprov.explain.changes import CERTAIN, Change
-from evalprov.explain.wording import listed
 from evalprov.named import NamedTuple
+from evalprov.numbers import listed
 from evalprov.record.facts import TREE
 from evalprov.record.hidden import PLACEHOLDER
 
