@@ -9,7 +9,7 @@ from evalprov import render
 from evalprov.cli.common import STORE, open_store
 from evalprov.cli.declaring import as_toml, tables_for, write
 from evalprov.cli.options import Argument, Option, Subcommand
-from evalprov.explain.used import undeclared_files, undeclared_variables
+from evalprov.explain.used import undeclared_files, undeclared_variables, unobserved
 from evalprov.isolation import here
 from evalprov.numbers import and_more
 from evalprov.record.layers import LAYERS
@@ -60,19 +60,6 @@ def inputs(*, run: str, write_settings: bool, as_json: bool, store: str | None) 
         render.note(problem)
     _say_settings(as_toml(done.left if done else tables), done)
     return 0
-
-
-def unobserved(m: Manifest) -> str | None:
-    """Say that a run was not observed, or not to the end, and what to do about it."""
-    looked = m["observed"]["looked"]
-    if looked["pythons"] is None and looked["files"] is not None and not looked["reason"]:
-        return "the project's files alone were watched; for variables and files elsewhere: evalprov run --observe auto"
-    if looked["pythons"] is None:
-        why = f": {looked['reason']}" if looked["reason"] else ""
-        return f"{m['run_id']} was not observed{why}; record one with: evalprov run --observe auto -- COMMAND"
-    if not looked["complete"]:
-        return f"{m['run_id']} was not observed to the end: {looked['reason'] or 'not every file read was hashed'}"
-    return None
 
 
 def _rows(m: Manifest) -> Iterator[tuple[str, str, str, str]]:
