@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, cast
 from evalprov.capture import COLLECTORS, start
 from evalprov.capture.afterwards import Afterwards
 from evalprov.errors import EvalprovError
-from evalprov.record.declared_by import value_of
+from evalprov.record.declared_by import PLACES, value_of
+from evalprov.record.facts import layer_of
 from evalprov.record.form import REPORTED, blank
 from evalprov.record.identity import identify
 from evalprov.run.pipeline import context_of
@@ -134,21 +135,6 @@ def _by_option(like: Manifest) -> list[str]:
     return [key for key, origin in like["sources"].items() if origin.startswith("--")]
 
 
-_LAYER_OF = {
-    "model": "model",
-    "retrieval": "data",
-    "golden_version": "data",
-    "infra": "infra",
-    "grader": "grader",
-    "agent": "agent",
-    "tools": "agent",
-    "code": "code",
-    "config": "config",
-    "versions": "software",
-    "env": "software",
-}
-
-
 def _set(like: Manifest, unknown: Unknown) -> Iterator[str]:
     """Give what --set declared, as options again."""
     for key, origin in like["sources"].items():
@@ -158,8 +144,8 @@ def _set(like: Manifest, unknown: Unknown) -> Iterator[str]:
         try:
             yield f"{key}={_toml(value_of(like, key.split('.')))}"
         except (KeyError, TypeError, ValueError):
-            if table in _LAYER_OF:
-                unknown.setdefault(_LAYER_OF[table], []).append(_NOT_KEPT)
+            if layer := "software" if table in ("versions", "env") else layer_of(PLACES.get(table, table)):
+                unknown.setdefault(layer, []).append(_NOT_KEPT)
 
 
 def _toml(value: Any) -> str:
