@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     Pairs = list[tuple[str, str]]
 
 BOLD, DIM = "1", "2"
+_MARGIN = 4  # letters around a name
 
 
 class Line(NamedTuple):
@@ -49,6 +50,22 @@ if TYPE_CHECKING:
 def line(text: str, style: str = "") -> Line:
     """Return a line of one piece."""
     return Line([(text, style)])
+
+
+def fitted(title: str, pairs: Iterable[tuple[str, str]], width: int) -> FactBlock:
+    """Return a block of facts as wide as that: values go on in the next line."""
+    from textwrap import wrap  # a pipe does without
+
+    held = list(pairs)
+    room = max(width - _MARGIN - max((len(name) for name, _ in held), default=0), 20)
+    return FactBlock(
+        title,
+        [
+            ("" if number else name, words)
+            for name, value in held
+            for number, words in enumerate([value] if len(value) <= room else wrap(value, room, break_on_hyphens=False))
+        ],
+    )
 
 
 def rest(count: int, hint: str = "") -> Pairs:

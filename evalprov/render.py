@@ -257,13 +257,6 @@ def facts(title: str, pairs: Iterable[tuple[str, str]]) -> None:
         out(f"{label}  {neutral(value)}")
 
 
-def literal(text: str | None) -> str:
-    """Return text in which rich finds no markup."""
-    from rich.markup import escape
-
-    return escape(text or "")
-
-
 def _console() -> Console:
     from rich.console import Console
 

@@ -218,7 +218,7 @@ def test_annotations_are_texts() -> None:
         assert "(NamedTuple)" not in text or "from __future__ import annotations\n" in text, file
 
 
-def test_only_the_printer_knows_rich_and_only_the_help_knows_typer() -> None:
+def test_only_the_printer_knows_rich_and_only_the_completion_knows_typer() -> None:
     """No other file formats for a person, or leaves the reading of a command line to a toolkit."""
     for file in PACKAGE.rglob("*.py"):
         text = file.read_text()

@@ -152,7 +152,7 @@ _NAME = Argument("name", "NAME", "The baseline's name: letters, digits, dot, das
 _RUN = Argument("run", "RUN", "A run id, its beginning, latest, or a manifest's path.", required=True)
 _JSON = Option("--json", None, "Print it as JSON.", into="as_json")
 COMMAND = SubcommandGroup(
-    "Keep runs that later ones are held against: whole records under metrics/baselines, meant to be committed.",
+    "Keep runs that later ones are compared with: whole records under metrics/baselines, meant to be committed.",
     {
         "set": Subcommand(
             set_,

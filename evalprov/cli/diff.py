@@ -44,7 +44,7 @@ def diff(  # noqa: PLR0913 - one argument an option
     """Say why the score moved from A to B, and whether it is real.
 
     First what moved for real and which layer did it; then the metrics side by side; then what changed, layer by layer.
-    Without B the present state is captured and held against A: what would be another if it ran now. Nothing is run.
+    Without B, A is compared with the present state: what would differ if it ran now. Nothing is run.
 
     In a pipe the columns are separated by tabs, and the line `answer` comes first.
 

@@ -46,24 +46,24 @@ def gate(  # noqa: PLR0913 - one argument an option
     junit_path: str | None,
     store: str | None,
 ) -> int:
-    """Hold a run against a baseline, and say whether it may pass.
+    """Compare a run with a baseline, and say whether it may pass.
 
     Exit codes: 0 pass; 1 a metric regressed, for real and by more than it may; 2 wrong usage; 3 could not evaluate.
-    A metric blocks if it is known which way is better and it is no time or cost. What is tolerated, and what blocks
-    besides, is in the settings, [metrics.NAME] and [gate].
+    A metric blocks if it is known which way is better, and if it is neither time nor cost. What you tolerate, and what
+    else blocks, is in the settings: [metrics.NAME] and [gate].
 
-    A run with another grader, data set, scenario or golden version cannot be held against the baseline. With --accept
-    it is from now on: who said so, when and why is written into the baseline's file, which is meant to be committed.
+    A run with another grader, data set, scenario or golden version is not compared, until you accept it with --accept:
+    who accepted it, when and why is written into the baseline's file, which is meant to be committed.
 
-    Of twenty unchanged runs held against one baseline one fires in a third of cases. With --sequential, or sequential =
-    true in [gate], each is judged at a share of the level, and all together fire as rarely as one; it says what that
-    hides.
+    If twenty unchanged runs are compared with one baseline, at least one of them fires in a third of cases. With
+    --sequential, or sequential = true in [gate], each is judged more strictly, so that all together fire as rarely as
+    one; what is missed by that is said.
 
     Examples: evalprov gate --baseline main --junit gate.xml;
     evalprov gate --baseline main --accept grader --reason "the harness was upgraded, scores agree"
     """
     if not baseline:
-        raise UsageError("there is nothing to hold the run against: --baseline NAME", _EXAMPLE)
+        raise UsageError("missing --baseline NAME", _EXAMPLE)
     if as_json and as_markdown:
         raise UsageError("--json and --markdown are two forms of one answer: give one of them")
     folder = open_store(store)
@@ -98,7 +98,7 @@ def _accept(folder: str, baseline: str, b: Side, accept: Sequence[str], reason: 
     """Write into a baseline that later runs may differ from it as this one does."""
     if not accept or not (reason or "").strip():
         missing = "--accept WHAT" if not accept else "--reason TEXT"
-        raise UsageError(f"what is accepted is said together with why: {missing} is missing", _ACCEPT)
+        raise UsageError(f"missing {missing}: what is accepted is kept together with why", _ACCEPT)
     name = lookup.baseline_name(_spec(baseline))
     if name is None:
         raise UsageError(f"what is accepted is kept in a baseline, and {baseline} is none", _ACCEPT)
@@ -131,13 +131,13 @@ def _spec(baseline: str) -> str:
 COMMAND = Subcommand(
     gate,
     (
-        Option("--baseline", "NAME", "What to hold it against: a baseline's name, or run:RUN."),
+        Option("--baseline", "NAME", "What to compare it with: a baseline's name, or run:RUN."),
         Option("--trials", None, "Judge all trials of the run's repeat together."),
-        Option("--sequential", None, "Let all looks at this baseline together keep the level, not each of them."),
+        Option("--sequential", None, "Keep false alarms as rare for all runs at this baseline together as for one."),
         Option(
             "--accept",
             "WHAT",
-            f"Take the run's own from now on: {', '.join(WHATS)}.",
+            f"Accept from now on that this is another than the baseline's: {', '.join(WHATS)}.",
             repeatable=True,
             choices=WHATS,
         ),

@@ -41,7 +41,7 @@ def noise(  # noqa: PLR0913 - one argument an option
     as_json: bool,
     store: str | None,
 ) -> int:
-    """Say how often the gate would fire where nothing is wrong.
+    """Say how often the gate would fire although nothing changed.
 
     The trials of a run's repeat are compared with each other, as the gate compares a run with its baseline; without
     a repeat, the runs that share its fingerprint. Nothing changed between them, so whatever fires is noise. A run whose
@@ -56,7 +56,7 @@ def noise(  # noqa: PLR0913 - one argument an option
     notes: list[str] = []
     if command is not None:
         if run is not None or not command:
-            raise UsageError("give a run, or a command behind --", _EXAMPLE)
+            raise UsageError("give either a run or a command behind --", _EXAMPLE)
         series = _recorded(command, repeat or TRIALS, jobs or 1, store)
         if series.stopped_by:
             return series.exit_code
@@ -64,7 +64,7 @@ def noise(  # noqa: PLR0913 - one argument an option
     elif repeat or jobs:
         raise UsageError(f"{'--repeat' if repeat else '--jobs'} goes with a command, behind --", _EXAMPLE)
     elif run is None:
-        raise UsageError("there is nothing to measure: give a run, or a command behind --", _EXAMPLE)
+        raise UsageError("missing RUN, or a command behind --", _EXAMPLE)
     if not can_judge():
         raise EvalprovError("the gate's verdicts need scipy", "pip install '.[stats]' in evalprov's checkout")
     rules = rules_for(load(here()))
@@ -163,7 +163,7 @@ COMMAND = Subcommand(
     noise,
     (
         Option("--repeat", "N", f"How often to run CMD; {TRIALS} times otherwise.", at_least=2),
-        Option("--jobs", "J", "How many at a time.", at_least=1),
+        Option("--jobs", "J", "How many at a time; 1 otherwise.", at_least=1),
         Option("--json", None, "Print what was found as JSON.", into="as_json"),
         STORE,
     ),

@@ -29,7 +29,7 @@ _NOW = {
 
 
 def verify(*, run: str, deep: bool, as_json: bool, store: str | None) -> int:
-    """Hold the present state against a record, and say how far that run can come back.
+    """Compare the present state with a record, and say how far that run can come back.
 
     Of each layer: whether it is now as it was then, and whether restore can bring it back: full, partial or none, and
     why. Nothing is run, and nothing is changed.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from evalprov import render
 from evalprov.explain.used import USED
 from evalprov.numbers import and_more, counted
-from evalprov.page import BOLD, DIM, FactBlock, TableBlock, line, rest
+from evalprov.page import BOLD, DIM, FactBlock, TableBlock, fitted, line, rest
 from evalprov.record.facts import PACKAGE
 from evalprov.views import diff_words
 
@@ -104,16 +104,10 @@ def hidden(found: FoundDifference) -> list[str]:
 
 
 def _facts(title: str, pairs: Pairs, width: int) -> FactBlock:
-    """Give a block that fits: names are cut, values go on in the next line."""
+    """Give a block that fits, its names cut too."""
     names = diff_words.short_names(name for name, _ in pairs)
     short = [(name, render.neutral(value)) for name, (_, value) in zip(names, pairs, strict=True)]
-    room = max(width - MARGIN - max((len(name) for name, _ in short), default=0), 20)
-    fitting = [
-        ("" if number else name, words)
-        for name, value in short
-        for number, words in enumerate([value] if len(value) <= room else wrap(value, room))
-    ]
-    return FactBlock(diff_words.cut(title, width), fitting)
+    return fitted(diff_words.cut(title, width), short, width)
 
 
 def blocks(found: FoundDifference, width: int) -> Iterator[tuple[str, Pairs]]:

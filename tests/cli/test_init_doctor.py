@@ -149,4 +149,4 @@ def test_every_command_has_help_with_an_example(project: Project) -> None:
     for command in ("run", "show", "history", "init", "doctor", "audit"):
         done = project.evalprov(command, "--help")
         assert done.returncode == 0
-        assert f"evalprov {command}" in done.stdout.decode().split("Example", 1)[1], command
+        assert f"evalprov {command}" in done.stdout.decode().split("\nexample", 1)[1], command
