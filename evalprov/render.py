@@ -10,7 +10,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, TextIO
 
 from evalprov.numbers import rounded
-from evalprov.page import FactBlock, Line, TableBlock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -179,6 +178,8 @@ def size(count: int | None) -> str:
 
 def page(blocks: Iterable[Block]) -> None:
     """Print what a view gives, block by block."""
+    from evalprov.page import FactBlock, Line, TableBlock  # a run does without
+
     for block in blocks:
         if isinstance(block, Line):
             out(

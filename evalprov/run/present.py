@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from evalprov.capture import COLLECTORS, start
 from evalprov.capture.afterwards import Afterwards
 from evalprov.errors import EvalprovError
+from evalprov.numbers import listed
 from evalprov.record.declared_by import PLACES, value_of
 from evalprov.record.facts import layer_of
 from evalprov.record.form import REPORTED, blank
@@ -222,6 +223,5 @@ def _reasons(names: list[str]) -> Iterator[str]:
     lost = [name for name in names if name in (_NOT_KEPT, _BY_PATTERN)]
     facts = [name for name in dict.fromkeys(names) if name not in lost]
     if facts:
-        more = f" and {len(facts) - 3} more" if len(facts) > 3 else ""
-        yield f"{_LATER}: {', '.join(facts[:3])}{more}"
+        yield f"{_LATER}: {listed(facts)}"
     yield from dict.fromkeys(lost)
