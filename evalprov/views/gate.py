@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from evalprov import render
 from evalprov.judge.gate import WORDS
 from evalprov.page import BOLD, FactBlock, Line, Remark, TableBlock, line, rest
-from evalprov.views import diff_words, markdown
+from evalprov.views import diff_words
+from evalprov.views.diff_document import falls_document, metric_document
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -108,6 +109,8 @@ def _fallen(falls: Falls) -> Pairs:
 
 def in_markdown(found: Gate, baseline: str, *, per_scenario: bool) -> Iterator[str]:
     """Give it for a pull request, line by line."""
+    from evalprov.views import markdown  # most ask for none of it
+
     yield f"**{WORDS[found.verdict]}**: {markdown.text(found.why)}"
     if found.metrics:
         rows = [
@@ -141,7 +144,7 @@ def document(found: Gate, baseline: str) -> dict[str, Any]:
         if found.machine is None
         else {"state": found.machine.state, "changes": [change._asdict() for change in found.machine.changes]},
         "scenarios": [lack._asdict() for lack in found.lacks],
-        "falls": [{**falls._asdict(), "fallen": [move._asdict() for move in falls.fallen]} for falls in found.falls],
+        "falls": list(map(falls_document, found.falls)),
         "notes": found.notes,
         "look": found.look and found.look._asdict(),
         "raters": found.raters.document(),
@@ -149,11 +152,8 @@ def document(found: Gate, baseline: str) -> dict[str, Any]:
 
 
 def _metric(one: Judged) -> dict[str, Any]:
-    diff = one.diff
     return {
-        **diff._asdict(),
-        "needed": diff.needed and diff.needed._asdict(),
-        "moves": [move._asdict() for move in diff.moves],
+        **metric_document(one.diff),
         "tolerance": one.tolerance,
         "blocks": one.blocks,
         "outcome": one.outcome,
