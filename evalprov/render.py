@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from evalprov.errors import EvalprovError
+    from evalprov.page import Block
 
 _GREEN, _RED, _YELLOW, _DIM, _BOLD = "32", "31", "33", "2", "1"
 _BAR = 24  # characters
@@ -43,7 +44,7 @@ def wants_colour(stream: TextIO | None) -> bool:
 
 def paint(text: str, code: str, stream: TextIO | None) -> str:
     """Colour a piece of text where that is wanted."""
-    return f"\x1b[{code}m{text}\x1b[0m" if wants_colour(stream) else text
+    return f"\x1b[{code}m{text}\x1b[0m" if code and wants_colour(stream) else text
 
 
 def out(text: str) -> None:
@@ -87,10 +88,9 @@ def aside(text: str) -> None:
     _remark(f"  {neutral(text)}")
 
 
-def status(word: str, stream: TextIO) -> str:
-    """Return a status in its colour."""
-    colour = {"completed": _GREEN, "running": _YELLOW, "interrupted": _YELLOW}.get(word, _RED)
-    return paint(word, colour, stream)
+def status_style(word: str) -> str:
+    """Return the colour of a status."""
+    return {"completed": _GREEN, "running": _YELLOW, "interrupted": _YELLOW}.get(word, _RED)
 
 
 def _remark(text: str) -> None:
@@ -135,8 +135,10 @@ def bar(done: int, total: int) -> str:
     return f"[{'#' * filled}{'-' * (_BAR - filled)}]"
 
 
-def width() -> int:
-    """Return how many columns a person's terminal has."""
+def width() -> int | None:
+    """Return how many columns a person's terminal has; null where a program reads the result."""
+    if not sys.stdout.isatty():
+        return None
     from shutil import get_terminal_size  # a pipe does without
 
     return get_terminal_size().columns
@@ -172,6 +174,36 @@ def size(count: int | None) -> str:
             return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
         amount /= 1000
     return f"{amount:.1f} TB"
+
+
+def page(blocks: Iterable[Block]) -> None:
+    """Print what a view gives, block by block."""
+    from evalprov.page import FactBlock, Line, TableBlock  # a run does without
+
+    for block in blocks:
+        if isinstance(block, Line):
+            out(
+                "".join(
+                    paint(neutral(text), style, sys.stdout) if style else neutral(text) for text, style in block.pieces
+                )
+            )
+        elif isinstance(block, FactBlock):
+            facts(block.title, block.pairs)
+        elif isinstance(block, TableBlock):
+            table(block.columns, block.rows, right=block.right)
+        else:
+            note(block.text)
+
+
+def csv(rows: Iterable[Sequence[str]]) -> None:
+    """Print rows as RFC 4180 has them."""
+    from csv import writer
+    from io import StringIO
+
+    for row in rows:
+        text = StringIO()
+        writer(text, lineterminator="\r").writerow([neutral(cell, lines=True) for cell in row])
+        out(text.getvalue())
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[str] = ()) -> None:
@@ -224,13 +256,6 @@ def facts(title: str, pairs: Iterable[tuple[str, str]]) -> None:
     for name, value in rows:
         label = paint(f"  {neutral(name):<{width}}", _DIM, sys.stdout)
         out(f"{label}  {neutral(value)}")
-
-
-def literal(text: str | None) -> str:
-    """Return text in which rich finds no markup."""
-    from rich.markup import escape
-
-    return escape(text or "")
 
 
 def _console() -> Console:

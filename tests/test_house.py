@@ -16,7 +16,7 @@ from conftest import Project
 from evalprov.cli import COMMANDS
 
 PACKAGE = Path(__file__).parent.parent / "evalprov"
-EVERYBODYS = {"regular", "named", "platform"}  # a thing of the language and of the system, as it were
+EVERYBODYS = {"regular", "named", "numbers", "platform"}  # a thing of the language and of the system, as it were
 MAY_IMPORT = {
     "regular": set(),
     "named": set(),
@@ -25,17 +25,18 @@ MAY_IMPORT = {
     "record": set(),
     "errors": set(),
     "numbers": set(),
+    "page": set(),
     "secrets": {"record"},
     "settings": {"errors"},
-    "render": {"errors", "numbers"},
+    "render": {"errors", "page"},
     "capture": {"record", "errors", "secrets", "settings"},
     "launch": {"record", "errors", "secrets"},
     "reported": {"record", "errors", "secrets"},
     "store": {"record", "errors", "secrets"},
     "stats": set(),
-    "explain": {"record", "numbers"},
-    "judge": {"stats", "explain", "record", "errors", "numbers"},
-    "views": {"judge", "explain", "stats", "record", "numbers", "render", "repository"},
+    "explain": {"record"},
+    "judge": {"stats", "explain", "record", "errors"},
+    "views": {"judge", "explain", "stats", "record", "page", "render", "repository"},
     "repository": {"errors"},
     "observe": {"record"},
     "run": {"capture", "launch", "observe", "reported", "store", "record", "errors", "secrets", "settings", "__init__"},
@@ -46,6 +47,7 @@ MAY_IMPORT = {
         "run",
         "repository",
         "views",
+        "page",
         "judge",
         "explain",
         "stats",
@@ -216,7 +218,7 @@ def test_annotations_are_texts() -> None:
         assert "(NamedTuple)" not in text or "from __future__ import annotations\n" in text, file
 
 
-def test_only_the_printer_knows_rich_and_only_the_help_knows_typer() -> None:
+def test_only_the_printer_knows_rich_and_only_the_completion_knows_typer() -> None:
     """No other file formats for a person, or leaves the reading of a command line to a toolkit."""
     for file in PACKAGE.rglob("*.py"):
         text = file.read_text()
@@ -225,6 +227,19 @@ def test_only_the_printer_knows_rich_and_only_the_help_knows_typer() -> None:
             assert "from rich" not in text, file
         if file.name != "toolkit.py":
             assert "typer" not in text, file
+
+
+def test_a_view_prints_nothing() -> None:
+    """What views give is printed elsewhere: they know no stream, no terminal, and none of the printer's verbs."""
+    printing = {"out", "page", "table", "facts", "document", "raw", "note", "error", "aside", "csv", "paint", "width"}
+    called = set()
+    for file in (PACKAGE / "views").glob("*.py"):
+        text = file.read_text()
+        assert "import sys" not in text, file
+        assert "from evalprov.render import" not in text, file
+        called |= set(re.findall(r"\brender\.(\w+)", text))
+    assert "number" in called
+    assert not called & printing
 
 
 def test_the_top_level_holds_the_agreed_names_only() -> None:

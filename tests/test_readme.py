@@ -1,4 +1,4 @@
-"""The README is executed: every command in it, against the output it shows."""
+"""The README and the pages of `evalprov help` are executed: every command, against the output it shows."""
 
 from __future__ import annotations
 
@@ -19,8 +19,11 @@ import pytest
 import yaml
 from conftest import Project
 
+from evalprov.cli.help import TOPICS
+
 TOP = Path(__file__).parent.parent
 README = (TOP / "README.md").read_text()
+PAGES = "\n".join((TOP / "evalprov" / file).read_text() for file, _ in TOPICS.values())
 
 # What differs from run to run, on both sides of the comparison.
 VOLATILE = (
@@ -41,8 +44,8 @@ class Step(NamedTuple):
 
 
 def steps_shown() -> Iterator[Step]:
-    """Yield the commands of all console blocks in their order; one that is marked shows what a terminal shows."""
-    for terminal, block in re.findall(r"```console( terminal)?\n(.*?)```", README, flags=re.DOTALL):
+    """Yield the commands of README and help pages in their order; one that is marked shows what a terminal shows."""
+    for terminal, block in re.findall(r"```console( terminal)?\n(.*?)```", README + PAGES, flags=re.DOTALL):
         for step in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
             yield Step(*step.split("\n", 1), on_terminal=bool(terminal))
 

@@ -36,7 +36,8 @@ COMMANDS = (
     "trust",
     "help",
 )
-_OF_THE_TOOLKIT = (*HELP, "--install-completion", "--show-completion")
+_COMPLETION = (["--install-completion"], ["--show-completion"])
+_COMPLETED = "_EVALPROV_COMPLETE"  # what a shell sets that asks how a line may go on
 _EXAMPLE = "to record a command: evalprov run -- python my_eval.py"
 
 
@@ -81,8 +82,10 @@ def _in_words(bug: Exception) -> EvalprovError:
 
 
 def _carry_out(argv: list[str]) -> int:
-    if not argv or argv[0] in _OF_THE_TOOLKIT:
-        return _toolkit(COMMANDS, argv)
+    if argv[:1] in _COMPLETION or (not argv and _COMPLETED in os.environ):
+        return _completion(argv)
+    if not argv or argv[0] in HELP:
+        return _print_help("", {name: load(name) for name in COMMANDS}, asked=bool(argv))
     first, *words = argv
     if first == "--version":
         render.out(f"evalprov {__version__}")
@@ -92,12 +95,12 @@ def _carry_out(argv: list[str]) -> int:
     name = first
     if isinstance(command, SubcommandGroup):
         if not words or words[0] in HELP:
-            return _toolkit([first], argv)
+            return _print_help(first, {first: command}, asked=bool(words))
         name = f"{first} {words[0]}"
         _must_be_known(words[0], command.commands, f"evalprov {first}", f"more: evalprov {first} --help")
         command = command.commands[words.pop(0)]
     if wants_help(command, words):
-        return _toolkit([first], [*name.split(), "--help"])
+        return _print_help(name, {name: command}, asked=True)
     return command.function(**parse(name, command, words))
 
 
@@ -117,11 +120,22 @@ def _must_be_known(word: str, names: Iterable[str], of: str, hint: str) -> None:
     raise UsageError(f"{of} has no command {word!r}", did_you_mean(word, tuple(names)) or there)
 
 
-def _toolkit(names: Iterable[str], argv: list[str]) -> int:
-    """Leave a command line to the toolkit: help, or the shell's completion."""
-    from evalprov.cli import toolkit
+def _print_help(name: str, commands: dict[str, Subcommand | SubcommandGroup], *, asked: bool) -> int:
+    """Print what a command takes, or without a name which commands there are; unasked it is wrong usage."""
+    from evalprov.cli import helping
 
     _end_with_the_reader()
-    code = toolkit.run({name: load(name) for name in names}, argv)
+    if name:
+        helping.print_one(name, commands[name])
+    else:
+        helping.print_all(commands)
+    return 0 if asked else 2
+
+
+def _completion(argv: list[str]) -> int:
+    """Leave the shell's completion to the toolkit."""
+    from evalprov.cli import toolkit
+
+    code = toolkit.run({name: load(name) for name in COMMANDS}, argv)
     sys.stdout.flush()
     return code

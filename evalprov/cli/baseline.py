@@ -5,28 +5,24 @@ from __future__ import annotations
 import getpass
 import os
 import subprocess
-import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from evalprov import render
-from evalprov.cli.columns import metrics
 from evalprov.cli.common import STORE, open_store
 from evalprov.cli.options import Argument, Option, Subcommand, SubcommandGroup
 from evalprov.cli.sides import side
 from evalprov.errors import UsageError
 from evalprov.isolation import here
 from evalprov.judge.rules import rules_of
-from evalprov.record.baseline import Accepted, Account, account_of, trials_of, who_and_why
+from evalprov.record.baseline import account_of
 from evalprov.record.result import why_none
 from evalprov.secrets import Scrubber
 from evalprov.settings import load
 from evalprov.store import baselines, lookup, read
+from evalprov.views import baselines as view
 
 if TYPE_CHECKING:
     from evalprov.record.manifest import Manifest
-
-COLUMNS = ("name", "run", "set", "by", "reason", "metrics")
-SHORT = 12  # digits of a hash
 
 
 def set_(  # noqa: PLR0913 - one argument an option
@@ -93,13 +89,14 @@ def list_(*, as_json: bool, store: str | None) -> int:
     problems = [one.problem for one in found if one.problem]
     kept = [one.manifest for one in found if one.manifest]
     if as_json:
-        listed = [_summary(manifest) for manifest in kept]
+        listed = [view.summary(manifest) for manifest in kept]
         broken = [{"name": one.name, "problem": one.problem.message} for one in found if one.problem]
         document = {"version": 1, "store": folder, "baselines": listed, "unusable": broken}
         render.document(document)
         return 0
-    if kept or not sys.stdout.isatty():
-        render.table(COLUMNS, [_row(manifest) for manifest in kept])
+    width = render.width()
+    if kept or not width:
+        render.page([view.table(kept, whole=not width)])
     elif not problems:
         render.out("no baselines yet; set one: evalprov baseline set NAME RUN --reason TEXT")
     for problem in problems:
@@ -118,17 +115,7 @@ def show(*, name: str, as_json: bool, store: str | None) -> int:
     if as_json or account is None:
         render.document(manifest, indent=1)
         return 0
-    headline = render.paint(f"baseline {name}", "1", sys.stdout)
-    render.out(f"{headline}  {manifest['run_id']}  {render.status(manifest['status'], sys.stdout)}")
-    render.facts("why", _told(account))
-    summary = manifest["metric_summary"] or {}
-    render.facts("metrics", [(metric, render.number(value)) for metric, value in summary.items()])
-    identity = manifest["identity"]
-    hashes = [(kind, (identity[kind] or "unknown")[:19]) for kind in ("fingerprint", "program", "scenario")]
-    named = [("scenario", manifest["scenario"] or ""), ("golden version", manifest["golden_version"] or "")]
-    render.facts("what ran", [*named, ("commit", manifest["git_sha"] or "")])
-    render.facts("identity", hashes)
-    render.out(f"\nall of it: evalprov show baseline:{name}")
+    render.page(view.page(name, manifest, account))
     return 0
 
 
@@ -161,50 +148,11 @@ def _clean(scrub: Scrubber, text: str) -> str:
     return scrub.text(text.strip()).encode("utf-8", "replace").decode()
 
 
-def _summary(manifest: Manifest) -> dict[str, Any]:
-    return {
-        "run_id": manifest["run_id"],
-        "status": manifest["status"],
-        "scenario": manifest["scenario"],
-        "fingerprint": manifest["identity"]["fingerprint"],
-        "metric_summary": manifest["metric_summary"],
-        **{name: value for name, value in (account_of(manifest) or {}).items() if name != "trials"},
-        "trials": [run["run_id"] for run in trials_of(manifest)[1:]],
-    }
-
-
-def _row(manifest: Manifest) -> tuple[str, ...]:
-    account = account_of(manifest)
-    told = ("",) * 4
-    if account:
-        # A person needs no more than the day, and has no room for it.
-        at = account["set_at"].partition("T")[0] if sys.stdout.isatty() else account["set_at"]
-        told = (account["name"], at, account["set_by"] or "-", account["reason"])
-    return told[0], manifest["run_id"], *told[1:], metrics(manifest)
-
-
-def _accepted(one: Accepted) -> str:
-    sides = ["none" if side is None else side.removeprefix("sha256:")[:SHORT] for side in (one["before"], one["after"])]
-    return f"{one['what'].replace('_', ' ')} {' -> '.join(sides)}, {who_and_why(one)}"
-
-
-def _told(account: Account) -> list[tuple[str, str]]:
-    before = account["replaces"]
-    return [
-        ("reason", account["reason"]),
-        ("set", f"{account['set_at']} by {account['set_by'] or 'nobody knows whom'}"),
-        ("in spite of", "; ".join(account["forced"])),
-        ("trials", ", ".join(trial["run_id"] for trial in account.get("trials", ()))),
-        *(("accepted", _accepted(one)) for one in account.get("accepted", ())),
-        ("in place of", (before["run_id"] or "one that could not be read") if before else ""),
-    ]
-
-
 _NAME = Argument("name", "NAME", "The baseline's name: letters, digits, dot, dash, _.", required=True)
 _RUN = Argument("run", "RUN", "A run id, its beginning, latest, or a manifest's path.", required=True)
 _JSON = Option("--json", None, "Print it as JSON.", into="as_json")
 COMMAND = SubcommandGroup(
-    "Keep runs that later ones are held against: whole records under metrics/baselines, meant to be committed.",
+    "Keep runs that later ones are compared with: whole records under metrics/baselines, meant to be committed.",
     {
         "set": Subcommand(
             set_,

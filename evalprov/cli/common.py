@@ -11,11 +11,6 @@ from evalprov.settings import load
 STORE = Option("--store", "DIR", "Where the records are; metrics/ at the project root otherwise.")
 
 
-def counted(count: int) -> str:
-    """Return a number of runs in words."""
-    return "1 run" if count == 1 else f"{count} runs"
-
-
 def open_store(given: str | None) -> str:
     """Return the path of the store that is meant."""
     if given:

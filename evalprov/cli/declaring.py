@@ -6,13 +6,14 @@ import os
 import tomllib
 from typing import TYPE_CHECKING, Any
 
-from evalprov.cli.init import kind_of, named
 from evalprov.errors import EvalprovError
 from evalprov.explain.used import undeclared_variables
 from evalprov.named import NamedTuple
+from evalprov.record.declared_by import declared_by
 from evalprov.record.hidden import PLACEHOLDER
 from evalprov.regular import reading
 from evalprov.settings import FILE, SHAPE
+from evalprov.settings.fitting import kind_of, named
 from evalprov.settings.shapes import At, check
 from evalprov.store.folder import Folder
 
@@ -37,6 +38,14 @@ class WrittenSettings(NamedTuple):
     why: str | None
 
 
+class WholeSettings(NamedTuple):
+    """All that declares a run."""
+
+    tables: dict[str, Any]
+    lost: list[str]  # keys of which its record lacks the value
+    gone: list[str]  # files that are not here any more
+
+
 def tables_for(m: Manifest, settings: Settings) -> Tables:
     """Return the settings that would declare what a run read and nobody declared, or declared as code alone."""
     declared = settings.declared
@@ -59,6 +68,36 @@ def tables_for(m: Manifest, settings: Settings) -> Tables:
     if names := [name for name in undeclared_variables(m) if PLACEHOLDER not in name][:LISTED]:
         tables["env"] = {"record": names}
     return tables
+
+
+def whole_tables_for(m: Manifest, settings: Settings) -> WholeSettings:
+    """Return the settings that would declare all that a run used: what it was declared with, and what it read."""
+    tables, lost = declared_by(m)
+    gone: list[str] = []
+
+    def kept(said: str | Mapping[str, str]) -> bool:
+        path = said if isinstance(said, str) else said["path"]
+        there = os.path.join(settings.root, path)
+        if found := os.path.exists(there) or os.path.exists(f"{there}.dvc"):
+            return found
+        gone.append(path)
+        return False
+
+    for kind in {"prompts", "data"} & tables.keys():
+        tables[kind] = {name: one for name, one in tables[kind].items() if kept(one)}
+    if config := tables.get("config"):
+        config["files"] = list(filter(kept, config["files"]))
+    for kind, table in tables_for(m, settings._replace(declared=tables)).items():
+        mine = tables.setdefault(kind, {})
+        for key, value in table.items():
+            mine[key] = [*mine.get(key, ()), *value] if isinstance(value, list) else value
+    for name, table in list(tables.items()):
+        try:
+            check({name: table}, SHAPE, At(FILE, ""))
+        except EvalprovError:  # a record may hold what no setting takes, as other versions did
+            lost.append(name)
+            del tables[name]
+    return WholeSettings({name: table for name, table in tables.items() if table}, lost, gone)
 
 
 def _gathered(names: Iterable[str]) -> Iterator[str]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from evalprov import render
 from evalprov.cli.codefiles import all_kept, code_files
@@ -19,7 +18,7 @@ from evalprov.judge.diff import diff as compared
 from evalprov.judge.diff import differs
 from evalprov.judge.verdicts import Side
 from evalprov.settings import load
-from evalprov.views import diff_screen
+from evalprov.views import diff_document, diff_screen
 from evalprov.views.diff_words import PARTS, FileEdit, FoundDifference, History
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ def diff(  # noqa: PLR0913 - one argument an option
     """Say why the score moved from A to B, and whether it is real.
 
     First what moved for real and which layer did it; then the metrics side by side; then what changed, layer by layer.
-    Without B the present state is captured and held against A: what would be another if it ran now. Nothing is run.
+    Without B, A is compared with the present state: what would differ if it ran now. Nothing is run.
 
     In a pipe the columns are separated by tabs, and the line `answer` comes first.
 
@@ -79,13 +78,13 @@ def diff(  # noqa: PLR0913 - one argument an option
     history = lies and History(one.runs[0]["git_sha"] or "", other.runs[0]["git_sha"] or "", lies)
     found = FoundDifference(one, other, now, result, history, files, (only,) if only else PARTS, everything)
     if as_json:
-        render.document({**_document(found), "store": folder})
+        render.document({**diff_document.document(found), "store": folder})
     elif markdown:
         from evalprov.views import diff_markdown
 
         render.out("\n".join(diff_markdown.lines(found)))
-    elif sys.stdout.isatty():
-        diff_screen.show(found)
+    elif width := render.width():
+        render.page(diff_screen.page(found, width))
     else:
         render.table(diff_screen.COLUMNS, diff_screen.rows(found))
     return DIFFER if exit_code and differs(result) else 0
@@ -111,75 +110,6 @@ def _files(store: str, a: Manifest, b: Manifest, lies: Between | None) -> list[F
     if a["git_sha"] is None or b["git_sha"] is None:
         return []
     return code_files(store, a, b, lies.steps if lies else {})
-
-
-def _document(found: FoundDifference) -> dict[str, Any]:
-    result = found.diff
-    document: dict[str, Any] = {
-        "version": 1,
-        "answer": result.answer._asdict(),
-        "differs": differs(result),
-        "a": _side(found.a),
-        "b": {**_side(found.b), "run_ids": [], "present": True} if found.present else _side(found.b),
-    }
-    if "metrics" in found.parts:
-        document["metrics"] = [
-            {
-                **metric._asdict(),
-                "needed": metric.needed and metric.needed._asdict(),
-                "moves": [move._asdict() for move in metric.moves],
-            }
-            for metric in result.metrics
-        ]
-        document["scenarios"] = result.scenarios._asdict()
-        lacking = result.left_out
-        document["left_out"] = {
-            "scenarios": lacking.scenarios,
-            "shared": lacking.shared,
-            "sides": [side._asdict() for side in lacking.sides],
-            "ranges": [one._asdict() for one in lacking.ranges],
-        }
-        document["raters"] = result.raters.document()
-        document["inside"] = [one._asdict() for one in result.inside]
-        document["falls"] = [
-            {**one._asdict(), "fallen": [move._asdict() for move in one.fallen]} for one in result.falls
-        ]
-    if "layers" in found.parts:
-        document["layers"] = {name: layer._asdict() for name, layer in result.layers.items()}
-        document["changes"] = [change._asdict() for change in result.changes]
-        document["beside"] = [change._asdict() for change in result.beside]
-        document["infra_mismatch"] = result.infra_mismatch
-        document["decision_spec"] = result.decision_spec._asdict()
-        document["commits"] = found.history and _commits(found.history)
-        document["files"] = [file._asdict() for file in found.files]
-    return document
-
-
-def _side(side: Side) -> dict[str, Any]:
-    first = side.runs[0]
-    return {
-        "run_ids": [run["run_id"] for run in side.runs],
-        "present": False,
-        "timestamp": first["timestamp"],
-        "statuses": [run["status"] for run in side.runs],
-        "scenario": first["scenario"],
-        "fingerprint": first["identity"]["fingerprint"],
-        "git_sha": first["git_sha"],
-        "git_dirty": first["git_dirty"],
-        "not_committed": {name: first["git"][name] for name in ("staged", "changed", "untracked")},
-        "run_url": first["observed"]["ci"].get("run_url"),
-        "artifacts": first["output"]["artifacts"],
-    }
-
-
-def _commits(history: History) -> dict[str, Any]:
-    between = history.between
-    told = {name: value for name, value in between._asdict().items() if name != "steps"}
-    return {
-        **told,
-        "commits": [commit._asdict() for commit in between.commits],
-        "files": None if between.files is None else [file._asdict() for file in between.files],
-    }
 
 
 COMMAND = Subcommand(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import heapq
-import sys
 from collections import Counter
 from itertools import islice
 from typing import TYPE_CHECKING, Any, get_args
@@ -12,19 +11,24 @@ from msgspec import UNSET
 
 from evalprov import render
 from evalprov.cli import remarks
-from evalprov.cli.columns import COLUMNS, TableColumn, chosen, column, exactly, key_path, row_of_csv, table
-from evalprov.cli.common import STORE, counted, open_store
+from evalprov.cli.columns import COLUMNS, chosen, column, key_path
+from evalprov.cli.common import STORE, open_store
 from evalprov.cli.options import Option, Subcommand
 from evalprov.cli.parse_time import second
 from evalprov.errors import EvalprovError, UsageError
 from evalprov.named import NamedTuple
+from evalprov.numbers import counted
 from evalprov.record.manifest import Status
+from evalprov.store import ids
 from evalprov.store.lines import HistoryRun, Search, left_out
 from evalprov.store.query import Query
 from evalprov.store.where import Condition, Path, begins, condition, equals, path, tagged, value_at, within
+from evalprov.views.columns import exactly, fitted, lines_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+
+    from evalprov.views.columns import TableColumn
 
 SHOWN = 20  # on a terminal
 COUNTED = 1000  # of those that are not shown
@@ -77,24 +81,26 @@ def history(  # noqa: PLR0913 - one argument an option
     """
     form = _form(as_json=as_json, as_csv=as_csv, as_ids=as_ids)
     _must_fit(form, sort, columns, trend, by)
-    limit = _limit(number, None if trend or not sys.stdout.isatty() else SHOWN)
+    width = render.width()
+    limit = _limit(number, None if trend or not width else SHOWN)
     asked = _asked(where, scenario, program, tag, status, since)
     brought = [key_path(key) for key in (sort and sort.removeprefix("-"), trend, by) if key]
     names = None if scenario is None else path("scenario")
     query = Query(asked.conditions, brought, since=since and second(since), names=names)
-    shown = chosen(columns) if columns else [column(name) for name in _usual(scenario, program)]
-    reading = _HistoryReading(shown)
+    named = chosen(columns) if columns else [column(name) for name in _usual(scenario, program)]
+    shown = [one.shown for one in named]
+    reading = _HistoryReading({one.path for one in named if one.path})
     folder = open_store(store)
     # A bar and a list that grows meanwhile would be in each other's way.
-    held = sort or (form == "table" and sys.stdout.isatty())
+    held = sort or (form == "table" and width)
     progress = render.progress("reading the history", _progress) if held else None
     with Search(folder, query, progress) as search:
         if trend:
-            _trend(reading.each(search.runs(limit)), form, trend, by)
+            _trend(reading.each(search.runs(limit)), form, trend, by, width)
         else:
             every = _HistoryTally(search.runs())
             runs = _sorted(every, limit, descending=sort.startswith("-")) if sort else islice(every, limit)
-            _print(reading, runs, form, shown, () if columns else SPARED)
+            _print(reading, runs, form, shown, width, () if columns else SPARED)
             if limit and not number:
                 _tell_rest(every, limit, form)
     for note in search.notes():
@@ -247,9 +253,9 @@ class _HistoryTally:
 class _HistoryReading:
     """Runs as they are read: how many, and which of the columns' paths none of them has."""
 
-    def __init__(self, columns: Sequence[TableColumn]) -> None:
+    def __init__(self, paths: set[Path]) -> None:
         self.count = 0
-        self.missing = self.paths = {column.path for column in columns if column.path}
+        self.missing = self.paths = paths
         self.left_out: Counter[Path] = Counter()  # of the columns' paths, in how many lines it was too large
 
     def each(self, runs: Iterable[HistoryRun]) -> Iterator[HistoryRun]:
@@ -266,23 +272,32 @@ class _HistoryReading:
             yield line
 
 
-def _trend(runs: Iterable[HistoryRun], form: str, metric: str, by: str | None) -> None:
-    from evalprov.cli import trends  # a list does without
+def _trend(runs: Iterable[HistoryRun], form: str, metric: str, by: str | None, width: int | None) -> None:
+    from evalprov.views import trends  # a list does without
 
-    found = trends.Points(runs, parted=by is not None)
-    if form == "table" and sys.stdout.isatty():
-        trends.screen(found, metric, by)
+    found = trends.Points(
+        (run.run_id, ids.timestamp(run.run_id), run.values[1] if by else None, run.values[0]) for run in runs
+    )
+    if form == "json":
+        for document in trends.documents(found):
+            render.document(document)
+    elif form == "csv":
+        render.csv([trends.COLUMNS])
+        render.csv(trends.rows(found, ""))
+    elif width:
+        render.page(trends.page(found, metric, by, width))
     else:
-        trends.rows(found, form)
+        render.table(trends.COLUMNS, trends.rows(found, "-"))
     if found.without:
         render.note(f"{found.without} of {counted(found.without + found.count)} without a number there")
 
 
-def _print(
+def _print(  # noqa: PLR0913, PLR0917 - what is asked for, and where it goes
     reading: _HistoryReading,
     runs: Iterable[HistoryRun],
     form: str,
     columns: Sequence[TableColumn],
+    width: int | None,
     spare: Sequence[str],
 ) -> None:
     if form == "ids":
@@ -292,26 +307,28 @@ def _print(
         for line in reading.lines(runs):
             render.document(line)
     elif form == "csv":
-        render.out(row_of_csv([column.name for column in columns]))
-        for line in reading.lines(runs):
-            render.out(row_of_csv([column.plain(line) for column in columns]))
-    else:
-        left_out = table(columns, reading.lines(runs), spare=spare)
+        render.csv([[column.name for column in columns]])
+        render.csv([column.plain(line) for column in columns] for line in reading.lines(runs))
+    elif width:
+        table, left_out = fitted(columns, reading.lines(runs), width, spare=spare)
+        render.page([table])
         if left_out and not spare:
             render.note(f"no room for {', '.join(left_out)}: a wider terminal, a pipe or --csv has all columns")
+    else:
+        render.page([lines_of(columns, reading.lines(runs))])
 
 
 COMMAND = Subcommand(
     history,
     (
-        Option("--number", "N", "How many runs to show, 0 for all; else a terminal gets 20.", short="-n"),
-        Option("--where", "CONDITION", "Runs of which this holds; all must, if given often.", repeatable=True),
+        Option("--number", "N", "How many runs to show; 0 for all. A terminal shows 20 otherwise.", short="-n"),
+        Option("--where", "CONDITION", "Runs of which this holds; if given often, all must.", repeatable=True),
         Option("--scenario", "NAME", "Runs of this scenario only."),
-        Option("--program", "HASH", "Runs of this program only, by its hash's beginning."),
-        Option("--tag", "TAG", "Runs with this tag; with all, if given often.", repeatable=True),
+        Option("--program", "HASH", "Runs of this program only, by the beginning of its hash."),
+        Option("--tag", "TAG", "Runs with this tag; of several tags, with all of them.", repeatable=True),
         Option("--status", "STATUS", f"One of {', '.join(STATUSES)}.", choices=STATUSES),
         Option("--since", "WHEN", "Runs begun since then: 90m, 36h, 7d, 2026-11-01T10:00 (UTC)."),
-        Option("--sort", "KEY", "By this value, the lowest first; -KEY the highest."),
+        Option("--sort", "KEY", "Sort by this value, the lowest first; -KEY: the highest first."),
         Option("--columns", "KEYS", "Columns, by name or key path, with commas."),
         Option("--trend", "KEY", "How this metric went, over all runs or the last N."),
         Option("--by", "KEY", "With --trend: one line a value of this."),

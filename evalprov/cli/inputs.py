@@ -9,11 +9,13 @@ from evalprov import render
 from evalprov.cli.common import STORE, open_store
 from evalprov.cli.declaring import as_toml, tables_for, write
 from evalprov.cli.options import Argument, Option, Subcommand
-from evalprov.explain.used import undeclared_files, undeclared_variables
+from evalprov.explain.used import undeclared_files, undeclared_variables, unobserved
 from evalprov.isolation import here
+from evalprov.numbers import and_more
 from evalprov.record.layers import LAYERS
 from evalprov.settings import load
 from evalprov.store import read
+from evalprov.views.show import headline
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,19 +62,6 @@ def inputs(*, run: str, write_settings: bool, as_json: bool, store: str | None) 
     return 0
 
 
-def unobserved(m: Manifest) -> str | None:
-    """Say that a run was not observed, or not to the end, and what to do about it."""
-    looked = m["observed"]["looked"]
-    if looked["pythons"] is None and looked["files"] is not None and not looked["reason"]:
-        return "the project's files alone were watched; for variables and files elsewhere: evalprov run --observe auto"
-    if looked["pythons"] is None:
-        why = f": {looked['reason']}" if looked["reason"] else ""
-        return f"{m['run_id']} was not observed{why}; record one with: evalprov run --observe auto -- COMMAND"
-    if not looked["complete"]:
-        return f"{m['run_id']} was not observed to the end: {looked['reason'] or 'not every file read was hashed'}"
-    return None
-
-
 def _rows(m: Manifest) -> Iterator[tuple[str, str, str, str]]:
     seen = m["observed"]
     for name, one in seen["inputs"].items():
@@ -96,7 +85,7 @@ def _layer_of(m: Manifest, path: str) -> str:
 
 def _show(m: Manifest) -> None:
     seen = m["observed"]
-    render.out(f"{render.paint(m['run_id'], '1', sys.stdout)}  {render.status(m['status'], sys.stdout)}")
+    render.page([headline(m)])
     for layer in (*LAYERS, "secret"):
         _list(layer, [name for name, one in seen["inputs"].items() if one["layer"] == layer])
     _list("no layer has these files", undeclared_files(m))
@@ -109,8 +98,8 @@ def _show(m: Manifest) -> None:
 
 
 def _list(title: str, names: list[str]) -> None:
-    more = [f"and {len(names) - SHOWN} more (--json has them)"] if len(names) > SHOWN else []
-    render.facts(f"{title} ({len(names)})", [("", name) for name in [*names[:SHOWN], *more]])
+    shown = [*names[:SHOWN], *and_more(len(names) - SHOWN, "--json has them")]
+    render.facts(f"{title} ({len(names)})", [("", name) for name in shown])
 
 
 def _say_settings(text: str, done: WrittenSettings | None) -> None:

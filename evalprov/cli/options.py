@@ -178,11 +178,16 @@ def did_you_mean(word: str, known: Sequence[str] | dict[str, Any]) -> str:
     return f"did you mean {near[0]}?" if near else ""
 
 
-def usage(name: str, command: Subcommand) -> str:
-    """Return how a command is written, with the first example of its help."""
+def written(name: str, command: Subcommand) -> str:
+    """Return how a command is written."""
     words = [f"evalprov {name} [options]"]
     for argument in command.arguments:
         shown = argument.metavar if argument.required else f"[{argument.metavar}]"
         words.append(f"-- {argument.metavar}..." if command.wraps else shown)
+    return " ".join(words)
+
+
+def usage(name: str, command: Subcommand) -> str:
+    """Return how a command is written, with the first example of its help."""
     example = re.search(r"Examples?: ([^;]+?)\s*(?:;|$)", command.function.__doc__ or "", flags=re.MULTILINE)
-    return " ".join(words) + (f", for example: {example[1]}" if example else "")
+    return written(name, command) + (f", for example: {example[1]}" if example else "")

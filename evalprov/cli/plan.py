@@ -38,9 +38,9 @@ class _Cost(NamedTuple):
 def plan(*, metric: str | None, move: str | None, source: str | None, as_json: bool, store: str | None) -> int:
     """Say how many scenarios, and how many runs of them, show a move of a metric.
 
-    Each line is a number of runs on each side: the move that the scenarios there are would show four times in five;
-    how many scenarios would show the move that is wanted; and what those cost, both sides together. The metric is taken
-    to be judged alone. The noise is that of the runs of one program: of a repeat, or of all that share a fingerprint.
+    Each line is for a number of runs on each side: the smallest move that the present scenarios show four times in
+    five; how many scenarios the wanted move needs; and what those cost, both sides together. The metric is taken to be
+    judged alone. The noise is that of runs of one program: of a repeat, or of all that share a fingerprint.
 
     In a pipe the columns are separated by tabs. Example: evalprov plan --metric accuracy --move 0.03 --from latest
     """
@@ -49,7 +49,7 @@ def plan(*, metric: str | None, move: str | None, source: str | None, as_json: b
 
     size = _size(move)
     if not metric:
-        raise UsageError("which metric is to move: --metric NAME", _EXAMPLE)
+        raise UsageError("missing --metric NAME: the metric that is to move", _EXAMPLE)
     folder = open_store(store)
     if not can_judge():
         raise EvalprovError("a plan needs scipy", "pip install '.[stats]' in evalprov's checkout")
@@ -107,7 +107,7 @@ def _size(move: str | None) -> float:
     except ValueError:
         size = 0.0
     if not 0 < size < float("inf"):
-        raise UsageError("how far it is to move: --move SIZE, in the metric's own unit", _EXAMPLE)
+        raise UsageError("missing --move SIZE: how far it is to move, in the metric's own unit", _EXAMPLE)
     return size
 
 

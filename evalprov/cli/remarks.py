@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from evalprov.numbers import listed
 from evalprov.store import read
 from evalprov.store.where import METRICS, Condition, Path
 
@@ -55,8 +56,7 @@ def scenarios(scenario: str, names: set[str]) -> str:
         return ""
     near = _nearest(scenario, sorted(names), NAMES_SHOWN)
     some = [*near, *sorted(names - set(near))] if len(names) > NAMES_SHOWN else sorted(names)
-    more = f" and {len(some) - NAMES_SHOWN} more" if len(some) > NAMES_SHOWN else ""
-    return f"; the scenarios are {', '.join(some[:NAMES_SHOWN])}{more}"
+    return f"; the scenarios are {listed(some, NAMES_SHOWN)}"
 
 
 def _nearest(word: str, names: Sequence[str], count: int) -> list[str]:

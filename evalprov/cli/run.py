@@ -112,11 +112,11 @@ COMMAND = Subcommand(
         Option(
             "--repeat",
             "N",
-            "Run the command so many times, each a run of its own, and sum them up. "
+            "Run the command N times, record each run, and sum them up. "
             "{trial} in a word of the command or in --metrics-file stands for 1, 2 ...",
             at_least=1,
         ),
-        Option("--jobs", "J", "Run so many of them at a time; their output is kept, not shown.", at_least=1),
+        Option("--jobs", "J", "Run J of them at a time; their output is kept, not shown.", at_least=1),
         Option("--store", "DIR", "Where to keep the records; metrics/ at the project root otherwise."),
         Option("--require-clean", None, "Refuse to run unless everything is committed."),
         Option("--strict", None, "Refuse to run where a declared file is there and cannot be read."),

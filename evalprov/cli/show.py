@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shlex
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from evalprov import render
 from evalprov.cli.common import STORE, open_store
 from evalprov.cli.options import Argument, Option, Subcommand
 from evalprov.errors import EvalprovError
-from evalprov.explain.elide import cut
-from evalprov.explain.used import undeclared_files, undeclared_variables
-from evalprov.record.facts import FACTS
-from evalprov.record.layers import layers
 from evalprov.store import lookup, read
 
 if TYPE_CHECKING:
     from evalprov.record.manifest import Manifest
-    from evalprov.record.schema.declared import DataSet
-    from evalprov.record.schema.outcome import MetricInfo
-
-Pairs = list[tuple[str, str]]
-NAMES_SHOWN = 5
-MORE_SHOWN = 20
-NOT_KNOWN = "content not known"
-STDERR_LINES = 12
 
 
 def show(*, run: str, as_json: bool, path: bool, log: bool, spec: bool, store: str | None) -> int:  # noqa: PLR0913 - one an option
@@ -49,7 +34,9 @@ def show(*, run: str, as_json: bool, path: bool, log: bool, spec: bool, store: s
     elif log:
         _print_logs(folder, manifest)
     else:
-        _print(manifest)
+        from evalprov.views.show import page
+
+        render.page(page(manifest))
     return 0
 
 
@@ -70,273 +57,6 @@ def _print_logs(folder: str, manifest: Manifest) -> None:
             f"no output of {manifest['run_id']} was kept",
             "it was run with --log off, or its logs were removed",
         )
-
-
-def _print(m: Manifest) -> None:
-    headline = f"{render.paint(m['run_id'], '1', sys.stdout)}  {render.status(m['status'], sys.stdout)}"
-    render.out(f"{headline}  {render.neutral(_ended(m))}".rstrip())
-    render.facts("metrics", _metrics(m))
-    render.facts("what ran", _what(m))
-    render.facts("identity", _identity(m))
-    render.facts("declared", _declared(m))
-    render.facts("code", _code(m))
-    render.facts("software", _software(m))
-    render.facts("used", _used(m))
-    render.facts("configuration", _config(m))
-    render.facts("machine", _machine(m))
-    render.facts("more that counts", _more(m))
-    render.facts("output", _output(m))
-    for entry in m["errors"]:
-        where = f" in {entry['scenario']}" if entry["scenario"] else ""
-        render.facts(f"error ({entry['kind']}){where}", [("", entry["message"])])
-        if entry["stderr_tail"]:
-            lines = entry["stderr_tail"].rstrip("\n").split("\n")
-            if (more := len(lines) - STDERR_LINES) > 0:
-                render.out(f"  | and {more} more before; evalprov show {m['run_id']} --json has them")
-            for line in lines[-STDERR_LINES:]:
-                # What a terminal was left with, where a progress bar wrote over itself.
-                render.out(f"  | {render.neutral(line.rstrip(chr(13)).rsplit(chr(13), 1)[-1])}")
-    render.facts("warnings", [("", warning) for warning in m["warnings"]])
-    render.facts("not captured", [(n, c["reason"]) for n, c in m["capture"].items() if c["reason"] and n != "metrics"])
-
-
-def _ended(m: Manifest) -> str:
-    parts = [m["timestamp"]]
-    if m["duration_seconds"] is not None:
-        parts.append(f"took {render.duration(m['duration_seconds'])}")
-    if m["exit_code"] is not None:
-        parts.append(f"exit {m['exit_code']}" + (f" ({m['signal']})" if m["signal"] else ""))
-    return "  ".join(parts)
-
-
-def _metrics(m: Manifest) -> Pairs:
-    if m["metric_summary"] is None:
-        outcome = m["capture"].get("metrics")
-        return [("", outcome["reason"] or "none reported")] if outcome else []
-    pairs = [(name, _metric(value, m["metric_info"].get(name))) for name, value in m["metric_summary"].items()]
-    if m["scenarios_run"]:
-        pairs.append(("scenarios", str(len(m["scenarios_run"]))))
-    if source := m["output"]["metrics_source"]:
-        line = f" line {source['line']}" if source["line"] else ""
-        pairs.append(("read from", f"{source['channel']}{line} ({source['rule']})"))
-    return pairs
-
-
-def _metric(value: object, info: MetricInfo | None) -> str:
-    """Return a metric with what is known of it."""
-    if info is None:
-        return render.number(value)
-    unit = f" {info['unit']}" if info["unit"] else ""
-    error = f" \N{PLUS-MINUS SIGN} {render.number(info['stderr'])}" if info["stderr"] is not None else ""
-    of = f"  (n = {info['n']})" if info["n"] is not None else ""
-    return f"{render.number(value)}{error}{unit}{of}"
-
-
-def _identity(m: Manifest) -> Pairs:
-    """Return what is pinned, what is held by name alone, and what nobody declared."""
-    identity = m["identity"]
-    if not identity["layers"]:
-        return []
-    pairs = []
-    for name in ("fingerprint", "program", "scenario"):
-        short = identity[name]
-        pairs.append((name, short[7:19] if short else f"unknown: {identity['unknown'].get(name, '')}"))
-    if identity["builder"]:
-        pairs.append(("builder", f"{identity['builder'][7:19]}  the config layer's own hash"))
-    words = {"full": "held by content", "partial": "held in part", "none": "nobody declared it"}
-    for name, layer in layers(m).items():
-        known = identity["layers"].get(name)
-        said = words[layer.control] if known else f"unknown: {identity['unknown'].get(name, '')}"
-        note = f"; {layer.note}" if layer.note and known else ""
-        pairs.append((f"  {name}", f"{known[7:19] if known and layer.control != 'none' else '-':<12}  {said}{note}"))
-    return pairs
-
-
-def _what(m: Manifest) -> Pairs:
-    cwd, repeat = m["command"]["cwd"], m["repeat"]
-    return [
-        ("command", shlex.join(m["command"]["argv"])),
-        ("in", "" if cwd == "." else cwd),
-        ("scenario", m["scenario"] or ""),
-        ("tags", ", ".join(m["tags"])),
-        ("note", m["note"] or ""),
-        ("parent run", m["parent_run_id"] or ""),
-        ("trial", f"{repeat['trial']} of {repeat['of']}, seed {repeat['seed']} ({repeat['id']})" if repeat else ""),
-    ]
-
-
-def _declared(m: Manifest) -> Pairs:
-    """Return the facts of the program and the scenario, each with what named it."""
-    pairs = [(f"model {name}", _short(value)) for name, value in m["model_config"].items()]
-    pairs += [
-        (f"prompt {name}", _held(one["sha256"], one["version"], one["path"])) for name, one in m["prompts"].items()
-    ]
-    agent = m["agent"]
-    pairs.append(("agent", " ".join(filter(None, [agent["name"], agent["version"]]))))
-    pairs += [(f"tool {tool['name']}", _held(tool["schema_hash"], tool["version"], None)) for tool in m["tools"]]
-    pairs += [(f"data {name}", _data_set(one)) for name, one in m["data"]["sets"].items()]
-    pairs += [(f"retrieval {name}", _short(value)) for name, value in m["data"]["retrieval"].items()]
-    pairs.append(("golden version", m["golden_version"] or ""))
-    pairs += [(f"grader {path}", sha[7:19] if sha else NOT_KNOWN) for path, sha in m["grader"]["files"].items()]
-    pairs.append(("grader version", m["grader"]["version"] or ""))
-    pairs += [
-        (f"algorithm {name}", f"{one['short'] or NOT_KNOWN}  {one['source']}")
-        for name, one in m["code"]["algorithms"].items()
-    ]
-    pairs += [(f"served {name}", _short(value)) for name, value in m["observed"]["model"].items()]
-    return pairs
-
-
-def _held(sha256: str | None, version: str | None, path: str | None) -> str:
-    return "  ".join(filter(None, [sha256 and sha256[7:19], version, path])) or "by name"
-
-
-def _data_set(one: DataSet) -> str:
-    stale = "its .dvc pointer is stale" if one["stale"] else None
-    amount = f"{one['files']} files" if one["kind"] == "folder" else render.size(one["bytes"]) if one["bytes"] else None
-    return "  ".join(filter(None, [_held(one["sha256"] or one["pointer"], one["version"], one["path"]), amount, stale]))
-
-
-def _code(m: Manifest) -> Pairs:
-    git = m["git"]
-    if m["git_sha"] is None and git["tree"] is None:
-        return []
-    dirty = {True: "not all committed", False: "clean", None: "unknown whether clean"}[m["git_dirty"]]
-    on = f" on {git['branch']}" if git["branch"] else " (detached)" if git["source"] == "git" and m["git_sha"] else ""
-    pairs = [
-        ("commit", f"{m['git_sha'] or 'none yet'}{on}, {dirty}"),
-        ("describe", git["describe"] or ""),
-        ("tree", git["tree"] or ""),
-    ]
-    pairs += [(kind, _names(git[kind], git["counts"].get(kind))) for kind in ("staged", "changed", "untracked")]
-    pairs += [(f"submodule {s['path']}", ", ".join(s["dirty"])) for s in git["submodules"] if s["dirty"]]
-    pairs += [(f"remote {name}", url) for name, url in git["remotes"].items()]
-    if git["patch"]:
-        kept = f"{git['patch']['file']} ({render.size(git['patch']['bytes'])})"
-        pairs.append(("changes kept", kept + (f" and {len(git['saved'])} files" if git["saved"] else "")))
-    elif git["saved"]:
-        pairs.append(("changes kept", f"{len(git['saved'])} untracked files"))
-    pairs += [("withheld", f"{w['path']}: {w['reason']}") for w in git["withheld"][:NAMES_SHOWN]]
-    more = len(git["withheld"]) - NAMES_SHOWN
-    return [*pairs, *([("", f"and {more} more withheld (--json has them)")] if more > 0 else [])]
-
-
-def _names(names: list[str], count: int | None) -> str:
-    total = count if count is not None else len(names)
-    shown = ", ".join(names[:NAMES_SHOWN])
-    return f"{shown} (and {total - NAMES_SHOWN} more)" if total > NAMES_SHOWN else shown
-
-
-def _software(m: Manifest) -> Pairs:
-    software, system = m["software"], m["system"]
-    pairs: Pairs = []
-    if interpreter := software["interpreter"]:
-        sure = "" if interpreter["certain"] else ", not certain that the command uses it"
-        version = f"{interpreter['implementation']} {system.get('python_version')}"
-        pairs.append(("python", f"{version}  {interpreter['path']} (found by {interpreter['found_by']}{sure})"))
-    if software["packages"] is not None:
-        pairs.append(("packages", str(len(software["packages"]))))
-    known = {"python_version", "platform", "evalprov_version", "config_hash"}
-    pairs += [
-        (name.removesuffix("_version"), value or "unknown") for name, value in system.items() if name not in known
-    ]
-    pairs += [("lock file", name) for name in software["locks"]]
-    pairs += [(name, value) for name, value in software["env"].items()]
-    pairs.append(("platform", system.get("platform") or ""))
-    return pairs
-
-
-def _used(m: Manifest) -> Pairs:
-    """Return what the run was seen to read, counted by layer, what nobody declared, and the programs that ran."""
-    seen = m["observed"]
-    looked = seen["looked"]
-    pairs: Pairs = []
-    if looked["files"] is not None:
-        layers_of = [one["layer"] or "no layer" for one in seen["inputs"].values()]
-        pairs += [
-            (
-                "files read" if looked["pythons"] is not None else "files opened",
-                ", ".join(f"{layers_of.count(layer)} {layer}" for layer in dict.fromkeys(sorted(layers_of))),
-            ),
-            ("undeclared files", _names(undeclared_files(m), None)),
-            ("undeclared variables", _names(undeclared_variables(m), None)),
-        ]
-    elif looked["mode"] not in (None, "off", "project"):
-        pairs.append(("not observed", looked["reason"] or ""))
-    if looked["files"] is not None and looked["reason"]:
-        pairs.append(("not to the end", looked["reason"]))
-    return [*pairs, ("programs", _names(list(dict.fromkeys(map(os.path.basename, seen["programs"]))), None))]
-
-
-def _config(m: Manifest) -> Pairs:
-    pairs = []
-    for path, file in m["config"]["files"].items():
-        values = ", ".join(f"{name}={_short(value)}" for name, value in list(file["values"].items())[:NAMES_SHOWN])
-        more = f" and {len(file['values']) - NAMES_SHOWN} more" if len(file["values"]) > NAMES_SHOWN else ""
-        pairs.append((path, f"{file['sha256'][:19] if file['sha256'] else NOT_KNOWN}  {values}{more}".rstrip()))
-    return pairs
-
-
-def _short(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return cut(text, 40)
-
-
-def _machine(m: Manifest) -> Pairs:
-    infra, observed = m["infra"], m["observed"]
-    cpu, memory = infra["cpu"], infra["memory"]
-    cores = f"{cpu['affinity'] or cpu['count']} of {cpu['count']} cores" if cpu["count"] else ""
-    if cpu["hard_limit_cores"] is not None:
-        cores += f", limited to {cpu['hard_limit_cores']:g}"
-    limit = f", limited to {memory['hard_limit_mb']} MB" if memory["hard_limit_mb"] is not None else ""
-    process = observed["process"]
-    gpus = [
-        f"{g['name']} {g['memory_mb']} MB" + (f" MIG {g['mig']}" if g["mig"] else "")
-        for g in (infra["gpu"] or {"devices": []})["devices"]
-    ]
-    pairs = [
-        (
-            "host",
-            " ".join(filter(None, [process["hostname"] if process else None, infra["runtime_platform"]])),
-        ),
-        ("cpu", ", ".join(filter(None, [cores, cpu["model"]]))),
-        ("memory", f"{memory['total_mb']} MB{limit}" if memory["total_mb"] else ""),
-        ("gpu", ", ".join(gpus) if gpus else "none" if infra["gpu"] else "unknown"),
-    ]
-    if infra["gpu"] and infra["gpu"]["driver"]:
-        pairs.append(("driver", f"{infra['gpu']['driver']}, CUDA {infra['gpu']['cuda'] or 'unknown'}"))
-    pairs += [("container", observed["container_id"] or ""), ("image", infra["image"] or "")]
-    pairs += [("ci", " ".join(filter(None, [observed["ci"].get("provider"), observed["ci"].get("run_url")])))]
-    return pairs
-
-
-def _more(m: Manifest) -> Pairs:
-    """Return the facts of the layers that nothing above has words for."""
-    pairs: Pairs = []
-    for name, item in (pair for fact in FACTS if not fact.shown for pair in fact.items(m).items()):
-        told = {**item.fields, "sha256": item.content} if item.content else item.fields
-        pairs += [(f"{name} {field}", _value(value)) for field, value in told.items() if value not in (None, [], {})]
-    more = len(pairs) - MORE_SHOWN
-    return [*pairs[:MORE_SHOWN], ("", f"and {more} more (--json has them)")] if more > 0 else pairs
-
-
-def _value(value: Any) -> str:
-    return value[7:19] if isinstance(value, str) and value.startswith("sha256:") else _short(value)
-
-
-def _output(m: Manifest) -> Pairs:
-    pairs: Pairs = []
-    for name in ("stdout", "stderr"):
-        if stream := m["output"][name]:
-            kept = f"  {stream['log']}" if stream["log"] else ""
-            pairs.append((name, f"{render.size(stream['bytes'])} in {stream['lines']} lines{kept}"))
-    used = m["resources"]
-    if used["cpu_user_seconds"] is not None:
-        peak = f", {render.size(used['peak_memory_bytes'])} of memory at most" if used["peak_memory_bytes"] else ""
-        cpu = used["cpu_user_seconds"] + (used["cpu_system_seconds"] or 0.0)
-        pairs.append(("used", f"{cpu:.2f} s of CPU" + peak))
-    pairs += [(f"stage {name}", render.duration(seconds)) for name, seconds in m["stages"].items()]
-    return pairs
 
 
 COMMAND = Subcommand(

@@ -14,11 +14,11 @@ from evalprov.settings.trust import trust as remember
 
 
 def trust() -> int:
-    """Let the settings file found here run the commands of its [versions], as they stand there now.
+    """Allow the commands in [versions] of the settings file found here, as they are now.
 
-    They are run before every recorded command, so a repository that somebody else wrote has to be looked at first.
-    Until then their versions are recorded as not known. If one of the commands is changed, or the file is moved, it
-    asks again. In CI, EVALPROV_TRUST=1 does the same.
+    They are run before every recorded command, so look first at a repository that somebody else wrote. Until you
+    allow them, their versions are recorded as not known. If a command is changed, or the file is moved, they must be
+    allowed again. In CI, EVALPROV_TRUST=1 does the same.
 
     Example: evalprov trust
     """

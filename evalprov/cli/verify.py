@@ -10,6 +10,7 @@ from evalprov.cli.common import STORE, open_store
 from evalprov.cli.options import Argument, Option, Subcommand
 from evalprov.cli.restore import pieces
 from evalprov.isolation import given_environment, here
+from evalprov.page import rest
 from evalprov.restore.verify import RUNGS, Verified, told
 from evalprov.restore.verify import verify as verified
 from evalprov.settings import load
@@ -29,7 +30,7 @@ _NOW = {
 
 
 def verify(*, run: str, deep: bool, as_json: bool, store: str | None) -> int:
-    """Hold the present state against a record, and say how far that run can come back.
+    """Compare the present state with a record, and say how far that run can come back.
 
     Of each layer: whether it is now as it was then, and whether restore can bring it back: full, partial or none, and
     why. Nothing is run, and nothing is changed.
@@ -73,9 +74,7 @@ def _show(found: Verified) -> None:
         render.out(render.neutral(f"{found.run_id}: {found.answer}"))
         render.table(COLUMNS, rows)
         render.out(f"{found.rung}: {RUNGS[found.rung]}")
-        render.facts("what differs", changed[:SHOWN])
-        if len(changed) > SHOWN:
-            render.note(f"and {len(changed) - SHOWN} more (--json has them)")
+        render.facts("what differs", [*changed[:SHOWN], *rest(len(changed) - SHOWN, "--json has them")])
         return
     render.out(f"answer\t{render.neutral(found.answer)}\nrung\t{found.rung}\t{RUNGS[found.rung]}")
     render.table(COLUMNS, rows)

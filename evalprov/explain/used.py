@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 from evalprov.explain.changes import CERTAIN, Change
-from evalprov.explain.wording import listed
 from evalprov.named import NamedTuple
+from evalprov.numbers import listed
 from evalprov.record.facts import TREE
 from evalprov.record.hidden import PLACEHOLDER
 
@@ -43,6 +43,19 @@ NOT_SEEN = UsedStanding()
 def undeclared_files(m: Manifest) -> list[str]:
     """Name the files that were read and that no layer has."""
     return [name for name, one in m["observed"]["inputs"].items() if one["layer"] is None]
+
+
+def unobserved(m: Manifest) -> str | None:
+    """Say that a run was not observed, or not to the end, and what to do about it."""
+    looked = m["observed"]["looked"]
+    if looked["pythons"] is None and looked["files"] is not None and not looked["reason"]:
+        return "the project's files alone were watched; for variables and files elsewhere: evalprov run --observe auto"
+    if looked["pythons"] is None:
+        why = f": {looked['reason']}" if looked["reason"] else ""
+        return f"{m['run_id']} was not observed{why}; record one with: evalprov run --observe auto -- COMMAND"
+    if not looked["complete"]:
+        return f"{m['run_id']} was not observed to the end: {looked['reason'] or 'not every file read was hashed'}"
+    return None
 
 
 def undeclared_variables(m: Manifest) -> list[str]:

@@ -111,9 +111,3 @@ def brief(value: Any, letters: int = TEXT) -> str:
         return rounded(value)
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= letters else f"{text[: letters // 2 - 2]}{DOTS}{text[2 - letters // 2 :]}"
-
-
-def listed(names: Sequence[str], shown: int = SHOWN) -> str:
-    """Return the first names, and how many more there are."""
-    more = f" and {len(names) - shown} more" if len(names) > shown else ""
-    return f"{', '.join(names[:shown])}{more}"

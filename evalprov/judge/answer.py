@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Literal
 
 from evalprov.explain.changes import CERTAIN
 from evalprov.explain.used import NOT_SEEN, USED, UsedStanding
-from evalprov.explain.wording import LINE, NAME, SHOWN, brief, facts, listed, shortened
+from evalprov.explain.wording import LINE, NAME, SHOWN, brief, facts, shortened
 from evalprov.judge.left_out import NOTHING, LeftOut
 from evalprov.judge.verdicts import REAL
 from evalprov.named import NamedTuple
-from evalprov.numbers import rounded
+from evalprov.numbers import listed, rounded
 from evalprov.record.facts import RETRIEVAL, TREE
 from evalprov.record.result import has_result
 

@@ -164,6 +164,11 @@ def _always(_: Manifest) -> bool:
     return True
 
 
+def layer_of(key: str) -> str | None:
+    """Return the layer of what stands at a key path of the record, or of what stands below it."""
+    return next((fact.layer for fact in FACTS for one in fact.keys if f"{one}.".startswith(f"{key}.")), None)
+
+
 FACTS: tuple[LayerFact, ...] = (
     LayerFact(
         "prompts",

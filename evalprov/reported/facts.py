@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from evalprov.numbers import listed
 from evalprov.reported.text import brief, kind_of, name
 
 if TYPE_CHECKING:
@@ -105,9 +106,8 @@ class Facts:
             self._notes.add(("unknown", key), text)
             return
         self._unknown.append(key)
-        some = ", ".join(brief(one) for one in self._unknown[:_SHOWN])
-        more = f" and {len(self._unknown) - _SHOWN} more" if len(self._unknown) > _SHOWN else ""
-        self._notes.put("unknown", f"nothing is known of these keys of reports, so they were left out: {some}{more}")
+        some = listed([brief(one) for one in self._unknown[:_SHOWN]], _SHOWN, len(self._unknown))
+        self._notes.put("unknown", f"nothing is known of these keys of reports, so they were left out: {some}")
 
     def number(self, value: float, called: str, where: str) -> float | None:
         """Return a number that JSON or its readers cannot hold as one that they can, with a remark."""

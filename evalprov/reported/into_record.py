@@ -1,4 +1,4 @@
-"""Where each fact that the eval reports of itself stands in the record."""
+"""Where each fact that the eval reports of itself stands in the record, by the shapes that the types give it."""
 
 from __future__ import annotations
 
@@ -84,14 +84,9 @@ def _place_data(record: dict[str, Any], said: dict[str, Any]) -> None:
             rest[name] = value
             continue
         known = sets.get(name) or dict.fromkeys(("path", "sha256", "version", "files", "bytes", "pointer", "stale"))
-        sha256 = _digest(value.get("sha256"))
-        if sha256 is not None and known["sha256"] not in (None, sha256):
-            record["warnings"].append(f"data {name}: the eval reports another content than was found before launch")
-        fresh = {key: str(value[key]) for key in ("version", "path") if value.get(key) is not None}
-        fresh |= {"sha256": sha256} if sha256 else {}
-        fresh |= {key: value[key] for key in ("files", "bytes") if type(value.get(key)) is int}
+        amounts = {key: value[key] for key in ("files", "bytes") if type(value.get(key)) is int}
         kind = value["kind"] if value.get("kind") in ("file", "folder") else known.get("kind", REPORTED)
-        sets[name] = {**known, **fresh, "kind": kind, "source": REPORTED}
+        sets[name] = {**_told(record, f"data {name}", "content", value, known), **amounts, "kind": kind}
     record["data"] = {**data, "sets": sets, "reported": rest}
 
 
@@ -100,13 +95,17 @@ def _place_prompts(record: dict[str, Any], said: dict[str, Any]) -> None:
     for name, value in said.items():
         told = value if isinstance(value, dict) else {"version": value}
         known = prompts.get(name) or {"path": None, "sha256": None, "version": None}
-        sha256 = _digest(told.get("sha256"))
-        if sha256 is not None and known["sha256"] not in (None, sha256):
-            record["warnings"].append(f"prompt {name}: the eval reports another text than was found before launch")
-        fresh = {key: str(told[key]) for key in ("version", "path") if told.get(key) is not None}
-        fresh |= {"sha256": sha256} if sha256 else {}
-        prompts[name] = {**known, **fresh, "source": REPORTED}
+        prompts[name] = _told(record, f"prompt {name}", "text", told, known)
     record["prompts"] = prompts
+
+
+def _told(record: dict[str, Any], name: str, what: str, told: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
+    """Return what is reported of a file, over what was found of it before launch; another content is a warning."""
+    sha256 = _digest(told.get("sha256"))
+    if sha256 is not None and known["sha256"] not in (None, sha256):
+        record["warnings"].append(f"{name}: the eval reports another {what} than was found before launch")
+    fresh = {key: str(told[key]) for key in ("version", "path") if told.get(key) is not None}
+    return {**known, **fresh, **({"sha256": sha256} if sha256 else {}), "source": REPORTED}
 
 
 def _place_algorithms(record: dict[str, Any], said: dict[str, Any]) -> None:

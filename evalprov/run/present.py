@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any, cast
 from evalprov.capture import COLLECTORS, start
 from evalprov.capture.afterwards import Afterwards
 from evalprov.errors import EvalprovError
+from evalprov.numbers import listed
+from evalprov.record.declared_by import PLACES, value_of
+from evalprov.record.facts import layer_of
 from evalprov.record.form import REPORTED, blank
 from evalprov.record.identity import identify
 from evalprov.run.pipeline import context_of
@@ -133,32 +136,6 @@ def _by_option(like: Manifest) -> list[str]:
     return [key for key, origin in like["sources"].items() if origin.startswith("--")]
 
 
-# Where the record has what --set declared; the rest of the key follows.
-_PLACES: dict[str, tuple[str, ...]] = {
-    "scenario": ("scenario",),
-    "golden_version": ("golden_version",),
-    "model": ("model_config",),
-    "retrieval": ("data", "retrieval"),
-    "infra": ("infra", "declared"),
-    "grader": ("grader",),
-    "agent": ("agent",),
-    "code": ("code",),
-}
-_LAYER_OF = {
-    "model": "model",
-    "retrieval": "data",
-    "golden_version": "data",
-    "infra": "infra",
-    "grader": "grader",
-    "agent": "agent",
-    "tools": "agent",
-    "code": "code",
-    "config": "config",
-    "versions": "software",
-    "env": "software",
-}
-
-
 def _set(like: Manifest, unknown: Unknown) -> Iterator[str]:
     """Give what --set declared, as options again."""
     for key, origin in like["sources"].items():
@@ -166,23 +143,10 @@ def _set(like: Manifest, unknown: Unknown) -> Iterator[str]:
         if origin != "--set" or table in ("prompts", "data", "store", "log"):
             continue
         try:
-            yield f"{key}={_toml(_declared(like, key.split('.')))}"
+            yield f"{key}={_toml(value_of(like, key.split('.')))}"
         except (KeyError, TypeError, ValueError):
-            if table in _LAYER_OF:
-                unknown.setdefault(_LAYER_OF[table], []).append(_NOT_KEPT)
-
-
-def _declared(like: Manifest, keys: list[str]) -> Any:
-    """Return the value of a key of the settings as it stands in the record; KeyError where it does not."""
-    if keys == ["config", "files"]:
-        return [path for path, file in like["config"]["files"].items() if file["source"] == "settings"]
-    if keys == ["grader", "files"]:
-        return list(like["grader"]["files"])
-    rest = [key for key in keys[1:] if not (key == "extra" and keys[0] in ("model", "retrieval"))]
-    value: Any = like
-    for key in (*_PLACES[keys[0]], *rest):
-        value = value[key]
-    return value["source"] if keys[:2] == ["code", "algorithms"] else value
+            if layer := "software" if table in ("versions", "env") else layer_of(PLACES.get(table, table)):
+                unknown.setdefault(layer, []).append(_NOT_KEPT)
 
 
 def _toml(value: Any) -> str:
@@ -259,6 +223,5 @@ def _reasons(names: list[str]) -> Iterator[str]:
     lost = [name for name in names if name in (_NOT_KEPT, _BY_PATTERN)]
     facts = [name for name in dict.fromkeys(names) if name not in lost]
     if facts:
-        more = f" and {len(facts) - 3} more" if len(facts) > 3 else ""
-        yield f"{_LATER}: {', '.join(facts[:3])}{more}"
+        yield f"{_LATER}: {listed(facts)}"
     yield from dict.fromkeys(lost)

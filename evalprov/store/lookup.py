@@ -8,6 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from evalprov.errors import EvalprovError, UnreadableError
+from evalprov.numbers import listed
 from evalprov.record.baseline import account_of
 from evalprov.store import ids
 from evalprov.store.decode import Altered, Newer, Unreadable, decode
@@ -160,9 +161,8 @@ def _by_beginning(store: str, spec: str) -> str:
     if not found:
         raise _NoSuchRunError(f"no run {prefix}", _LISTS)
     if len(found) > 1:
-        some = ", ".join(found[:_CANDIDATES_SHOWN])
-        more = f" and {len(found) - _CANDIDATES_SHOWN} more" if len(found) > _CANDIDATES_SHOWN else ""
-        raise EvalprovError(f"{prefix} is the beginning of {len(found)} runs: {some}{more}", "write more of it")
+        some = listed(found, _CANDIDATES_SHOWN)
+        raise EvalprovError(f"{prefix} is the beginning of {len(found)} runs: {some}", "write more of it")
     return found[0]
 
 

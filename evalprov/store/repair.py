@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from evalprov.errors import EvalprovError
+from evalprov.numbers import listed
 from evalprov.record.form import blank, counts_of, encode, history_line
 from evalprov.secrets import TellingScrubber
 from evalprov.store import ids
@@ -221,9 +222,7 @@ class _Doctor:
         if scan.repeated:
             self.done.append(f"history: removed {scan.repeated} repeated line{'s' * (scan.repeated != 1)}")
         if missing:
-            some = sorted(missing, key=ids.order)
-            more = f" and {len(some) - _IDS_SHOWN} more" if len(some) > _IDS_SHOWN else ""
-            self.done.append(f"history: entered {', '.join(some[:_IDS_SHOWN])}{more}")
+            self.done.append(f"history: entered {listed(sorted(missing, key=ids.order), _IDS_SHOWN)}")
         if scan.unended and not (malformed or scan.repeated or missing):
             self.done.append("history: ended its last line")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from evalprov import render
+from evalprov.numbers import and_more
 from evalprov.views import diff_words
 from evalprov.views.diff_screen import blocks, hidden, shown_metrics, with_moves
 from evalprov.views.markdown import code, details, table, text
@@ -52,7 +52,7 @@ def _link(side: Side) -> str:
     artifacts = [one for one in run["output"]["artifacts"] if isinstance(one, dict)]
     links += [(text(one.get("name") or "artifact"), one.get("url")) for one in artifacts[:ARTIFACTS]]
     plain = [f"[{name}](<{url}>)" for name, url in links if isinstance(url, str) and _PLAIN_LINK.fullmatch(url)]
-    plain += [f"and {len(artifacts) - ARTIFACTS} more"] if len(artifacts) > ARTIFACTS else []
+    plain += and_more(len(artifacts) - ARTIFACTS)
     return f" ({', '.join(plain)})" if plain else ""
 
 
@@ -61,8 +61,7 @@ def _metrics(found: FoundDifference) -> Iterator[str]:
         yield f"- scenarios {name}: {code(words)}"
     metrics, notes = shown_metrics(found)
     if metrics:
-        columns = ("metric", "A", "B", "delta", "95 % interval", "want", "verdict")
-        yield from table(columns, map(_row, metrics), right=("A", "B", "delta"))
+        yield from table(diff_words.COLUMNS, map(_row, metrics), right=diff_words.NUMBERS)
     for words in notes:
         yield f"- {text(words)}"
     for names, words in diff_words.remarks(metrics):
@@ -81,13 +80,6 @@ def _metrics(found: FoundDifference) -> Iterator[str]:
 
 
 def _row(metric: MetricDiff) -> tuple[str, ...]:
-    verdict = " ".join(filter(None, [_MARKS.get(metric.verdict), diff_words.verdict(metric)]))
-    return (
-        code(diff_words.metric_name(metric)),
-        render.number(metric.a),
-        render.number(metric.b),
-        diff_words.delta(metric),
-        diff_words.interval(metric),
-        diff_words.wanted(metric),
-        verdict,
-    )
+    *cells, verdict = diff_words.cells(metric)
+    marked = " ".join(filter(None, [_MARKS.get(metric.verdict), verdict]))
+    return (code(diff_words.metric_name(metric)), *cells, marked)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from evalprov import render
 from evalprov.explain.used import USED
+from evalprov.numbers import and_more, counted
+from evalprov.page import BOLD, DIM, FactBlock, TableBlock, fitted, line, rest
 from evalprov.record.facts import PACKAGE
 from evalprov.views import diff_words
 
@@ -16,9 +17,8 @@ if TYPE_CHECKING:
 
     from evalprov.explain.changes import Change
     from evalprov.judge.verdicts import MetricDiff
+    from evalprov.page import Block, Pairs
     from evalprov.views.diff_words import FoundDifference
-
-    Pairs = list[tuple[str, str]]
 
 COLUMNS = ("kind", "of", "name", "a", "b", "delta", "low", "high", "p", "verdict")
 METRICS = 20
@@ -49,7 +49,7 @@ def shown_metrics(found: FoundDifference) -> tuple[list[MetricDiff], list[str]]:
         return ordered, []
     same = sum(metric.verdict == "same" for metric in ordered)
     other = [metric for metric in ordered if metric.verdict != "same"]
-    notes = [f"and {len(other) - METRICS} more (--all)"] if len(other) > METRICS else []
+    notes = and_more(len(other) - METRICS, "--all")
     if same:
         notes.append(f"{same} {'metric is' if same == 1 else 'metrics are'} the same (--all)")
     return other[:METRICS], notes
@@ -60,58 +60,42 @@ def with_moves(metrics: Sequence[MetricDiff], *, everything: bool = False) -> tu
     worth = [m for m in metrics if m.moves and m.verdict not in ("same", "within_noise") and m.same_as is None]
     if everything or len(worth) <= LISTS:
         return worth, []
-    return worth[:LISTS], [f"and {_metrics(len(worth) - LISTS)} more by scenario (--all)"]
-
-
-def _metrics(count: int) -> str:
-    return "1 metric" if count == 1 else f"{count} metrics"
+    return worth[:LISTS], [f"and {counted(len(worth) - LISTS, 'metric')} more by scenario (--all)"]
 
 
 # --- a person
 
 
-def show(found: FoundDifference) -> None:
-    """Print it for a person: the answer, what is compared, the metrics, and what changed."""
-    width = render.width()
-    for line in wrap(render.neutral(found.diff.answer.sentence), width):
-        render.out(render.paint(line, "1", sys.stdout))
-    _facts("compared", diff_words.compared(found.a.runs, found.b.runs, present=found.present), width)
+def page(found: FoundDifference, width: int) -> Iterator[Block]:
+    """Give it for a person: the answer, what is compared, the metrics, and what changed."""
+    for words in wrap(render.neutral(found.diff.answer.sentence), width):
+        yield line(words, BOLD)
+    yield _facts("compared", diff_words.compared(found.a.runs, found.b.runs, present=found.present), width)
     if "metrics" in found.parts and not found.present:
-        _show_metrics(found, width)
+        yield from _metrics(found, width)
     if "layers" in found.parts:
         for title, pairs in blocks(found, width - MARGIN):
-            _facts(title, pairs, width)
+            yield _facts(title, pairs, width)
 
 
-def _show_metrics(found: FoundDifference, width: int) -> None:
-    _facts("scenarios", diff_words.scenarios(found.diff.scenarios, found.diff.left_out), width)
+def _metrics(found: FoundDifference, width: int) -> Iterator[Block]:
+    yield _facts("scenarios", diff_words.scenarios(found.diff.scenarios, found.diff.left_out), width)
     metrics, notes = shown_metrics(found)
     if metrics:
         names = diff_words.short_names(map(diff_words.metric_name, metrics))
-        rows = [
-            (
-                name,
-                render.number(metric.a),
-                render.number(metric.b),
-                diff_words.delta(metric),
-                diff_words.interval(metric),
-                diff_words.wanted(metric),
-                diff_words.verdict(metric),
-            )
-            for name, metric in zip(names, metrics, strict=True)
-        ]
-        columns = ("metric", "A", "B", "delta", "95 % interval", "want", "verdict")
-        render.table(columns, rows, right=("A", "B", "delta"))
+        rows = [(name, *diff_words.cells(metric)) for name, metric in zip(names, metrics, strict=True)]
+        yield TableBlock(diff_words.COLUMNS, rows, diff_words.NUMBERS)
     for words in notes:
-        render.out(render.paint(words, "2", sys.stdout))
-    _facts("about the verdicts", diff_words.remarks(metrics), width)
-    _facts("inside the means", [("", words) for words in hidden(found)[: None if found.everything else HIDDEN]], width)
-    _facts("graders", found.diff.raters.told(), width)
+        yield line(words, DIM)
+    yield _facts("about the verdicts", diff_words.remarks(metrics), width)
+    inside = hidden(found)[: None if found.everything else HIDDEN]
+    yield _facts("inside the means", [("", words) for words in inside], width)
+    yield _facts("graders", found.diff.raters.told(), width)
     listed, left_out = with_moves(metrics, everything=found.everything)
     for metric in listed:
-        _facts(diff_words.moves_title(metric), diff_words.moves(metric, everything=found.everything), width)
+        yield _facts(diff_words.moves_title(metric), diff_words.moves(metric, everything=found.everything), width)
     for words in left_out:
-        render.out(render.paint(words, "2", sys.stdout))
+        yield line(words, DIM)
 
 
 def hidden(found: FoundDifference) -> list[str]:
@@ -119,19 +103,11 @@ def hidden(found: FoundDifference) -> list[str]:
     return diff_words.hidden(found.diff.inside, found.diff.falls, diff_words.held(found.diff.metrics))
 
 
-def _facts(title: str, pairs: Pairs, width: int) -> None:
-    """Print a block that fits: names are cut, values go on in the next line."""
+def _facts(title: str, pairs: Pairs, width: int) -> FactBlock:
+    """Give a block that fits, its names cut too."""
     names = diff_words.short_names(name for name, _ in pairs)
     short = [(name, render.neutral(value)) for name, (_, value) in zip(names, pairs, strict=True)]
-    room = max(width - MARGIN - max((len(name) for name, _ in short), default=0), 20)
-    render.facts(
-        diff_words.cut(title, width),
-        [
-            ("" if number else name, line)
-            for name, value in short
-            for number, line in enumerate([value] if len(value) <= room else wrap(value, room))
-        ],
-    )
+    return fitted(diff_words.cut(title, width), short, width)
 
 
 def blocks(found: FoundDifference, width: int) -> Iterator[tuple[str, Pairs]]:
@@ -173,8 +149,7 @@ def _changes(changes: Sequence[Change], width: int, *, everything: bool) -> Pair
     names = diff_words.short_names(map(diff_words.name, shown))
     label = max(map(len, names), default=0)
     pairs = [(name, diff_words.value(change, width - label)) for name, change in zip(names, shown, strict=True)]
-    if len(changes) > len(shown):
-        pairs.append(("", f"and {len(changes) - len(shown)} more (--all)"))
+    pairs += rest(len(changes) - len(shown), "--all")
     packages = [change for change in changes if change.item == PACKAGE and change.kind != "same"]
     return [*_counted(packages), *pairs] if len(packages) > 1 else pairs
 

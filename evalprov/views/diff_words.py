@@ -13,6 +13,8 @@ from evalprov.explain.changes import different_words
 from evalprov.judge.answer import chance
 from evalprov.judge.direction import guess
 from evalprov.named import NamedTuple
+from evalprov.numbers import counted, listed
+from evalprov.page import rest
 from evalprov.record.facts import ARGUMENTS, PACKAGE
 
 if TYPE_CHECKING:
@@ -34,6 +36,8 @@ COMMITS = 5
 SCENARIOS = 5  # and files
 NOT_KNOWN = "not known"
 PARTS = ("metrics", "layers")
+COLUMNS = ("metric", "A", "B", "delta", "95 % interval", "want", "verdict")
+NUMBERS = ("A", "B", "delta")
 HOLDING = ("same", "within_noise", "better")
 
 
@@ -71,6 +75,16 @@ class FoundDifference(NamedTuple):
     files: list[FileEdit]  # of the code, that differ
     parts: tuple[str, ...]  # what is to be shown
     everything: bool
+
+
+def cells(metric: MetricDiff) -> tuple[str, ...]:
+    """Return a metric's row of COLUMNS, less its name."""
+    return (*moved(metric), wanted(metric), verdict(metric))
+
+
+def moved(metric: MetricDiff) -> tuple[str, str, str, str]:
+    """Return what a metric is on both sides, how far it moved, and the interval of that."""
+    return render.number(metric.a), render.number(metric.b), delta(metric), interval(metric)
 
 
 def metric_name(metric: MetricDiff) -> str:
@@ -228,12 +242,6 @@ def short_names(texts: Iterable[str], width: int = NAME) -> list[str]:
     return elide.named([render.neutral(text) for text in texts], width)
 
 
-def listed(names: Sequence[str], shown: int) -> str:
-    """Return the first names and how many more there are."""
-    more = f" and {len(names) - shown} more" if len(names) > shown else ""
-    return f"{', '.join(names[:shown])}{more}"
-
-
 def compared(a: Sequence[Manifest], b: Sequence[Manifest], *, present: bool) -> list[tuple[str, str]]:
     """Say what the two sides are."""
     return [("A", _side(a)), ("B", _side(b, present=present))]
@@ -259,9 +267,7 @@ def scenarios(found: Scenarios, left_out: LeftOut) -> list[tuple[str, str]]:
 
 
 def _first(said: Sequence[str], count: int) -> str:
-    shown = short_names(said[:SCENARIOS])
-    more = f" and {count - len(shown)} more" if count > len(shown) else ""
-    return ", ".join(shown) + more
+    return listed(short_names(said[:SCENARIOS]), SCENARIOS, count)
 
 
 def hidden(found: Sequence[Inside], falls: Sequence[Falls], held: Collection[str]) -> list[str]:
@@ -291,8 +297,7 @@ def moves(metric: MetricDiff, *, everything: bool) -> list[tuple[str, str]]:
     shown = metric.moves if everything else metric.moves[:SCENARIOS]
     steps = [f"{render.number(one.a)} -> {render.number(one.b)}" for one in shown]
     pairs = list(zip(short_names(one.scenario for one in shown), steps, strict=True))
-    more = metric.up + metric.down - len(shown)
-    return [*pairs, *([("", f"and {more} more")] if more > 0 else [])]
+    return [*pairs, *rest(metric.up + metric.down - len(shown))]
 
 
 def commits(history: History) -> list[tuple[str, str]]:
@@ -304,15 +309,12 @@ def commits(history: History) -> list[tuple[str, str]]:
     if found.ahead and found.behind:
         relation = f"the histories went apart: {found.behind} of A alone, {found.ahead} of B alone"
     else:
-        relation = f"{_commits(found.ahead)} later" if found.ahead else f"{_commits(found.behind)} earlier"
+        relation = (
+            f"{counted(found.ahead, 'commit')} later" if found.ahead else f"{counted(found.behind, 'commit')} earlier"
+        )
     pairs = [("commits", f"{step}, {relation}")]
     pairs += [("", f"{one.sha[:SHORT]}  {one.subject}") for one in found.commits[:COMMITS]]
-    count = found.ahead or found.behind
-    return pairs + ([("", f"and {count - COMMITS} more")] if count > COMMITS else [])
-
-
-def _commits(count: int) -> str:
-    return "1 commit" if count == 1 else f"{count} commits"
+    return pairs + rest((found.ahead or found.behind) - COMMITS)
 
 
 def files(edits: Sequence[FileEdit]) -> list[tuple[str, str]]:

@@ -65,6 +65,41 @@ def test_init_never_overwrites(project: Project) -> None:
     assert not (project.path / "evalprov.toml").exists()
 
 
+def test_init_from_a_run_declares_all_that_it_used(project: Project) -> None:
+    """A run made by options and seen to read more leaves settings under which the bare command is the same program."""
+    for name in ("prompts/plan.txt", "extra.local", "gone.jsonl", "eval.json"):
+        project.write(name, "{}\n")
+    project.write(".gitignore", "*.local\nmetrics/\nevalprov.toml\n")
+    project.write("main.py", "open('extra.local').read()\n")
+    project.commit_all()
+    options = ["--observe", "auto", "--scenario", "mails", "--prompt", "plan=prompts/plan.txt@v2"]
+    options += ["--data", "old=gone.jsonl", "--config", "eval.json", "--set", "model.temperature=0.2"]
+    options += ["--set", "model.extra.region=eu", "--set", 'tools=[{name="search"}]']
+    assert project.run("python3", "main.py", options=options).returncode == 0
+    (project.path / "gone.jsonl").unlink()
+    done = project.evalprov("init", "--from", "latest")
+    assert done.returncode == 0, done.stderr
+    assert b"gone.jsonl is not here any more" in done.stderr
+    text = (project.path / "evalprov.toml").read_text()
+    assert tomllib.loads(text) == {
+        "scenario": "mails",
+        "prompts": {"plan": {"path": "prompts/plan.txt", "version": "v2"}},
+        "data": {"extra": "extra.local"},
+        "config": {"files": ["eval.json"]},
+        "model": {"temperature": 0.2, "extra": {"region": "eu"}},
+    }
+    assert "its record lacks the value: tools\n" in text
+    project.run("python3", "main.py")
+    before, after = project.records()
+    for layer in ("prompts", "model", "config"):
+        assert before["identity"]["layers"][layer] == after["identity"]["layers"][layer], layer
+    assert after["data"]["sets"]["extra"]["sha256"]
+    again = project.evalprov("init", "--from", "latest")
+    assert again.returncode == 2
+    assert b"evalprov inputs latest --write adds to it what that run used; nothing was written" in again.stderr
+    assert (project.path / "evalprov.toml").read_text() == text
+
+
 def test_doctor_mends_the_history_from_the_manifests(project: Project) -> None:
     """A missing line, a torn line and a leftover temporary file are found, named and mended; then all is in order."""
     for _ in range(3):
@@ -114,4 +149,4 @@ def test_every_command_has_help_with_an_example(project: Project) -> None:
     for command in ("run", "show", "history", "init", "doctor", "audit"):
         done = project.evalprov(command, "--help")
         assert done.returncode == 0
-        assert f"evalprov {command}" in done.stdout.decode().split("Example", 1)[1], command
+        assert f"evalprov {command}" in done.stdout.decode().split("\nexample", 1)[1], command

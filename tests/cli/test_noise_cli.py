@@ -132,9 +132,9 @@ def test_without_a_repeat_runs_of_one_fingerprint_are_compared(repository: Proje
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ((), b"nothing to measure"),
-        (("--",), b"give a run, or a command"),
-        (("latest", "--", "true"), b"give a run, or a command"),
+        ((), b"missing RUN, or a command behind --"),
+        (("--",), b"give either a run or a command"),
+        (("latest", "--", "true"), b"give either a run or a command"),
         (("--repeat", "5", "latest"), b"--repeat goes with a command"),
         (("--jobs", "5", "latest"), b"--jobs goes with a command"),
         (("--repeat", "1", "--", "true"), b"--repeat"),

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from generated import Table, manifest
 from scipy import stats
 
-from evalprov.cli.gate import _row
 from evalprov.judge.gate import judge
 from evalprov.judge.rules import NO_RULES
 from evalprov.judge.verdicts import MetricDiff, Side, compare_metrics
 from evalprov.views import diff_words
+from evalprov.views.gate import _row
 
 PAIRS = 400
 SHAPES: dict[str, Callable[[random.Random], float]] = {

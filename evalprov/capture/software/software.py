@@ -11,6 +11,7 @@ from evalprov.capture.collector import CaptureContext, Findings, Later, Steps
 from evalprov.capture.software.interpreter import ELSEWHERE, MANAGERS, choose, is_python
 from evalprov.capture.text import first_line, readable
 from evalprov.named import NamedTuple
+from evalprov.numbers import listed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
@@ -300,5 +301,4 @@ def _moved(before: dict[str, str] | None, after: dict[str, str]) -> list[str]:
         for name in sorted(before.keys() | after.keys())
         if before.get(name) != after.get(name)
     ]
-    more = f" and {len(changed) - SHOWN} more" if len(changed) > SHOWN else ""
-    return [f"packages changed while the command ran, recorded as after it: {', '.join(changed[:SHOWN])}{more}"]
+    return [f"packages changed while the command ran, recorded as after it: {listed(changed, SHOWN)}"]

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 from array import array
 from typing import TYPE_CHECKING, Any
 
 from evalprov import render
-from evalprov.cli.columns import exactly, row_of_csv
-from evalprov.cli.common import counted
 from evalprov.named import NamedTuple
-from evalprov.store import ids
+from evalprov.numbers import and_more, counted
+from evalprov.page import BOLD, DIM, line
+from evalprov.views.columns import exactly
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from evalprov.store.lines import HistoryRun
+    from evalprov.page import Block
 
 COLUMNS = ("run", "time", "group", "value")
 GROUPS_SHOWN = 20
@@ -30,6 +29,7 @@ class Point(NamedTuple):
     """One run's value, and the group it belongs to."""
 
     run_id: str
+    time: str
     group: Any
     value: float
 
@@ -53,39 +53,34 @@ class Frame(NamedTuple):
 class Points:
     """The runs that have a number, newest first, and how many there were of those and of others."""
 
-    def __init__(self, runs: Iterable[HistoryRun], *, parted: bool) -> None:
+    def __init__(self, runs: Iterable[tuple[str, str, Any, Any]]) -> None:
         self.count = self.without = 0
         self._runs = runs
-        self._parted = parted
 
     def __iter__(self) -> Iterator[Point]:
-        """Yield what a query brought along: the metric, then the group."""
-        for run in self._runs:
-            value = run.values[0]
+        """Yield each run that has a number."""
+        for run_id, time, group, value in self._runs:
             if isinstance(value, int | float) and abs(value) < _LARGEST:
                 self.count += 1
-                yield Point(run.run_id, run.values[1] if self._parted else None, value)
+                yield Point(run_id, time, group, value)
             else:
                 self.without += 1
 
 
-def rows(found: Points, form: str) -> None:
-    """Print a row a run, as JSON, as CSV or separated by tabs."""
-    if form != "json":
-        render.out(row_of_csv(COLUMNS) if form == "csv" else "\t".join(COLUMNS))
-    for run_id, group, value in found:
-        time = ids.timestamp(run_id)
-        if form == "json":
-            row = {"run_id": run_id, "timestamp": time, "group": group, "value": value}
-            render.document(row)
-        elif form == "csv":
-            render.out(row_of_csv((run_id, time, exactly(group, ""), exactly(value, ""))))
-        else:
-            render.out("\t".join(map(render.neutral, (run_id, time, exactly(group, "-"), exactly(value, "-")))))
+def documents(found: Points) -> Iterator[dict[str, Any]]:
+    """Give a row a run, for JSON."""
+    for run_id, time, group, value in found:
+        yield {"run_id": run_id, "timestamp": time, "group": group, "value": value}
 
 
-def screen(found: Points, metric: str, by: str | None) -> None:
-    """Print the answer in a line, then bars over the runs, oldest first, a line of them for each group."""
+def rows(found: Points, absent: str) -> Iterator[tuple[str, ...]]:
+    """Give a row a run, of COLUMNS."""
+    for run_id, time, group, value in found:
+        yield run_id, time, exactly(group, absent), exactly(value, absent)
+
+
+def page(found: Points, metric: str, by: str | None, width: int) -> Iterator[Block]:
+    """Give the answer in a line, then bars over the runs, oldest first, a line of them for each group."""
     groups: dict[str, TrendGroup] = {}
     first = last = None
     for point in found:
@@ -97,20 +92,19 @@ def screen(found: Points, metric: str, by: str | None) -> None:
         return
     low = min(min(group.values) for group in groups.values())
     high = max(max(group.values) for group in groups.values())
-    frame = Frame(found.count, min(found.count, render.width()), low, high)
+    frame = Frame(found.count, min(found.count, width), low, high)
     went = _number(first.value) if found.count == 1 else f"{_number(first.value)} -> {_number(last.value)}"
-    over = f"in {counted(found.count)} {_days(first, last)}"
-    render.out(render.paint(render.neutral(f"{metric}  {went} {over}"), "1", sys.stdout))
-    render.out("")
+    yield line(f"{metric}  {went} in {counted(found.count)} {_days(first, last)}", BOLD)
+    yield line("")
     if by is None:
         (only,) = groups.values()
-        render.out(_bars(only, frame))
-        render.out(render.paint(f"lowest {_number(low)}, highest {_number(high)}", "2", sys.stdout))
+        yield line(_bars(only, frame))
+        yield line(f"lowest {_number(low)}, highest {_number(high)}", DIM)
     else:
-        _print_groups(groups, by, frame)
+        yield from _parted(groups, by, frame)
 
 
-def _print_groups(groups: dict[str, TrendGroup], by: str, frame: Frame) -> None:
+def _parted(groups: dict[str, TrendGroup], by: str, frame: Frame) -> Iterator[Block]:
     most = sorted(groups, key=lambda name: len(groups[name].values), reverse=True)[:GROUPS_SHOWN]
     names = sorted(most, key=lambda name: groups[name].places[-1])
     heading = (render.neutral(by)[:_NAME_WIDTH], "", "runs", "first", "last", "lowest", "highest")
@@ -120,11 +114,10 @@ def _print_groups(groups: dict[str, TrendGroup], by: str, frame: Frame) -> None:
     bars = [_bars(groups[name], frame).ljust(frame.width) for name in names]
     filled = [(name, bar, *figures) for (name, _, *figures), bar in zip(cells, bars, strict=True)]
     head, *lines = render.columns([heading, *filled])
-    render.out(render.paint(head, "2", sys.stdout))
-    for number, line in enumerate(lines):
-        render.out(render.paint(line, _COLOURS[number % len(_COLOURS)], sys.stdout))
-    if len(groups) > len(names):
-        render.out(f"and {len(groups) - len(names)} more, of fewer runs")
+    yield line(head, DIM)
+    for number, words in enumerate(lines):
+        yield line(words, _COLOURS[number % len(_COLOURS)])
+    yield from map(line, (f"{words}, of fewer runs" for words in and_more(len(groups) - len(names))))
 
 
 def _bars(group: TrendGroup, frame: Frame) -> str:
@@ -150,5 +143,5 @@ def _number(value: float) -> str:
 
 
 def _days(first: Point, last: Point) -> str:
-    begin, end = (ids.timestamp(point.run_id)[:10] for point in (first, last))
+    begin, end = (point.time[:10] for point in (first, last))
     return f"on {begin}" if begin == end else f"from {begin} to {end}"
