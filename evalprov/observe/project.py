@@ -16,6 +16,7 @@ from typing import Self
 from evalprov.named import NamedTuple
 from evalprov.observe.sightings import FILES, TouchedFile
 from evalprov.platform.folders import (
+    CHANGES,
     CLOSED_UNWRITTEN,
     CREATED,
     LOST,
@@ -27,6 +28,7 @@ from evalprov.platform.folders import (
     UNMOUNTED,
     FolderEvent,
     FolderEvents,
+    Mounts,
     watches_to_be_had,
 )
 
@@ -35,6 +37,7 @@ SHARE = 16  # of the watches a user may have: the command may want some itself
 SECONDS = 0.1  # to find them in: git is at work meanwhile
 PAUSE = 0.01  # in which events gather
 PATIENCE = 2.0
+GIT = ".git"
 GITS = (b".gitignore", b".gitattributes", b".gitmodules")  # whoever calls git, another trial of ours say, reads these
 _WRITTEN = MODIFIED | MOVED_TO | CREATED
 _FIRST = 1 << 16  # it was written before it was opened for the first time
@@ -58,13 +61,18 @@ class ProjectWatch:
         self._paths: dict[int, str] = {}
         self._seen: dict[tuple[int, bytes], int] = {}
         self._moves: set[int] = set()
+        self._changed = False
+        self._left = False  # folders that git may know
+        self._is_here = self._may_hang = False
         self._stop = -1
         self._done = _thread.allocate_lock()
         try:
+            mounts = Mounts()
+            self._is_here, self._may_hang = mounts.is_of_this_machine(root), mounts.may_hang()
             self._events = FolderEvents()
             self._add_all(self._events, root)
-        except OSError as error:
-            self._give_up(f"the project's folders could not be watched: {error.strerror}")
+        except (OSError, ValueError) as error:
+            self._give_up(f"the project's folders could not be watched: {getattr(error, 'strerror', None) or error}")
 
     def __enter__(self) -> Self:
         return self
@@ -78,13 +86,18 @@ class ProjectWatch:
         """How many folders were watched, from before the start to the end; null where not all of them were."""
         return None if self.reason else len(self._paths)
 
+    @property
+    def is_untouched(self) -> bool:
+        """Say whether nothing at all was written to, made or removed in it, since it is watched."""
+        return self.folders is not None and self._is_here and not self._changed and not self._left
+
     def begin(self) -> None:
         """Forget what was opened by now, and take up what is from here on."""
         events = self._events
         if events is None:
             return
-        for _ in events.read():
-            pass
+        for event in events.read():
+            self._changed |= self._is_change(event)
         hear, self._stop = os.pipe()
         self._done.acquire()
         try:
@@ -141,13 +154,26 @@ class ProjectWatch:
         with os.scandir(path) as entries:
             for entry in entries:
                 if entry.name in self._apart.marked_by:
+                    self._left = True
                     return None
-                if entry.is_symlink() and not entry.is_dir():
-                    with suppress(OSError):  # what is opened by a link is told where it leads, if anywhere
-                        self._paths.setdefault(events.add(entry.path), entry.path)
-                elif entry.is_dir() and entry.name not in self._apart.names and entry.path != self._apart.path:
-                    found.append(entry.path)
+                if entry.is_symlink():
+                    found += self._by_link(events, entry)
+                elif entry.is_dir() and entry.path != self._apart.path:
+                    if entry.name not in self._apart.names:
+                        found.append(entry.path)
+                    elif entry.name != GIT:
+                        self._left = True
         return found
+
+    def _by_link(self, events: FolderEvents, entry: os.DirEntry[str]) -> list[str]:
+        """Return the folder a link leads to; a file it leads to is watched, for what is opened is told where it is."""
+        if self._may_hang:
+            return []
+        if entry.is_dir():
+            return [entry.path] if entry.name not in self._apart.names else []
+        with suppress(OSError):  # it leads nowhere
+            self._paths.setdefault(events.add(entry.path), entry.path)
+        return []
 
     # --- what happens
 
@@ -172,6 +198,7 @@ class ProjectWatch:
 
     def _take(self, event: FolderEvent) -> None:
         kinds, key = event.kinds, (event.folder, event.name)
+        self._changed |= self._is_change(event)
         if kinds & (LOST | UNMOUNTED):
             self._give_up("more happened to the project's files than could be taken up")
         elif kinds & OF_FOLDER:
@@ -183,9 +210,15 @@ class ProjectWatch:
             pass
         elif key in self._seen or len(self._seen) < FILES:
             known = self._seen.get(key, 0)
-            self._seen[key] = known | kinds | (_FIRST if kinds & _WRITTEN and not known else 0)
+            opened = known & (OPENED | CLOSED_UNWRITTEN | _FIRST)
+            self._seen[key] = known | kinds | (_FIRST if kinds & _WRITTEN and not opened else 0)
         else:
             self._give_up(f"more than {FILES:,} files of the project were opened")
+
+    def _is_change(self, event: FolderEvent) -> bool:
+        if not event.kinds & CHANGES:
+            return False
+        return os.path.join(self._paths.get(event.folder, ""), os.fsdecode(event.name)) != self._apart.path
 
     def _give_up(self, why: str) -> None:
         self.reason = self.reason or why

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import struct
 from typing import TYPE_CHECKING
 
@@ -12,11 +13,19 @@ from evalprov.platform import c_call
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MODIFIED, CLOSED_UNWRITTEN, OPENED = 0x2, 0x10, 0x20
-MOVED_FROM, MOVED_TO, CREATED = 0x40, 0x80, 0x100
+MODIFIED, RIGHTS, OPENED = 0x2, 0x4, 0x20
+CLOSED_WRITABLE, CLOSED_UNWRITTEN = 0x8, 0x10
+MOVED_FROM, MOVED_TO, CREATED, DELETED = 0x40, 0x80, 0x100, 0x200
 LOST, UNMOUNTED = 0x4000, 0x2000  # events that nobody waited for; a whole file system that is gone
 OF_FOLDER = 0x40000000
-_ASKED = MODIFIED | CLOSED_UNWRITTEN | OPENED | MOVED_FROM | MOVED_TO | CREATED
+# What may leave a folder other than it was; a file that is mapped is only seen to be closed.
+CHANGES = MODIFIED | RIGHTS | CLOSED_WRITABLE | MOVED_FROM | MOVED_TO | CREATED | DELETED
+_ASKED = CHANGES | OPENED | CLOSED_UNWRITTEN
+_OF_THIS_MACHINE = frozenset(("ext2", "ext3", "ext4", "xfs", "btrfs", "zfs", "f2fs", "bcachefs", "tmpfs", "overlay"))
+# A server that does not answer holds up whoever looks at a file of these.
+_MAY_HANG = re.compile(
+    r"nfs|cifs|smb|9p|afs|ceph|lustre|beegfs|gpfs|glusterfs|davfs|virtiofs|prl_fs|fuse(?!ctl|blk|\.lxcfs)"
+)
 _HEAD = struct.Struct("=iIII")
 _PIECE = 1 << 18
 
@@ -28,6 +37,34 @@ def watches_to_be_had() -> int:
             return int(file.read())
     except (OSError, ValueError):
         return 0
+
+
+class Mounts:
+    """What is mounted where, as far as it bears on what can be known of files."""
+
+    def __init__(self) -> None:
+        self._kinds: dict[str, str] = {}  # by device
+        self._points: list[str] = []
+        try:
+            with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
+                for line in file:
+                    words, _, kind = line.partition(" - ")
+                    _, _, device, _, point = words.split(" ")[:5]
+                    self._kinds[device] = kind.partition(" ")[0]
+                    self._points.append(point)
+        except (OSError, ValueError):
+            self._kinds = {"": "nfs"}
+
+    def may_hang(self) -> bool:
+        """Say whether a link may lead to a server that does not answer."""
+        return any(_MAY_HANG.match(kind) for kind in self._kinds.values())
+
+    def is_of_this_machine(self, folder: str) -> bool:
+        """Say whether a folder is on one file system, and whatever writes to it runs here."""
+        device = os.stat(folder).st_dev
+        kind = self._kinds.get(f"{os.major(device)}:{os.minor(device)}")
+        below = os.path.join(os.path.realpath(folder), "")
+        return kind in _OF_THIS_MACHINE and not any(point.startswith(below) for point in self._points)
 
 
 class FolderEvent(NamedTuple):

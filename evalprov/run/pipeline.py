@@ -6,7 +6,7 @@ import errno
 import os
 import signal
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from evalprov.capture.collector import Capture, CaptureContext
 from evalprov.errors import EvalprovError
 from evalprov.platform.events import heed_children
 from evalprov.run.request import Done
+from evalprov.run.watching import watched_project
 from evalprov.secrets import TellingScrubber
 from evalprov.settings import load, overlay
 
@@ -43,15 +44,13 @@ def record_run(
     manifest: Manifest | None = None
     problems: list[str] = []
     try:
-        with _stoppable(), start(context) as capturing, ExitStack() as until_then:
+        with _stoppable(), watched_project(request, context) as project, start(context) as capturing:
             # Loaded while git and the interpreter answer.
             from evalprov.record.form import blank
             from evalprov.run.prepare import PreparedRun, fill, give_up, keep, opened, refuse_unclean
             from evalprov.run.supervise import supervise
-            from evalprov.run.watching import watched_project
             from evalprov.store import Store
 
-            project = until_then.enter_context(watched_project(request, context))
             store = Store.open(context.store, context.scrub)
             manifest = _reserved(store, capturing, lambda run_id, at: opened(blank(run_id, at), request, context))
             try:

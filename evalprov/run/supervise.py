@@ -57,7 +57,7 @@ def supervise(request: Request, context: CaptureContext, prepared: PreparedRun) 
 
     Only what happens before the command starts is raised: later, nothing of ours may stand in its way.
     """
-    store, manifest, found, _ = prepared
+    store, manifest, found, project = prepared
     look = OutputsLook(context, manifest, found.before)
     afterwards = Afterwards(found.later)
     child = _launch(request, context, prepared, afterwards)
@@ -75,7 +75,10 @@ def supervise(request: Request, context: CaptureContext, prepared: PreparedRun) 
 
     with Capturing() as again:
         # While git answers, what the command said is read.
-        steps = look.steps(_launched(store, child), child.outcome.seconds, read_outputs(store.path))
+        untouched = project is not None and project.is_untouched
+        steps = look.steps(
+            _launched(store, child), child.outcome.seconds, read_outputs(store.path), untouched=untouched
+        )
         tried("what the run wrote is not known", lambda: again.add("outputs", steps))
         tried("not all that was looked at is in the record", lambda: afterwards.finish(manifest, context.scrub))
         used = _used(context, store, manifest, child, found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -179,3 +180,36 @@ def test_trials_at_once_are_watched_each(project: Project) -> None:
     done = project.evalprov("run", "--quiet", "--repeat", "4", "--jobs", "4", "--", "python3", "eval.py")
     assert done.returncode == 0, done.stderr
     assert [set(record["observed"]["inputs"]) for record in project.records()] == [{"eval.py"}] * 4
+
+
+CHANGED = {  # what a command does; whether the tree is looked at again; whether the record tells of something written
+    "nothing at all": (":", False, False),
+    "reads alone": ("cat README.md plan.txt", False, False),
+    "in the store": ("echo x > metrics/mine", False, False),
+    "a new file": ("echo x > new.txt", True, True),
+    "one more line": ("echo x >> plan.txt", True, True),
+    "as it was": ("cp plan.txt ../p; cp ../p plan.txt", True, False),
+    "mapped and written": (
+        f'{sys.executable} -c \'import mmap; f = open("plan.txt", "r+"); mmap.mmap(f.fileno(), 0)[:1] = b"X"\'',
+        *(True, True),
+    ),
+    "its rights": ("chmod +x plan.txt", True, False),
+    "removed": ("rm README.md", True, True),
+    "an empty folder": ("mkdir new", True, False),
+    "by way of a link": ('ln -s "$PWD" ../round; echo x >> ../round/plan.txt', True, True),
+}
+
+
+@pytest.mark.parametrize(("script", "looks", "tells"), CHANGED.values(), ids=CHANGED)
+def test_git_is_asked_again_where_anything_may_have_changed(
+    shell: Project, script: str, *, looks: bool, tells: bool
+) -> None:
+    """The kernel saw that nothing was written to: then there is nothing to look for."""
+    git = shutil.which("git")
+    shell.write("../bin/git", f'#!/bin/sh\necho "$@" >> "$LOG"\nexec {git} "$@"\n', 0o755)
+    log = shell.path.parent / "asked"
+    environ = {"PATH": f"{shell.path.parent / 'bin'}:{os.environ['PATH']}", "LOG": str(log)}
+    assert shell.run("sh", "-ec", script, env=environ).returncode == 0
+    assert ("diff-index" in log.read_text()) is looks
+    written = shell.records()[-1]
+    assert bool(written["outputs"]["count"] or written["observed"]["edited"]) is tells

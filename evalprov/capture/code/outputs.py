@@ -76,12 +76,15 @@ class OutputsLook:
         self._unhashed = 0
         self._reasons: list[str] = []
 
-    def steps(self, launched: float, seconds: float, latest: Mapping[str, Row]) -> Steps:
-        """Return what was written since the launch; `latest` is what runs are known to have written by now."""
+    def steps(self, launched: float, seconds: float, latest: Mapping[str, Row], *, untouched: bool = False) -> Steps:
+        """Return what was written since the launch; `latest` is what runs are known to have written by now.
+
+        Where all below the project root is `untouched` since before it was first looked at, git is not asked.
+        """
         self._launched = launched - CLOCK
         self._seconds = max(HASHING, SHARE * seconds)
         changes = {change.path: change for change in self._of_watch()}
-        changes |= {change.path: change for change in (yield from self._of_git())}
+        changes |= {change.path: change for change in (yield from self._of_git(untouched=untouched))}
         outputs: list[WrittenFile] = []
         edited: dict[str, str] = {}
         warnings: list[str] = []
@@ -115,13 +118,15 @@ class OutputsLook:
             if not f"{full}/".startswith(f"{self._context.store}/"):
                 yield WrittenFile(path, full, before, now, before is not None)
 
-    def _of_git(self) -> Any:
+    def _of_git(self, *, untouched: bool) -> Any:
         before = self._before
         if before is None:
             what = "only the files that the command names or that were read before were looked at"
             self._reasons.append(f"{self._manifest['capture']['git']['reason'] or 'git did not say'}: {what}")
             return []
         repo = before.repo
+        if untouched and os.path.realpath(repo.top) == os.path.realpath(self._context.root):
+            return list(self._since(before, {}, set()))
         tree = repo.tree or hashlib.new(repo.algorithm, b"tree 0\0", usedforsecurity=False).hexdigest()
         options = ("-z", "--raw", "--no-abbrev", "--no-renames", "--ignore-submodules=all")
         # Together the price of one `git status`; and other than that they show what was written again as it was,
