@@ -8,6 +8,7 @@ from __future__ import annotations
 import _thread
 import os
 import select
+import signal
 import time
 from collections import deque
 from contextlib import suppress
@@ -100,6 +101,8 @@ class ProjectWatch:
             self._changed |= self._is_change(event)
         hear, self._stop = os.pipe()
         self._done.acquire()
+        # A thread has the mask of whom it was started by: no signal that is for the command may end up there.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         try:
             _thread.start_new_thread(self._run, (events, hear))
         except RuntimeError:
@@ -108,6 +111,8 @@ class ProjectWatch:
             self._give_up("no thread could be had to watch the project's folders")
         else:
             self._events = None  # the thread closes it: the kernel takes its time for that
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
     def end(self) -> None:
         """Take up what has happened to the last moment."""

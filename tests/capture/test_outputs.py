@@ -297,7 +297,7 @@ def test_many_and_large_outputs_are_bounded(project: Project) -> None:
 
 def test_a_repository_that_breaks_meanwhile_is_a_reason(project: Project) -> None:
     """The command's exit code stands, and the record says why nobody looked."""
-    project.write("e.sh", "echo broken > .git/index; exit 7\n")
+    project.write("e.sh", "echo x > new.txt; echo broken > .git/index; exit 7\n")
     project.commit_all()
     assert project.run("sh", "e.sh").returncode == 7
     record = project.record()
