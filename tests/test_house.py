@@ -58,6 +58,7 @@ MAY_IMPORT = {
         "isolation",
         "restore",
         "run",
+        "wire",
         "repository",
         "views",
         "page",

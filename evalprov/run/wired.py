@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
 from evalprov.capture.software.way import which
-from evalprov.errors import CANNOT_START, EvalprovError
-from evalprov.store import ids, read
-from evalprov.store.folder import Folder
+from evalprov.store import read
+from evalprov.store.calls import FOLDER, digest_of, name_of, path_of
 from evalprov.wire.door import RunningProxy, WirePlan
 
 if TYPE_CHECKING:
     from evalprov.capture.collector import CaptureContext
     from evalprov.record.manifest import Manifest
-    from evalprov.record.schema.calls import Calls
     from evalprov.run.request import Request
     from evalprov.store import Store
 
-FOLDER = "calls"
 _FIRST_NODE = 24  # that knows proxies by itself
 _NODES = ("node", "npx", "npm", "pnpm", "yarn", "tsx", "promptfoo")
 _SHOWN = 3
@@ -58,10 +54,10 @@ class WiredRun:
 
     def open(self, store: Store, manifest: Manifest) -> dict[str, str]:
         """Have the proxy serve the run; return what the command's environment needs."""
-        run_id = ids.checked(manifest["run_id"])
+        run_id = manifest["run_id"]
         if self._mode != "replay":
             store.enter(FOLDER).__exit__()  # it is made where it is not there yet
-            self._file = f"{FOLDER}/{run_id}.sqlite"
+            self._file = name_of(run_id)
         interpreter = manifest["software"]["interpreter"]
         prefixes = [interpreter["prefix"]] if interpreter and interpreter.get("prefix") else []
         return self._proxy.open(run_id, self._file and f"{store.path}/{self._file}", prefixes)
@@ -125,40 +121,10 @@ def _source(request: Request, context: CaptureContext) -> tuple[str | None, str 
         return None, None, None
     given = os.path.join(context.cwd, spec)
     if spec.endswith(".sqlite") and os.path.isfile(given):
-        return context.scrub.text(os.path.relpath(given, context.root)), given, _digest(given)
+        return context.scrub.text(os.path.relpath(given, context.root)), given, digest_of(given)
     m = read.load(context.store, spec)
-    path = calls_file(context.store, m["calls"], m["run_id"])
-    return m["calls"]["source"] if m["calls"]["file"] is None else m["run_id"], path, _digest(path)
-
-
-def calls_file(store: str, calls: Calls, run_id: str) -> str:
-    """Return the file of a run's calls, or of those that it replayed; it must be what the record says it is."""
-    if calls["file"] is None and calls["mode"] == "replay" and ids.is_run_id(calls["source"]):
-        source = read.load(store, calls["source"] or "")
-        return calls_file(store, source["calls"], source["run_id"])
-    unsealed = f"{store}/{FOLDER}/{run_id}.sqlite"
-    if calls["file"] is None and not os.path.exists(unsealed):
-        hint = "record them with: evalprov run --record -- COMMAND"
-        raise EvalprovError(f"run {run_id} has no recorded calls", hint, CANNOT_START)
-    try:
-        with Folder(f"{store}/{FOLDER}") as folder:
-            there = folder.size(f"{run_id}.sqlite") is not None
-    except OSError:
-        there = False
-    if not there:
-        raise EvalprovError(f"the calls of run {run_id} are gone: {unsealed}", "", CANNOT_START)
-    if calls["sha256"] is not None and _digest(unsealed) != calls["sha256"]:
-        raise EvalprovError(
-            f"the calls of run {run_id} are not what was recorded: the hash of {unsealed} is another",
-            "replay the file itself if you know why: --replay FILE",
-            CANNOT_START,
-        )
-    return unsealed
-
-
-def _digest(path: str) -> str:
-    with open(path, "rb") as file:
-        return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+    path = path_of(context.store, m)
+    return m["calls"]["source"] if m["calls"]["mode"] == "replay" else m["run_id"], path, digest_of(path)
 
 
 def _is_old_node(context: CaptureContext) -> bool:

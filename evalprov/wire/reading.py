@@ -259,3 +259,36 @@ def _ends(value: dict[str, Any]) -> tuple[list[str], bool, int]:
     if value.get("status") in ("completed", "incomplete") and value.get("object") == "response":
         reasons.append(str(value["status"]))
     return reasons, refused or bool(_REFUSED.intersection(reasons)), calls
+
+
+# Where providers put what a model says, whole or in pieces.
+_SAID = ("content", "text", "delta", "arguments", "partial_json", "input", "refusal", "thinking", "reasoning_content")
+
+
+def answer_values(call: Call) -> list[Any]:
+    """Return an answer as JSON: one value, or one an event."""
+    if call.answer is None:
+        return []
+    head = parse_head(call.answer.head)
+    return list(_values(head.get("content-type").lower(), decoded(head, call.answer.body) or b""))
+
+
+def said_in(call: Call) -> str:
+    """Return what a model said in an answer, less ids and times, its pieces put together."""
+    texts: list[str] = []
+
+    def gather(value: Any, key: str) -> None:
+        if isinstance(value, str) and key in _SAID:
+            texts.append(value)
+        elif isinstance(value, dict):
+            for name, inner in value.items():
+                gather(inner, name)
+        elif isinstance(value, list):
+            for inner in value:
+                gather(inner, key)
+
+    for value in answer_values(call):
+        # What OpenAI's last events say again, whole.
+        if not (isinstance(value, dict) and str(value.get("type", "")).endswith((".done", ".completed"))):
+            gather(value, "")
+    return "".join(texts)
