@@ -154,7 +154,7 @@ class RunningProxy:
                 variable, end = one.base_url
                 if variable and variable not in self._environ:
                     found[variable] = f"http://{HOST}:{self.port}/{self._token}/{one.name}{end}"
-        found[FUNCTIONS] = f"http://{HOST}:{self.port}/{self._token}/-/function"
+        found[FUNCTIONS] = f"http://{HOST}:{self.port}/{self._token}/-/{self.plan.mode}"
         if self.plan.mode == "replay":
             found |= self._placeholders()
         return found
