@@ -48,11 +48,18 @@ class CallQuestion(NamedTuple):
         return assembled(self.skeleton, lambda name: self.pieces[name])
 
 
-Clean = "Callable[[Any], Any]"
+def is_json(head: Head, body: bytes) -> bool:
+    """Say whether a request's body is meant as JSON."""
+    return "json" in head.get("content-type").lower() or body[:1] in {b"{", b"["}
 
 
-def question(host: str, head: Head, body: bytes, clean: Callable[[Any], Any] = lambda value: value) -> CallQuestion:
-    """Take a request apart; `clean` hides the secrets of a JSON value."""
+def parsed(body: bytes) -> Any:
+    """Return JSON with its numbers in one spelling; ValueError where it is none."""
+    return json.loads(body, parse_float=_number)
+
+
+def question(host: str, head: Head, body: bytes, clean: Callable[[Any], Any], value: Any = None) -> CallQuestion:
+    """Take a request apart; `clean` hides the secrets of a JSON value. Its own may be parsed already."""
     method, target, _ = head.first
     api = {name: value for name, value in sorted(head.headers) if name in _API}
     path = clean(normal_path(target))
@@ -60,11 +67,10 @@ def question(host: str, head: Head, body: bytes, clean: Callable[[Any], Any] = l
     if not body:
         return CallQuestion(host, method, path, said, b"", {}, "none")
     kind = head.get("content-type").lower()
-    if "json" in kind or body[:1] in b"{[":
+    if value is not None or is_json(head, body):
         try:
-            return CallQuestion(
-                host, method, path, said, *taken_apart(json.loads(body, parse_float=_number), clean), "json"
-            )
+            value = parsed(body) if value is None else value
+            return CallQuestion(host, method, path, said, *taken_apart(value, clean), "json")
         except (ValueError, RecursionError):
             pass
     if kind.startswith("multipart/form-data") and (

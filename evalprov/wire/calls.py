@@ -26,7 +26,7 @@ _LEVEL = 3
 _LAYOUT = """
 CREATE TABLE about (name TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID;
 CREATE TABLE endpoint (id INTEGER PRIMARY KEY, host TEXT, method TEXT, path TEXT, api TEXT, kind TEXT, provider TEXT);
-CREATE TABLE piece (name BLOB PRIMARY KEY, data BLOB) WITHOUT ROWID;
+CREATE TABLE piece (id INTEGER PRIMARY KEY, name BLOB UNIQUE, data BLOB);
 CREATE TABLE call (
   number INTEGER PRIMARY KEY,  -- in the order in which they were asked
   key BLOB, endpoint INTEGER, status INTEGER, began REAL, first REAL, ended REAL, flags INTEGER, problem TEXT,
@@ -75,6 +75,7 @@ class CallWriter:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644))
         self.path = path
         self._base = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._base.execute("PRAGMA page_size=8192")
         self._base.execute("PRAGMA journal_mode=WAL")
         self._base.execute("PRAGMA synchronous=NORMAL")
         self._pieces: set[str] = set()
@@ -136,7 +137,7 @@ class CallWriter:
         for name, data in asked.pieces.items():
             if name not in self._pieces:
                 self._base.execute(
-                    "INSERT OR IGNORE INTO piece VALUES (?, ?)", (bytes.fromhex(name), pack.compress(data))
+                    "INSERT OR IGNORE INTO piece (name, data) VALUES (?, ?)", (bytes.fromhex(name), pack.compress(data))
                 )
                 self._pieces.add(name)
         what = (asked.host, asked.method, asked.path, asked.api, asked.kind, call.provider)

@@ -14,7 +14,7 @@ from evalprov.wire.events import event_stream, sse_events
 from evalprov.wire.messages import END
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from evalprov.secrets import Scrubber
     from evalprov.wire.messages import Head
@@ -37,6 +37,7 @@ _PLAIN_KEYS = frozenset(
 )
 _PLAIN = re.compile(r"[\w.:/@-]{0,200}")
 _LARGEST_DECODED = 256 << 20
+_LEAST = 8  # characters of a piece in which a secret may stand by itself
 
 
 class CleanBody(NamedTuple):
@@ -45,6 +46,21 @@ class CleanBody(NamedTuple):
     body: bytes | None  # null where it cannot be kept at all
     exact: bool  # byte for byte as it was
     readable: bytes  # decompressed, for who reads it
+
+
+class Looked:
+    """Texts that are still to be looked at, of one call or of many: together that costs a fraction of each alone."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.made: list[str] = []  # ids and the like: nobody chose them, so only what is surely a secret is looked for
+        self.odd = False  # a name says that its value is a secret
+
+    def add(self, other: Looked) -> None:
+        """Take another's texts as well."""
+        self.said += other.said
+        self.made += other.made
+        self.odd = self.odd or other.odd
 
 
 class CallCleaner:
@@ -57,10 +73,49 @@ class CallCleaner:
 
     def value(self, value: Any) -> Any:
         """Return a JSON value without its secrets."""
-        texts: list[str] = []
-        if not self._gather(value, "", texts) and self._is_clean(texts):
-            return value
-        return self._scrub.value(value)
+        looked = Looked()
+        self.look(value, looked)
+        return value if self.is_clean(looked) else self._scrub.value(value)
+
+    def look(self, value: Any, looked: Looked, key: str = "") -> None:
+        """Collect the texts of a JSON value."""
+        if isinstance(value, dict):
+            for name, inner in value.items():
+                if isinstance(inner, str):
+                    plain = name in _PLAIN_KEYS and _PLAIN.fullmatch(inner)
+                    (looked.made if plain else looked.said).append(inner)
+                    if self._names_a_secret(name):
+                        looked.odd = True
+                elif isinstance(inner, dict | list):
+                    self.look(inner, looked, name)
+        elif isinstance(value, list):
+            for inner in value:
+                if isinstance(inner, dict | list | str):
+                    self.look(inner, looked, key)
+        elif isinstance(value, str):
+            looked.said.append(value)
+
+    def look_at_events(self, values: Iterable[Any], looked: Looked) -> None:
+        """Collect the texts of a stream: those at one place are one text, for a secret may be spread over them."""
+        said: dict[tuple[str, ...], list[str]] = {}
+        for value in values:
+            for path, text in _paths(value):
+                said.setdefault(path, []).append(text)
+        for path, parts in said.items():
+            looked.odd = looked.odd or bool(path and self._names_a_secret(path[-1]))
+            different = set(parts)
+            if path and path[-1] in _PLAIN_KEYS and all(map(_PLAIN.fullmatch, different)):
+                looked.made += different
+                continue
+            looked.said.append("".join(parts))
+            looked.said += [one for one in different if len(one) >= _LEAST]
+
+    def is_clean(self, looked: Looked) -> bool:
+        """Say whether there is no secret in any of these texts."""
+        if looked.odd or self._surely(_APART.join(looked.made).encode("utf-8", "surrogatepass")):
+            return False
+        raw = _APART.join(looked.said).encode("utf-8", "surrogatepass")
+        return self._scrub.data(raw) == raw
 
     def head(self, head: Head) -> bytes:
         """Return an answer's head without what says whose it is."""
@@ -99,7 +154,9 @@ class CallCleaner:
         if "event-stream" in kind and "amazon" not in kind:
             clean = self._stream(plain)
         elif "amazon.eventstream" in kind:
-            clean = plain if self._is_clean_stream(event_stream(plain)) and not self._surely(plain) else None
+            looked = Looked()
+            self.look_at_events(event_stream(plain), looked)
+            clean = plain if self.is_clean(looked) and not self._surely(plain) else None
         elif "json" in kind or plain[:1] in b"{[":
             clean = self._json(plain)
         elif kind.startswith("text/") or not kind:
@@ -122,10 +179,11 @@ class CallCleaner:
     def _stream(self, plain: bytes) -> bytes:
         """Clean what comes in events: a secret may be spread over many of them."""
         events = list(sse_events(plain))
-        if self._is_clean_stream(one.value for one in events):
-            rest = b"\n".join(one.raw for one in events if one.value is None)
-            if not rest or self._scrub.data(rest) == rest:
-                return plain
+        looked = Looked()
+        self.look_at_events((one.value for one in events), looked)
+        looked.said.append(b"\n".join(one.raw for one in events if one.value is None).decode("utf-8", "replace"))
+        if self.is_clean(looked):
+            return plain
         said: dict[tuple[str, ...], list[str]] = {}
         for one in events:
             for path, text in _paths(one.value):
@@ -144,46 +202,11 @@ class CallCleaner:
             )
         return b"".join(parts)
 
-    def _is_clean_stream(self, values: Iterator[Any] | Any) -> bool:
-        said: dict[tuple[str, ...], list[str]] = {}
-        for value in values:
-            for path, text in _paths(value):
-                if path and self._names_a_secret(path[-1]):
-                    return False
-                said.setdefault(path, []).append(text)
-        texts: list[str] = []
-        for path, parts in said.items():
-            if path and path[-1] in _PLAIN_KEYS and all(map(_PLAIN.fullmatch, set(parts))):
-                texts += [one for one in set(parts) if self._surely(one.encode())]
-                continue
-            texts.append("".join(parts))
-            texts += [one for one in parts if len(one) >= 8]
-        return self._is_clean(texts)
-
-    def _gather(self, value: Any, key: str, texts: list[str]) -> bool:
-        """Collect the texts in which a secret might stand; say whether a name says that there is one."""
-        if isinstance(value, str):
-            if key not in _PLAIN_KEYS or not _PLAIN.fullmatch(value) or self._surely(value.encode("utf-8", "replace")):
-                texts.append(value)
-            return False
-        if isinstance(value, dict):
-            return any(
-                (isinstance(inner, str) and self._names_a_secret(name)) or self._gather(inner, name, texts)
-                for name, inner in value.items()
-            )
-        if isinstance(value, list):
-            return any(self._gather(inner, key, texts) for inner in value)
-        return False
-
     def _names_a_secret(self, name: str) -> bool:
-        if name not in self._secret_names:
-            self._secret_names[name] = is_secret_name(name)
-        return self._secret_names[name]
-
-    def _is_clean(self, texts: list[str]) -> bool:
-        joined = _APART.join(texts)
-        raw = joined.encode("utf-8", "surrogatepass")
-        return self._scrub.data(raw) == raw
+        known = self._secret_names.get(name)
+        if known is None:
+            known = self._secret_names[name] = is_secret_name(name)
+        return known
 
     def _surely(self, data: bytes) -> bool:
         spans: list[tuple[int, int]] = []

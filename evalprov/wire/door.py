@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -17,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from evalprov.errors import CANNOT_START, EvalprovError
 from evalprov.named import NamedTuple
 from evalprov.platform.network import SHUT_IN
+from evalprov.wire.gateway import refused, set_one
 from evalprov.wire.providers import PROVIDERS, Opened, from_environment, is_local, is_plain, provider
-from evalprov.wire.upstream import refused, set_one
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -68,7 +66,7 @@ class RunningProxy:
         self._theirs: socket.socket | None = None
         if plan.mode == "replay" and plan.closed:
             self._inside, self._theirs = socket.socketpair()
-        self._folder = tempfile.mkdtemp(prefix="evalprov-wire-")
+        self._folder = _private_folder()
         self._key: str | None = None
         self._opened: dict[str, Any] = {}
         self._pid: int | None = None
@@ -234,7 +232,25 @@ class RunningProxy:
             with suppress(OSError):
                 if pipe is not None:
                     pipe.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        _remove(self._folder)
+
+
+def _private_folder() -> str:
+    """Make a folder that nobody else can look into."""
+    for base in (os.environ.get("TMPDIR"), "/tmp", "/var/tmp"):  # noqa: S108 - mkdir is exclusive
+        folder = f"{base}/evalprov-wire-{os.urandom(6).hex()}"
+        with suppress(OSError):
+            if base:
+                os.mkdir(folder, 0o700)
+                return folder
+    raise EvalprovError("there is no place for temporary files", "set TMPDIR to a folder of yours", CANNOT_START)
+
+
+def _remove(folder: str) -> None:
+    with suppress(OSError):
+        for name in os.listdir(folder):
+            os.unlink(f"{folder}/{name}")
+        os.rmdir(folder)
 
 
 def _tell(process: subprocess.Popen[bytes], value: dict[str, Any]) -> None:

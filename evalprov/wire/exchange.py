@@ -117,6 +117,8 @@ def read_request(client: End, head: Head, pass_on: Callable[[bytes], None] | Non
     if head.has("expect", "100-continue") and not reader.done:
         client.send(_CONTINUE)
     raw: list[bytes] = []
+    if reader.done and pass_on is not None:
+        pass_on(b"")
     while not reader.done:
         data = client.take()
         if not data:
@@ -154,6 +156,17 @@ def outgoing(head: Head) -> bytes:
 def exchange(client: End, server: End, head: Head, sent: bytes, request: tuple[bytes, BodyReader] | None) -> Passed:
     """Pass a request on and its answer back; `sent` is the head as the provider gets it."""
     return _Exchange(client, server, head).run(sent, request)
+
+
+class _After:
+    """Sends something before the first bytes that are to be passed on, in one go with them."""
+
+    def __init__(self, first: bytes, to: End) -> None:
+        self._first, self._to = first, to
+
+    def send(self, data: bytes) -> None:
+        self._to.send(self._first + data)
+        self._first = b""
 
 
 class _Exchange:
@@ -203,9 +216,10 @@ class _Exchange:
     def _ask(self, sent: bytes, request: tuple[bytes, BodyReader] | None) -> BodyReader:
         reader = request[1] if request else BodyReader(self._head, of_request=True)
         try:
-            self._server.send(sent + request[0] if request else sent)
             if request is None:
-                _, reader = read_request(self._client, self._head, self._server.send)
+                _, reader = read_request(self._client, self._head, _After(sent, self._server).send)
+            else:
+                self._server.send(sent + request[0])
         except ClosedError:
             pass  # a server may answer before it has read all
         return reader

@@ -7,15 +7,17 @@ import sqlite3
 import threading
 import time
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from evalprov.named import NamedTuple
-from evalprov.wire.asked import CallQuestion, question
+from evalprov.wire.asked import CallQuestion, is_json, parsed, question
 from evalprov.wire.calls import CHUNKED, EXACT, WITHHELD, Call, CallReader, CallWriter, RecordedAnswer
+from evalprov.wire.cleaning import Looked, decoded
 from evalprov.wire.messages import END, Head
-from evalprov.wire.reading import facts_of
+from evalprov.wire.reading import CallFacts, facts_of, values_in
 
 if TYPE_CHECKING:
-    from evalprov.wire.cleaning import CallCleaner, CleanBody
+    from evalprov.wire.cleaning import CallCleaner
     from evalprov.wire.exchange import Passed
     from evalprov.wire.summary import Summary
 
@@ -90,39 +92,48 @@ class Keeper:
         going = True
         written = time.monotonic()
         while going:
-            calls: list[Call] = []
+            batch: list[KeptCall] = []
             try:
                 one = self._queue.get(timeout=_EVERY)
-            except queue.Empty:
-                self._write([], flush=True)
-                continue
-            while True:
-                if one is None:
-                    going = False
-                    break
-                self._take(one, calls)
-                if len(calls) >= _BATCH:
-                    break
-                try:
+                while one is not None:
+                    batch.append(one)
+                    if len(batch) >= _BATCH:
+                        break
                     one = self._queue.get_nowait()
-                except queue.Empty:
-                    break
-            late = time.monotonic() - written > _EVERY
+                going = one is not None
+            except queue.Empty:
+                pass
+            calls = self._read(batch)
+            late = not batch or time.monotonic() - written > _EVERY
             self._write(calls, flush=late)
             written = time.monotonic() if late else written
 
-    def _take(self, one: KeptCall, calls: list[Call]) -> None:
-        try:
-            call = one.ready or self._call(one)
-        except Exception as error:  # noqa: BLE001 - one call that cannot be read is no reason to lose the others
-            self.lost += 1
-            self.problem = self.problem or f"a call could not be kept: {type(error).__name__}"
-            return
-        if call is None:
-            self.lost += 1
-            return
-        self.summary.add(call, facts_of(call))
-        calls.append(call)
+    def _read(self, batch: list[KeptCall]) -> list[Call]:
+        """Clean and count calls: all of them are looked at together, and each alone only where there is something."""
+        seen = [SeenCall(one) for one in batch if one.passed is not None]
+        looked = Looked()
+        for passing in seen:
+            looked.add(passing.look(self.cleaner))
+        clean = self.cleaner.is_clean(looked)
+        calls = [one.ready for one in batch if one.ready is not None]
+        for ready in calls:
+            self.summary.add(ready, facts_of(ready))
+        for passing in seen:
+            try:
+                call, facts = passing.call(self.cleaner, clean=clean)
+            except Exception as error:  # noqa: BLE001 - one call that cannot be read is no reason to lose the others
+                self._lose(f"{type(error).__name__}: {error}")
+                continue
+            if call is None:
+                self._lose("it was too large")
+                continue
+            self.summary.add(call, facts or facts_of(call))
+            calls.append(call)
+        return calls
+
+    def _lose(self, why: str) -> None:
+        self.lost += 1
+        self.problem = self.problem or f"a call could not be kept: {why}"
 
     def _write(self, calls: list[Call], *, flush: bool) -> None:
         if self._writer is None:
@@ -142,36 +153,79 @@ class Keeper:
             self._writer.abandon()
         self._writer = None
 
-    def _call(self, one: KeptCall) -> Call | None:
+
+class SeenCall:
+    """A call as it passed, on its way to be kept."""
+
+    def __init__(self, one: KeptCall) -> None:
+        self._one = one
         passed = one.passed
-        if passed is None or passed.body is None:
-            self.problem = self.problem or "a request was too large to be kept"
-            return None
-        asked = question(one.host, passed.head, passed.body, self.cleaner.value)
+        assert passed is not None
+        self._passed = passed
+        self._asked: Any = None  # the request's body as JSON
+        self._values: list[Any] | None = None  # the answer's
+        self._simple = False  # all that there is to look at is in the texts
+
+    def look(self, cleaner: CallCleaner) -> Looked:
+        """Return the texts in which a secret might be."""
+        looked, passed = Looked(), self._passed
+        if passed.body is None:
+            return looked
+        looked.said.append(unquote(passed.head.first[1]))
+        try:
+            self._asked = parsed(passed.body) if is_json(passed.head, passed.body) else None
+        except (ValueError, RecursionError):
+            self._asked = None
+        self._simple = self._asked is not None or not passed.body
+        cleaner.look(self._asked, looked)
+        head = passed.answer_head
+        if head is None or passed.answer is None:
+            return looked
+        kind = head.get("content-type").lower()
+        plain = decoded(head, passed.answer) if passed.answer else b""
+        if plain and "json" in kind and plain[:1] in {b"{", b"["}:
+            self._values = list(values_in(kind, plain))
+            cleaner.look(self._values, looked)
+            self._simple = self._simple and bool(self._values)
+        elif plain:
+            self._simple = False
+        return looked
+
+    def call(self, cleaner: CallCleaner, *, clean: bool) -> tuple[Call | None, CallFacts | None]:
+        """Return the call as it is kept, and what it says of itself where that is known by now."""
+        one, passed = self._one, self._passed
+        if passed.body is None:
+            return None, None
+        simple = clean and self._simple
+        asked = question(one.host, passed.head, passed.body, _as_it_is if simple else cleaner.value, self._asked)
         flags, answer = EXACT, None
         if passed.answer_head is not None:
-            clean = self._body(passed)
-            answer, flags = self._answer(passed, clean)
-        return Call(
+            answer, flags = self._answer(cleaner, passed.answer_head, simple=simple)
+        call = Call(
             *(one.number, one.provider, asked, passed.status, one.began, passed.first, passed.ended),
             *(flags, passed.problem, answer),
         )
+        if not simple or passed.answer_head is None:
+            return call, None
+        facts = CallFacts(asked.path, self._asked if isinstance(self._asked, dict) else {})
+        return call, facts.answered(passed.answer_head, self._values or ())
 
-    def _body(self, passed: Passed) -> CleanBody | None:
-        if passed.answer is None or passed.answer_head is None:
-            return None
-        return self.cleaner.body(passed.answer_head, passed.answer)
-
-    def _answer(self, passed: Passed, clean: CleanBody | None) -> tuple[RecordedAnswer, int]:
-        head = passed.answer_head
-        assert head is not None
-        raw = self.cleaner.head(head)
+    def _answer(self, cleaner: CallCleaner, head: Head, *, simple: bool) -> tuple[RecordedAnswer, int]:
+        passed = self._passed
+        raw = cleaner.head(head)
         chunked = CHUNKED if head.has("transfer-encoding", "chunked") else 0
+        if passed.answer is not None and simple:
+            return RecordedAnswer(raw, passed.answer, passed.pieces), EXACT | chunked
+        clean = None if passed.answer is None else cleaner.body(head, passed.answer)
         if clean is None or clean.body is None:
             return RecordedAnswer(raw, b""), WITHHELD | chunked
         if clean.exact:
             return RecordedAnswer(raw, clean.body, passed.pieces), EXACT | chunked
         return RecordedAnswer(_plain_head(raw), clean.body), 0
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
 
 
 def _plain_head(raw: bytes) -> bytes:

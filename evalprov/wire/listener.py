@@ -204,7 +204,7 @@ class Listener:
         """Serve a client's requests to one host."""
         upstream = End(server) if server is not None else None
         try:
-            while (head := self._next(client, upstream)) is not None:
+            while (head := client.head()) is not None:
                 self._busy_by(1)
                 try:
                     upstream, again = self._one(client, name, host, head, connect, upstream)
@@ -215,20 +215,6 @@ class Listener:
         finally:
             if upstream is not None:
                 upstream.close()
-
-    def _next(self, client: End, server: End | None) -> Head | None:
-        """Wait for a client's next request; where the server closes meanwhile, so do we, as it would have seen."""
-        if server is not None and not client.ready:
-            import select
-
-            poll = select.poll()
-            poll.register(client.sock, select.POLLIN)
-            poll.register(server.sock, select.POLLIN)
-            mine = client.sock.fileno()
-            ready = poll.poll()
-            if all(fd != mine for fd, _ in ready) and server.has_left():
-                return None
-        return client.head()
 
     def _one(  # noqa: PLR0913, PLR0917 - a request and its way
         self,
@@ -257,6 +243,9 @@ class Listener:
                 return server, again
             if not self.rules.live:
                 return server, self._refuse(client, head, found)
+        if server is not None and (server.ready or server.has_left()):  # it closes what is not used for a while
+            server.close()
+            server = None
         if server is None:
             try:
                 server = End(connect())

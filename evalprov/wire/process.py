@@ -69,6 +69,8 @@ class Proxy:
         from evalprov.wire.summary import Summary
         from evalprov.wire.upstream import Upstream
 
+        # What passes has to wait no longer than this for what is kept meanwhile.
+        sys.setswitchinterval(0.0005)
         environ = dict(os.environ)
         self._told = told
         self._kinds = Keeper, Listener

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 from evalprov.named import NamedTuple
 from evalprov.wire.cleaning import decoded
 from evalprov.wire.events import event_stream, sse_events
-from evalprov.wire.messages import MalformedError, parse_head
+from evalprov.wire.messages import parse_head
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from evalprov.wire.calls import Call, RecordedAnswer
+    from evalprov.wire.calls import Call
+    from evalprov.wire.messages import Head
 
 # By OpenTelemetry's names, less `gen_ai.request.`.
 PARAMETERS = {
@@ -65,36 +66,44 @@ class Tokens(NamedTuple):
     written: int = 0  # to that cache
 
 
-class CallFacts(NamedTuple):
+class CallFacts:
     """What a call says of itself."""
 
-    operation: str | None
-    requested: str | None
-    parameters: dict[str, Any]
-    system: list[str]  # prompts for the system, as texts
-    users: list[str]  # first words of a user, as texts
-    tools: dict[str, tuple[str, str]]  # name to description and schema, as JSON
-    served: str | None = None
-    fingerprint: str | None = None
-    tokens: Tokens | None = None
-    finish: tuple[str, ...] = ()
-    refused: bool = False
-    tool_calls: int = 0
-    limits: dict[str, str] = {}  # noqa: RUF012 - a tuple's default
+    __slots__ = (
+        *("operation", "requested", "parameters", "system", "users", "tools"),
+        *("served", "fingerprint", "tokens", "finish", "refused", "tool_calls", "limits"),
+    )
+
+    def __init__(self, path: str, body: dict[str, Any]) -> None:
+        self.operation = next((name for pattern, name in _OPERATIONS if pattern.search(path)), None)
+        self.requested = _requested(body, path)
+        self.parameters = _parameters(body)
+        self.system, self.users = _prompts(body)  # texts
+        self.tools = _tools(body)  # name to description and schema, as JSON
+        self.served: str | None = None
+        self.fingerprint: str | None = None
+        self.tokens: Tokens | None = None
+        self.finish: tuple[str, ...] = ()
+        self.refused = False
+        self.tool_calls = 0
+        self.limits: dict[str, str] = {}
+
+    def answered(self, head: Head, values: Iterable[Any]) -> CallFacts:
+        """Add what the answer says: one value, or one an event."""
+        self.limits = {name: value for name, value in head.headers if "ratelimit" in name}
+        for value in values:
+            if isinstance(value, dict):
+                _add(self, value)
+        return self
 
 
 def facts_of(call: Call) -> CallFacts:
     """Read a call."""
     body = call.question.body() if call.question.kind == "json" else None
-    body = body if isinstance(body, dict) else {}
-    asked = CallFacts(
-        next((name for pattern, name in _OPERATIONS if pattern.search(call.question.path)), None),
-        _requested(body, call.question.path),
-        _parameters(body),
-        *_prompts(body),
-        _tools(body),
-    )
-    return _answered(asked, call.answer) if call.answer is not None else asked
+    facts = CallFacts(call.question.path, body if isinstance(body, dict) else {})
+    if call.answer is not None and call.answer.head:
+        facts.answered(parse_head(call.answer.head), answer_values(call))
+    return facts
 
 
 def _requested(body: dict[str, Any], path: str) -> str | None:
@@ -161,20 +170,8 @@ def _tools(body: dict[str, Any]) -> dict[str, tuple[str, str]]:
     return found
 
 
-def _answered(asked: CallFacts, answer: RecordedAnswer) -> CallFacts:
-    try:
-        head = parse_head(answer.head)
-    except MalformedError:
-        return asked
-    limits = {name: value for name, value in head.headers if "ratelimit" in name}
-    found = asked._replace(limits=limits)
-    for value in _values(head.get("content-type").lower(), decoded(head, answer.body) or b""):
-        if isinstance(value, dict):
-            found = _and(found, value)
-    return found
-
-
-def _values(kind: str, plain: bytes) -> Iterator[Any]:
+def values_in(kind: str, plain: bytes) -> Iterator[Any]:
+    """Yield what an answer of a kind holds as JSON."""
     if "amazon.eventstream" in kind:
         yield from event_stream(plain)
     elif "event-stream" in kind:
@@ -182,34 +179,32 @@ def _values(kind: str, plain: bytes) -> Iterator[Any]:
     elif plain[:1] in (b"{", b"["):
         try:
             value = json.loads(plain)
-        except ValueError:
+        except (ValueError, RecursionError):
             return
         yield from value if isinstance(value, list) else (value,)
 
 
-def _and(found: CallFacts, value: dict[str, Any]) -> CallFacts:
+def _add(found: CallFacts, value: dict[str, Any]) -> None:
     """Add what one answer, or one event of a stream, says."""
     # Anthropic's and OpenAI's events wrap what they are of.
     wrapped = [value[name] for name in ("message", "response") if isinstance(value.get(name), dict)]
     for one in (value, *wrapped[:1]):
         served = one.get("model") or one.get("modelVersion")
         if isinstance(served, str) and served:
-            found = found._replace(served=served)
+            found.served = served
         if isinstance(one.get("system_fingerprint"), str):
-            found = found._replace(fingerprint=one["system_fingerprint"])
+            found.fingerprint = one["system_fingerprint"]
         usage = one.get("usage") or one.get("usageMetadata") or one.get("amazon-bedrock-invocationMetrics")
         meta = one.get("meta")
         if not usage and isinstance(meta, dict):
             usage = meta.get("tokens") or meta.get("billed_units")
         if isinstance(usage, dict):
-            found = found._replace(tokens=_tokens(usage, found.tokens or Tokens()))
+            found.tokens = _tokens(usage, found.tokens or Tokens())
         finish, refused, calls = _ends(one)
-        found = found._replace(
-            finish=tuple(dict.fromkeys((*found.finish, *finish))),
-            refused=found.refused or refused,
-            tool_calls=found.tool_calls + calls,
-        )
-    return found
+        if finish:
+            found.finish = tuple(dict.fromkeys((*found.finish, *finish)))
+        found.refused = found.refused or refused
+        found.tool_calls += calls
 
 
 def _tokens(usage: dict[str, Any], known: Tokens) -> Tokens:
@@ -270,7 +265,7 @@ def answer_values(call: Call) -> list[Any]:
     if call.answer is None:
         return []
     head = parse_head(call.answer.head)
-    return list(_values(head.get("content-type").lower(), decoded(head, call.answer.body) or b""))
+    return list(values_in(head.get("content-type").lower(), decoded(head, call.answer.body) or b""))
 
 
 def said_in(call: Call) -> str:

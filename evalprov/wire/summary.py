@@ -59,7 +59,7 @@ class Summary:
             return
         self.count += 1
         self.replayed += bool(call.flags & REPLAYED)
-        key = call.question.key
+        key = call.question.key if self._failed or not call.ok else b""
         if self._failed.get(key):
             self.retries += 1
             self._failed[key] -= 1

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import os
 import socket
 import ssl
+from functools import cached_property
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
 
-from evalprov.named import NamedTuple
+from evalprov.wire.gateway import Gateway, excepted, gateway
 from evalprov.wire.messages import END, LARGEST_HEAD, MalformedError, parse_head
 
 if TYPE_CHECKING:
@@ -24,21 +23,18 @@ class UnreachableError(Exception):
     """There is no way to a host; the words say why."""
 
 
-class _Gateway(NamedTuple):
-    """The user's own proxy."""
-
-    host: str
-    port: int
-    credentials: str | None
-
-
 class Upstream:
     """Opens connections to hosts as the command itself would have."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        self._gateway = _gateway(environ)
-        self._excepted = _list(environ)
-        self.trust = _trust(environ)
+        self._environ = environ
+        self._gateway = gateway(environ)
+        self._excepted = excepted(environ)
+
+    @cached_property
+    def trust(self) -> ssl.SSLContext:
+        """Whom the user trusts; to load all roots takes longer than anything else, and not every run needs them."""
+        return _trust(self._environ)
 
     def connect(self, host: str, port: int) -> socket.socket:
         """Open a plain connection."""
@@ -62,11 +58,11 @@ class Upstream:
             raise UnreachableError(f"{host}:{port}: {why}") from error
         return secured
 
-    def _through(self, gateway: _Gateway, host: str, port: int) -> socket.socket:
-        plain = _opened(gateway.host, gateway.port)
+    def _through(self, to: Gateway, host: str, port: int) -> socket.socket:
+        plain = _opened(to.host, to.port)
         try:
             plain.settimeout(CONNECT_SECONDS)
-            _ask_for(plain, gateway, f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+            _ask_for(plain, to, f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
             plain.settimeout(None)
         except BaseException:
             plain.close()
@@ -80,11 +76,11 @@ class Upstream:
         )
 
 
-def _ask_for(plain: socket.socket, gateway: _Gateway, name: str) -> None:
+def _ask_for(plain: socket.socket, to: Gateway, name: str) -> None:
     """Have the user's proxy open the way to a host."""
     lines = [f"CONNECT {name} HTTP/1.1", f"Host: {name}"]
-    if gateway.credentials:
-        lines.append(f"Proxy-Authorization: Basic {gateway.credentials}")
+    if to.credentials:
+        lines.append(f"Proxy-Authorization: Basic {to.credentials}")
     plain.sendall("\r\n".join(lines).encode() + END)
     answer = b""
     while not answer.endswith(END):  # a byte at a time: what follows is not ours to take
@@ -101,37 +97,6 @@ def _opened(host: str, port: int) -> socket.socket:
     opened.settimeout(None)
     opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return opened
-
-
-def set_one(environ: Mapping[str, str], *names: str) -> str:
-    """Return the first variable of these that is set, in lower case or upper."""
-    spelled = (spelling for name in names for spelling in (name.lower(), name.upper()))
-    return next((value for name in spelled if (value := environ.get(name, "").strip())), "")
-
-
-def refused(environ: Mapping[str, str]) -> str | None:
-    """Say why calls cannot be recorded behind the user's own proxy; null where they can."""
-    given = set_one(environ, "https_proxy", "all_proxy")
-    scheme = given.partition("://")[0].lower() if "://" in given else "http"
-    return (
-        None if scheme == "http" else f"the proxy that HTTPS_PROXY names is one for {scheme}, which is not spoken here"
-    )
-
-
-def _gateway(environ: Mapping[str, str]) -> _Gateway | None:
-    given = set_one(environ, "https_proxy", "all_proxy")
-    if not given or refused(environ):
-        return None
-    parts = urlsplit(given if "://" in given else f"http://{given}")
-    credentials = None
-    if parts.username:
-        pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-        credentials = base64.b64encode(pair.encode()).decode()
-    return _Gateway(parts.hostname or "", parts.port or 80, credentials)
-
-
-def _list(environ: Mapping[str, str]) -> tuple[str, ...]:
-    return tuple(word.strip().lower() for word in set_one(environ, "no_proxy").split(",") if word.strip())
 
 
 def _trust(environ: Mapping[str, str]) -> ssl.SSLContext:

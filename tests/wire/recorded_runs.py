@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import Project
 from standin import StandIn
+
+from evalprov.wire.calls import CallReader
 
 KEY = "sk-proj-T3BlbkFJabcdefghijklmnopqrstuvwxyz0123456789AB"
 ASK = """
@@ -31,6 +34,13 @@ answers = [ask("is it?") for _ in range(4)] + [ask("stream it", stream=True)]
 print("\\n".join(answers))
 print('{"accuracy": %s}' % (sum("yes" in one for one in answers[:4]) / 4))
 """
+
+
+def calls_of(project: Project, run_id: str | None = None) -> list[Any]:
+    """Return the calls that a run kept."""
+    name = run_id or project.records()[-1]["run_id"]
+    with CallReader(str(project.path / "metrics" / "calls" / f"{name}.sqlite")) as reader:
+        return list(reader.calls())
 
 
 @pytest.fixture(scope="session")

@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
-import signal
 import socket
-import subprocess
-import sys
-import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 from conftest import Project
-from recorded_runs import asking, live, offline, recorded, standin
+from recorded_runs import asking, calls_of, live, offline, recorded, standin
 from standin import StandIn
 
-from evalprov.wire.calls import EXACT, CallReader
+from evalprov.wire.calls import EXACT
 
 __all__ = ["asking", "live", "offline", "recorded", "standin"]  # fixtures, by their names
 
@@ -28,13 +22,6 @@ def copied(recorded: Project, to: Path) -> Project:
     """Return a project of one's own with the recorded run in it."""
     shutil.copytree(recorded.path, to / "copy")
     return Project(to / "copy")
-
-
-def calls_of(project: Project, run_id: str | None = None) -> list[Any]:
-    """Return the calls that a run kept."""
-    name = run_id or project.records()[-1]["run_id"]
-    with CallReader(str(project.path / "metrics" / "calls" / f"{name}.sqlite")) as reader:
-        return list(reader.calls())
 
 
 def test_a_recorded_run_keeps_every_call_and_says_what_they_came_to(recorded: Project) -> None:
@@ -231,99 +218,6 @@ def test_a_file_that_is_not_what_was_recorded_is_refused(recorded: Project, offl
     assert b"is no file of calls" in torn.stderr or b"damaged" in torn.stderr
     assert b"are gone" in gone.stderr
     assert not (project.path / "ran").exists()
-
-
-def proxy_of(pid: int) -> int:
-    """Return the pid of the proxy that an evalprov has started."""
-    for _ in range(600):
-        for place in Path("/proc").glob("[0-9]*"):
-            try:
-                if b"evalprov.wire.process" in (place / "cmdline").read_bytes():
-                    parent = int((place / "stat").read_text().rpartition(")")[2].split()[1])
-                    if parent == pid:
-                        return int(place.name)
-            except OSError:
-                continue
-        time.sleep(0.01)
-    raise AssertionError("no proxy")
-
-
-SLOW = """
-import time
-from ask import ask
-print(ask('before')[:5], flush=True)
-open('ready', 'w').close()
-while not __import__('os').path.exists('go'):
-    time.sleep(0.01)
-print(ask('after')[:5])
-"""
-
-
-def started(project: Project) -> subprocess.Popen[bytes]:
-    """Start a recorded run whose command waits between two calls; return it when it waits."""
-    project.write("slow.py", SLOW)
-    run = subprocess.Popen(
-        [sys.executable, "-m", "evalprov", "run", "--record", "--", "python3", "slow.py"],
-        cwd=project.path,
-        env=dict(os.environ),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    while not (project.path / "ready").exists():
-        assert run.poll() is None, run.communicate()
-        time.sleep(0.01)
-    time.sleep(0.6)  # what was asked is written by now
-    return run
-
-
-def test_a_proxy_that_is_killed_is_started_again(live: StandIn, asking: Project) -> None:
-    """The run goes on as it would without us, all calls are kept, and the record says what happened."""
-    run = started(asking)
-    os.kill(proxy_of(run.pid), signal.SIGKILL)
-    asking.write("go", "")
-    out, err = run.communicate(timeout=60)
-    assert (run.returncode, out) == (0, b'{"id"\n{"id"\n'), err
-    calls = asking.record()["calls"]
-    assert (calls["count"], calls["complete"]) == (2, False)
-    assert "killed and started again" in calls["reason"]
-    assert len(calls_of(asking)) == 2
-
-
-def test_when_evalprov_is_killed_the_calls_go_on_and_are_kept(live: StandIn, asking: Project) -> None:
-    """The command still reaches its provider; the file is whole afterwards, and can be replayed."""
-    run = started(asking)
-    folders = set(Path("/tmp").glob("evalprov-wire-*"))
-    proxy = proxy_of(run.pid)
-    run.kill()
-    run.wait()
-    asking.write("go", "")
-    for _ in range(1000):
-        if not Path(f"/proc/{proxy}").exists():
-            break
-        time.sleep(0.01)
-    else:
-        raise AssertionError("the proxy stayed")
-    assert len(calls_of(asking)) == 2
-    assert not [one for one in folders if one.exists()]
-    run.stdout.close()
-    run.stderr.close()
-    again = asking.run("python3", "slow.py", options=("--replay", "latest"))
-    assert (again.returncode, again.stdout) == (0, b'{"id"\n{"id"\n'), again.stderr
-
-
-def test_a_provider_that_hangs_and_one_that_hangs_up_are_as_without_us(live: StandIn, asking: Project) -> None:
-    """A client's own time-out ends its call, a dropped connection reaches it, and both are recorded as such."""
-    asking.write(
-        "eval.py",
-        "import socket\nfrom ask import ask\nsocket.setdefaulttimeout(0.5)\n"
-        "for text in ('[hang]', '[drop]'):\n"
-        "    try:\n        ask(text)\n    except Exception as error:\n        print(type(error).__name__)\n",
-    )
-    bare = subprocess.run(["python3", "eval.py"], cwd=asking.path, capture_output=True)
-    live.failures.clear()
-    done = asking.run("python3", "eval.py", options=("--record",))
-    assert done.stdout == bare.stdout
-    assert asking.record()["calls"]["problems"] == {"cancelled": 1, "dropped": 1}
 
 
 def test_a_run_that_records_nothing_starts_no_proxy(asking: Project) -> None:
