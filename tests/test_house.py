@@ -197,7 +197,15 @@ def test_only_one_room_knows_which_system_it_runs_on() -> None:
 # Files of ours, or of the kernel; all that is written is made anew.
 OPENED_BY_NAME = {
     f"evalprov.{name}"
-    for name in ("settings.reference", "cli.help", "isolation", "platform", "platform.folders", "platform.processes")
+    for name in (
+        "settings.reference",
+        "cli.help",
+        "isolation",
+        "platform",
+        "platform.folders",
+        "platform.network",
+        "platform.processes",
+    )
 }
 
 

@@ -115,7 +115,7 @@ def _quantiles(found: dict[str, float]) -> str:
 
 
 def _show(m: Manifest) -> None:
-    render.out(f"{render.paint(m['run_id'], '1', sys.stdout)}  {render.status(m['status'], sys.stdout)}")
+    render.out(f"{m['run_id']}  {m['status']}")
     render.facts("calls", _pairs(m))
     prompts = [
         (role, f"{one['texts']} texts, {one['sha256'] or 'no common text'}")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 from typing import TYPE_CHECKING, Any
 
 from evalprov.errors import CANNOT_START, EvalprovError
 from evalprov.named import NamedTuple
+from evalprov.regular import sha256_of
 from evalprov.store import ids, read
 from evalprov.store.baselines import find_all
 from evalprov.store.folder import Folder
@@ -65,8 +64,7 @@ def path_of(store: str, m: Manifest) -> str:
 def digest_of(path: str) -> str:
     """Return a file's hash."""
     try:
-        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
-            return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+        return f"sha256:{sha256_of(path)}"
     except OSError as error:
         raise EvalprovError(f"cannot read {path}: {error.strerror}", "", CANNOT_START) from None
 

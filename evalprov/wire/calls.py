@@ -13,6 +13,7 @@ import zstandard
 
 from evalprov.errors import UnreadableError
 from evalprov.named import NamedTuple
+from evalprov.regular import open_regular
 from evalprov.wire.asked import VERSION, CallQuestion, references
 
 if TYPE_CHECKING:
@@ -164,8 +165,11 @@ class CallWriter:
         self._base.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._base.execute("PRAGMA journal_mode=DELETE")
         self._base.close()
-        with open(self.path, "rb") as file:
-            os.fsync(file.fileno())
+        fd = open_regular(self.path)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
 
     def abandon(self) -> None:
         """Leave it as it is."""
@@ -182,7 +186,7 @@ class CallReader:
             # A file whose writer was killed has its last calls beside it, and is read as it is.
             sealed = not os.path.exists(f"{path}-wal")
             mode = "mode=ro&immutable=1" if sealed else "mode=ro"
-            os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW))
+            os.close(open_regular(path, os.O_NOFOLLOW))
             self._base = sqlite3.connect(f"file:{_quoted(path)}?{mode}", uri=True, check_same_thread=False)
             about = dict(self._base.execute("SELECT name, value FROM about"))
         except (OSError, sqlite3.Error) as error:

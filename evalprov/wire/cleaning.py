@@ -48,7 +48,7 @@ class CleanBody(NamedTuple):
     readable: bytes  # decompressed, for who reads it
 
 
-class Looked:
+class LookedTexts:
     """Texts that are still to be looked at, of one call or of many: together that costs a fraction of each alone."""
 
     def __init__(self) -> None:
@@ -56,7 +56,7 @@ class Looked:
         self.made: list[str] = []  # ids and the like: nobody chose them, so only what is surely a secret is looked for
         self.odd = False  # a name says that its value is a secret
 
-    def add(self, other: Looked) -> None:
+    def add(self, other: LookedTexts) -> None:
         """Take another's texts as well."""
         self.said += other.said
         self.made += other.made
@@ -73,11 +73,11 @@ class CallCleaner:
 
     def value(self, value: Any) -> Any:
         """Return a JSON value without its secrets."""
-        looked = Looked()
+        looked = LookedTexts()
         self.look(value, looked)
         return value if self.is_clean(looked) else self._scrub.value(value)
 
-    def look(self, value: Any, looked: Looked, key: str = "") -> None:
+    def look(self, value: Any, looked: LookedTexts, key: str = "") -> None:
         """Collect the texts of a JSON value."""
         if isinstance(value, dict):
             for name, inner in value.items():
@@ -95,7 +95,7 @@ class CallCleaner:
         elif isinstance(value, str):
             looked.said.append(value)
 
-    def look_at_events(self, values: Iterable[Any], looked: Looked) -> None:
+    def look_at_events(self, values: Iterable[Any], looked: LookedTexts) -> None:
         """Collect the texts of a stream: those at one place are one text, for a secret may be spread over them."""
         said: dict[tuple[str, ...], list[str]] = {}
         for value in values:
@@ -110,7 +110,7 @@ class CallCleaner:
             looked.said.append("".join(parts))
             looked.said += [one for one in different if len(one) >= _LEAST]
 
-    def is_clean(self, looked: Looked) -> bool:
+    def is_clean(self, looked: LookedTexts) -> bool:
         """Say whether there is no secret in any of these texts."""
         if looked.odd or self._surely(_APART.join(looked.made).encode("utf-8", "surrogatepass")):
             return False
@@ -154,7 +154,7 @@ class CallCleaner:
         if "event-stream" in kind and "amazon" not in kind:
             clean = self._stream(plain)
         elif "amazon.eventstream" in kind:
-            looked = Looked()
+            looked = LookedTexts()
             self.look_at_events(event_stream(plain), looked)
             clean = plain if self.is_clean(looked) and not self._surely(plain) else None
         elif "json" in kind or plain[:1] in b"{[":
@@ -179,7 +179,7 @@ class CallCleaner:
     def _stream(self, plain: bytes) -> bytes:
         """Clean what comes in events: a secret may be spread over many of them."""
         events = list(sse_events(plain))
-        looked = Looked()
+        looked = LookedTexts()
         self.look_at_events((one.value for one in events), looked)
         looked.said.append(b"\n".join(one.raw for one in events if one.value is None).decode("utf-8", "replace"))
         if self.is_clean(looked):

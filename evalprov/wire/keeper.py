@@ -12,7 +12,7 @@ from urllib.parse import unquote
 from evalprov.named import NamedTuple
 from evalprov.wire.asked import CallQuestion, is_json, parsed, question
 from evalprov.wire.calls import CHUNKED, EXACT, WITHHELD, Call, CallReader, CallWriter, RecordedAnswer
-from evalprov.wire.cleaning import Looked, decoded
+from evalprov.wire.cleaning import LookedTexts, decoded
 from evalprov.wire.messages import END, Head
 from evalprov.wire.reading import CallFacts, facts_of, values_in
 
@@ -111,7 +111,7 @@ class Keeper:
     def _read(self, batch: list[KeptCall]) -> list[Call]:
         """Clean and count calls: all of them are looked at together, and each alone only where there is something."""
         seen = [SeenCall(one) for one in batch if one.passed is not None]
-        looked = Looked()
+        looked = LookedTexts()
         for passing in seen:
             looked.add(passing.look(self.cleaner))
         clean = self.cleaner.is_clean(looked)
@@ -166,9 +166,9 @@ class SeenCall:
         self._values: list[Any] | None = None  # the answer's
         self._simple = False  # all that there is to look at is in the texts
 
-    def look(self, cleaner: CallCleaner) -> Looked:
+    def look(self, cleaner: CallCleaner) -> LookedTexts:
         """Return the texts in which a secret might be."""
-        looked, passed = Looked(), self._passed
+        looked, passed = LookedTexts(), self._passed
         if passed.body is None:
             return looked
         looked.said.append(unquote(passed.head.first[1]))

@@ -8,6 +8,7 @@ import re
 from typing import TYPE_CHECKING
 
 from evalprov.named import NamedTuple
+from evalprov.regular import reading
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,7 +38,7 @@ class PriceTable(NamedTuple):
 
 def read_prices(path: str | None) -> PriceTable:
     """Read a table: `{"date": "...", "usd_per_million_tokens": {"MODEL": {"input": 1, "output": 2}}}`."""
-    with open(path or FILE, encoding="utf-8") as file:
+    with reading(path or FILE) as file:
         table = json.load(file)
     rows = table["usd_per_million_tokens"]
     prices = {

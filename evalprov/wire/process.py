@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -12,6 +11,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+from evalprov.regular import sha256_of
 from evalprov.wire.trust import bundles
 
 if TYPE_CHECKING:
@@ -134,18 +134,12 @@ class Proxy:
             "bytes": None,
         }
         if path is not None and os.path.exists(path):
-            report["sha256"], report["bytes"] = _digest(path)
+            report["sha256"], report["bytes"] = f"sha256:{sha256_of(path)}", os.path.getsize(path)
         return report
 
 
 def _in_a_thread(step: Callable[[Any], None], given: object) -> None:
     threading.Thread(target=step, args=(given,), daemon=True).start()
-
-
-def _digest(path: str) -> tuple[str, int]:
-    with open(path, "rb") as file:
-        digest = hashlib.file_digest(file, "sha256")
-        return f"sha256:{digest.hexdigest()}", file.tell()
 
 
 def _began(pid: int) -> object:

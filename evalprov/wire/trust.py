@@ -7,6 +7,8 @@ import os
 import ssl
 from typing import TYPE_CHECKING
 
+from evalprov.regular import reading
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -74,7 +76,7 @@ def _read(path: str) -> bytes | None:
             files = [path] if path else []
         texts = []
         for name in files:
-            with open(name, "rb") as file:
+            with reading(name) as file:
                 texts.append(file.read(1 << 24))
     except OSError:
         return None
