@@ -195,9 +195,11 @@ def _add(found: CallFacts, value: dict[str, Any]) -> None:
         if isinstance(one.get("system_fingerprint"), str):
             found.fingerprint = one["system_fingerprint"]
         usage = one.get("usage") or one.get("usageMetadata") or one.get("amazon-bedrock-invocationMetrics")
-        meta = one.get("meta")
+        meta, delta = one.get("meta"), one.get("delta")
         if not usage and isinstance(meta, dict):
             usage = meta.get("tokens") or meta.get("billed_units")
+        elif not usage and isinstance(delta, dict):
+            usage = delta.get("usage")
         if isinstance(usage, dict):
             found.tokens = _tokens(usage, found.tokens or Tokens())
         finish, refused, calls = _ends(one)
