@@ -15,8 +15,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
-from wire.standin import StandIn
+sys.path.insert(0, str(Path(__file__).parents[1] / "wire"))
+from standin import StandIn
 
 TOP = Path(__file__).parents[2]
 PYTHON = TOP / ".venv-sdks" / "bin" / "python"
