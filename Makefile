@@ -4,12 +4,13 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 LOWEST := .venv-lowest
 ORACLES := .venv-oracles
+SDKS := .venv-sdks
 PORTABLE := .venv-portable
 PORTABLE_TESTS := tests/launch tests/store tests/capture tests/cli tests/test_run.py tests/test_repeat.py tests/test_lost.py
 DEMO := fixtures/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-lowest test-portable check check-dist bench campaign oracles format clean
+.PHONY: help demo test test-lowest test-portable check check-dist bench campaign oracles sdks format clean
 
 help: ## Say what there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -55,12 +56,18 @@ oracles: pyproject.toml ## Hold the statistics against large packages, in an env
 	$(ORACLES)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps lm_eval
 	$(ORACLES)/bin/python tests/bench/oracles.py
 
+sdks: pyproject.toml $(READY) ## Record and replay the real libraries of model providers, in an environment of their own
+	$(PYTHON) -m venv $(SDKS)
+	$(SDKS)/bin/python -m pip install --quiet --disable-pip-version-check openai anthropic google-genai mistralai cohere groq together litellm langchain-openai langchain-anthropic boto3 huggingface_hub aiohttp httpx requests
+	-npm install --silent --no-fund --no-audit --prefix $(SDKS)/node openai @anthropic-ai/sdk @google/genai ai @ai-sdk/openai
+	$(BIN)/python tests/bench/sdks.py
+
 format: $(READY) ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean: ## Remove what was built
-	rm -rf $(VENV) $(LOWEST) $(ORACLES) $(PORTABLE) .bench .pytest_cache .mypy_cache .ruff_cache .hypothesis $(DEMO)/metrics
+	rm -rf $(VENV) $(LOWEST) $(ORACLES) $(SDKS) $(PORTABLE) .bench .pytest_cache .mypy_cache .ruff_cache .hypothesis $(DEMO)/metrics
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)

@@ -9,6 +9,8 @@ In an eval script:
     print(layer.hash())
     layer.report({"accuracy": 0.74})                 # to the `evalprov run` around this script
 
+    answer = evalprov.cached(my_model)("a question") # kept by `run --record`, given again by `run --replay`
+
 Afterwards, anywhere in the project:
 
     run = evalprov.load("latest")                    # its record, its metrics
@@ -20,14 +22,24 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from evalprov.builder import CodeHash, ConfigLayer, NoSource, config_layer, hash_code, report
+    from evalprov.builder import CodeHash, ConfigLayer, NoSource, cached, config_layer, hash_code, report
 
     def load(run: str = "latest", store: str | None = None) -> Any:
         """Return a recorded run, a RecordedRun of restore/door.py; its type would close a circle of imports."""
 
 
 __version__ = "0.1.0"
-__all__ = ["CodeHash", "ConfigLayer", "NoSource", "__version__", "config_layer", "hash_code", "load", "report"]
+__all__ = [
+    "CodeHash",
+    "ConfigLayer",
+    "NoSource",
+    "__version__",
+    "cached",
+    "config_layer",
+    "hash_code",
+    "load",
+    "report",
+]
 
 
 def __getattr__(name: str) -> object:

@@ -39,12 +39,26 @@ MAY_IMPORT = {
     "views": {"judge", "explain", "stats", "record", "page", "render", "repository"},
     "repository": {"errors"},
     "observe": {"record"},
-    "run": {"capture", "launch", "observe", "reported", "store", "record", "errors", "secrets", "settings", "__init__"},
+    "wire": {"record", "errors", "secrets"},
+    "run": {
+        "capture",
+        "launch",
+        "observe",
+        "wire",
+        "reported",
+        "store",
+        "record",
+        "errors",
+        "secrets",
+        "settings",
+        "__init__",
+    },
     "restore": {"run", "capture", "judge", "explain", "stats", "store", "record", "errors", "settings"},
     "cli": {
         "isolation",
         "restore",
         "run",
+        "wire",
         "repository",
         "views",
         "page",
@@ -183,7 +197,15 @@ def test_only_one_room_knows_which_system_it_runs_on() -> None:
 # Files of ours, or of the kernel; all that is written is made anew.
 OPENED_BY_NAME = {
     f"evalprov.{name}"
-    for name in ("settings.reference", "cli.help", "isolation", "platform", "platform.folders", "platform.processes")
+    for name in (
+        "settings.reference",
+        "cli.help",
+        "isolation",
+        "platform",
+        "platform.folders",
+        "platform.network",
+        "platform.processes",
+    )
 }
 
 

@@ -21,6 +21,7 @@ COMMANDS = (
     "run",
     "show",
     "inputs",
+    "calls",
     "history",
     "diff",
     "audit",
@@ -33,6 +34,7 @@ COMMANDS = (
     "init",
     "doctor",
     "baseline",
+    "cache",
     "trust",
     "help",
 )

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from evalprov.record.manifest import Manifest
+    from evalprov.restore.rerun import Answers
 
 WITHIN = "0.3%"
 
@@ -38,6 +39,9 @@ def rerun(  # noqa: PLR0913 - one argument an option
     as_here: bool,
     keep: bool,
     within: str | None,
+    live: bool,
+    replay: bool,
+    replay_or_record: bool,
     as_json: bool,
     store: str | None,
     extra: tuple[str, ...] | None,
@@ -48,12 +52,17 @@ def rerun(  # noqa: PLR0913 - one argument an option
     anew. The rerun is a record like any other, in the store of the run, with that as its parent. What the command
     prints goes to stderr, the judgement to stdout. Words behind -- are added to the command.
 
+    With --replay the models' answers are those that the run recorded: no key is needed and nothing is called.
+
     A metric is reproduced within 0.3 % of what it was, or within the noise that earlier runs of the program show.
 
     Exit codes: 0 reproduced; 1 not reproduced; 3 could not be judged; 125 could not be restored.
 
     Examples: evalprov rerun latest~3; evalprov rerun baseline:main --here --within 0.01 -- --limit 100
     """
+    if live + replay + replay_or_record > 1:
+        raise UsageError("--live, --replay and --replay-or-record exclude each other")
+    answers: Answers = "replay" if replay else "replay or record" if replay_or_record else "live"
     limit = nearness(within or WITHIN)
     folder = open_store(store)
     m = read.load(folder, run)
@@ -71,9 +80,9 @@ def rerun(  # noqa: PLR0913 - one argument an option
             if state in ("changed", "unknown"):
                 render.note(f"{name}: {words}")
         render.note(f"running in {found.cwd}: {' '.join(found.command)}")
-        common = rung(m, found)
+        common = rung(m, found, answers)
         with _stdout_to_stderr():
-            done = run_again(m, found, asked, extra or (), render.hashing())
+            done = run_again(m, found, asked, extra or (), render.hashing(), answers=answers)
         for line in (*done.problems, *summary(done.manifest)):
             render.note(line)
         if keep:
@@ -136,6 +145,9 @@ COMMAND = Subcommand(
     rerun,
     (
         Option("--here", None, "Use the packages that are installed now, and say what differs.", into="as_here"),
+        Option("--live", None, "Ask the models again, as without any of these."),
+        Option("--replay", None, "Give the models' recorded answers again."),
+        Option("--replay-or-record", None, "Likewise, and ask the models what was not asked then."),
         Option("--keep", None, "Leave the folder it ran in."),
         Option("--within", "SIZE", "How far a metric may lie from what it was: 0.3% of that, or an amount."),
         Option("--json", None, "Print the judgement as JSON.", into="as_json"),

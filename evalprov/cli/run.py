@@ -18,7 +18,16 @@ LINES = 3  # that `run` says at most
 READS = "next time: --metrics-file "
 
 
-def run(*, argv: tuple[str, ...], repeat: int | None, jobs: int | None, quiet: bool, **values: Any) -> int:
+def run(  # noqa: PLR0913 - one argument an option
+    *,
+    argv: tuple[str, ...],
+    repeat: int | None,
+    jobs: int | None,
+    quiet: bool,
+    replay: str | None,
+    replay_or_record: str | None,
+    **values: Any,
+) -> int:
     """Run a command and record it.
 
     The command behaves as it does without us: same output, same exit code, same signals.
@@ -28,13 +37,15 @@ def run(*, argv: tuple[str, ...], repeat: int | None, jobs: int | None, quiet: b
     Example: evalprov run --scenario support-tickets --config eval.yaml -- python my_eval.py
 
     Exit codes: the command's own; 128+n when signal n ended it; 124 timed out; 125 could not start the run;
-    126 not executable; 127 not found; 2 wrong usage of evalprov.
+    126 not executable; 127 not found; 2 wrong usage of evalprov; 1 where a replay was asked what is not recorded.
     """
     if not argv:
         raise UsageError("there is no command to run", usage("run", COMMAND))
     if jobs and not repeat:
         raise UsageError("--jobs goes with --repeat: --repeat N --jobs J", usage("run", COMMAND))
-    request = Request(argv=argv, **values)
+    if sum(map(bool, (values["record"], replay, replay_or_record))) > 1:
+        raise UsageError("--record, --replay and --replay-or-record exclude each other", usage("run", COMMAND))
+    request = Request(argv=argv, replay=replay or replay_or_record, fill=bool(replay_or_record), **values)
     if repeat:
         from evalprov.cli.repeat import repeated  # one run does without
 
@@ -132,6 +143,9 @@ COMMAND = Subcommand(
             "See which of the project's files it opens; what its Pythons use, if none can tell; or always; or nothing.",
             choices=("project", "auto", "strict", "off"),
         ),
+        Option("--record", None, "Record its calls to model providers, so that they can be replayed."),
+        Option("--replay", "RUN|FILE", "Answer its calls to model providers as they were in a run; no key is needed."),
+        Option("--replay-or-record", "RUN|FILE", "Likewise, and what was not asked then is asked of the provider."),
         Option("--quiet", None, "Say nothing of our own, errors aside."),
     ),
     (Argument("argv", "CMD", "The command and its arguments.", many=True),),

@@ -91,7 +91,7 @@ def _reported(name: str, m: Manifest) -> set[str]:
             table = key.partition(".")[0]
             found |= {path for path, of in m["sources"].items() if of == REPORTED and path.partition(".")[0] == table}
             value = at(m, key)
-            if fact.seen or key.endswith(f".{REPORTED}"):
+            if key == _SERVED or key.endswith(f".{REPORTED}"):
                 found |= set(value)
             entries = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
             told = [(at_name, one) for at_name, one in entries if isinstance(one, dict)]
@@ -100,6 +100,7 @@ def _reported(name: str, m: Manifest) -> set[str]:
 
 
 _BY_THE_EVAL = (REPORTED, "hydra")
+_SERVED = "observed.model"
 
 
 def _differ(name: str, runs: tuple[Manifest, Manifest], sides: tuple[Layer, Layer]) -> bool:

@@ -47,6 +47,39 @@ def _served(m: Manifest) -> dict[str, Any]:
     return {name: value for name, value in m["observed"]["model"].items() if value is not None}
 
 
+def _called(m: Manifest) -> dict[str, Any]:
+    """Return what was asked of models and which of them answered, less what only counts how often."""
+    counted = ("calls", "errors", "tool_calls", "usd")
+    return {
+        f"{one.get('gen_ai.provider.name')} {one.get('gen_ai.request.model')}": {
+            name.removeprefix("gen_ai."): value
+            for name, value in one.items()
+            if name not in counted and not name.startswith("gen_ai.usage.") and value not in (None, [])
+        }
+        for one in m["calls"]["models"]
+    }
+
+
+def _called_items(m: Manifest) -> Items:
+    return {f"call {name}": Item(fields, maybe=True) for name, fields in _called(m).items()}
+
+
+def _sent_prompts(m: Manifest) -> dict[str, Any]:
+    return {role: one["sha256"] for role, one in m["observed"]["prompts"].items() if one["sha256"]}
+
+
+def _offered(m: Manifest) -> dict[str, Any]:
+    return {
+        name: {"description_hash": one["description_hash"], "schema_hash": one["schema_hash"]}
+        for name, one in m["observed"]["tools"].items()
+    }
+
+
+def _unlooked(m: Manifest) -> bool:
+    """Say whether nobody looked at what was sent to models."""
+    return m["calls"]["count"] is None
+
+
 def _tools(m: Manifest) -> list[dict[str, Any]]:
     tools = [{key: value for key, value in tool.items() if key != "source"} for tool in m["tools"]]
     return sorted(tools, key=lambda tool: str(tool.get("name")))
@@ -206,6 +239,36 @@ FACTS: tuple[LayerFact, ...] = (
         held.where(_served),
         seen=True,
         shown=True,
+    ),
+    LayerFact(
+        "model",
+        "called",
+        ("calls.models",),
+        _called,
+        _called_items,
+        held.called,
+        _unlooked,
+        seen=True,
+    ),
+    LayerFact(
+        "prompts",
+        "sent",
+        ("observed.prompts",),
+        _sent_prompts,
+        lambda m: {f"{role} prompt sent": Item({"sha256": one}, maybe=True) for role, one in _sent_prompts(m).items()},
+        held.sent,
+        _unlooked,
+        seen=True,
+    ),
+    LayerFact(
+        "agent",
+        "offered",
+        ("observed.tools",),
+        _offered,
+        lambda m: {f"tool {name} offered": Item(one, maybe=True) for name, one in _offered(m).items()},
+        held.where(_offered),
+        _unlooked,
+        seen=True,
     ),
     LayerFact("agent", "agent", ("agent",), lambda m: m["agent"], _agent_items, held.agent, shown=True),
     LayerFact("agent", "tools", ("tools",), _tools, _tool_items, held.tools, shown=True),

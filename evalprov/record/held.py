@@ -50,6 +50,19 @@ def model(m: Manifest) -> Held:
     return Held(bool(m["model_config"]), doubts=() if sure else ("a provider can change what it serves under a name",))
 
 
+def called(m: Manifest) -> Held:
+    """What was seen to be asked of models: by the names they go by, but where each answer says a fingerprint."""
+    models = m["calls"]["models"]
+    sure = all(one.get("gen_ai.openai.response.system_fingerprint") for one in models)
+    return Held(bool(models), doubts=() if sure else ("a provider can change what it serves under a name",))
+
+
+def sent(m: Manifest) -> Held:
+    """Prompts as they were sent: what repeats in them, and not what was filled in."""
+    there = bool(m["observed"]["prompts"])
+    return Held(there, doubts=("of the prompts that were sent only what repeats is known",) if there else ())
+
+
 def agent(m: Manifest) -> Held:
     """An agent: by the hash of its graph or its settings."""
     agent = m["agent"]

@@ -6,6 +6,7 @@ these types. Absent is null, or an empty container, per type; every key is alway
 
 from typing import Literal, TypedDict
 
+from evalprov.record.schema.calls import Calls
 from evalprov.record.schema.code import AlgorithmFacts, BesideFacts, Code, Git, SourceFacts, TreeFacts
 from evalprov.record.schema.declared import Agent, Config, ConfigFacts, Data, DataFacts, Grader, Prompt, SetFacts, Tool
 from evalprov.record.schema.machine import GpuFacts, HardwareFacts, Infra, LimitFacts, PlaceFacts
@@ -119,6 +120,7 @@ class Manifest(TypedDict):
     software: Software
     infra: Infra
     observed: Observed
+    calls: Calls
     identity: Identity
     stages: dict[str, float]  # seconds
     resources: Resources

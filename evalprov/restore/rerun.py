@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from evalprov.stats.whole_run import Spread
 
 Outcome = Literal["reproduced", "not reproduced", "not judged"]
+Answers = Literal["live", "replay", "replay or record"]
 EXIT = {"reproduced": 0, "not reproduced": 1, "not judged": 3}
 CHANNELS = ("stdout", "report")
 _SHOWN = 3
@@ -96,19 +97,23 @@ def _link_environment(m: Manifest, found: Restored, root: str) -> None:
             os.symlink(os.path.realpath(theirs), os.path.join(found.folder, place))
 
 
-def rung(m: Manifest, found: Restored) -> Rung:
+def rung(m: Manifest, found: Restored, answers: Answers = "live") -> Rung:
     """Return how much a rerun has in common with the run."""
     if found.now is None or not same_packages(m, found.now):
         return "method"
+    if answers == "replay":
+        return "replayed answers"
     return "model by name" if m["model_config"] or m["observed"]["model"] else "everything"
 
 
-def run_again(
+def run_again(  # noqa: PLR0913 - what is run, where, and how
     m: Manifest,
     found: Restored,
     asked: RestoreRequest,
     extra: tuple[str, ...],
     progress: Callable[[int, int], None] | None,
+    *,
+    answers: Answers = "live",
 ) -> Done:
     """Run the command in its new place, recorded in the store of the old run with that as its parent."""
     store = asked.store
@@ -124,9 +129,11 @@ def run_again(
     request = request_like(like, None if found.store_inside else store)._replace(
         argv=(*found.command, *extra),
         written=(),
-        tag=("rerun", f"rung={rung(m, found).replace(' ', '-')}"),
+        tag=("rerun", f"rung={rung(m, found, answers).replace(' ', '-')}"),
         note=f"rerun of {m['run_id']}",
         timeout=m["command"]["timeout_seconds"],
+        replay=None if answers == "live" else m["run_id"],
+        fill=answers == "replay or record",
         metrics_file=None if source is None or source["channel"] in CHANNELS else source["channel"],
     )
     before = os.getcwd()

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Literal
 
+from evalprov.errors import EvalprovError
 from evalprov.judge.diff import Diff, diff
 from evalprov.judge.verdicts import Side
 from evalprov.named import NamedTuple
 from evalprov.restore import code, packages
 from evalprov.restore.git import GitFailed, git
 from evalprov.run.present import present
+from evalprov.store.calls import path_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -18,9 +20,10 @@ if TYPE_CHECKING:
     from evalprov.record.manifest import Manifest
 
 Way = Literal["full", "partial", "none"]
-Rung = Literal["everything", "model by name", "method", "record"]
+Rung = Literal["everything", "replayed answers", "model by name", "method", "record"]
 RUNGS: Mapping[Rung, str] = {
     "everything": "all that is recorded can be brought back; no model is recorded that answers from elsewhere",
+    "replayed answers": "all can be brought back, the models' recorded answers too: rerun --replay gives them again",
     "model by name": "all but the model can be brought back; under its name its provider may serve another",
     "method": "the method can be brought back, and not all that it ran on",
     "record": "the record is what is left: the code cannot be brought back",
@@ -76,22 +79,25 @@ def verify(  # noqa: PLR0913 - what is asked, and where
     states = {one.state for one in found.layers.values()}
     short = any(back[name].way != "full" for name in _NEEDED)
     exit_code = 1 if "changed" in states else 3 if "unknown" in states or short else 0
-    return Verified(m["run_id"], found, back, rung_of(m, back), exit_code)
+    return Verified(m["run_id"], found, back, rung_of(back), exit_code)
 
 
-def rung_of(m: Manifest, back: Mapping[str, Back]) -> Rung:
+def rung_of(back: Mapping[str, Back]) -> Rung:
     """Return how much of a run a rerun can have in common with it."""
     if back["code"].way == "none":
         return "record"
     if any(back[name].way != "full" for name in _NEEDED):
         return "method"
-    return "model by name" if m["model_config"] or m["observed"]["model"] else "everything"
+    if back["model"].way == "full" and back["model"] != _NOBODY:
+        return "replayed answers"
+    return "everything" if back["model"] == _NOBODY else "model by name"
 
 
 class _Pieces:
     """What of a run's files is still to be had."""
 
     def __init__(self, m: Manifest, store: str, root: str) -> None:
+        self.store = store
         self.problem: str | None = None
         self.gone: list[str] = []
         self.files: set[str] = set()  # by path from the top
@@ -147,7 +153,7 @@ def ways(
         "prompts": Back("partial", f"kept elsewhere, known by version: {_listed(elsewhere)}")
         if elsewhere
         else files("prompts", prompts) or _NOBODY,
-        "model": Back("none", _NO_MODEL) if m["model_config"] or m["observed"]["model"] else _NOBODY,
+        "model": _model(m, pieces.store),
         "agent": of_code._replace(why="comes with the code")
         if of_code.way == "full" and (m["tools"] or any(m["agent"].values()))
         else of_code
@@ -166,6 +172,21 @@ def ways(
 
 
 _NOBODY = Back("full", "nobody declared any")
+
+
+def _model(m: Manifest, store: str) -> Back:
+    """Return how far a model's answers come back: an API's model never does."""
+    if not (m["model_config"] or m["observed"]["model"] or m["calls"]["count"]):
+        return _NOBODY
+    if not m["calls"]["count"]:
+        return Back("none", _NO_MODEL)
+    try:
+        path_of(store, m)
+    except EvalprovError as problem:
+        return Back("none", problem.message)
+    if not m["calls"]["complete"]:
+        return Back("partial", f"not all of its answers are recorded: {m['calls']['reason'] or 'see evalprov calls'}")
+    return Back("full", f"its {m['calls']['count']} answers are recorded: rerun --replay gives them again")
 
 
 def _of_code(m: Manifest, pieces: _Pieces, known: Mapping[str, str | None]) -> Back:

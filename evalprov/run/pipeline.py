@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from evalprov.record.manifest import Manifest
     from evalprov.record.outputs import Row
     from evalprov.run.request import Request
+    from evalprov.run.wired import WiredRun
     from evalprov.store import Store
 
 
@@ -44,7 +45,12 @@ def record_run(
     manifest: Manifest | None = None
     problems: list[str] = []
     try:
-        with _stoppable(), watched_project(request, context) as project, start(context) as capturing:
+        with (
+            _stoppable(),
+            _wired(request, context) as wired,
+            watched_project(request, context) as project,
+            start(context) as capturing,
+        ):
             # Loaded while git and the interpreter answer.
             from evalprov.record.form import blank
             from evalprov.run.prepare import PreparedRun, fill, give_up, keep, opened, refuse_unclean
@@ -59,7 +65,7 @@ def record_run(
                 refuse_unclean(request, manifest)
                 keep(store, manifest, found.blobs)
                 store.begin(manifest)
-                problems = supervise(request, context, PreparedRun(store, manifest, found, project))
+                problems = supervise(request, context, PreparedRun(store, manifest, found, project, wired))
             except EvalprovError as problem:
                 give_up(store, manifest, problem, context.scrub)
     except Exception as error:
@@ -70,6 +76,21 @@ def record_run(
             context.scrub.text(f"not all that came after the command was done: {type(error).__name__}: {error}")
         )
     return Done(manifest["exit_code"] or 0, manifest, store.path, problems + _finish(store, manifest, context, request))
+
+
+@contextmanager
+def _wired(request: Request, context: CaptureContext) -> Iterator[WiredRun | None]:
+    """Have a proxy start beside the capture, where calls are to be recorded or replayed; else there is none."""
+    if not request.record and request.replay is None:
+        yield None
+        return
+    from evalprov.run.wired import WiredRun
+
+    wired = WiredRun(request, context)
+    try:
+        yield wired
+    finally:
+        wired.abandon()
 
 
 def _reserved(store: Store, capturing: Capturing, form: Callable[[str, str], Manifest]) -> Manifest:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from evalprov.record.manifest import Manifest
     from evalprov.record.schema.code import Withheld
     from evalprov.run.request import Request
+    from evalprov.run.wired import WiredRun
     from evalprov.secrets import Scrubber
     from evalprov.store import Store
 
@@ -30,6 +31,7 @@ class PreparedRun(NamedTuple):
     manifest: Manifest
     found: Capture
     project: ProjectWatch | None  # its folders, watched from before they were looked at
+    wired: WiredRun | None = None  # its calls to model providers, where they are recorded or replayed
 
 
 def opened(manifest: Manifest, request: Request, context: CaptureContext) -> Manifest:

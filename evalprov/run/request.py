@@ -28,6 +28,9 @@ class Request(NamedTuple):
     strict: bool = False
     log: str | None = None
     observe: str | None = None
+    record: bool = False  # the calls to model providers
+    replay: str | None = None  # a run, or a file, whose calls are answered as they were
+    fill: bool = False  # what that lacks is asked of the provider, and recorded
     repeat: Repeat | None = None  # which trial of several this is
     since: float | None = None  # Unix time at which they began
     written: tuple[str, ...] = ()  # the command before {trial} was filled in, where this is a trial

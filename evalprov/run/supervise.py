@@ -57,7 +57,7 @@ def supervise(request: Request, context: CaptureContext, prepared: PreparedRun) 
 
     Only what happens before the command starts is raised: later, nothing of ours may stand in its way.
     """
-    store, manifest, found, project = prepared
+    store, manifest, found, project, wired = prepared
     look = OutputsLook(context, manifest, found.before)
     afterwards = Afterwards(found.later)
     child = _launch(request, context, prepared, afterwards)
@@ -86,6 +86,8 @@ def supervise(request: Request, context: CaptureContext, prepared: PreparedRun) 
         tried("what Hydra composed is not in the record", lambda: _add_hydra(manifest, child.began, context, look))
         reported = "what the command reported is not all in the record"
         tried(reported, lambda: _interpret(manifest, child, request, context, look))
+        if wired is not None:
+            tried("what was asked of models is not in the record", lambda: wired.finish(manifest))
         tried("what the run wrote is not in the record", lambda: _settle(manifest, look, again.finish(), context))
         tried("what the run wrote is not known to later runs", lambda: add_outputs(store.path, look.rows, context.root))
         tried("what the run was is not in the record", lambda: _identify(manifest))
@@ -134,7 +136,7 @@ def _reason(manifest: Manifest, found: Capture, context: CaptureContext) -> str 
 
 def _launch(request: Request, context: CaptureContext, prepared: PreparedRun, afterwards: Afterwards) -> _EndedCommand:
     """Start the command and stay with it to its end."""
-    store, manifest, _, project = prepared
+    store, manifest, project, wired = prepared.store, prepared.manifest, prepared.project, prepared.wired
     run_id = manifest["run_id"]
     mode = request.log or context.settings.log
     limit = None if mode == "full" else context.settings.log_bytes
@@ -156,14 +158,24 @@ def _launch(request: Request, context: CaptureContext, prepared: PreparedRun, af
         environ["EVALPROV_SEED"] = str(request.repeat["seed"])
     interpreter, version = manifest["software"]["interpreter"], manifest["system"]["python_version"]
     seen = observe(mode_of(request, context), request.argv, environ, interpreter, version)._replace(project=project)
+    argv = request.argv
+    if wired is not None:
+        environ |= wired.open(store, manifest)
+        argv = wired.command(context, argv)
     before = look_before(_metrics_file(request, context))
+
+    def started(pid: int) -> None:
+        afterwards.begin(pid)
+        if wired is not None:
+            wired.started(pid)
+
     kills = _oom_kills()
     began = time.time()
     try:
         if project:
             project.begin()
         sinks: tuple[Any, ...] = (logs[0], scanner)
-        outcome = launch(Launch(request.argv, environ, request.timeout, sinks, (logs[1],)), afterwards.begin)
+        outcome = launch(Launch(argv, environ, request.timeout, sinks, (logs[1],)), started)
     except EvalprovError:
         seen.remove()
         report.remove()

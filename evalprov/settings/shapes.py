@@ -75,6 +75,23 @@ class Written(NamedTuple):
             raise at.fail(f"must be {self.words}, not {value!r}")
 
 
+class Patterns(NamedTuple):
+    """A list of regular expressions."""
+
+    words: str = "a list of regular expressions"
+
+    def check(self, value: object, at: At) -> None:
+        """Refuse what does not fit."""
+        import re
+
+        check(value, (str,), at)
+        for pattern in value if isinstance(value, list) else ():
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise at.fail(f"{pattern!r} is no regular expression: {error}") from None
+
+
 class AnyOf(NamedTuple):
     """One of several shapes, in words."""
 
@@ -118,6 +135,13 @@ SHAPE: dict[str, Any] = {
     "golden_version": str,
     "store": str,
     "observe": {"mode": Choice(("project", "auto", "strict", "off"))},
+    "record": {"providers": STRINGS, "base_urls": Choice(("auto", "always", "never")), "prices": str},
+    "replay": {
+        "ignore": Patterns(),
+        "timing": bool,
+        "errors": bool,
+        "network": Choice(("closed", "open")),
+    },
     "log": {"mode": Choice(("bounded", "full", "off")), "bytes": AtLeast(0)},
     "model": {
         "provider": str,
@@ -268,7 +292,7 @@ def takes(shape: Any) -> str:
         return ", ".join(f"`{word}`" for word in shape.words)
     if isinstance(shape, AtLeast):
         return f"a whole number from {shape.bound}"
-    if isinstance(shape, Within | AnyOf | Written):
+    if isinstance(shape, Within | AnyOf | Written | Patterns):
         return shape.words
     return f"a list of {_WORDS[shape[0]].removeprefix('a ')}s" if type(shape) is tuple else _WORDS[shape]
 

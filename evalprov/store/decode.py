@@ -24,14 +24,25 @@ if TYPE_CHECKING:
 def _to_3(record: dict[str, Any]) -> dict[str, Any]:
     """Add the sections and keys that version 3 brought; what an older evalprov did not look at is not known."""
     model = cast("dict[str, Any]", blank("", ""))
-    added = {name: model[name] for name in ("outputs", "decision_spec", "counts")}
+    added = {name: model[name] for name in ("outputs", "calls", "decision_spec", "counts")}
     sections = {
         name: {**{key: model[name][key] for key in keys}, **record[name]}
         for name, keys in {
             "config": ("program",),
             "code": ("beside",),
             "software": ("executable", "packages_content", "package_trees", "env_rest"),
-            "observed": ("edited", "looked", "inputs", "modules", "packages", "environment", "programs", "hosts"),
+            "observed": (
+                "edited",
+                "looked",
+                "inputs",
+                "modules",
+                "packages",
+                "environment",
+                "programs",
+                "hosts",
+                "prompts",
+                "tools",
+            ),
         }.items()
         if isinstance(record.get(name), dict)
     }
@@ -204,7 +215,7 @@ def _add_newer_facts(record: dict[str, Any]) -> bool:
     model = cast("dict[str, Any]", blank("", ""))
     added = False
     for section, _, name in (key.partition(".") for fact in FACTS for key in fact.keys):
-        there = record.get(section)
+        there = record.setdefault(section, model.get(section))
         if isinstance(there, dict) and isinstance(model.get(section), dict) and name in model[section].keys() - there:
             record[section] = {**there, name: model[section][name]}
             added = True

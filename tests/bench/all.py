@@ -20,6 +20,8 @@ RECORDING = (
     "faults.py",
     "cuts.py",
     "fuzz.py",
+    "wire.py",
+    "wire_faults.py",
 )
 JUDGING = ("history.py", "diff.py", "power.py", "gate.py", "noise.py", "hostile.py")
 PARTS = (*RECORDING, *JUDGING)

@@ -2,6 +2,7 @@
 
 from typing import TypedDict
 
+from evalprov.record.schema.calls import SentObserved
 from evalprov.record.schema.values import Json
 
 
@@ -83,9 +84,8 @@ class UsedObserved(RanObserved):
     hosts: list[str]  # looked up or connected to, with the port
 
 
-class Observed(PlaceObserved, HardwareObserved, EditedObserved, UsedObserved):
+class Observed(PlaceObserved, HardwareObserved, EditedObserved, UsedObserved, SentObserved):
     """Facts of where and when, and of what was used, in no layer."""
 
     process: Process | None
     online: dict[str, Json]  # traffic assignment and guardrails of an online eval
-    model: dict[str, Json]  # what the eval says was served

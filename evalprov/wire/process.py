@@ -1,0 +1,171 @@
+"""The proxy's own process: told by lines of JSON what to do, it tells the same way what it did."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from evalprov.regular import sha256_of
+from evalprov.wire.trust import bundles
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PATIENCE = 5.0  # seconds for calls that are under way when the command has ended
+_LOOK = 0.5
+
+
+def main() -> None:
+    """Serve one run."""
+    told = _hear()
+    if told is None:
+        return
+    try:
+        proxy = Proxy(told)
+    except Exception as problem:  # noqa: BLE001 - said to who started us
+        missing = isinstance(problem, ImportError)
+        said = getattr(problem, "message", None) or f"{type(problem).__name__}: {problem}"
+        _tell({"problem": said, "missing": missing})
+        return
+    _tell({"key": proxy.authority.key})
+    opened = _hear()
+    if opened is None:  # the run ended before it began
+        _remove(told["folder"])
+        return
+    _tell({"environ": proxy.open(opened)})
+    pid: tuple[int, Any] | None = None
+    while (line := _hear()) is not None:
+        if "pid" in line:
+            pid = line["pid"], _began(line["pid"])
+        if line.get("close"):
+            _tell({"report": proxy.close()})
+            return
+    # Whoever started us was killed: the command may go on, and so do we as long as it does.
+    while pid is not None and _began(pid[0]) == pid[1] and pid[1] is not None:
+        time.sleep(_LOOK)
+    proxy.close()
+    _remove(told["folder"])
+
+
+class Proxy:
+    """All parts of a proxy, put together and at work."""
+
+    def __init__(self, told: dict[str, Any]) -> None:
+        # All that takes time to load is loaded here, while the run captures.
+        from evalprov.secrets import Scrubber
+        from evalprov.wire.authority import Authority
+        from evalprov.wire.calls import CallReader
+        from evalprov.wire.cleaning import CallCleaner
+        from evalprov.wire.keeper import Keeper
+        from evalprov.wire.listener import Listener
+        from evalprov.wire.prices import read_prices
+        from evalprov.wire.replay import Replayer
+        from evalprov.wire.summary import Summary
+        from evalprov.wire.upstream import Upstream
+
+        # What passes has to wait no longer than this for what is kept meanwhile.
+        sys.setswitchinterval(0.0005)
+        environ = dict(os.environ)
+        self._told = told
+        self._kinds = Keeper, Listener
+        self._network: str | None = None
+        self.authority = Authority(told["key"])
+        self._replayer = None
+        if told["source"]:
+            self._replayer = Replayer(CallReader(told["source"]), told["ignore"], errors=told["errors"])
+        self._cleaner = CallCleaner(Scrubber(environ, told["secret"]))
+        self._summary = Summary(read_prices(told["prices"]))
+        self._upstream = Upstream(environ)
+
+    def open(self, opened: dict[str, Any]) -> dict[str, str]:
+        """Begin to serve a run; return the variables that name whom to trust."""
+        from evalprov.wire.listener import ProxyRules
+        from evalprov.wire.providers import Opened
+
+        told = self._told
+        keeper_of, listener_of = self._kinds
+        self._opened = opened
+        live = told["mode"] != "replay"
+        rules = ProxyRules(told["token"], live, not live and told["closed"], told["timing"], Opened(told["providers"]))
+        self._keeper = keeper_of(opened["file"], self._cleaner, self._summary)
+        self._listener = listener_of(rules, self.authority, self._upstream, self._keeper, self._replayer)
+        _in_a_thread(self._listener.serve, socket.socket(fileno=told["listening"]))
+        if told["inside"] is not None:
+            _in_a_thread(self._hear_inside, told["inside"])
+        if opened["again"]:
+            return {}
+        return bundles(told["folder"], self.authority.certificate, dict(os.environ), opened["prefixes"])
+
+    def _hear_inside(self, fd: int) -> None:
+        """Serve the command in its closed network too, once it says where."""
+        with socket.socket(fileno=fd) as inside:
+            try:
+                said, descriptors, _, _ = socket.recv_fds(inside, 4096, 1)
+            except OSError as error:
+                said, descriptors = str(error).encode(), []
+        self._network = said.decode("utf-8", "replace") or "open: the command did not say"
+        if descriptors:
+            self._listener.serve(socket.socket(fileno=descriptors[0]))
+
+    def close(self) -> dict[str, Any]:
+        """End all of it; return what there is to say."""
+        listener, keeper = self._listener, self._keeper
+        listener.close(PATIENCE)
+        keeper.close({"run_id": self._opened["run_id"], "source": self._told["source"] or ""})
+        path = keeper.path
+        report: dict[str, Any] = {
+            "sums": keeper.summary.told(),
+            "prompts": keeper.summary.prompts(),
+            "tools": keeper.summary.tools(),
+            "passed": listener.passed,
+            "not_recorded": dict(sorted(listener.not_recorded.items())),
+            "missed": listener.missed,
+            "lost": keeper.lost,
+            "problem": keeper.problem,
+            "network": self._network,
+            "unused": listener.replayer.unused() if listener.replayer else None,
+            "sha256": None,
+            "bytes": None,
+        }
+        if path is not None and os.path.exists(path):
+            report["sha256"], report["bytes"] = f"sha256:{sha256_of(path)}", os.path.getsize(path)
+        return report
+
+
+def _in_a_thread(step: Callable[[Any], None], given: object) -> None:
+    threading.Thread(target=step, args=(given,), daemon=True).start()
+
+
+def _began(pid: int) -> object:
+    """Return when a process began, by which it is told from a later one of its number; null where there is none."""
+    from evalprov.platform.processes import standing_of
+
+    standing = standing_of(pid)
+    return standing and standing[1]
+
+
+def _remove(folder: str) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _hear() -> dict[str, Any] | None:
+    line = sys.stdin.readline()
+    return json.loads(line) if line.endswith("\n") else None
+
+
+def _tell(value: dict[str, Any]) -> None:
+    try:
+        sys.stdout.write(json.dumps(value) + "\n")
+        sys.stdout.flush()
+    except OSError:  # nobody hears us any more
+        return
+
+
+if __name__ == "__main__":
+    main()
