@@ -10,7 +10,7 @@ PORTABLE_TESTS := tests/launch tests/store tests/capture tests/cli tests/test_ru
 DEMO := fixtures/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-lowest test-portable check check-dist bench campaign oracles sdks format clean
+.PHONY: help demo test test-long test-lowest test-portable check check-dist bench campaign oracles sdks format clean
 
 help: ## Say what there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -20,6 +20,9 @@ demo: $(READY) ## Record two runs of a small eval, then say why the score moved
 
 test: $(READY) ## Run the tests
 	$(BIN)/python -m pytest -q -n 2
+
+test-long: $(READY) ## Run the tests that take long: by chance, by crashes, by numbers
+	$(BIN)/python -m pytest -q -n 2 -m long
 
 test-portable: $(READY) ## Run the tests on Linux without what only Linux has, as on macOS
 	$(BIN)/python tests/portable/environment.py $(PORTABLE)

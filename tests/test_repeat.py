@@ -346,6 +346,7 @@ def test_a_trial_whose_recorder_is_killed_stops_no_other(project: Project) -> No
     assert statuses == {1: "completed", 2: "lost", 3: "completed"}
 
 
+@pytest.mark.long
 def test_memory_stays_flat(project: Project, tmp_path: Path) -> None:
     """Twenty trials more cost the one that begins them next to nothing."""
     peaks = []

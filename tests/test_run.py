@@ -364,6 +364,7 @@ def test_a_token_across_a_read_boundary_is_not_kept(project: Project) -> None:
     assert SECRET[half:] not in log
 
 
+@pytest.mark.long
 def test_twenty_runs_at_once_are_twenty_records(project: Project) -> None:
     """Started together in one repository: all recorded, all distinct, no line torn."""
     project.write("x.py", "x = 1\n")
@@ -401,6 +402,7 @@ sys.exit(f"{code} {calls}")
 """
 
 
+@pytest.mark.long
 def test_killed_at_any_moment_it_leaves_order_or_something_doctor_can_order(project: Project) -> None:
     """SIGKILL at any call: finished records are whole, others running or lost; doctor ends it; once is enough."""
 

@@ -670,6 +670,7 @@ def long_lines() -> list[bytes]:
     ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("number", range(9))
 @pytest.mark.parametrize("step", [1000, 65_536])
 def test_long_lines(number: int, step: int) -> None:

@@ -72,6 +72,7 @@ def test_texts_of_many_lines_are_scrubbed_alike_in_any_pieces_and_only_once(seed
         assert b"".join(stream.feed(data[a:b]) for a, b in pairwise(cuts)) + stream.close() == whole
 
 
+@pytest.mark.long
 def test_what_was_seen_before_changes_nothing() -> None:
     """A scrubber that remembers clean lines says of each text what a new one says."""
     draw = random.Random(7)

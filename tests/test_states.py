@@ -29,6 +29,7 @@ QUICK = {
 ROWS = [row for row in states.rows() if f"{row[0]}: {row[1]}" in QUICK]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("row", ROWS, ids=[f"{row[0]}: {row[1]}" for row in ROWS])
 def test_a_run_starts_and_is_recorded_in_any_state(tmp_path: Path, row: places.Row) -> None:
     """The command does what it does without us, and there is one record of it."""

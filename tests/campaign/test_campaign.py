@@ -21,6 +21,7 @@ def test_the_table_is_a_campaign() -> None:
     assert {row.group.split(",")[0] for row in QUICK} >= {"command", "repository", "surroundings", "store"}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("row", QUICK, ids=[row.label for row in QUICK])
 def test_a_recorded_command_is_the_bare_command_and_a_record(
     row: Row, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

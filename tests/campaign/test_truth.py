@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from campaign import truth
 
 QUICK = (
@@ -17,6 +19,7 @@ QUICK = (
 )
 
 
+@pytest.mark.long
 def test_no_first_line_claims_what_is_not_so() -> None:
     """Nothing is called the only change, or proven equal, where something else changed, seen or unseen."""
     rows = tuple(row for row in truth.TABLE if row.name in QUICK)

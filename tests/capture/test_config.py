@@ -190,6 +190,7 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.long
 @given(VALUES, VALUES)
 def test_flattening_keeps_values_apart(one: Any, other: Any) -> None:
     """Two values whose flattened forms are the same are the same."""

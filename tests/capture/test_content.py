@@ -370,6 +370,7 @@ def test_others_get_their_turn_and_giving_up_is_quick(data: Path) -> None:
     assert list((data / "cache" / "evalprov" / "content-v1").iterdir()) == []
 
 
+@pytest.mark.long
 def test_a_large_file_and_a_full_folder_take_no_memory(data: Path, cache: Path) -> None:
     """Neither a file of many times the memory allowed, nor thousands of files, make the process grow."""
     with (data / "sparse").open("wb") as file:

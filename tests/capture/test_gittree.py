@@ -270,6 +270,7 @@ def test_modes_that_the_file_system_cannot_tell_stay_as_they_were(repo: Repo) ->
     assert found.facts["git"]["tree"] == repo.tree_git_makes()
 
 
+@pytest.mark.long
 def test_a_great_many_changes_are_patched_whole(repo: Repo) -> None:
     """More changed files than fit a command line are all in the patch; lists are cut, counts are not."""
     for number in range(1100):
@@ -335,6 +336,7 @@ def _play(repo: Repo, steps: list[tuple[str, str, bytes]]) -> None:
             os.rename(path, _clear(repo, "renamed"))
 
 
+@pytest.mark.long
 @settings(
     max_examples=30,
     deadline=None,

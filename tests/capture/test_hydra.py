@@ -117,6 +117,7 @@ def test_long_chains_and_deep_texts_end() -> None:
     assert resolve({**chain, "k500": 7}, {}).left["k0"]
 
 
+@pytest.mark.long
 def test_references_that_multiply_are_bounded() -> None:
     """A small text that would stand for an endless one is left as it is, with the reason."""
     doubling = {f"k{at}": f"${{k{at + 1}}}${{k{at + 1}}}" for at in range(60)}

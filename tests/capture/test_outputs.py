@@ -121,7 +121,9 @@ def recorded(project: Project, case: Case, times: int = 2) -> list[dict[str, Any
     return records
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.long] if at % 2 else []) for at, name in enumerate(CASES)]
+)
 def test_a_program_that_only_wrote_is_the_same_program(project: Project, name: str) -> None:
     """Runs have the same code, configuration and identity, each names what it wrote, and an edit changes the code."""
     case = CASES[name]

@@ -16,6 +16,7 @@ def ground(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ground:
     return Ground(tmp_path)
 
 
+@pytest.mark.long
 @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=records())
 def test_every_reader_survives_a_hostile_record(ground: Ground, data: bytes) -> None:
@@ -25,6 +26,7 @@ def test_every_reader_survives_a_hostile_record(ground: Ground, data: bytes) -> 
         assert complaint(words, run(words)) is None, words
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("kind", "data"), extremes(30_000).items())
 def test_the_extremes(ground: Ground, kind: str, data: bytes) -> None:
     """Very many keys, very many scenarios, very deep nesting, nothing at all, and what is yet to come."""

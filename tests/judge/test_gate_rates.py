@@ -13,6 +13,7 @@ PAIRS = 60
 FAR_WORSE = {"paired rates": 0.4, "paired numbers": 4.0, "trials": 0.4, "clustered": 6.0}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", FAR_WORSE)
 def test_the_gate_does_not_cry_wolf_and_does_not_sleep(kind: str) -> None:
     """Over generated pairs: no more blocks than the level allows by chance, and a heavy fall is blocked."""

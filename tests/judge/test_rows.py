@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
+import pytest
 from generated import Table, manifest
 from scipy import stats
 
@@ -72,6 +73,7 @@ def wrong_with(metric: MetricDiff) -> list[str]:
     return found
 
 
+@pytest.mark.long
 def test_no_row_contradicts_itself() -> None:
     """Over hundreds of made-up pairs: skewed values, ties, few large moves, lost scenarios, groups, trials."""
     draw = random.Random(11)

@@ -43,6 +43,7 @@ def measured(runs: Sequence[Manifest], given: Rules | None = None, most: int = F
     return measure(Side(tuple(runs)), given or rules(), most=most)
 
 
+@pytest.mark.long
 def test_identical_programs_rarely_fail_the_gate() -> None:
     """Trials that differ by chance alone: it fires no more often than stated, in real and in made-up pairs."""
     found = measured(noisy(4), most=600)
@@ -121,6 +122,7 @@ def test_the_most_unstable_scenarios_come_first() -> None:
     assert one.most_unstable[0].deviation == pytest.approx(0.3**0.5)
 
 
+@pytest.mark.long
 def test_it_says_how_much_data_a_smaller_move_takes() -> None:
     """Noise shrinks with the root of the number of scenarios, or trials; the move to see is what is tolerated."""
     (one,) = measured(noisy(7, scenarios=100)).metrics

@@ -453,6 +453,7 @@ runs = st.builds(
 sides = st.lists(runs, min_size=1, max_size=3).map(lambda some: Side(tuple(some)))
 
 
+@pytest.mark.long
 @given(sides, sides)
 @settings(max_examples=100, deadline=None)
 def test_whatever_was_recorded_there_is_an_answer(a: Side, b: Side) -> None:

@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import evalprov
 from evalprov.record.facts import FACTS
 from evalprov.record.form import blank
@@ -62,6 +64,7 @@ def changed(package: Path, file: str, old: str, new: str) -> None:
     (package / file).write_text(text.replace(old, new, 1))
 
 
+@pytest.mark.long
 def test_a_fact_takes_its_row_its_type_and_its_collector(tmp_path: Path) -> None:
     """Added to a copy of the package, it is recorded, hashed, told and shown; older records read."""
     package = tmp_path / "here" / "evalprov"

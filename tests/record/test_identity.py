@@ -162,6 +162,7 @@ def shuffled(value: Any, order: random.Random) -> Any:
     return value
 
 
+@pytest.mark.long
 @given(st.randoms(use_true_random=False))
 def test_order_does_not_matter(order: random.Random) -> None:
     """Fields, tools and stop sequences in any order are the same run."""

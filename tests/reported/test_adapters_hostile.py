@@ -91,6 +91,7 @@ def replaced(content: bytes, way: tuple[Any, ...], odd: bytes) -> bytes:
     return json.dumps(document).encode().replace(b'"<here>"', odd)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["lm-eval", "inspect", "promptfoo", "deepeval", "openai-evals"])
 @FUZZED
 @given(data=st.data())
@@ -252,6 +253,7 @@ def many_deepeval() -> str:
     return f'{{"testCases": [{",".join(f"{before}{n}{after}" for n in range(50_000))}]}}'
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("content", [many_junit, many_deepeval])
 def test_fifty_thousand_samples_need_little_memory(tmp_path: Path, content: Any) -> None:
     """The file is read in pieces: what is needed grows with what is recorded, not with answers and outputs."""

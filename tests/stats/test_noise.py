@@ -123,6 +123,7 @@ def _elsewhere(draw: random.Random, runs: int, scenarios: int) -> list[list[floa
     return _apart(_rates(draw, runs, scenarios))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("make", [_rates, _numbers, _elsewhere])
 @pytest.mark.parametrize(("runs", "scenarios"), [(2, 12), (3, 30), (8, 4)])
 def test_mere_noise_is_rarely_called_more(

@@ -19,6 +19,7 @@ FAST = ("paired numbers", "clustered", "unpaired numbers", "trials", "uneven tri
 SMALL = {"paired rates": 30, "unpaired rates": 20, "statistics": 20}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", KINDS)
 def test_two_runs_of_one_program_are_rarely_called_different(kind: str) -> None:
     """Of many pairs no more than one in twenty, but for chance, has any metric that moved."""
@@ -26,6 +27,7 @@ def test_two_runs_of_one_program_are_rarely_called_different(kind: str) -> None:
     assert raised <= binom.isf(CHANCE, PAIRS, LEVEL)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", FAST)
 def test_a_move_of_the_stated_size_is_seen(kind: str) -> None:
     """Of many pairs about four in five are called worse, when one is by what pairs of it say they would see."""

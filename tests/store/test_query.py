@@ -207,6 +207,7 @@ def exact(found: object) -> str:
     return repr(found)
 
 
+@pytest.mark.long
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     histories(orderly=False),
@@ -350,6 +351,7 @@ def test_a_condition_on_a_key_that_came_later_sees_null_in_old_lines(tmp_path: P
         assert found[0] == ids.stamp(wanted)
 
 
+@pytest.mark.long
 def test_hostile_lines_are_read_past(tmp_path: Path) -> None:
     """A million keys, a deep nest, a huge number: each is a line like others or left out, and its neighbours stay."""
     many = b'"metric_summary": ' + json.dumps({f"metric {n}": n for n in range(1_000_000)}).encode()

@@ -6,6 +6,7 @@ import os
 import time
 from pathlib import Path
 
+import pytest
 from store_runs import NOON, ended, in_child, in_order, lines_of, manifests_of
 
 from evalprov.record.form import blank
@@ -31,6 +32,7 @@ def _record_at_the_signal(path: str, go: tuple[int, int]) -> int:
     return 0
 
 
+@pytest.mark.long
 def test_a_hundred_runs_at_once_leave_a_hundred_records(tmp_path: Path) -> None:
     """100 runs started in the same second get 100 ids, 100 whole records and 100 whole history lines."""
     path, go = str(tmp_path / "metrics"), os.pipe()
@@ -47,6 +49,7 @@ def test_a_hundred_runs_at_once_leave_a_hundred_records(tmp_path: Path) -> None:
     assert repair(path, rebuild=True) == []
 
 
+@pytest.mark.long
 def test_readers_and_repairs_do_not_disturb_runs(tmp_path: Path) -> None:
     """While runs are recorded, readers see whole records alone and repairs leave live runs as they are."""
     path, stop = str(tmp_path / "metrics"), str(tmp_path / "stop")

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 CALLS: dict[Mode, tuple[int, int]] = {"die": (1, 2), "EIO": (2, 2), "half": (1, 4), "ENOSPC": (3, 4)}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("before", "mode"),
     [
@@ -59,6 +60,7 @@ def test_every_call_of_a_recording_may_be_its_last_or_fail(tmp_path: Path, mode:
     assert outcomes >= ({DIED} if mode in ("die", "half") else {REFUSED, SAID})
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("mode", MODES)
 def test_every_call_of_a_repair_may_be_its_last_or_fail(tmp_path: Path, mode: Mode) -> None:
     """A repair that is killed or fails at any system call leaves a store that the next one puts in order."""
