@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from evalprov.named import NamedTuple
 from evalprov.secrets.names import CHOSEN, LIKELY, NO, PERHAPS, SURE, holds_many, judge
 from evalprov.secrets.pairs import NAME_OF_ONE, is_secret_value, rank_in
-from evalprov.secrets.pointed import NOUN
+from evalprov.secrets.pointed import NOUN, has_noun
 from evalprov.secrets.source import counts_in_source
 from evalprov.secrets.values import (
     MARK,
@@ -57,6 +57,7 @@ _ALIGNED = b"  "  # a table whose columns are parted by blanks alone
 _CELLS = (b"|", "│".encode(), "┃".encode(), b"\t", b";", b",", _ALIGNED)
 _RULE = rb"[-+|:=\s\xe2\x94-\x95\x80-\xbf]+\Z"
 _MAY_BE_HEAD = rb"[^|,;\t\xe2]{0,44}?(?:[|,;\t\xe2]|\S[ ]{2,}\S)"
+_OF_HEADS = bytes(code for code in range(128) if chr(code).isalnum()) + b" _.#-`*\"'|\t;,\r\n\v\f\xe2\x94\x82\x83"
 _HEAD_CELL = rb"[\w .#-]{1,40}\Z"
 _ANNOUNCES = rb"(?<![a-z_])(?:" + NOUN + rb")(?![a-z_=])[^.=]{0,48}[:.]?\s*\Z"
 _ALONE = rb"[ \t>*`\"']*(?:[A-Za-z]{1,12}[ ])?([A-Za-z0-9][\w+/-]{19,}={0,2})[ \t*`\"',.]*\s*\Z"
@@ -206,7 +207,7 @@ def _begun(line: bytes, before: Context | None) -> Context | None:  # noqa: C901
             return Context("kube", indent=len(found[1]))
     if before and before.kind == "block" and _indent(line) > before.indent:
         return before
-    if not compiled(NOUN).search(line.lower()):
+    if not has_noun(line.lower()):
         return None
     last = line.rstrip()[-1:]
     if last == b"]" and (section := compiled(_SECTION).match(line)):
@@ -250,6 +251,8 @@ def _opened(line: bytes, found: re.Match[bytes]) -> Context | None:
 
 def _head(line: bytes) -> Context | None:
     """Return the table that this line is the head of, if one of its columns is a secret's."""
+    if line.translate(None, _OF_HEADS):
+        return None
     for sign in _CELLS:
         cells = [cell for _, cell in _cells(line, sign)]
         if len(cells) < 2 or (len(cells) == 2 and sign == b"," and b" " in line.strip()):

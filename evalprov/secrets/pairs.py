@@ -30,8 +30,9 @@ from evalprov.secrets.values import (
 )
 
 if TYPE_CHECKING:
-    from evalprov.secrets.shapes import Spans
+    from evalprov.secrets.shapes import Signs, Spans
 
+_TIES, DASH = frozenset(b"=:"), 0x2D
 Span = tuple[int, int] | None
 
 # What a sentence goes on with after the name of an option; a value would hardly be one of these.
@@ -120,18 +121,18 @@ _OPTION = rb"--(?<![\w-]--)([A-Za-z][\w-]{1,63})(?:[ \t]+|\\*[\"'],[ \t]*(?=\\*[
 _LOGPROB = rb"\\*[\"'],\s*\\*[\"']logprob"
 
 
-def find_pairs(text: bytes, spans: Spans, *, quoted: bool = False) -> None:
+def find_pairs(text: bytes, lower: bytes, signs: Signs, spans: Spans, *, quoted: bool = False) -> None:
     """Add where values stand at the names of secrets; `quoted` where only what stands in quotes is a text."""
-    if b"=" in text or b":" in text:
+    if not _TIES.isdisjoint(signs):
         length = len(text)
         done = 0
-        for found in reversed(list(_names_backwards().finditer(text.lower()[::-1]))):
+        for found in reversed(list(_names_backwards().finditer(lower[::-1]))):
             start, end, at = length - found.end(), length - found.start(1), length - found.start()
             # What stands inside a secret needs no second look; many such looks would take for ever.
             if at > done and (span := _at_name(text, start, text[start:end], at, quoted=quoted)):
                 spans.append(span)
                 done = span[1]
-    if b"--" in text:
+    if DASH in signs and text.find(b"--") >= 0:
         for found in compiled(_OPTION).finditer(text):
             option = found[1].decode()
             rank = judge(option)
@@ -148,7 +149,7 @@ def _at_name(text: bytes, start: int, raw: bytes, at: int, *, quoted: bool) -> S
     name = raw.decode("ascii").strip("-.")
     if text[start - 3 : at] == b"://" + raw + b":":
         return None  # the user of a URL, whose password is looked for elsewhere
-    if compiled(_DESCRIBED).search(text, max(0, start - 64), start):
+    if before == b" " and compiled(_DESCRIBED).search(text, max(0, start - 64), start):
         return None
     rank = rank_in(text, start, name)
     lower = name.lower()

@@ -8,14 +8,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 from evalprov.record.hidden import PLACEHOLDER
-from evalprov.secrets.gate import flattened, has_odd_run, has_run, suspects
+from evalprov.secrets.gate import has_odd_run, may_hold_token, suspects
 from evalprov.secrets.names import NO, SURE, holds_many, is_issuer, is_secret_variable, judge
 from evalprov.secrets.needles import Needles, secret_values
 from evalprov.secrets.pairs import is_secret_value
-from evalprov.secrets.shapes import RUN, find_prefixed
+from evalprov.secrets.shapes import find_prefixed
 from evalprov.secrets.source import is_source
 from evalprov.secrets.stream import WINDOW, StreamScrubber
-from evalprov.secrets.values import MARK, compiled, issued_pieces, looks_issued
+from evalprov.secrets.values import MARK, RUN_FLAT, compiled, flattened, has_run, issued_pieces, looks_issued
 
 if TYPE_CHECKING:
     from evalprov.secrets.lines import Context
@@ -196,7 +196,7 @@ class Scrubber:
     def suspects(self, text: bytes) -> bool:
         """Say whether anything in a text is worth a look."""
         flat = flattened(text)
-        return bool(suspects(text, flat)) or bool(self.needles.hits(text, runs=has_run(flat)))
+        return bool(suspects(text, flat)) or bool(self.needles.hits(text, runs=RUN_FLAT in flat))
 
     def scrub_lines(self, text: bytes, before: Context | None = None) -> tuple[bytes, Context | None]:
         """Return whole lines without their secrets, and what the last of them tells about the next.
@@ -208,7 +208,7 @@ class Scrubber:
         if new is not None and not new and not before and not self.needles.hits(text, runs=False):
             return text, None
         flat = flattened(text)
-        hits = self.needles.hits(text, runs=has_run(flat))
+        hits = self.needles.hits(text, runs=RUN_FLAT in flat)
         starts = suspects(text, flat, [place for place, _ in hits])
         if new:
             self._see(new, text, starts)
@@ -219,10 +219,11 @@ class Scrubber:
         needles = sorted({number for _, number in hits})
         for start in (*starts, len(text)):
             while before and at < start:  # a line that is nothing by itself
-                if before.kind == "near" and text[at : at + 1] not in b"\r\n":
+                line, end = _line(text, at)
+                if before.kind == "near" and line[:1] not in b"\r\n" and not may_hold_token(line):
                     before = None  # only a token could be announced
                     break
-                line, at = _line(text, at)
+                at = end
                 line, before = self._scrub_line(line, before, needles)
                 pieces.append(line)
             if at <= start < len(text):
@@ -260,7 +261,7 @@ class Scrubber:
         self._plain.add(b"")
 
     def _scrub_line(self, line: bytes, before: Context | None, needles: list[int]) -> tuple[bytes, Context | None]:
-        if before and before.kind == "near" and line.strip() and not compiled(RUN).search(line):
+        if before and before.kind == "near" and line.strip() and not has_run(line):
             before = None  # only a token could be announced
         kind = b""
         if not before and not needles and len(line) < _LONGEST and _PGPASS not in line:

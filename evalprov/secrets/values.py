@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from typing import TYPE_CHECKING
 
 from evalprov.record.hidden import PLACEHOLDER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 MARK = PLACEHOLDER.encode()
 
@@ -14,6 +18,37 @@ MARK = PLACEHOLDER.encode()
 def compiled(pattern: bytes, flags: int = 0) -> re.Pattern[bytes]:
     """Return a pattern, compiled when it is first needed: most runs need few of them."""
     return re.compile(pattern, flags)
+
+
+_ORDINARY = bytes(code for code in range(256) if chr(code).isalnum() and code < 128) + b" \r\n"
+
+
+_FLAT = bytes(97 if (chr(code).isalnum() and code < 128) or code in b"-_" else 32 for code in range(256))
+RUN_FLAT = b"a" * 15  # a token's shortest run of letters and digits, flattened
+
+
+def flattened(text: bytes) -> bytes:
+    """Return a text in which all that a token may be made of looks alike, so that a run is found fast."""
+    return text.translate(_FLAT)
+
+
+def has_run(text: bytes) -> bool:
+    """Say whether a text has a run of letters, digits, - and _ as long as a token's; ordinary text has few."""
+    return text.translate(_FLAT).find(RUN_FLAT) >= 0
+
+
+def has_one(text: bytes, pieces: Iterable[bytes]) -> bool:
+    """Say whether one of some pieces stands in a text; `find` takes a third of the time of `in`."""
+    find = text.find
+    for piece in pieces:  # noqa: SIM110 - a generator would cost as much again
+        if find(piece) >= 0:
+            return True
+    return False
+
+
+def signs_in(text: bytes) -> frozenset[int]:
+    """Return all bytes of a text but letters, digits and blanks: whether one is there is then known at once."""
+    return frozenset(text.translate(None, _ORDINARY))
 
 
 _PLAIN = frozenset(b"true false yes no on off none null nil undefined".split())
