@@ -19,12 +19,13 @@ _NO_TOKEN = rb"(?:(?!fc-|(?:[2-7][0-9a-f]){12})[0-9a-f-]{15,}|(?!hf_)[a-z_-]{15,
 # Each begins with one plain letter, which is searched as fast as a byte; what comes before it is told by looking back.
 _WORDS = (
     rb"k(?:ey|en(?<=token)(?!s[\"']?[=:][ ]?[0-9]|s/s|izer)|ie(?<=cookie)|s\.(?<=hooks\.))",
-    rb"p(?:ass|w[d :=]|sk|do\()",
-    rb"c(?:red|ret(?<=secret)|url |onnect(?:ion)?\()",
+    rb"p(?:ass|w[d :=]|sk|do\(|arola)",
+    rb"c(?:red|ret(?<=secret)|url |onnect(?:ion)?\(|ommunity |ontrasena|htwoord(?<=wachtwoord))",
+    rb"h(?:a(?:(?<=senha)|slo)|eslo)",
     rb"uth(?<=auth)",
     rb"gin(?<=login)",
-    rb"ql(?<=mysql)",
-    rb"dentified by",
+    rb"ql(?:(?<=mysql)|(?<=[ t]sql)|cmd)",
+    rb"dentif(?:ied by|y )",
 )
 # The same, for a short text, which is not worth what compiling a pattern costs the start of a run.
 _PLAINLY = (
@@ -45,12 +46,25 @@ _PLAINLY = (
         b"pw",
         b"pdo(",
         b"onnect",
+        b"community ",
+        b"parola",
+        b"ontrasena",
+        b"wachtwoord",
+        b"senha",
+        b"haslo",
+        b"heslo",
+        b"sqlcmd",
+        b"tsql",
+        b"dentify ",
     ),
     b"dentified by",
 )
 _SHORT = 1 << 9
 _IN_URLS = rb"(?:sig(?:nature)?|appid)="
-_FOREIGN = ("contrase", "senha", "wachtwoord", "hasło", "пароль", "密码", "密碼", "パスワード", "비밀번호")
+_FOREIGN = (
+    *("contrase", "hasło", "lösenord", "jelszó", "şifre", "пароль", "密码", "密碼", "口令", "パスワード"),
+    *("비밀번호", "암호"),
+)
 
 
 def has_odd_run(text: bytes) -> bool:

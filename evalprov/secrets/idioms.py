@@ -50,6 +50,12 @@ _NEXT: dict[str, frozenset[str]] = {
         ("codecov", "-t"),
         ("choco", "-k"),
         ("schtasks", "/rp"),
+        ("sendemail sendEmail", "-xp"),
+        ("swaks", "-ap --auth-password"),
+        ("ccrypt ccencrypt ccdecrypt", "-K"),
+        ("qpdf", "--encrypt --password"),
+        ("plink pscp psftp putty", "-pw"),
+        ("nzsql sqlline", "-pw -p"),
         ("kaggle", "--key"),
     )
     for name in names.split()
@@ -75,6 +81,7 @@ _WITH_USER = {
     "wget": "",
     "ab": "-A -P",
     "siege": "",
+    "htpasswd": "",
 }
 _ORACLE = {"sqlplus", "sqlldr", "imp", "exp", "impdp", "expdp", "rman"}
 _AFTER = {  # the words before it, then the secret
@@ -135,7 +142,7 @@ def secret_in(words: Sequence[str], at: int) -> tuple[int, int] | None:  # noqa:
     if at > 1 and len(word) > 7 and looks_chosen(raw, strict=True) and _tells_of_one(words, at):
         return (0, len(word))
     of_user = r"(?i)user|auth|cred|login|account|\A-[ua]\Z"
-    user = re.fullmatch(r"[\w.@+-]+:(\S{8,})", word) if re.search(of_user, before) else None
+    user = re.fullmatch(r"[\w.@+-]+[:/](\S{8,})", word) if re.search(of_user, before) else None
     if span := _handed_over(program, words, at, word, before):
         return span
     if user and looks_chosen(user[1].encode("utf-8", "replace"), strict=True):
@@ -155,6 +162,8 @@ def secret_in(words: Sequence[str], at: int) -> tuple[int, int] | None:  # noqa:
 
 def _handed_over(program: str, words: Sequence[str], at: int, word: str, before: str) -> tuple[int, int] | None:
     """Return the secret that `--value` gives to what speaks of one, or that is written to a command's stdin."""
+    if before == "<<<" and looks_chosen(word.encode("utf-8", "replace"), strict=True, mixed=True):
+        return (0, len(word))
     value = word.removeprefix("--value=")
     if (value != word or before == "--value") and looks_issued(value.encode("utf-8", "replace")):
         told = "SecureString" in words or _tells_of_one(words, at)
@@ -209,6 +218,12 @@ def _by_command(  # noqa: C901, PLR0911, PLR0912 - one line an idiom
         return (0, len(word))
     if before in {"echo", "printf", "<<<"} and (paired := re.fullmatch(r"[a-z][\w-]{0,31}:(\S{8,})", word)):
         return paired.span(1) if looks_chosen(paired[1].encode("utf-8", "replace"), strict=True) else None
+    if program == "net" and "use" in words[:at] and word[0] not in "/\\" and not re.fullmatch(r"[A-Za-z]:|\*", word):
+        return (0, len(word)) if at > words.index("use") + 1 else None
+    if program == "htpasswd" and at == len(words) - 1:
+        return (0, len(word)) if any(re.fullmatch(r"-[a-zA-Z]*b[a-zA-Z]*", one) for one in words[:at]) else None
+    if program == "qpdf" and at > 2 and words[at - 2] == "--encrypt":
+        return (0, len(word))
     if program == "kaggle" and before == "-v" and "key" in words[:at]:
         return (0, len(word))
     return None

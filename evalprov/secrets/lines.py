@@ -49,6 +49,8 @@ _SCALAR = rb"[ \t]*(?:-[ ]+)?(?:[\"']?([\w .-]{1,64})[\"']?[ \t]*[:=][ \t]+)?([\
 _SECTION = (
     rb"[ \t]*\[[\w. -]*(?:(secrets|credentials|passwords|tokens|api_?keys)|secret|password|token|api_?key)\]\s*\Z"
 )
+_LOWER_NAME = rb"[a-z]+(?:[_-][a-z]+)+"
+_ENCRYPTED = b"$ANSIBLE_VAULT;"  # a head, not yet what was encrypted
 _HEAD_ALONE = rb"[ \t|\xe2\x94\x82\x83]*([A-Za-z][\w ]{0,40}?)[ \t|\xe2\x94\x82\x83]*\s*\Z"
 _CELL_ALONE = rb"[ \t|\xe2\x94\x82\x83]*([^\s|\xe2]+)[ \t|\xe2\x94\x82\x83]*\s*\Z"
 _NAMES_IT = {"name", "key", "file", "source", "target", "external", "path", "id", "namespace", "type", "kind", "labels"}
@@ -89,7 +91,12 @@ def find_told(line: bytes, context: Context, spans: Spans, *, quoted: bool = Fal
 def _find_told(line: bytes, context: Context, spans: Spans) -> None:  # noqa: C901, PLR0912 - one branch a kind
     if context.kind == "block":
         text = line.strip()
-        if _indent(line) > context.indent and (context.rank == SURE or looks_random(text)) and text != MARK:
+        if (
+            _indent(line) > context.indent
+            and (context.rank == SURE or looks_random(text))
+            and text != MARK
+            and not text.startswith(_ENCRYPTED)
+        ):
             start = line.index(text)
             spans.append((start, start + len(text)))
     elif context.kind == "table":
@@ -131,6 +138,8 @@ def _add(span: tuple[int, int], line: bytes, rank: int, spans: Spans) -> None:
         or is_masked(value)
     ):
         return
+    if compiled(_LOWER_NAME).fullmatch(value) and judge(value.decode()) != NO:
+        return  # a list of secrets' names
     if is_secret_value(value, "password", rank):
         spans.append((span[0], span[0] + len(value)))
 
@@ -179,7 +188,7 @@ def _weaker(before: Context) -> Context | None:
 def _goes_on(line: bytes, before: Context) -> Context | None:  # noqa: PLR0911 - one line a kind
     indent = _indent(line)
     if before.kind == "block":
-        return before if indent > before.indent else None
+        return None  # else it had begun again
     if before.kind == "section":
         return None if line.lstrip().startswith(b"[") else before
     if before.kind == "head":  # a column of one
@@ -206,7 +215,7 @@ def _begun(line: bytes, before: Context | None) -> Context | None:  # noqa: C901
         if found:
             return Context("kube", indent=len(found[1]))
     if before and before.kind == "block" and _indent(line) > before.indent:
-        return before
+        return None if line.lstrip().startswith(_ENCRYPTED) else before
     if not has_noun(line.lower()):
         return None
     last = line.rstrip()[-1:]

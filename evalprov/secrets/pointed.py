@@ -32,7 +32,10 @@ if TYPE_CHECKING:
 
 AT, OPEN, BRACKET = b"@(["
 _TIES = frozenset(b"@('")
-_FOREIGN = "contraseña|contrasena|mot[ _-]de[ _-]passe|senha|wachtwoord|hasło|пароль|密码|密碼|パスワード|비밀번호"
+_FOREIGN = (
+    "contraseña|contrasena|mot[ _-]de[ _-]passe|senha|wachtwoord|hasło|haslo|heslo|parola|lösenord|jelszó|şifre"
+    "|пароль|密码|密碼|口令|パスワード|비밀번호|암호"
+)
 NOUN = (
     rb"key|tok(?:en)?|secret|pass(?:w(?:or[dt]|d)|phrase|code)?|pwd?|cred|auth|cookie|bearer|jwt|salt|pepper|hmac|fernet"
     rb"|kennwort|dsn|psk|webhook|signed|session|" + _FOREIGN.encode()
@@ -40,7 +43,7 @@ NOUN = (
 # The same, without what only follows, for a long text in ASCII: there, looking for each is faster.
 NOUNS = tuple(
     b"""key tok secret pass pw cred auth cookie bearer jwt salt pepper hmac fernet kennwort dsn psk webhook signed
-    session contrasena senha wachtwoord""".split()
+    session contrasena senha wachtwoord haslo heslo parola""".split()
 ) + tuple(b"mot%bde%bpasse" % (one, two) for one in (b" ", b"_", b"-") for two in (b" ", b"_", b"-"))
 _SHORT = 200
 _OF_NAMES = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
@@ -79,11 +82,17 @@ _ID_ITSELF = _IDS + rb"[-_]|AAAA[BCE]|MII|iVBOR|/9j/|R0lGOD|UklGR"
 _TOKEN = rb"(?<![A-Za-z0-9+_-])(?<![\w.]/)[A-Za-z0-9][\w+/-]{19,}={0,2}"
 _HEX = rb"[0-9a-f](?<![\w-].)[0-9a-f]{31,}(?![\w-])"
 _SUMMED = {b"  ", b" *"}  # before the file that a digest is of
-_HEX_WORDS = rb"secret|private key|hmac|signing|master"
+_HEX_WORDS = rb"secret|private key|hmac|signing|master|(?:seed|aes|encryption) key"
 _NO_HEX = rb"digest|commit|sha|md5|hash|fingerprint|checksum|cache|revision|public|etag|trace|span|integrity"
 _NAMED_DIGEST = rb"(?:[A-Za-z][a-z0-9.]{1,15}[-_/]){1,4}[0-9a-f]{32,64}"
 _PUBLIC = rb"public|verif(?:y|ication)|fingerprint"
-NEAR = 80
+NEAR, NEARER = 80, 48
+_OF_PASSWORDS = rb"(?<![a-z])(?:pass(?:word|wd|phrase|code)?|pwd|login|credentials?)s?(?![a-z])"
+_NAMES_ONE = rb"pass|secret|token|auth|login|cred"  # PasswordField2
+_CHOSEN_WORD = (
+    rb"(?<![\w.*+!#$%^&@?~/-])(?=[\w.*+!#$%^&?~-]*[0-9]{2})(?=[^A-Z]*[A-Z])(?=[^a-z]*[a-z]{4})"
+    rb"[A-Z][\w.*+!#$%^&?~-]{9,63}"
+)
 _LONGEST = 300  # what is longer is no token but a file
 # Without a word of letters and digits nothing looks like a password; without these no value stands at a loose tie.
 _EVIDENCE = rb"[A-Za-z][!-/:-<>-@\[-`{-~]{0,8}[0-9]|[0-9][!-/:-<>-@\[-`{-~]{0,8}[A-Za-z]"
@@ -125,11 +134,29 @@ _FORMS = (
     ),
     *((b'"kty"', _JWK), (b"|", _PIPED), (b":5432:", _PGPASS), (b"*:*:", _PGPASS)),
     *((b"TRUE\t", _COOKIE_JAR), (b"FALSE\t", _COOKIE_JAR)),
+    # What is typed into a server or a device, or stands in its configuration.
+    (b"login ", rb"\blogin[ ]+\S+[ ]+password[ ]+([^\s\"']{4,})"),
+    (b"LOGIN ", rb"(?m)^(?:[<>*][ ])?(?:[A-Za-z]{0,3}[0-9]{1,4}[ ])?LOGIN[ ]+\S{1,64}[ ]+\"?([^\s\"]{4,128})"),
+    (b"AUTH ", rb"(?m)^(?:[<>*CS]:?[ ])?AUTH[ ]+(?:[\w-]{1,32}[ ]+)?((?=\S*[0-9])(?=\S*[A-Za-z])\S{6,512})\s*$"),
+    (b"IDENTIFY ", rb"\bIDENTIFY[ ]+(?:\w{1,32}[ ]+)?((?=\S*[0-9])(?=\S*[A-Za-z])\S{6,64})\s*$"),
+    (b".logon ", rb"\.logon[ ]+[^\s,]+,([^\s;\"]{4,})"),
+    (b"signature_scheme", rb"\"key\"[ ]*:[ ]*\"([^\"]{16,})\""),
+    *(
+        (
+            sign,
+            rb"(?m)^[ ]*(?:username \S+ |snmp-server |enable |neighbor \S+ |tacacs-server |radius-server |[ ]*)" + word,
+        )
+        for sign, word in (
+            (b"community ", rb"community[ ]+([^\s:=]{6,64})"),
+            (b"secret ", rb"secret[ ]+(?:[0-9][ ]+)?((?=\S*[0-9])[^\s:=]{6,64})$"),
+            (b"shared-key ", rb"pre-shared-key[ ]+(?:[a-z-]+[ ]+)?((?=\S*[0-9])[^\s:=]{6,64})$"),
+            (b"key-string ", rb"key-string[ ]+(?:[0-9][ ]+)?(\S{6,64})$"),
+        )
+    ),
 )
 
 
-# Signs of which each of these forms has one, and what of each form stands in it in small letters.
-_OF_FORMS = frozenset(b"('\"=$|:*\t")
+# What of each form stands in it in small letters.
 FORMS_IN_SMALL_LETTERS = (b"insert", b"dentified", *(sign.lower() for sign, _ in _FORMS))
 
 
@@ -154,9 +181,10 @@ def find_pointed(line: bytes, signs: Signs, spans: Spans, *, quoted: bool = Fals
                 done = span[1]
         if evident:
             _find_near(text, lower, spans)
+            _find_chosen(text, lower, spans, quoted=quoted)
     if evident and (OPEN in signs or b"', '" in text):
         spans.extend(found.span(1) for found in compiled(_LOGIN).finditer(text) if looks_chosen(found[1]))
-    if not _OF_FORMS.isdisjoint(signs) and has_one(lower, FORMS_IN_SMALL_LETTERS):
+    if has_one(lower, FORMS_IN_SMALL_LETTERS):
         _find_forms(text, lower, spans)
     if AT in signs and evident:
         spans.extend(one.span(1) for one in compiled(_AT_HOST).finditer(text) if looks_chosen(one[1], strict=True))
@@ -168,7 +196,10 @@ def _find_forms(text: bytes, lower: bytes, spans: Spans) -> None:
     spans.extend(one.span(1) for one in compiled(_IDENTIFIED).finditer(text) if not is_reference(one[1]))
     for sign, pattern in _FORMS:
         if sign in text:
-            spans.extend(found.span(1) for found in compiled(pattern).finditer(text))
+            found = (
+                one for one in compiled(pattern).finditer(text) if not is_reference(one[1]) and not is_masked(one[1])
+            )
+            spans.extend(one.span(1) for one in found)
 
 
 def _after(text: bytes, lower: bytes, noun: re.Match[bytes], *, quoted: bool) -> tuple[int, int] | None:
@@ -301,6 +332,18 @@ def _find_near(text: bytes, lower: bytes, spans: Spans) -> None:
         public = compiled(_PUBLIC).search(near) and not compiled(rb"private|secret").search(near)
         if compiled(_WORD).search(near) and not public and not _is_id(text, token):
             spans.append(token.span())
+
+
+def _find_chosen(text: bytes, lower: bytes, spans: Spans, *, quoted: bool) -> None:
+    """Add what can hardly be anything but a password where a line speaks of one, in any syntax."""
+    if not compiled(_OF_PASSWORDS).search(lower):
+        return
+    for word in compiled(_CHOSEN_WORD).finditer(text):
+        near = lower[max(0, word.start() - NEARER) : word.start()] + b" " + lower[word.end() : word.end() + NEARER]
+        if not compiled(_OF_PASSWORDS).search(near) or compiled(_NAMES_ONE).search(word[0].lower()):
+            continue
+        if looks_chosen(word[0], strict=True, mixed=True) and (not quoted or _counts(text, word.span(), "")):
+            spans.append(word.span())
 
 
 def _is_id(text: bytes, token: re.Match[bytes]) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from evalprov.secrets.idioms import COMMANDING, may_be_command
 from evalprov.secrets.pointed import FORMS_IN_SMALL_LETTERS, NEAR, NOUNS
-from evalprov.secrets.shapes import BEGUN, BEGUN_ESCAPED, MARKS
+from evalprov.secrets.shapes import BEGUN, BEGUN_ESCAPED, HASHES, MARKS
 from evalprov.secrets.values import compiled, signs_in
 from evalprov.secrets.views import ESCAPES, TEXT_IN_BASE64, TEXT_IN_HEX
 
@@ -20,7 +20,21 @@ if TYPE_CHECKING:
 # In small letters: what announces a secret, a form of its own or a command that takes one.
 _TELLING = (
     *(noun for noun in NOUNS if noun != b"tok"),
-    *(b"pat", b"--", b"hook", b"connect", b"signin", b"sign_in", b"pdo", b"stdin", b"sudo", b"master", b"signing"),
+    *(b"recovery", b"activation", b"backup", b"unlock", b"access"),  # whose codes are secret
+    *(
+        b"pat",
+        b"srf",
+        b"--",
+        b"hook",
+        b"connect",
+        b"signin",
+        b"sign_in",
+        b"pdo",
+        b"stdin",
+        b"sudo",
+        b"master",
+        b"signing",
+    ),
     *(form for form in FORMS_IN_SMALL_LETTERS if form != b"|"),
 )
 _NO_ASCII = rb"[\x80-\xff][^\n]*"
@@ -50,7 +64,7 @@ def _telling(text: bytes) -> Iterator[int]:
     lower = text.lower()
     for word in _TELLING:
         yield from _lines_with(lower, word)
-    for mark in (*MARKS, *ESCAPES):
+    for mark in (*MARKS, *HASHES, *ESCAPES):
         yield from _lines_with(text, mark)
     escaped = b"\\" in text or b"%" in text
     # A token begins behind a sign, a line's end among them.

@@ -29,6 +29,7 @@ _PGPASS = b":5432:"
 _REMEMBERED, _LONGEST = 1 << 12, 1 << 9
 _BATCH = 1 << 14  # characters that are looked at together
 _VALUED = ("value", "val", "text", "content", "default", "example", "v", "s")
+_USERS = frozenset({"user", "username", "login", "email"})
 _RECORD = 8  # so many things a record of name and value may tell of itself
 _APART = "\n\0\n"
 _WORTH_ASKING = 1 << 12  # bytes from which on it pays to ask whether all lines are of kinds seen before
@@ -341,6 +342,12 @@ class Scrubber:
                 kind = "key" if item.lower() in {"token", "key", "secret"} else "secret"
             elif name == "kty":  # a key by itself: its secret parts have names of a letter or two
                 blind = {"k", "d", "p", "q", "dp", "dq", "qi"}
+            elif name in {"pass", "pw", "pwd"} and not _USERS.isdisjoint(value):
+                blind = {name}
+            elif name == "signature_scheme":  # how a kernel is spoken to
+                blind = {"key"}
+            elif name == "root_token":  # of a vault that was just made
+                blind = {"keys", "keys_base64"}
             elif name == "key" and "username" in value and looks_issued(item.encode(), hex_too=True):
                 blind = {"key"}
         return blind, kind

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 Spans = list[tuple[int, int]]
 Signs = frozenset[int]
-AT = 0x40
+AT, DOLLAR = b"@$"
 
 _MIXED = rb"(?=[A-Za-z_+/-]*[0-9]|[A-Za-z]*[a-z][A-Z])(?=[0-9_+/-]*[A-Za-z])"
 # Tokens by the first two letters of their prefix, which begins a word.
@@ -112,6 +112,12 @@ _MARKED = (
     (b"SecureString", rb"ConvertTo-SecureString[ ]+(?:-String[ ]+)?[\"']([^\"'$]+)[\"']"),
 )  # fmt: skip
 MARKS = tuple(mark for mark, _ in _MARKED)
+# A password's hash, as files of users have it: what it was made of can be tried out.
+HASHES = tuple(b"$%b$" % kind for kind in b"1 5 6 y apr1 2a 2b 2x 2y argon2id argon2i argon2d".split())
+_HASHED = (
+    rb"\$(?:2[abxy]\$[0-9]{2}\$[./A-Za-z0-9]{40,}|(?:[156y]|apr1)\$[\w./$=,-]{16,}"
+    rb"|argon2(?:id|i|d)\$v=[0-9]+\$[a-z0-9=,]{1,40}\$[\w+/]{8,}\$[\w+/]{16,})"
+)
 _TOKEN_PREFIX = rb"(?:gh[pousr]_|github_pat_|glpat-|hf_|sk[-_]|rk_|xox[abeoprs]-|npm_|pypi-|AKIA|ASIA|AIza|eyJ)"
 _LONE_TOKEN = _TOKEN_PREFIX + rb"[\w.-]+|(?=[A-Za-z_-]*[0-9])[\w-]{20,}"
 
@@ -154,6 +160,8 @@ def find_shapes(text: bytes, signs: Signs, spans: Spans, *, quoted: bool = False
             for piece in compiled(rb"(?<=[/=])[\w-]{16,}(?=[/?&#]|\Z)").finditer(address[0]):
                 if looks_issued(piece[0], hex_too=True):
                     spans.append((address.start() + piece.start(), address.start() + piece.end()))
+    if DOLLAR in signs:
+        spans.extend(found.span() for found in compiled(_HASHED).finditer(text))
     if AT in signs and (b"://" in text or rb":\/\/" in text):
         for found in compiled(_URL).finditer(text):
             if not quoted or not is_example(found[2] or found[4] or b""):

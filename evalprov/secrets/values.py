@@ -72,7 +72,7 @@ def _reference() -> re.Pattern[bytes]:
     return re.compile(
         rb"""(?:(?:[Bb]earer|[Bb]asic|[Tt]oken|[Aa]pi-?[Kk]ey)[ ]+)?
         (?: \$\{[\w.:]{1,200}\} | \$\{\w{1,100}:?[?][^}]{0,100}\}
-          | \$\([^)]{0,200}\) | \$[A-Z_][A-Z0-9_]* | %[A-Za-z_]\w*%
+          | \$\([^)]{0,200}\) | %\{[^}]{0,200}\} | \$[A-Z_][A-Z0-9_]* | %[A-Za-z_]\w*%
           | \$?\{\{.{0,200}\}\} | \{[\w!:.\[\]]{0,200}\} | %[-0-9.]{0,8}[sdrf] | %\(\w+\)[sdr] | [|>][-+0-9]{0,2} | =
           | (?:id|source|src)=[\w.-]+(?:,(?:src|source|env|type|target)=[\w./~-]+)*
           | (?:@?env|ENV|secretsmanager|sops|doppler|infisical|keychain|vault|op|ssm|keyring|file):[\w./:@-]{1,200}
@@ -106,7 +106,12 @@ def _masked() -> re.Pattern[bytes]:
         rb"""(?:[*xX.#-]|\xe2\x80\xa2){3,}|[\w-]{0,12}(?:[*.]{3,}|[xX]{8,})[\w-]{0,6}
         |[(\[<][A-Za-z _-]{1,40}[)\]>]
         |(?i:(?:your|my|the|some|insert|enter|add|put)[-_ ](?:[a-z]+[-_ ]){0,3}(?:key|token|secret|password|value)s?)
-        |[a-z]+(?:[-_][a-z]+){0,4}[-_]here|~""",
+        |[a-z]+(?:[-_][a-z]+){0,4}[-_]here|~
+        |[a-z]{2,12}-(?:managed|provided|supplied|only|based)
+        |(?i:(?:replace|change|fill|set)[-_ ]?(?:me|this|it|with[-_ ][a-z_ -]{1,30})|to[-_ ]?be[-_ ][a-z]+)
+        |(?i:(?:dummy|fake|placeholder|example|sample|redacted|todo|tbd|fixme)
+            (?:[-_ ](?:api[-_ ]?)?(?:key|token|secret|value))?)
+        """,
         re.VERBOSE,
     )
 
