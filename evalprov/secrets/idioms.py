@@ -230,7 +230,7 @@ def _by_command(  # noqa: C901, PLR0911, PLR0912 - one line an idiom
 
 
 def _is_value(value: str) -> bool:
-    raw = value.encode("utf-8", "replace")
+    raw = value.strip("'\"").encode("utf-8", "replace")
     return bool(raw) and not (is_reference(raw) or is_plain(raw) or is_masked(raw) or is_path(raw)) and raw != MARK
 
 

@@ -107,10 +107,10 @@ _FOREIGN = _words(
     パスワード 비밀번호 암호 şifre parola lösenord jelszó"""
 )
 _WORDS_IN_PASS = _words("pass compass bypass surpass trespass encompass overpass underpass impasse")
-_ISSUED = _words("csrf xsrf licence license jwt salt pepper hmac fernet pat webhook masterkey login")
+_ISSUED = _words("totp csrf xsrf licence license jwt salt pepper hmac fernet pat webhook masterkey login")
 _INTERESTING = (
     "key|tok|licen[cs]e|secret|pass|pwd|pw|auth|cred|cookie|dsn|bearer"
-    "|pat|srf|jwt|salt|pepper|hmac|fernet|hook|kennwort|login|psk|code"
+    "|pat|srf|totp|jwt|salt|pepper|hmac|fernet|hook|kennwort|login|psk|code"
 )
 
 

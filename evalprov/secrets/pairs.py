@@ -87,7 +87,7 @@ def _names_backwards() -> re.Pattern[bytes]:
         *("passphrase", "passcode", "credential", "credentials", "cred", "creds", "auth", "authorization"),
         *("cookie", "cookies", "bearer", "dsn", "pat", "pw", "jwt", "salt", "pepper", "hmac", "fernet", "webhook"),
         *("passwort", "kennwort", "userpwd", "tok"),
-        *("senha", "wachtwoord", "contrasena", "parola", "haslo", "heslo", "code", "codes", "csrf", "xsrf"),
+        *("senha", "wachtwoord", "contrasena", "parola", "haslo", "heslo", "code", "codes", "csrf", "xsrf", "totp"),
     ]
     backwards = b"|".join(noun[::-1].encode() for noun in nouns)
     return re.compile(
@@ -185,6 +185,8 @@ def _rank_here(text: bytes, start: int, name: str, lower: str) -> int:
     before = text[start - 1 : start]
     if (lower in _SIGNATURES and before in {b"?", b"&"}) or (lower == "pwd" and before == b";"):
         return SURE
+    if lower == "code" and before in {b"?", b"&"}:
+        return LIKELY  # with which a token is fetched
     rank = rank_in(text, start, name)
     if rank == PERHAPS and (before in {b"?", b"&"} or text.endswith(b"login(", 0, start)):
         return LIKELY

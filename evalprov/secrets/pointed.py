@@ -82,7 +82,7 @@ _ID_ITSELF = _IDS + rb"[-_]|AAAA[BCE]|MII|iVBOR|/9j/|R0lGOD|UklGR"
 _TOKEN = rb"(?<![A-Za-z0-9+_-])(?<![\w.]/)[A-Za-z0-9][\w+/-]{19,}={0,2}"
 _HEX = rb"[0-9a-f](?<![\w-].)[0-9a-f]{31,}(?![\w-])"
 _SUMMED = {b"  ", b" *"}  # before the file that a digest is of
-_HEX_WORDS = rb"secret|private key|hmac|signing|master|(?:seed|aes|encryption) key"
+_HEX_WORDS = rb"secret|private key|hmac|signing|master|(?:seed|aes|encryption|api) key"
 _NO_HEX = rb"digest|commit|sha|md5|hash|fingerprint|checksum|cache|revision|public|etag|trace|span|integrity"
 _NAMED_DIGEST = rb"(?:[A-Za-z][a-z0-9.]{1,15}[-_/]){1,4}[0-9a-f]{32,64}"
 _PUBLIC = rb"public|verif(?:y|ication)|fingerprint"
@@ -139,6 +139,10 @@ _FORMS = (
     (b"LOGIN ", rb"(?m)^(?:[<>*][ ])?(?:[A-Za-z]{0,3}[0-9]{1,4}[ ])?LOGIN[ ]+\S{1,64}[ ]+\"?([^\s\"]{4,128})"),
     (b"AUTH ", rb"(?m)^(?:[<>*CS]:?[ ])?AUTH[ ]+(?:[\w-]{1,32}[ ]+)?((?=\S*[0-9])(?=\S*[A-Za-z])\S{6,512})\s*$"),
     (b"IDENTIFY ", rb"\bIDENTIFY[ ]+(?:\w{1,32}[ ]+)?((?=\S*[0-9])(?=\S*[A-Za-z])\S{6,64})\s*$"),
+    (
+        b"Client(",
+        rb"Client\(b?[\"']((?=[^\"']*[a-z])(?=[^\"']*[A-Z])(?=[^\"']*[0-9])[A-Za-z0-9_-]{24,128})[\"'][,)]",
+    ),
     (b".logon ", rb"\.logon[ ]+[^\s,]+,([^\s;\"]{4,})"),
     (b"signature_scheme", rb"\"key\"[ ]*:[ ]*\"([^\"]{16,})\""),
     *(

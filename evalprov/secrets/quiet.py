@@ -22,6 +22,9 @@ _TELLING = (
     *(noun for noun in NOUNS if noun != b"tok"),
     *(b"recovery", b"activation", b"backup", b"unlock", b"access"),  # whose codes are secret
     *(
+        b"totp",
+        b"?code=",
+        b"&code=",
         b"pat",
         b"srf",
         b"--",

@@ -71,7 +71,7 @@ _TYPES = frozenset(b"str string bytes int float bool any object Optional SecretS
 def _reference() -> re.Pattern[bytes]:
     return re.compile(
         rb"""(?:(?:[Bb]earer|[Bb]asic|[Tt]oken|[Aa]pi-?[Kk]ey)[ ]+)?
-        (?: \$\{[\w.:]{1,200}\} | \$\{\w{1,100}:?[?][^}]{0,100}\}
+        (?: \$\{[\w.:]{1,200}\} | \$\{\w{1,100}:?(?:[?][^}]{0,100}|[-+])\} | \$[0-9@]
           | \$\([^)]{0,200}\) | %\{[^}]{0,200}\} | \$[A-Z_][A-Z0-9_]* | %[A-Za-z_]\w*%
           | \$?\{\{.{0,200}\}\} | \{[\w!:.\[\]]{0,200}\} | %[-0-9.]{0,8}[sdrf] | %\(\w+\)[sdr] | [|>][-+0-9]{0,2} | =
           | (?:id|source|src)=[\w.-]+(?:,(?:src|source|env|type|target)=[\w./~-]+)*
