@@ -84,8 +84,8 @@ _OF_TEXT = _words(
     prompt reserved sample sep separator space special speech start step stop suffix text think thinking
     timestamp turn unexpected unk unknown video vision visual vocab word"""
 )
-_OF_PAGES = _words("""cancel cancellation change continuation cursor delta design erc20 fencing lock page pagination
-    resume sync watch""")
+_OF_PAGES = _words("""cancel cancellation continuation cursor delta design erc20 fencing page pagination resume sync
+    watch""")
 _FLAGS = _words("""allow disable enable enabled has is needs no pre require required skip use with without""")
 _NOT_PASS = _words("""all by first forward full last max min multi n no num one second single test tests two""")
 _WORTH = _words(
@@ -183,7 +183,7 @@ def _judge_token(before: list[str], *, trimmed: bool) -> int:
         return SURE
     if _OF_TEXT.intersection(before):
         return NO
-    return PERHAPS if trimmed or before[-1] in _OF_PAGES else LIKELY
+    return NO if before[-1] in _OF_PAGES else PERHAPS if trimmed else LIKELY
 
 
 def _judge_key(before: list[str], *, plural: bool) -> int:

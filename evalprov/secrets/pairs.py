@@ -122,6 +122,8 @@ _IDENTIFIER = rb"[A-Za-z_][\w.]*"
 _GENERIC = rb"[A-Z]\w*<[\w.:<>\[\], |]{1,80}>"
 _CALL = _IDENTIFIER + rb"(?:(?:::|->|\?\.|!\.)\w[\w.]*)*" + rb"[(\[](?:[ \t]*(?:\n|\Z)|[^\n]{0,400}?[)\]])"
 _VERSION = rb"v[0-9]{1,2}(?:\.[0-9]{1,3})*"
+_METHOD = rb"[A-Za-z]{2,12}(?:[-_, ]+[A-Za-z]{2,12})*"
+_SAID_BY = rb"(?:auth|credentials?|creds?|cookies?|bearer)\Z"
 _SEVERAL = rb"(?:cookies|creds|credentials|secrets|tokens|keys)\Z"
 _BESIDE_USER = rb"(?i)\b(?:user(?:name)?|login|email)[\"']?[ ]?[:=][ ]?[^:=]{1,64}\Z"
 _ANNOTATED = rb"[A-Z][a-z]\w*[ ]=[ ][A-Za-z_]"  # token: Token = first
@@ -345,7 +347,7 @@ def _begins_a_sentence(text: bytes, at: int, bare: re.Match[bytes]) -> bool:
         return False
     if compiled(rb"(?:type|mode|method|kind|scheme|enabled|required)=\w+").match(text, bare.start()):
         return True
-    if compiled(rb"[0-9]{1,4}[a-z]{0,2}[ ][a-z]{3,}").match(text, bare.start()):
+    if compiled(rb"[0-9]{1,4}(?:-[0-9]{1,4}|[a-z]{1,2})?[ ][a-z]{3,}").match(text, bare.start()):
         return True  # password: 12 nulls
     return text[bare.end() : bare.end() + 1] == b" " and bare[0].lower() in _SAID_FIRST
 
@@ -358,6 +360,8 @@ def is_secret_value(value: bytes, name: str, rank: int) -> bool:  # noqa: PLR091
         return False
     if value.isdigit() and len(value) < 7 and compiled(_SEVERAL).search(name.lower().encode()):
         return False
+    if compiled(_METHOD).fullmatch(value) and compiled(_SAID_BY).search(name.lower().encode()):
+        return False  # auth: kerberos
     if is_signs(value) or (name.lower() == "token" and compiled(_PIECE_OF_TEXT).fullmatch(value)):
         return False
     if name.lower() in {"secret", "secrets"} and compiled(NAME_OF_ONE).fullmatch(value):

@@ -77,7 +77,12 @@ _IDS = (
     rb"|integrity|digest|etag|fingerprint|checksum|tool_call_id|_id|Id|contentHash|commit|revision|base64|image|url|src"
     rb"|vector|embeddings?(?:_b64)?|b64_json|thumbnail|icon|logo|avatar|audio|video|signature|encrypted_content)"
 )
-_ID_BEFORE = _IDS + rb"[\"']?[ ]?[-_:=,][ ]?[\"']?/?\Z|\bid[ ](?:[a-z]{2,5}_)?\Z"
+_OF_PAGES = (
+    rb"(?:[Nn]ext(?:_?[Pp]age)?|[Pp]rev(?:ious)?(?:_?[Pp]age)?|[Pp]age|[Cc]ontinuation|[Ss]ync|[Cc]ursor)_?[Tt]oken"
+)
+_ID_BEFORE = (
+    _OF_PAGES + rb"[\"']?[ ]?[:=][ ]?[\"']?\Z|" + _IDS + rb"[\"']?[ ]?[-_:=,][ ]?[\"']?/?\Z|\bid[ ](?:[a-z]{2,5}_)?\Z"
+)
 _ID_ITSELF = _IDS + rb"[-_]|AAAA[BCE]|MII|iVBOR|/9j/|R0lGOD|UklGR"
 _TOKEN = rb"(?<![A-Za-z0-9+_-])(?<![\w.]/)[A-Za-z0-9][\w+/-]{19,}={0,2}"
 _HEX = rb"[0-9a-f](?<![\w-].)[0-9a-f]{31,}(?![\w-])"
@@ -311,6 +316,8 @@ def _in_sentence(text: bytes, lower: bytes, noun: re.Match[bytes], at: int, rank
         cut = word.end() == at + 120 and not text[word.end() : word.end() + 1].isspace()
         if b"\x01" in bare or number > 9 or bare in {b"id", b"ID"} or (cut and word.end() < len(text)):
             return None
+        if b"assword" in bare:  # 1Password
+            continue
         last = bare.rpartition(b":")[2] if b"://" not in bare else b""
         start = word.start() + word[0].rfind(last)
         if password and len(last) > 7 and looks_chosen(last, strict=not linked, mixed=True):
@@ -354,7 +361,7 @@ def _is_id(text: bytes, token: re.Match[bytes]) -> bool:
     """Say whether a token is an id or a digest by what stands before it."""
     if compiled(_ID_ITSELF).match(token[0]) or compiled(_NAMED_DIGEST).fullmatch(token[0]) or len(token[0]) > _LONGEST:
         return True
-    return compiled(_ID_BEFORE).search(text, max(0, token.start() - 24), token.start()) is not None
+    return compiled(_ID_BEFORE).search(text, max(0, token.start() - 32), token.start()) is not None
 
 
 def _find_inserted(text: bytes, lower: bytes, spans: Spans) -> None:

@@ -59,10 +59,21 @@ _NO_VALUE = _PLAIN | frozenset(
 )
 # What stands at a secret's name in a form, a message or a masked log.
 _SAID_OF_ONE = frozenset(
-    b"""absent authentication basic bearer changed changeme configured correct digest disabled empty enabled encrypted
-    expired false found given hashed hidden include incorrect inherit invalid jwt masked missing needed negotiate not
-    oauth oauth2 ok omit optional password provided read-only redacted required same-origin set stored true unchanged
-    unset updated valid wrong yes""".split()
+    b"""absent accepted active allowed applied approved argon2 array ask authentication available basic bcrypt bearer
+    biometric blank blocked boolean bound cached cancelled changed changeme checked cleared cleartext closed complete
+    completed configured confirmed consumed correct created defined deleted denied detected digest disabled
+    disallowed discarded done dropped empty enabled encrypted enum environment ephemeral error es256 exchanged exists
+    expired external failed false fetched found fresh generated given granted hashed hidden hs256 hsm ignored
+    imported inactive include incorrect inherit inherited injected integer internal invalid issued jwt kerberos
+    keychain keyring kms ldap legacy loaded locked lost managed manual masked match matched matches mismatch missing
+    mtls n/a needed negotiate none not ntlm number oauth oauth2 obtained oidc ok omit open opened optional parsed
+    passed passkey password pbkdf2 pending permitted persisted plaintext present prompt prompted protected provided
+    queued random read-only ready received recorded redacted refresh refreshed registered rejected released removed
+    renewed replaced requested required reset resolved restored retrieved returned revoked rotated rs256 same-origin
+    saml saved scrypt secured sent set sha256 sha512 shared signed skipped sops sso stale stored string succeeded
+    success supplied supported temporary totp transient true unavailable unchanged unchecked unknown unlocked unset
+    unsupported unused unverified updated used valid validated varchar verified visible waiting weak webauthn written
+    wrong x509 yes""".split()
 )
 _TYPES = frozenset(b"str string bytes int float bool any object Optional SecretStr Any String Secret".split())
 
@@ -107,6 +118,7 @@ def _masked() -> re.Pattern[bytes]:
         |[(\[<][A-Za-z _-]{1,40}[)\]>]
         |(?i:(?:your|my|the|some|insert|enter|add|put)[-_ ](?:[a-z]+[-_ ]){0,3}(?:key|token|secret|password|value)s?)
         |[a-z]+(?:[-_][a-z]+){0,4}[-_]here|~
+        |[a-z]+(?:\|[a-z]+(?::[0-9a-z,]+)?)+
         |[a-z]{2,12}-(?:managed|provided|supplied|only|based)
         |(?i:(?:replace|change|fill|set)[-_ ]?(?:me|this|it|with[-_ ][a-z_ -]{1,30})|to[-_ ]?be[-_ ][a-z]+)
         |(?i:(?:dummy|fake|placeholder|example|sample|redacted|todo|tbd|fixme)
