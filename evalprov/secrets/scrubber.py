@@ -264,27 +264,36 @@ class Scrubber:
     def _scrub_line(self, line: bytes, before: Context | None, needles: list[int]) -> tuple[bytes, Context | None]:
         if before and before.kind == "near" and line.strip() and not has_run(line):
             before = None  # only a token could be announced
-        kind = b""
-        if not before and not needles and len(line) < _LONGEST and _PGPASS not in line:
-            kind = compiled(_NUMBER).sub(_zeros, line)
-            if known := self._lines.get(kind):
-                for spans in known[0]:
-                    line = replaced(line, spans)
-                return line, known[1]
-        from evalprov.secrets.lines import told
-
-        whole, found = line, []
-        while spans := self.find(line, before, needles):  # what is left may read differently, beside a placeholder
-            found.append(spans)
+        found, after = self._found(line, before, needles)
+        for spans in found:
             line = replaced(line, spans)
-        after = told(line, before)
+        return line, after
+
+    def _found(self, line: bytes, before: Context | None, needles: list[int]) -> tuple[list[Spans], Context | None]:
+        """Return where secrets stand in a line, then in what is left of it, and what it tells about the next."""
+        kind = b""
+        numbered = True
+        if not before and not needles and len(line) < _LONGEST and _PGPASS not in line:
+            numbered = compiled(_DIGIT_IN_NAME).search(line) is None
+            kind = line.translate(_DIGITS) if numbered else compiled(_NUMBER).sub(_zeros, line)
+            if known := self._lines.get(kind):
+                return known
+        found: list[Spans] = []
+        after: Context | None
+        if spans := self.find(line, before, needles):  # what is left may read differently, beside a placeholder
+            found, after = self._found(replaced(line, spans), before, needles)
+            found = [spans, *found]
+        else:
+            from evalprov.secrets.lines import told
+
+            after = told(line, before)
         if kind:
             if len(self._lines) >= _REMEMBERED:
                 self._lines.clear()
             self._lines[kind] = found, after
-            if not found and not after and not compiled(_DIGIT_IN_NAME).search(whole):
-                self._remember((whole.translate(_DIGITS).rstrip(b"\n"),))
-        return line, after
+            if not found and not after and numbered:
+                self._remember((kind.rstrip(b"\n"),))
+        return found, after
 
     def scrub_piece(self, piece: bytes, spans: Spans) -> bytes:
         """Return a piece of a long line without the secrets that stand in it, given those already known."""

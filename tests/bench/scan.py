@@ -72,46 +72,9 @@ def reports(count: int) -> float:
 
 
 WORDS = [
-    "the",
-    "a",
-    "model",
-    "answer",
-    "of",
-    "run",
-    "with",
-    "data",
-    "loss",
-    "step",
-    "evaluation",
-    "prompt",
-    "task",
-    "score",
-    "agent",
-    "result",
-    "output",
-    "file",
-    "path",
-    "shard",
-    "worker",
-    "batch",
-    "queue",
-    "cache",
-    "retry",
-    "request",
-    "response",
-    "time",
-    "limit",
-    "budget",
-    "sample",
-    "and",
-    "for",
-    "to",
-    "in",
-    "on",
-    "at",
-    "is",
-    "was",
-    "are",
+    *("the", "model", "answer", "of", "run", "with", "data", "loss", "step", "evaluation", "prompt", "task", "score"),
+    *("agent", "result", "output", "file", "path", "shard", "worker", "batch", "queue", "cache", "retry", "request"),
+    *("response", "time", "limit", "budget", "sample", "and", "for", "to", "in", "on", "at", "is", "was", "are"),
 ]
 ENVIRON = {"OPENAI_API_KEY": "sk-proj-" + "abcDEF123456ghiJKL789mnoPQR", "DB_PASSWORD": "Sommer2024!"}
 LARGE = 20_000_000
@@ -175,7 +138,7 @@ class Texts:
             "CJK": lambda i: f"{i} " + "".join(self._draw.choices(signs, k=60)),
             "tracebacks": lambda i: (
                 f'  File "/usr/lib/{one(WORDS)}/{one(WORDS)}_{one(WORDS)}.py", line {i % 999}, in {one(WORDS)}\n'
-                f"    return self.{one(WORDS)}_client.{one(WORDS)}(key, **kwargs)\n           ^^^^^^^^^^^^^^^^^^^^^^^^^^^"
+                f"    return self.{one(WORDS)}_client.{one(WORDS)}(key, **kwargs)\n           ^^^^^^^^^^^^^^^^^"
             ),
             "answers of a model": lambda i: json.dumps(
                 {"id": "chatcmpl-" + self.token(29), "choices": [{"message": self.words(25)}], "usage": usage}
@@ -183,9 +146,7 @@ class Texts:
             "access log": lambda i: (
                 f'10.0.0.{i % 255} - - "GET /v1/{one(WORDS)}?session={self.token(22)} HTTP/1.1" 200 {i} "Mozilla/5.0"'
             ),
-            "tokens and logprobs": lambda i: json.dumps(
-                {"token": " " + one(WORDS), "logprob": -i / 7, "bytes": [i % 128]}
-            ),
+            "tokens and logprobs": lambda i: json.dumps({"token": " " + one(WORDS), "logprob": -i / 7}),
         }
 
 
