@@ -15,7 +15,7 @@ from evalprov.secrets.pairs import is_secret_value
 from evalprov.secrets.shapes import find_prefixed
 from evalprov.secrets.source import is_source
 from evalprov.secrets.stream import WINDOW, StreamScrubber
-from evalprov.secrets.values import MARK, RUN_FLAT, compiled, flattened, has_run, issued_pieces, looks_issued
+from evalprov.secrets.values import MARK, RUN_FLAT, compiled, flattened, has_run, issued_pieces
 
 if TYPE_CHECKING:
     from evalprov.secrets.lines import Context
@@ -28,9 +28,6 @@ _NUMBER = rb"(?<![A-Za-z0-9_%#\\&])(?<![A-Za-z][+/-])[0-9]{1,11}+(?![A-Za-z0-9_]
 _PGPASS = b":5432:"
 _REMEMBERED, _LONGEST = 1 << 12, 1 << 9
 _BATCH = 1 << 14  # characters that are looked at together
-_VALUED = ("value", "val", "text", "content", "default", "example", "v", "s")
-_USERS = frozenset({"user", "username", "login", "email"})
-_RECORD = 8  # so many things a record of name and value may tell of itself
 _APART = "\n\0\n"
 _WORTH_ASKING = 1 << 12  # bytes from which on it pays to ask whether all lines are of kinds seen before
 _ASK_AGAIN = 8  # windows after one of mostly new lines
@@ -338,36 +335,15 @@ class Scrubber:
                 return f"{name}={PLACEHOLDER}"
         return self.text(word)
 
-    def _record(self, value: Mapping[Any, Any]) -> tuple[set[str], str]:
-        """Return which things of a mapping are secrets by what stands beside them, and as what they are judged."""
-        blind: set[str] = set()
-        kind = "secret"
-        for name, item in value.items():
-            if not isinstance(item, str) or not isinstance(name, str):
-                continue
-            # Kubernetes, compose, CloudFormation: {"name": "OPENAI_API_KEY", "value": ...}
-            if len(value) < _RECORD and (self._is_variable(item) or judge(item) == SURE):
-                blind = {other for other in value if isinstance(other, str) and other.lower().endswith(_VALUED[:-1])}
-                kind = "key" if item.lower() in {"token", "key", "secret"} else "secret"
-            elif name == "kty":  # a key by itself: its secret parts have names of a letter or two
-                blind = {"k", "d", "p", "q", "dp", "dq", "qi"}
-            elif name in {"pass", "pw", "pwd"} and not _USERS.isdisjoint(value):
-                blind = {name}
-            elif name == "signature_scheme":  # how a kernel is spoken to
-                blind = {"key"}
-            elif name == "root_token":  # of a vault that was just made
-                blind = {"keys", "keys_base64"}
-            elif name == "key" and "username" in value and looks_issued(item.encode(), hex_too=True):
-                blind = {"key"}
-        return blind, kind
-
     def _mapping(self, value: Mapping[Any, Any], key: str) -> dict[Any, Any]:
-        blind, kind = self._record(value)
+        from evalprov.secrets.beside import VALUED, blind_in
+
+        blind, kind = blind_in(value, self._is_variable)
         if judge(key) == SURE:  # {"password": {"type": ..., "default": ...}}
             blind |= {
                 name
                 for name in value
-                if isinstance(name, str) and (name.lower() in _VALUED or name.endswith(("Value", "_value")))
+                if isinstance(name, str) and (name.lower() in VALUED or name.endswith(("Value", "_value")))
             }
         many = key if holds_many(key) else ""
         scrubbed: dict[Any, Any] = {}
