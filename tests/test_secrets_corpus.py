@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from evalprov.secrets import Scrubber
+from evalprov.secrets.gate import may_hold_token
+from evalprov.secrets.lines import told
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "fixtures" / "secrets"))
 
@@ -44,7 +46,7 @@ def test_a_third_is_held_out_by_a_hash() -> None:
 
 
 @pytest.mark.parametrize(
-    ("part", "pointed", "all_kinds", "changed"), [("open", 0.985, 0.985, 0.005), ("held", 0.94, 0.94, 0.02)]
+    ("part", "pointed", "all_kinds", "changed"), [("open", 0.99, 0.99, 0.004), ("held", 0.955, 0.955, 0.018)]
 )
 def test_what_is_hidden_and_what_is_not(part: str, pointed: float, all_kinds: float, changed: float) -> None:
     """Of what the rules were made for nearly all is hidden and nothing else; of what they never saw, somewhat less."""
@@ -104,3 +106,15 @@ def test_whether_there_is_a_secret_is_known_without_cleaning() -> None:
     long = [b"plain words and numbers\n" * 9000 + text + b"\n" + b"and more\n" * 9000 for text in texts[::800]]
     for text in (*texts[::5], *long, b"", b"\n", b"no line's end"):
         assert scrubber.has_secret(text) == (scrubber.data(text) != text), text[-200:]
+
+
+def test_no_line_with_a_run_is_passed_over_on_which_anything_is_found() -> None:
+    """Lines of ids, digests and pictures are told from those with a token in them as the rules themselves would."""
+    scrubber = Scrubber({})
+    texts = [case.text.encode() for case in cases("canaries", "open", 1) + cases("innocents", "open", 1)]
+    lines = [line for text in texts for line in text.splitlines(keepends=True) if may_hold_token(line)]
+    assert len(lines) > 1000
+    for line in lines:
+        if not scrubber.suspects(line):
+            assert not scrubber.find(line), line
+            assert told(line, None) is None, line

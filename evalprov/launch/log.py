@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from evalprov.launch.backlog import Backlog
     from evalprov.secrets import Scrubber
 
 # Kept beyond what is shown, so that a secret across the edge is seen as one.
@@ -14,6 +16,8 @@ _MARGIN = 1 << 16
 # In this much of it a secret of several lines may have begun before it, and cannot be seen.
 _BLIND = 1 << 15
 _LEAST_TAIL = 1 << 16
+_PIECE = 1 << 13
+_PATIENCE = 0.01  # seconds of scrubbing that a command may wait for
 
 
 class BoundedLog:
@@ -34,18 +38,20 @@ class BoundedLog:
         self._total = 0
         self._last = b"\n"
         self._closed = False
+        self._spent = 0.0
+        self._backlog: Backlog | None = None
 
     def feed(self, data: bytes, newlines: int = 0) -> None:  # noqa: ARG002 - what every sink is told
         """Take the next bytes."""
         self._total += len(data)
         self._keep_last(data)
         if self._head_left is None:
-            self._write(self._stream.feed(data))
+            self._take(data)
             return
         head = data[: self._head_left]
         if head:
             self._head_left -= len(head)
-            self._write(self._stream.feed(head))
+            self._take(head)
         self._unwritten += len(data) - len(head)
 
     def close(self) -> None:
@@ -53,7 +59,12 @@ class BoundedLog:
         if self._closed:
             return
         self._closed = True
-        if self._unwritten <= self._tail_limit:
+        if self._backlog:
+            self._backlog.end()
+            self.problem = self.problem or self._backlog.problem
+        if self._backlog and self._backlog.lost:
+            self.omitted = self._total - self._written
+        elif self._unwritten <= self._tail_limit:
             rest = bytes(self._kept[len(self._kept) - self._unwritten :])
             self._write(self._stream.feed(rest) + self._stream.close())
         else:
@@ -75,6 +86,28 @@ class BoundedLog:
             seen = len(self._scrubber.data(data)) - len(self._scrubber.data(data[:_BLIND]))
             limit = max(0, min(limit, seen))
         return self._scrubber.tail(data, limit) if limit else b""
+
+    def _take(self, data: bytes) -> None:
+        """Scrub and write what comes next: at once while that costs nothing to speak of, else beside the relaying."""
+        at = 0
+        while self._backlog is None and at < len(data):
+            began = time.monotonic()
+            piece = data[at : at + _PIECE]
+            self._scrubbed(piece)
+            at += len(piece)
+            self._spent += time.monotonic() - began
+            if self._spent > _PATIENCE:
+                from evalprov.launch.backlog import Backlog
+
+                try:
+                    self._backlog = Backlog(self._scrubbed)
+                except RuntimeError:  # no thread to be had
+                    self._spent = 0.0
+        if self._backlog and at < len(data):
+            self._backlog.put(data[at:])
+
+    def _scrubbed(self, data: bytes) -> None:
+        self._write(self._stream.feed(data))
 
     def _keep_last(self, data: bytes) -> None:
         if len(data) >= self._keep:

@@ -8,25 +8,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evalprov.secrets.values import compiled
+from evalprov.secrets.values import RUN_FLAT, compiled, flattened
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
-_RUN = b"a" * 15
-_FLAT = bytes(97 if (chr(code).isalnum() and code < 128) or code in b"-_" else 32 for code in range(256))
 # Digests, ids and long identifiers: no token is of hex digits alone, none but a rare kind of small letters alone.
 _NO_TOKEN = rb"(?:(?!fc-|(?:[2-7][0-9a-f]){12})[0-9a-f-]{15,}|(?!hf_)[a-z_-]{15,})(?![A-Za-z0-9_-])"
 # A count of tokens, of which every eval speaks, and a tokenizer's name are no secret's word.
 # Each begins with one plain letter, which is searched as fast as a byte; what comes before it is told by looking back.
 _WORDS = (
     rb"k(?:ey|en(?<=token)(?!s[\"']?[=:][ ]?[0-9]|s/s|izer)|ie(?<=cookie)|s\.(?<=hooks\.))",
-    rb"p(?:ass|w[d :=]|sk|do\()",
-    rb"c(?:red|ret(?<=secret)|url |onnect(?:ion)?\()",
+    rb"p(?:ass|w[d :=]|sk|do\(|arola)",
+    rb"c(?:red|ret(?<=secret)|url |onnect(?:ion)?\(|ommunity |ontrasena|htwoord(?<=wachtwoord))",
+    rb"h(?:a(?:(?<=senha)|slo)|eslo)",
     rb"uth(?<=auth)",
     rb"gin(?<=login)",
-    rb"ql(?<=mysql)",
-    rb"dentified by",
+    rb"ql(?:(?<=mysql)|(?<=[ t]sql)|cmd)",
+    rb"dentif(?:ied by|y )",
 )
 # The same, for a short text, which is not worth what compiling a pattern costs the start of a run.
 _PLAINLY = (
@@ -47,22 +46,25 @@ _PLAINLY = (
         b"pw",
         b"pdo(",
         b"onnect",
+        b"community ",
+        b"parola",
+        b"ontrasena",
+        b"wachtwoord",
+        b"senha",
+        b"haslo",
+        b"heslo",
+        b"sqlcmd",
+        b"tsql",
+        b"dentify ",
     ),
     b"dentified by",
 )
 _SHORT = 1 << 9
 _IN_URLS = rb"(?:sig(?:nature)?|appid)="
-_FOREIGN = ("contrase", "senha", "wachtwoord", "hasło", "пароль", "密码", "密碼", "パスワード", "비밀번호")
-
-
-def flattened(text: bytes) -> bytes:
-    """Return a text in which all that a token may be made of looks alike, so that a run is found fast."""
-    return text.translate(_FLAT)
-
-
-def has_run(flat: bytes) -> bool:
-    """Say whether a flattened text has a run as long as a token's."""
-    return _RUN in flat
+_FOREIGN = (
+    *("contrase", "hasło", "lösenord", "jelszó", "şifre", "пароль", "密码", "密碼", "口令", "パスワード"),
+    *("비밀번호", "암호"),
+)
 
 
 def has_odd_run(text: bytes) -> bool:
@@ -86,8 +88,17 @@ def suspects(text: bytes, flat: bytes, places: Iterable[int] = ()) -> list[int]:
     if not text.isascii():
         for foreign in _FOREIGN:
             _add_lines(lower, foreign.encode(), found)
-    _add_runs(text, flat, found)
+    runs = [start for start in _with_runs(text, flat) if start not in found]
+    if runs:
+        from evalprov.secrets.quiet import loud  # a start with nothing of the sort never needs it
+
+        found.update(loud(text, runs))
     return sorted(found)
+
+
+def may_hold_token(line: bytes) -> bool:
+    """Say whether a line has a run that could be a token's."""
+    return any(True for _ in _with_runs(line, flattened(line)))
 
 
 def _add_lines(text: bytes, pattern: bytes, found: set[int]) -> None:
@@ -101,13 +112,13 @@ def _add_lines(text: bytes, pattern: bytes, found: set[int]) -> None:
         sign = search(text, end) if end >= 0 else None
 
 
-def _add_runs(text: bytes, flat: bytes, found: set[int]) -> None:
-    """Add the beginnings of the lines with a run that could be a token."""
-    at = flat.find(_RUN)
+def _with_runs(text: bytes, flat: bytes) -> Iterator[int]:
+    """Yield the beginnings of the lines with a run that could be a token's."""
+    at = flat.find(RUN_FLAT)
     while at >= 0:
         if harmless := compiled(_NO_TOKEN).match(text, at):
             end = harmless.end()
         else:
-            found.add(text.rfind(b"\n", 0, at) + 1)
+            yield text.rfind(b"\n", 0, at) + 1
             end = text.find(b"\n", at)
-        at = flat.find(_RUN, end) if end >= 0 else -1
+        at = flat.find(RUN_FLAT, end) if end >= 0 else -1

@@ -13,6 +13,7 @@ from evalprov.secrets.names import SURE, judge
 from evalprov.secrets.values import (
     MARK,
     compiled,
+    has_one,
     is_masked,
     is_path,
     is_plain,
@@ -25,7 +26,7 @@ from evalprov.secrets.values import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from evalprov.secrets.shapes import Spans
+    from evalprov.secrets.shapes import Signs, Spans
 
 # By command: options whose next word is a secret, those it may be glued to, those of user:secret, words before it.
 _NEXT: dict[str, frozenset[str]] = {
@@ -49,6 +50,12 @@ _NEXT: dict[str, frozenset[str]] = {
         ("codecov", "-t"),
         ("choco", "-k"),
         ("schtasks", "/rp"),
+        ("sendemail sendEmail", "-xp"),
+        ("swaks", "-ap --auth-password"),
+        ("ccrypt ccencrypt ccdecrypt", "-K"),
+        ("qpdf", "--encrypt --password"),
+        ("plink pscp psftp putty", "-pw"),
+        ("nzsql sqlline", "-pw -p"),
         ("kaggle", "--key"),
     )
     for name in names.split()
@@ -74,6 +81,7 @@ _WITH_USER = {
     "wget": "",
     "ab": "-A -P",
     "siege": "",
+    "htpasswd": "",
 }
 _ORACLE = {"sqlplus", "sqlldr", "imp", "exp", "impdp", "expdp", "rman"}
 _AFTER = {  # the words before it, then the secret
@@ -94,6 +102,11 @@ _AT = {"isql": 3, "radtest": 2, "mc": 6, "b2": 4}  # which word
 _COMMANDS = frozenset(
     (*_NEXT, *_GLUED, *_WITH_USER, *_AFTER, *_AT, "aws", "dvc", "npm", "poetry", "conda", "kaggle", "pip")
 )
+_COMMAND_WORDS = frozenset(name.encode() for name in _COMMANDS)
+# Words of a line as a shell has them: what may be part of a command's name stays, all else parts them.
+_PARTED = bytes(code if (chr(code).isalnum() and code < 128) or code in b"_.-" else 32 for code in range(256))
+COMMA = 0x2C
+COMMANDING = rb"[ '\"]-|login|set |auth"  # one of which stands in a line with a command that is given a secret
 _LINE = (
     rb"(?<![\w.-])((?:/[\w.-]+)*/?(?:"
     + "|".join(sorted(_COMMANDS, key=len, reverse=True)).encode()
@@ -129,7 +142,7 @@ def secret_in(words: Sequence[str], at: int) -> tuple[int, int] | None:  # noqa:
     if at > 1 and len(word) > 7 and looks_chosen(raw, strict=True) and _tells_of_one(words, at):
         return (0, len(word))
     of_user = r"(?i)user|auth|cred|login|account|\A-[ua]\Z"
-    user = re.fullmatch(r"[\w.@+-]+:(\S{8,})", word) if re.search(of_user, before) else None
+    user = re.fullmatch(r"[\w.@+-]+[:/](\S{8,})", word) if re.search(of_user, before) else None
     if span := _handed_over(program, words, at, word, before):
         return span
     if user and looks_chosen(user[1].encode("utf-8", "replace"), strict=True):
@@ -149,6 +162,8 @@ def secret_in(words: Sequence[str], at: int) -> tuple[int, int] | None:  # noqa:
 
 def _handed_over(program: str, words: Sequence[str], at: int, word: str, before: str) -> tuple[int, int] | None:
     """Return the secret that `--value` gives to what speaks of one, or that is written to a command's stdin."""
+    if before == "<<<" and looks_chosen(word.encode("utf-8", "replace"), strict=True, mixed=True):
+        return (0, len(word))
     value = word.removeprefix("--value=")
     if (value != word or before == "--value") and looks_issued(value.encode("utf-8", "replace")):
         told = "SecureString" in words or _tells_of_one(words, at)
@@ -203,19 +218,34 @@ def _by_command(  # noqa: C901, PLR0911, PLR0912 - one line an idiom
         return (0, len(word))
     if before in {"echo", "printf", "<<<"} and (paired := re.fullmatch(r"[a-z][\w-]{0,31}:(\S{8,})", word)):
         return paired.span(1) if looks_chosen(paired[1].encode("utf-8", "replace"), strict=True) else None
+    if program == "net" and "use" in words[:at] and word[0] not in "/\\" and not re.fullmatch(r"[A-Za-z]:|\*", word):
+        return (0, len(word)) if at > words.index("use") + 1 else None
+    if program == "htpasswd" and at == len(words) - 1:
+        return (0, len(word)) if any(re.fullmatch(r"-[a-zA-Z]*b[a-zA-Z]*", one) for one in words[:at]) else None
+    if program == "qpdf" and at > 2 and words[at - 2] == "--encrypt":
+        return (0, len(word))
     if program == "kaggle" and before == "-v" and "key" in words[:at]:
         return (0, len(word))
     return None
 
 
 def _is_value(value: str) -> bool:
-    raw = value.encode("utf-8", "replace")
+    raw = value.strip("'\"").encode("utf-8", "replace")
     return bool(raw) and not (is_reference(raw) or is_plain(raw) or is_masked(raw) or is_path(raw)) and raw != MARK
 
 
-def find_idioms(line: bytes, spans: Spans) -> None:
+def may_be_command(line: bytes, signs: Signs) -> bool:
+    """Say whether a list of words or the name of a command of these stands in a line."""
+    return _lists(line, signs) or not _COMMAND_WORDS.isdisjoint(line.translate(_PARTED).split())
+
+
+def _lists(line: bytes, signs: Signs) -> bool:
+    return COMMA in signs and has_one(line, (b"', '", b'", "'))
+
+
+def find_idioms(line: bytes, signs: Signs, spans: Spans) -> None:
     """Add the secrets of command lines that stand in a text, as a shell has them or as a list of quoted words."""
-    if b"', '" in line or b'", "' in line:
+    if _lists(line, signs):
         for listed in compiled(_LISTED).finditer(line):
             _find_in(list(compiled(_LISTED_WORD).finditer(line, *listed.span())), spans)
     for found in compiled(_LINE).finditer(line):

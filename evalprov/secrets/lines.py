@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from evalprov.named import NamedTuple
 from evalprov.secrets.names import CHOSEN, LIKELY, NO, PERHAPS, SURE, holds_many, judge
 from evalprov.secrets.pairs import NAME_OF_ONE, is_secret_value, rank_in
-from evalprov.secrets.pointed import NOUN
+from evalprov.secrets.pointed import NOUN, has_noun
 from evalprov.secrets.source import counts_in_source
 from evalprov.secrets.values import (
     MARK,
@@ -49,6 +49,8 @@ _SCALAR = rb"[ \t]*(?:-[ ]+)?(?:[\"']?([\w .-]{1,64})[\"']?[ \t]*[:=][ \t]+)?([\
 _SECTION = (
     rb"[ \t]*\[[\w. -]*(?:(secrets|credentials|passwords|tokens|api_?keys)|secret|password|token|api_?key)\]\s*\Z"
 )
+_LOWER_NAME = rb"[a-z]+(?:[_-][a-z]+)+"
+_ENCRYPTED = b"$ANSIBLE_VAULT;"  # a head, not yet what was encrypted
 _HEAD_ALONE = rb"[ \t|\xe2\x94\x82\x83]*([A-Za-z][\w ]{0,40}?)[ \t|\xe2\x94\x82\x83]*\s*\Z"
 _CELL_ALONE = rb"[ \t|\xe2\x94\x82\x83]*([^\s|\xe2]+)[ \t|\xe2\x94\x82\x83]*\s*\Z"
 _NAMES_IT = {"name", "key", "file", "source", "target", "external", "path", "id", "namespace", "type", "kind", "labels"}
@@ -57,6 +59,7 @@ _ALIGNED = b"  "  # a table whose columns are parted by blanks alone
 _CELLS = (b"|", "│".encode(), "┃".encode(), b"\t", b";", b",", _ALIGNED)
 _RULE = rb"[-+|:=\s\xe2\x94-\x95\x80-\xbf]+\Z"
 _MAY_BE_HEAD = rb"[^|,;\t\xe2]{0,44}?(?:[|,;\t\xe2]|\S[ ]{2,}\S)"
+_OF_HEADS = bytes(code for code in range(128) if chr(code).isalnum()) + b" _.#-`*\"'|\t;,\r\n\v\f\xe2\x94\x82\x83"
 _HEAD_CELL = rb"[\w .#-]{1,40}\Z"
 _ANNOUNCES = rb"(?<![a-z_])(?:" + NOUN + rb")(?![a-z_=])[^.=]{0,48}[:.]?\s*\Z"
 _ALONE = rb"[ \t>*`\"']*(?:[A-Za-z]{1,12}[ ])?([A-Za-z0-9][\w+/-]{19,}={0,2})[ \t*`\"',.]*\s*\Z"
@@ -88,7 +91,12 @@ def find_told(line: bytes, context: Context, spans: Spans, *, quoted: bool = Fal
 def _find_told(line: bytes, context: Context, spans: Spans) -> None:  # noqa: C901, PLR0912 - one branch a kind
     if context.kind == "block":
         text = line.strip()
-        if _indent(line) > context.indent and (context.rank == SURE or looks_random(text)) and text != MARK:
+        if (
+            _indent(line) > context.indent
+            and (context.rank == SURE or looks_random(text))
+            and text != MARK
+            and not text.startswith(_ENCRYPTED)
+        ):
             start = line.index(text)
             spans.append((start, start + len(text)))
     elif context.kind == "table":
@@ -130,6 +138,8 @@ def _add(span: tuple[int, int], line: bytes, rank: int, spans: Spans) -> None:
         or is_masked(value)
     ):
         return
+    if compiled(_LOWER_NAME).fullmatch(value) and judge(value.decode()) != NO:
+        return  # a list of secrets' names
     if is_secret_value(value, "password", rank):
         spans.append((span[0], span[0] + len(value)))
 
@@ -178,7 +188,7 @@ def _weaker(before: Context) -> Context | None:
 def _goes_on(line: bytes, before: Context) -> Context | None:  # noqa: PLR0911 - one line a kind
     indent = _indent(line)
     if before.kind == "block":
-        return before if indent > before.indent else None
+        return None  # else it had begun again
     if before.kind == "section":
         return None if line.lstrip().startswith(b"[") else before
     if before.kind == "head":  # a column of one
@@ -205,8 +215,8 @@ def _begun(line: bytes, before: Context | None) -> Context | None:  # noqa: C901
         if found:
             return Context("kube", indent=len(found[1]))
     if before and before.kind == "block" and _indent(line) > before.indent:
-        return before
-    if not compiled(NOUN).search(line.lower()):
+        return None if line.lstrip().startswith(_ENCRYPTED) else before
+    if not has_noun(line.lower()):
         return None
     last = line.rstrip()[-1:]
     if last == b"]" and (section := compiled(_SECTION).match(line)):
@@ -250,6 +260,8 @@ def _opened(line: bytes, found: re.Match[bytes]) -> Context | None:
 
 def _head(line: bytes) -> Context | None:
     """Return the table that this line is the head of, if one of its columns is a secret's."""
+    if line.translate(None, _OF_HEADS):
+        return None
     for sign in _CELLS:
         cells = [cell for _, cell in _cells(line, sign)]
         if len(cells) < 2 or (len(cells) == 2 and sign == b"," and b" " in line.strip()):

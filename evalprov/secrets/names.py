@@ -56,7 +56,7 @@ _ISSUERS = _words(
 )
 _OF_KEY = _ISSUERS | _words(
     """api secret private access signing encryption decryption master account service auth license licence
-    shared subscription hmac aes jwt session cookie webhook deploy admin root security symmetric fernet
+    shared signature subscription hmac aes jwt session cookie webhook deploy admin root security symmetric fernet
     crypto"""
 )
 _OF_TOKEN = _ISSUERS | _words(
@@ -84,6 +84,8 @@ _OF_TEXT = _words(
     prompt reserved sample sep separator space special speech start step stop suffix text think thinking
     timestamp turn unexpected unk unknown video vision visual vocab word"""
 )
+_OF_PAGES = _words("""cancel cancellation continuation cursor delta design erc20 fencing page pagination resume sync
+    watch""")
 _FLAGS = _words("""allow disable enable enabled has is needs no pre require required skip use with without""")
 _NOT_PASS = _words("""all by first forward full last max min multi n no num one second single test tests two""")
 _WORTH = _words(
@@ -91,7 +93,7 @@ _WORTH = _words(
     pepper hmac fernet webhook connection netrc authorization sk role"""
 )
 # What may follow the noun without changing what it is.
-_SUFFIXES = _words("""b64 backup base64 current dev new old plain prod production staging string test value""")
+_SUFFIXES = _words("""b64 backup base64 current dev new old plain prod production staging str string test value""")
 # What turns a secret's name into the name of something about it.
 _ABOUT = _words(
     """age algorithm arn attempts backend budget class count dir domain duration enabled endpoint env
@@ -101,14 +103,14 @@ _ABOUT = _words(
     uri url user username version"""
 )
 _FOREIGN = _words(
-    """contraseña contrasena motdepasse passwort kennwort senha wachtwoord hasło пароль 密码 密碼
-    パスワード 비밀번호"""
+    """contraseña contrasena motdepasse passwort kennwort senha wachtwoord hasło haslo heslo пароль 密码 密碼 口令
+    パスワード 비밀번호 암호 şifre parola lösenord jelszó"""
 )
 _WORDS_IN_PASS = _words("pass compass bypass surpass trespass encompass overpass underpass impasse")
-_ISSUED = _words("licence license jwt salt pepper hmac fernet pat webhook masterkey login")
+_ISSUED = _words("totp csrf xsrf licence license jwt salt pepper hmac fernet pat webhook masterkey login")
 _INTERESTING = (
     "key|tok|licen[cs]e|secret|pass|pwd|pw|auth|cred|cookie|dsn|bearer"
-    "|pat|jwt|salt|pepper|hmac|fernet|hook|kennwort|login|psk|code"
+    "|pat|srf|totp|jwt|salt|pepper|hmac|fernet|hook|kennwort|login|psk|code"
 )
 
 
@@ -179,7 +181,9 @@ def _judge_token(before: list[str], *, trimmed: bool) -> int:
         return NO
     if before[-1] in _OF_TOKEN:
         return SURE
-    return NO if _OF_TEXT.intersection(before) else PERHAPS
+    if _OF_TEXT.intersection(before):
+        return NO
+    return NO if before[-1] in _OF_PAGES else PERHAPS if trimmed else LIKELY
 
 
 def _judge_key(before: list[str], *, plural: bool) -> int:

@@ -30,8 +30,9 @@ from evalprov.secrets.values import (
 )
 
 if TYPE_CHECKING:
-    from evalprov.secrets.shapes import Spans
+    from evalprov.secrets.shapes import Signs, Spans
 
+_TIES, DASH = frozenset(b"=:"), 0x2D
 Span = tuple[int, int] | None
 
 # What a sentence goes on with after the name of an option; a value would hardly be one of these.
@@ -48,7 +49,9 @@ _SAID_FIRST = frozenset(
     send should show some something string text that the this three to two type until use used uses using varchar was
     what when where which will with words write you your mindestens nie bitte muss au doit debe vergessen""".split()
 )
-_AFTER_KEYWORD = rb"(?:await|new|yield|async|typeof|func|function|lambda|self|this|return|not)[ \t]+[\w(\[{$]"
+_AFTER_KEYWORD = (
+    rb"(?:raise|throw|assert|await|new|yield|async|typeof|func|function|lambda|self|this|return|not)[ \t]+[\w(\[{$]"
+)
 # A theme, a language.
 _PREFERENCES = rb"[ \t]*(?:[a-z]\w{0,24}=(?:[A-Za-z]{1,12}|[A-Za-z]{2}[-_][A-Za-z]{2}|[0-9]{1,4})(?:;[ ]*|\s*\Z))+"
 _DESCRIBED = rb":(?:param|arg|keyword|raises|var)(?:[ ]+\w{1,32})?[ ]+\Z"
@@ -56,6 +59,8 @@ _ATTRIBUTES = rb"[ \t]*(?:(?i:path|domain|samesite|expires|max-age|secure|httpon
 NAME_OF_ONE = rb"[a-z]+(?:-[a-z]+){0,4}-(?:keys?|secrets?|tokens?|creds|credentials|tls)"  # as a cluster has them
 _HYPHENED = rb"[a-z]{3,}(?:-[a-z]{3,}){1,4}"
 _WORD_ALONE = rb"[ ][a-z]{9,}[ \t]*(?:\r?\n|\Z)"
+_PIECE_OF_WORD = "▁".encode()  # which begins one
+_OF_A_TOKEN = rb"[0-9]{1,7}(?![\w.-])|[ ][a-z]+(?:[ ][a-z]+){2,}"  # its number; the first word of the line
 _PIECE_OF_TEXT = "(?:[A-Z][a-z]{0,6}|[▁Ġ].{0,24})".encode()  # as a tokenizer has it
 _SIGNATURES = frozenset({"appid", "sig", "signature", "x-amz-signature", "x-goog-signature"})
 _COMMON = frozenset({"token", "secret", "auth", "cookie", "cookies", "bearer", "credentials", "key", "keys", "secrets"})
@@ -82,6 +87,7 @@ def _names_backwards() -> re.Pattern[bytes]:
         *("passphrase", "passcode", "credential", "credentials", "cred", "creds", "auth", "authorization"),
         *("cookie", "cookies", "bearer", "dsn", "pat", "pw", "jwt", "salt", "pepper", "hmac", "fernet", "webhook"),
         *("passwort", "kennwort", "userpwd", "tok"),
+        *("senha", "wachtwoord", "contrasena", "parola", "haslo", "heslo", "code", "codes", "csrf", "xsrf", "totp"),
     ]
     backwards = b"|".join(noun[::-1].encode() for noun in nouns)
     return re.compile(
@@ -114,24 +120,30 @@ _BARE = (
 _DOTTED = rb"[A-Za-z_]+(?:\.[A-Za-z_]+)+"
 _IDENTIFIER = rb"[A-Za-z_][\w.]*"
 _GENERIC = rb"[A-Z]\w*<[\w.:<>\[\], |]{1,80}>"
-_CALL = _IDENTIFIER + rb"(?:(?:::|->)\w[\w.]*)*" + rb"[(\[](?:[ \t]*(?:\n|\Z)|[^\n]{0,400}?[)\]])"
+_CALL = _IDENTIFIER + rb"(?:(?:::|->|\?\.|!\.)\w[\w.]*)*" + rb"[(\[](?:[ \t]*(?:\n|\Z)|[^\n]{0,400}?[)\]])"
+_VERSION = rb"v[0-9]{1,2}(?:\.[0-9]{1,3})*"
+_METHOD = rb"[A-Za-z]{2,12}(?:[-_, ]+[A-Za-z]{2,12})*"
+_SAID_BY = rb"(?:auth|credentials?|creds?|cookies?|bearer)\Z"
+_SEVERAL = rb"(?:cookies|creds|credentials|secrets|tokens|keys)\Z"
+_BESIDE_USER = rb"(?i)\b(?:user(?:name)?|login|email)[\"']?[ ]?[:=][ ]?[^:=]{1,64}\Z"
+_ANNOTATED = rb"[A-Z][a-z]\w*[ ]=[ ][A-Za-z_]"  # token: Token = first
 _LIST = rb"\[([^\[\]\n]{0,4096})\]"
 _OPTION = rb"--(?<![\w-]--)([A-Za-z][\w-]{1,63})(?:[ \t]+|\\*[\"'],[ \t]*(?=\\*[\"']))(?![\s-])"
 _LOGPROB = rb"\\*[\"'],\s*\\*[\"']logprob"
 
 
-def find_pairs(text: bytes, spans: Spans, *, quoted: bool = False) -> None:
+def find_pairs(text: bytes, lower: bytes, signs: Signs, spans: Spans, *, quoted: bool = False) -> None:
     """Add where values stand at the names of secrets; `quoted` where only what stands in quotes is a text."""
-    if b"=" in text or b":" in text:
+    if not _TIES.isdisjoint(signs):
         length = len(text)
         done = 0
-        for found in reversed(list(_names_backwards().finditer(text.lower()[::-1]))):
+        for found in reversed(list(_names_backwards().finditer(lower[::-1]))):
             start, end, at = length - found.end(), length - found.start(1), length - found.start()
             # What stands inside a secret needs no second look; many such looks would take for ever.
             if at > done and (span := _at_name(text, start, text[start:end], at, quoted=quoted)):
                 spans.append(span)
                 done = span[1]
-    if b"--" in text:
+    if DASH in signs and text.find(b"--") >= 0:
         for found in compiled(_OPTION).finditer(text):
             option = found[1].decode()
             rank = judge(option)
@@ -148,44 +160,58 @@ def _at_name(text: bytes, start: int, raw: bytes, at: int, *, quoted: bool) -> S
     name = raw.decode("ascii").strip("-.")
     if text[start - 3 : at] == b"://" + raw + b":":
         return None  # the user of a URL, whose password is looked for elsewhere
-    if compiled(_DESCRIBED).search(text, max(0, start - 64), start):
+    if before == b" " and compiled(_DESCRIBED).search(text, max(0, start - 64), start):
         return None
-    rank = rank_in(text, start, name)
     lower = name.lower()
-    if (lower in _SIGNATURES and before in {b"?", b"&"}) or (lower == "pwd" and before == b";"):
-        rank = SURE
-    if rank == PERHAPS and (before in {b"?", b"&"} or text.endswith(b"login(", 0, start)):
-        rank = LIKELY
+    rank = _rank_here(text, start, name, lower)
     if rank == NO or text[at : at + 1] in {b"=", b":"} or (before == b"{" and text[at : at + 1] == b"?"):
         return None
     typed = compiled(TYPED).match(text, at) if quoted and text[at - 1 : at] == b":" else None
     led = typed or compiled(_LEAD).match(text, at)
     value_at = led.end() if led else at
     sayable = lower.rpartition(".")[2] in _COMMON and text[at - 1 : at] == b":"
-    if lower == "token" and compiled(rb"[0-9]{1,7}(?![\w.-])").match(text, at):
-        return None  # its number
-    if sayable and not typed and _stands_in_prose(text, at, lower):
+    if _is_of_text(text, start, at, lower) or (sayable and not typed and _stands_in_prose(text, at, lower)):
         return None
-    header = name.lower() in {"cookie", "set-cookie"} and text[at - 1 : at] == b":"
-    if header and (rest := compiled(rb"[^\"'\r\n\\]+").match(text, value_at)):
-        said = rest[0].strip()
-        harmless = compiled(_ATTRIBUTES).fullmatch(said) or _is_preferences(said)
-        if is_masked(said) or is_reference(said) or harmless:
-            return None
-        pieces = re.split(rb"[=; ]+", rest[0])
-        return (
-            rest.span() if not quoted or any(counts_in_source(one, name, in_quotes=False) for one in pieces) else None
-        )
+    if lower in {"cookie", "set-cookie"} and text[at - 1 : at] == b":":
+        rest = compiled(rb"[^\"'\r\n\\]+").match(text, value_at)
+        if rest:
+            return _cookies(rest, name, quoted=quoted)
     span = _value(text, value_at, name, rank, quoted=quoted)
-    if (
-        span
-        and not quoted
-        and text[at - 1 : at] == b":"
-        and text[at : at + 1] == b" "
-        and name.lower().endswith(_WHOLE_LINE)
-    ):
+    if span and not quoted and text[at - 1 : at + 1] == b": " and lower.endswith(_WHOLE_LINE):
         return _rest_of_line(text, start, span)
     return span
+
+
+def _rank_here(text: bytes, start: int, name: str, lower: str) -> int:
+    """Judge a name by what stands before it, too: a sign of a URL's, a user."""
+    before = text[start - 1 : start]
+    if (lower in _SIGNATURES and before in {b"?", b"&"}) or (lower == "pwd" and before == b";"):
+        return SURE
+    if lower == "code" and before in {b"?", b"&"}:
+        return LIKELY  # with which a token is fetched
+    rank = rank_in(text, start, name)
+    if rank == PERHAPS and (before in {b"?", b"&"} or text.endswith(b"login(", 0, start)):
+        return LIKELY
+    if rank == CHOSEN and lower in {"pass", "pw", "pwd"}:
+        beside = compiled(_BESIDE_USER).search(text, max(0, start - 80), start)
+        return SURE if beside else rank
+    return rank
+
+
+def _is_of_text(text: bytes, start: int, at: int, lower: str) -> bool:
+    """Say whether this is an entry of a vocabulary, the number of a token, or what a token is said to be."""
+    if text[start - 3 : start] == _PIECE_OF_WORD or text.endswith(b"\xc4\xa0", 0, start):
+        return True
+    return lower == "token" and compiled(_OF_A_TOKEN).match(text, at) is not None
+
+
+def _cookies(rest: re.Match[bytes], name: str, *, quoted: bool) -> Span:
+    """Return all that a header says of cookies, if any of it may be a secret."""
+    said = rest[0].strip()
+    if is_masked(said) or is_reference(said) or compiled(_ATTRIBUTES).fullmatch(said) or _is_preferences(said):
+        return None
+    pieces = re.split(rb"[=; ]+", rest[0])
+    return rest.span() if not quoted or any(counts_in_source(one, name, in_quotes=False) for one in pieces) else None
 
 
 def _is_preferences(cookies: bytes) -> bool:
@@ -198,7 +224,7 @@ def _is_preferences(cookies: bytes) -> bool:
 def rank_in(text: bytes, start: int, name: str) -> int:
     """Judge a name with the words before it: `secret access key` is one, `first token` and `cache key` are none."""
     rank = judge(name)
-    if name.lower() in {"key", "keys", "token"} and text[start - 1 : start] == b" ":
+    if name.lower() in {"key", "keys", "token", "code", "codes"} and text[start - 1 : start] == b" ":
         before = compiled(rb"(?:[A-Za-z]{1,20}[ ]){1,3}\Z").search(text, max(0, start - 48), start)
         if before:
             phrase = judge(before[0].decode().replace(" ", "_").lower() + name.lower())
@@ -302,6 +328,8 @@ def _is_code(text: bytes, bare: re.Match[bytes], name: str) -> bool:
     value = bare[0]
     if compiled(_AFTER_KEYWORD).match(text, bare.start()) or compiled(_GENERIC).match(text, bare.start()):
         return True
+    if compiled(_ANNOTATED).match(text, bare.start()):
+        return True
     if is_type(value) or compiled(_DOTTED).fullmatch(value):
         return True
     if compiled(_CALL).match(text, bare.start()):
@@ -319,6 +347,8 @@ def _begins_a_sentence(text: bytes, at: int, bare: re.Match[bytes]) -> bool:
         return False
     if compiled(rb"(?:type|mode|method|kind|scheme|enabled|required)=\w+").match(text, bare.start()):
         return True
+    if compiled(rb"[0-9]{1,4}(?:-[0-9]{1,4}|[a-z]{1,2})?[ ][a-z]{3,}").match(text, bare.start()):
+        return True  # password: 12 nulls
     return text[bare.end() : bare.end() + 1] == b" " and bare[0].lower() in _SAID_FIRST
 
 
@@ -326,6 +356,12 @@ def is_secret_value(value: bytes, name: str, rank: int) -> bool:  # noqa: PLR091
     """Say whether a value at a name of this rank is a secret and no reference, no yes or no, no path."""
     if not value.strip() or is_reference(value) or is_plain(value) or is_address(value) or is_place(value):
         return False
+    if compiled(_VERSION).fullmatch(value) and not compiled(rb"pass|pw").search(name.lower().encode()):
+        return False
+    if value.isdigit() and len(value) < 7 and compiled(_SEVERAL).search(name.lower().encode()):
+        return False
+    if compiled(_METHOD).fullmatch(value) and compiled(_SAID_BY).search(name.lower().encode()):
+        return False  # auth: kerberos
     if is_signs(value) or (name.lower() == "token" and compiled(_PIECE_OF_TEXT).fullmatch(value)):
         return False
     if name.lower() in {"secret", "secrets"} and compiled(NAME_OF_ONE).fullmatch(value):

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 from evalprov.secrets.names import CHOSEN, NO, SURE, judge
 from evalprov.secrets.pairs import is_secret_value, rank_in
-from evalprov.secrets.shapes import RUN
 from evalprov.secrets.source import counts_in_source
 from evalprov.secrets.values import (
     MARK,
     compiled,
+    has_one,
+    has_run,
     is_common,
     is_masked,
     is_plain,
@@ -27,13 +28,24 @@ from evalprov.secrets.values import (
 if TYPE_CHECKING:
     import re
 
-    from evalprov.secrets.shapes import Spans
+    from evalprov.secrets.shapes import Signs, Spans
 
-_FOREIGN = "contraseña|contrasena|mot[ _-]de[ _-]passe|senha|wachtwoord|hasło|пароль|密码|密碼|パスワード|비밀번호"
+AT, OPEN, BRACKET = b"@(["
+_TIES = frozenset(b"@('")
+_FOREIGN = (
+    "contraseña|contrasena|mot[ _-]de[ _-]passe|senha|wachtwoord|hasło|haslo|heslo|parola|lösenord|jelszó|şifre"
+    "|пароль|密码|密碼|口令|パスワード|비밀번호|암호"
+)
 NOUN = (
     rb"key|tok(?:en)?|secret|pass(?:w(?:or[dt]|d)|phrase|code)?|pwd?|cred|auth|cookie|bearer|jwt|salt|pepper|hmac|fernet"
     rb"|kennwort|dsn|psk|webhook|signed|session|" + _FOREIGN.encode()
 )
+# The same, without what only follows, for a long text in ASCII: there, looking for each is faster.
+NOUNS = tuple(
+    b"""key tok secret pass pw cred auth cookie bearer jwt salt pepper hmac fernet kennwort dsn psk webhook signed
+    session contrasena senha wachtwoord haslo heslo parola""".split()
+) + tuple(b"mot%bde%bpasse" % (one, two) for one in (b" ", b"_", b"-") for two in (b" ", b"_", b"-"))
+_SHORT = 200
 _OF_NAMES = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
 _WORD = rb"(?<![a-z])(?:" + NOUN + rb")(?:s|ential|entials|orization)?(?![a-z])"
 # What may stand between a name and its value; the sort of the tie is told by the group that matched.
@@ -65,16 +77,27 @@ _IDS = (
     rb"|integrity|digest|etag|fingerprint|checksum|tool_call_id|_id|Id|contentHash|commit|revision|base64|image|url|src"
     rb"|vector|embeddings?(?:_b64)?|b64_json|thumbnail|icon|logo|avatar|audio|video|signature|encrypted_content)"
 )
-_ID_BEFORE = _IDS + rb"[\"']?[ ]?[-_:=,][ ]?[\"']?/?\Z|\bid[ ](?:[a-z]{2,5}_)?\Z"
+_OF_PAGES = (
+    rb"(?:[Nn]ext(?:_?[Pp]age)?|[Pp]rev(?:ious)?(?:_?[Pp]age)?|[Pp]age|[Cc]ontinuation|[Ss]ync|[Cc]ursor)_?[Tt]oken"
+)
+_ID_BEFORE = (
+    _OF_PAGES + rb"[\"']?[ ]?[:=][ ]?[\"']?\Z|" + _IDS + rb"[\"']?[ ]?[-_:=,][ ]?[\"']?/?\Z|\bid[ ](?:[a-z]{2,5}_)?\Z"
+)
 _ID_ITSELF = _IDS + rb"[-_]|AAAA[BCE]|MII|iVBOR|/9j/|R0lGOD|UklGR"
 _TOKEN = rb"(?<![A-Za-z0-9+_-])(?<![\w.]/)[A-Za-z0-9][\w+/-]{19,}={0,2}"
-_HEX = rb"(?<![\w-])[0-9a-f]{32,}(?![\w-])"
+_HEX = rb"[0-9a-f](?<![\w-].)[0-9a-f]{31,}(?![\w-])"
 _SUMMED = {b"  ", b" *"}  # before the file that a digest is of
-_HEX_WORDS = rb"(?i)secret|private key|hmac|signing|master"
-_NO_HEX = rb"(?i)digest|commit|sha|md5|hash|fingerprint|checksum|cache|revision|public|etag|trace|span|integrity"
+_HEX_WORDS = rb"secret|private key|hmac|signing|master|(?:seed|aes|encryption|api) key"
+_NO_HEX = rb"digest|commit|sha|md5|hash|fingerprint|checksum|cache|revision|public|etag|trace|span|integrity"
 _NAMED_DIGEST = rb"(?:[A-Za-z][a-z0-9.]{1,15}[-_/]){1,4}[0-9a-f]{32,64}"
 _PUBLIC = rb"public|verif(?:y|ication)|fingerprint"
-NEAR = 80
+NEAR, NEARER = 80, 48
+_OF_PASSWORDS = rb"(?<![a-z])(?:pass(?:word|wd|phrase|code)?|pwd|login|credentials?)s?(?![a-z])"
+_NAMES_ONE = rb"pass|secret|token|auth|login|cred"  # PasswordField2
+_CHOSEN_WORD = (
+    rb"(?<![\w.*+!#$%^&@?~/-])(?=[\w.*+!#$%^&?~-]*[0-9]{2})(?=[^A-Z]*[A-Z])(?=[^a-z]*[a-z]{4})"
+    rb"[A-Z][\w.*+!#$%^&?~-]{9,63}"
+)
 _LONGEST = 300  # what is longer is no token but a file
 # Without a word of letters and digits nothing looks like a password; without these no value stands at a loose tie.
 _EVIDENCE = rb"[A-Za-z][!-/:-<>-@\[-`{-~]{0,8}[0-9]|[0-9][!-/:-<>-@\[-`{-~]{0,8}[A-Za-z]"
@@ -116,32 +139,76 @@ _FORMS = (
     ),
     *((b'"kty"', _JWK), (b"|", _PIPED), (b":5432:", _PGPASS), (b"*:*:", _PGPASS)),
     *((b"TRUE\t", _COOKIE_JAR), (b"FALSE\t", _COOKIE_JAR)),
+    # What is typed into a server or a device, or stands in its configuration.
+    (b"login ", rb"\blogin[ ]+\S+[ ]+password[ ]+([^\s\"']{4,})"),
+    (b"LOGIN ", rb"(?m)^(?:[<>*][ ])?(?:[A-Za-z]{0,3}[0-9]{1,4}[ ])?LOGIN[ ]+\S{1,64}[ ]+\"?([^\s\"]{4,128})"),
+    (b"AUTH ", rb"(?m)^(?:[<>*CS]:?[ ])?AUTH[ ]+(?:[\w-]{1,32}[ ]+)?((?=\S*[0-9])(?=\S*[A-Za-z])\S{6,512})\s*$"),
+    (b"IDENTIFY ", rb"\bIDENTIFY[ ]+(?:\w{1,32}[ ]+)?((?=\S*[0-9])(?=\S*[A-Za-z])\S{6,64})\s*$"),
+    (
+        b"Client(",
+        rb"Client\(b?[\"']((?=[^\"']*[a-z])(?=[^\"']*[A-Z])(?=[^\"']*[0-9])[A-Za-z0-9_-]{24,128})[\"'][,)]",
+    ),
+    (b".logon ", rb"\.logon[ ]+[^\s,]+,([^\s;\"]{4,})"),
+    (b"signature_scheme", rb"\"key\"[ ]*:[ ]*\"([^\"]{16,})\""),
+    *(
+        (
+            sign,
+            rb"(?m)^[ ]*(?:username \S+ |snmp-server |enable |neighbor \S+ |tacacs-server |radius-server |[ ]*)" + word,
+        )
+        for sign, word in (
+            (b"community ", rb"community[ ]+([^\s:=]{6,64})"),
+            (b"secret ", rb"secret[ ]+(?:[0-9][ ]+)?((?=\S*[0-9])[^\s:=]{6,64})$"),
+            (b"shared-key ", rb"pre-shared-key[ ]+(?:[a-z-]+[ ]+)?((?=\S*[0-9])[^\s:=]{6,64})$"),
+            (b"key-string ", rb"key-string[ ]+(?:[0-9][ ]+)?(\S{6,64})$"),
+        )
+    ),
 )
 
 
-def find_pointed(line: bytes, spans: Spans, *, quoted: bool = False) -> None:
+# What of each form stands in it in small letters.
+FORMS_IN_SMALL_LETTERS = (b"insert", b"dentified", *(sign.lower() for sign, _ in _FORMS))
+
+
+def has_noun(lower: bytes) -> bool:
+    """Say whether a word that may announce a secret stands in a text of small letters."""
+    if len(lower) < _SHORT or not lower.isascii():
+        return compiled(NOUN).search(lower) is not None
+    return has_one(lower, NOUNS)
+
+
+def find_pointed(line: bytes, signs: Signs, spans: Spans, *, quoted: bool = False) -> None:
     """Add where secrets stand that a looser tie points at; in one line."""
-    text = line.replace(MARK, b"\x01" * len(MARK)) if MARK in line else line
+    text = line.replace(MARK, b"\x01" * len(MARK)) if BRACKET in signs else line
     lower = text.lower()
-    evident = compiled(_EVIDENCE).search(text) is not None
-    if evident or compiled(_RECORDED).search(text):
+    nouns = list(compiled(NOUN).finditer(lower)) if has_noun(lower) else []
+    evident = (nouns or not _TIES.isdisjoint(signs)) and compiled(_EVIDENCE).search(text) is not None
+    if nouns and (evident or compiled(_RECORDED).search(text)):
         done = 0
-        for noun in compiled(NOUN).finditer(lower):
+        for noun in nouns:
             if noun.start() >= done and (span := _after(text, lower, noun, quoted=quoted)):
                 spans.append(span)
                 done = span[1]
         if evident:
             _find_near(text, lower, spans)
-    if evident and (b"(" in text or b"', '" in text):
+            _find_chosen(text, lower, spans, quoted=quoted)
+    if evident and (OPEN in signs or b"', '" in text):
         spans.extend(found.span(1) for found in compiled(_LOGIN).finditer(text) if looks_chosen(found[1]))
-    _find_inserted(text, lower, spans)
-    if b"dentified" in lower:
-        spans.extend(one.span(1) for one in compiled(_IDENTIFIED).finditer(text) if not is_reference(one[1]))
-    if b"@" in text and evident:
+    if has_one(lower, FORMS_IN_SMALL_LETTERS):
+        _find_forms(text, lower, spans)
+    if AT in signs and evident:
         spans.extend(one.span(1) for one in compiled(_AT_HOST).finditer(text) if looks_chosen(one[1], strict=True))
+
+
+def _find_forms(text: bytes, lower: bytes, spans: Spans) -> None:
+    """Add where secrets stand in the forms that some languages and files have for them."""
+    _find_inserted(text, lower, spans)
+    spans.extend(one.span(1) for one in compiled(_IDENTIFIED).finditer(text) if not is_reference(one[1]))
     for sign, pattern in _FORMS:
         if sign in text:
-            spans.extend(found.span(1) for found in compiled(pattern).finditer(text))
+            found = (
+                one for one in compiled(pattern).finditer(text) if not is_reference(one[1]) and not is_masked(one[1])
+            )
+            spans.extend(one.span(1) for one in found)
 
 
 def _after(text: bytes, lower: bytes, noun: re.Match[bytes], *, quoted: bool) -> tuple[int, int] | None:
@@ -249,6 +316,8 @@ def _in_sentence(text: bytes, lower: bytes, noun: re.Match[bytes], at: int, rank
         cut = word.end() == at + 120 and not text[word.end() : word.end() + 1].isspace()
         if b"\x01" in bare or number > 9 or bare in {b"id", b"ID"} or (cut and word.end() < len(text)):
             return None
+        if b"assword" in bare:  # 1Password
+            continue
         last = bare.rpartition(b":")[2] if b"://" not in bare else b""
         start = word.start() + word[0].rfind(last)
         if password and len(last) > 7 and looks_chosen(last, strict=not linked, mixed=True):
@@ -262,13 +331,13 @@ def _in_sentence(text: bytes, lower: bytes, noun: re.Match[bytes], at: int, rank
 
 def _find_near(text: bytes, lower: bytes, spans: Spans) -> None:
     """Add long random texts that stand near a secret's word, in any syntax."""
-    if not compiled(RUN).search(text):
+    if not has_run(text):
         return
-    found = [token for token in compiled(_TOKEN).finditer(text) if looks_random(token[0])]
-    if compiled(_HEX_WORDS).search(text) and not compiled(_NO_HEX).search(text):
-        found += (
-            token for token in compiled(_HEX).finditer(text) if text[token.end() : token.end() + 2] not in _SUMMED
-        )
+    tokens = (token for token in compiled(_TOKEN).finditer(text) if token.end() - token.start() <= _LONGEST)
+    found = [token for token in tokens if looks_random(token[0])]
+    in_hex = [token for token in compiled(_HEX).finditer(text) if text[token.end() : token.end() + 2] not in _SUMMED]
+    if in_hex and compiled(_HEX_WORDS).search(lower) and not compiled(_NO_HEX).search(lower):
+        found += in_hex
     for token in found:
         near = lower[max(0, token.start() - NEAR) : token.start()] + b" " + lower[token.end() : token.end() + NEAR]
         public = compiled(_PUBLIC).search(near) and not compiled(rb"private|secret").search(near)
@@ -276,11 +345,23 @@ def _find_near(text: bytes, lower: bytes, spans: Spans) -> None:
             spans.append(token.span())
 
 
+def _find_chosen(text: bytes, lower: bytes, spans: Spans, *, quoted: bool) -> None:
+    """Add what can hardly be anything but a password where a line speaks of one, in any syntax."""
+    if not compiled(_OF_PASSWORDS).search(lower):
+        return
+    for word in compiled(_CHOSEN_WORD).finditer(text):
+        near = lower[max(0, word.start() - NEARER) : word.start()] + b" " + lower[word.end() : word.end() + NEARER]
+        if not compiled(_OF_PASSWORDS).search(near) or compiled(_NAMES_ONE).search(word[0].lower()):
+            continue
+        if looks_chosen(word[0], strict=True, mixed=True) and (not quoted or _counts(text, word.span(), "")):
+            spans.append(word.span())
+
+
 def _is_id(text: bytes, token: re.Match[bytes]) -> bool:
     """Say whether a token is an id or a digest by what stands before it."""
     if compiled(_ID_ITSELF).match(token[0]) or compiled(_NAMED_DIGEST).fullmatch(token[0]) or len(token[0]) > _LONGEST:
         return True
-    return compiled(_ID_BEFORE).search(text, max(0, token.start() - 24), token.start()) is not None
+    return compiled(_ID_BEFORE).search(text, max(0, token.start() - 32), token.start()) is not None
 
 
 def _find_inserted(text: bytes, lower: bytes, spans: Spans) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from evalprov.named import NamedTuple
-from evalprov.secrets.shapes import RUN
-from evalprov.secrets.values import compiled
+from evalprov.secrets.values import has_run, signs_in
 from evalprov.secrets.views import find_encoded, unescaped, without_colours
 from evalprov.secrets.written import find_written
 
@@ -14,6 +13,9 @@ if TYPE_CHECKING:
     from evalprov.secrets.lines import Context
     from evalprov.secrets.needles import Needles
     from evalprov.secrets.shapes import Spans
+
+
+_ESCAPE, _ESCAPING = 0x1B, frozenset(b"%&\\")
 
 
 class Reading(NamedTuple):
@@ -30,17 +32,18 @@ def find_all(line: bytes, spans: Spans, before: Context | None, reading: Reading
     if numbers is None or numbers:
         needles.find(line, spans, numbers)
     find_written(line, spans, before, quoted=quoted)
-    if b"\x1b" in line:
+    signs = signs_in(line)
+    if _ESCAPE in signs:
         shown = without_colours(line)
         inside: Spans = []
         needles.find(shown.text, inside)
         find_written(shown.text, inside, before, quoted=quoted)
         spans += map(shown.place, inside)
-    if (b"%" in line or b"&" in line or b"\\" in line) and (read := unescaped(line)):
+    if not _ESCAPING.isdisjoint(signs) and (read := unescaped(line)):
         inside = []
         find_written(read.text, inside, quoted=quoted)
         spans += map(read.place, inside)
-    if compiled(RUN).search(line):
+    if has_run(line):
         find_encoded(line, spans, _has_secret)
 
 

@@ -8,14 +8,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 from evalprov.record.hidden import PLACEHOLDER
-from evalprov.secrets.gate import flattened, has_odd_run, has_run, suspects
+from evalprov.secrets.gate import has_odd_run, may_hold_token, suspects
 from evalprov.secrets.names import NO, SURE, holds_many, is_issuer, is_secret_variable, judge
 from evalprov.secrets.needles import Needles, secret_values
 from evalprov.secrets.pairs import is_secret_value
-from evalprov.secrets.shapes import RUN, find_prefixed
+from evalprov.secrets.shapes import find_prefixed
 from evalprov.secrets.source import is_source
 from evalprov.secrets.stream import WINDOW, StreamScrubber
-from evalprov.secrets.values import MARK, compiled, issued_pieces, looks_issued
+from evalprov.secrets.values import MARK, RUN_FLAT, compiled, flattened, has_run, issued_pieces
 
 if TYPE_CHECKING:
     from evalprov.secrets.lines import Context
@@ -28,8 +28,6 @@ _NUMBER = rb"(?<![A-Za-z0-9_%#\\&])(?<![A-Za-z][+/-])[0-9]{1,11}+(?![A-Za-z0-9_]
 _PGPASS = b":5432:"
 _REMEMBERED, _LONGEST = 1 << 12, 1 << 9
 _BATCH = 1 << 14  # characters that are looked at together
-_VALUED = ("value", "val", "text", "content", "default", "example", "v", "s")
-_RECORD = 8  # so many things a record of name and value may tell of itself
 _APART = "\n\0\n"
 _WORTH_ASKING = 1 << 12  # bytes from which on it pays to ask whether all lines are of kinds seen before
 _ASK_AGAIN = 8  # windows after one of mostly new lines
@@ -196,7 +194,7 @@ class Scrubber:
     def suspects(self, text: bytes) -> bool:
         """Say whether anything in a text is worth a look."""
         flat = flattened(text)
-        return bool(suspects(text, flat)) or bool(self.needles.hits(text, runs=has_run(flat)))
+        return bool(suspects(text, flat)) or bool(self.needles.hits(text, runs=RUN_FLAT in flat))
 
     def scrub_lines(self, text: bytes, before: Context | None = None) -> tuple[bytes, Context | None]:
         """Return whole lines without their secrets, and what the last of them tells about the next.
@@ -208,7 +206,7 @@ class Scrubber:
         if new is not None and not new and not before and not self.needles.hits(text, runs=False):
             return text, None
         flat = flattened(text)
-        hits = self.needles.hits(text, runs=has_run(flat))
+        hits = self.needles.hits(text, runs=RUN_FLAT in flat)
         starts = suspects(text, flat, [place for place, _ in hits])
         if new:
             self._see(new, text, starts)
@@ -219,10 +217,11 @@ class Scrubber:
         needles = sorted({number for _, number in hits})
         for start in (*starts, len(text)):
             while before and at < start:  # a line that is nothing by itself
-                if before.kind == "near" and text[at : at + 1] not in b"\r\n":
+                line, end = _line(text, at)
+                if before.kind == "near" and line[:1] not in b"\r\n" and not may_hold_token(line):
                     before = None  # only a token could be announced
                     break
-                line, at = _line(text, at)
+                at = end
                 line, before = self._scrub_line(line, before, needles)
                 pieces.append(line)
             if at <= start < len(text):
@@ -260,29 +259,38 @@ class Scrubber:
         self._plain.add(b"")
 
     def _scrub_line(self, line: bytes, before: Context | None, needles: list[int]) -> tuple[bytes, Context | None]:
-        if before and before.kind == "near" and line.strip() and not compiled(RUN).search(line):
+        if before and before.kind == "near" and line.strip() and not has_run(line):
             before = None  # only a token could be announced
-        kind = b""
-        if not before and not needles and len(line) < _LONGEST and _PGPASS not in line:
-            kind = compiled(_NUMBER).sub(_zeros, line)
-            if known := self._lines.get(kind):
-                for spans in known[0]:
-                    line = replaced(line, spans)
-                return line, known[1]
-        from evalprov.secrets.lines import told
-
-        whole, found = line, []
-        while spans := self.find(line, before, needles):  # what is left may read differently, beside a placeholder
-            found.append(spans)
+        found, after = self._found(line, before, needles)
+        for spans in found:
             line = replaced(line, spans)
-        after = told(line, before)
+        return line, after
+
+    def _found(self, line: bytes, before: Context | None, needles: list[int]) -> tuple[list[Spans], Context | None]:
+        """Return where secrets stand in a line, then in what is left of it, and what it tells about the next."""
+        kind = b""
+        numbered = True
+        if not before and not needles and len(line) < _LONGEST and _PGPASS not in line:
+            numbered = compiled(_DIGIT_IN_NAME).search(line) is None
+            kind = line.translate(_DIGITS) if numbered else compiled(_NUMBER).sub(_zeros, line)
+            if known := self._lines.get(kind):
+                return known
+        found: list[Spans] = []
+        after: Context | None
+        if spans := self.find(line, before, needles):  # what is left may read differently, beside a placeholder
+            found, after = self._found(replaced(line, spans), before, needles)
+            found = [spans, *found]
+        else:
+            from evalprov.secrets.lines import told
+
+            after = told(line, before)
         if kind:
             if len(self._lines) >= _REMEMBERED:
                 self._lines.clear()
             self._lines[kind] = found, after
-            if not found and not after and not compiled(_DIGIT_IN_NAME).search(whole):
-                self._remember((whole.translate(_DIGITS).rstrip(b"\n"),))
-        return line, after
+            if not found and not after and numbered:
+                self._remember((kind.rstrip(b"\n"),))
+        return found, after
 
     def scrub_piece(self, piece: bytes, spans: Spans) -> bytes:
         """Return a piece of a long line without the secrets that stand in it, given those already known."""
@@ -327,30 +335,15 @@ class Scrubber:
                 return f"{name}={PLACEHOLDER}"
         return self.text(word)
 
-    def _record(self, value: Mapping[Any, Any]) -> tuple[set[str], str]:
-        """Return which things of a mapping are secrets by what stands beside them, and as what they are judged."""
-        blind: set[str] = set()
-        kind = "secret"
-        for name, item in value.items():
-            if not isinstance(item, str) or not isinstance(name, str):
-                continue
-            # Kubernetes, compose, CloudFormation: {"name": "OPENAI_API_KEY", "value": ...}
-            if len(value) < _RECORD and (self._is_variable(item) or judge(item) == SURE):
-                blind = {other for other in value if isinstance(other, str) and other.lower().endswith(_VALUED[:-1])}
-                kind = "key" if item.lower() in {"token", "key", "secret"} else "secret"
-            elif name == "kty":  # a key by itself: its secret parts have names of a letter or two
-                blind = {"k", "d", "p", "q", "dp", "dq", "qi"}
-            elif name == "key" and "username" in value and looks_issued(item.encode(), hex_too=True):
-                blind = {"key"}
-        return blind, kind
-
     def _mapping(self, value: Mapping[Any, Any], key: str) -> dict[Any, Any]:
-        blind, kind = self._record(value)
+        from evalprov.secrets.beside import VALUED, blind_in
+
+        blind, kind = blind_in(value, self._is_variable)
         if judge(key) == SURE:  # {"password": {"type": ..., "default": ...}}
             blind |= {
                 name
                 for name in value
-                if isinstance(name, str) and (name.lower() in _VALUED or name.endswith(("Value", "_value")))
+                if isinstance(name, str) and (name.lower() in VALUED or name.endswith(("Value", "_value")))
             }
         many = key if holds_many(key) else ""
         scrubbed: dict[Any, Any] = {}

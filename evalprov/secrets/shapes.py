@@ -6,12 +6,14 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from evalprov.secrets.source import is_example
-from evalprov.secrets.values import compiled, is_reference, is_wordy, looks_issued
+from evalprov.secrets.values import compiled, has_one, has_run, is_reference, is_wordy, looks_issued
 
 if TYPE_CHECKING:
     import re
 
 Spans = list[tuple[int, int]]
+Signs = frozenset[int]
+AT, DOLLAR = b"@$"
 
 _MIXED = rb"(?=[A-Za-z_+/-]*[0-9]|[A-Za-z]*[a-z][A-Z])(?=[0-9_+/-]*[A-Za-z])"
 # Tokens by the first two letters of their prefix, which begins a word.
@@ -81,11 +83,22 @@ _PREFIXED: tuple[tuple[bytes, bytes], ...] = (
 _PEM_IN_BASE64 = (
     rb"LS0tLS1CRUdJTiB(?:QUklWQVRF|SU0EgUFJJVkFURSB|FQyBQUklWQVRF|PUEVOU1NI|FTkNSWVBURUQg)[A-Za-z0-9+/=]{16,}"
 )
+# How each of these begins, by first letter: what has none of them behind a sign is passed over at once.
+_HEADS = (
+    rb"(?:s(?:k[-_]|gp_|bp_|ntryu_|hp|\.|q0|ha256~|l\.)|g(?:h[pousr]_|ithub_|l[a-z]{2,5}[-_]|sk_)|A(?:[KSBC][CI]|Iza|T[BAC]|GE-)"
+    rb"|h(?:f_|v[sbr]\.)|api_|x(?:ox|a(?:pp|i)-|keysib-|smtpsib-)|ya29|GOCSPX|r(?:k_|nd_|dme_|ubygems_|8_)|w(?:hsec_|andb_)"
+    rb"|S(?:G\.|K[0-9a-f]{9}|CW)|n(?:pm_|fp_|tn_|vapi)|p(?:ypi-|csk_|nu_|h[xc]_|scale_|plx-|ul-|a-|at-|8e-|at[A-Za-z0-9]{14}\.)"
+    rb"|(?<![_-])eyJ|LTAI|M[\w-]{23,27}\.|jina_|t(?:fp_|gp_|vly|k-us)|bkua_|zpka_|KGAT_|C(?:CIPAT_|FPAT-|LOJARS-)|l(?:in_|sv2_)"
+    rb"|d(?:o[por]_|ckr_|api|p\.|t0)|i(?:on_|co-)|f(?:igd_|io-|m[12]_|w_|c-)|o(?:ps_|y2)|c(?:sk-|io|mVm)|NR[AJI]|PMAK-|HRKU-|FlyV1"
+    rb"|key-|EAA)"
+)
+BEGUN = rb"[^A-Za-z0-9]" + _HEADS
+BEGUN_ESCAPED = rb"[^A-Za-z0-9](?:(?<=\\)(?:[nrtbf]|u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2})|(?<=%)[0-9A-Fa-f]{2})?" + _HEADS
 _LIKE_A_NAME = (b"s.", b"jina_", b"key-", b"fc-", b"pa-", b"fw_", b"ion_", b"ops_", b"li_")
 # Where the sign stands within or behind: looked for by itself.
 _MARKED = (
     (b"hooks.slack.com/", rb"hooks\.slack\.com/(?:services|workflows|triggers)/([\w/+-]{8,})"),
-    (b"_", rb"gh[pousr]_[A-Za-z0-9]{16,}"),  # also in the middle of a word
+    *((b"gh%b_" % kind, rb"gh[pousr]_[A-Za-z0-9]{16,}") for kind in (b"p", b"o", b"u", b"s", b"r")),  # in a word, too
     (b"arer ", rb"[Bb]earer[ ]+((?=[A-Za-z._~+/-]*[0-9])[\w.~+/-]{16,}=*)"),
     (b"LS0tLS1CRUdJTiB", _PEM_IN_BASE64),
     (b"JQQJ99", rb"[A-Za-z0-9]{52}JQQJ99[A-Za-z0-9]{20,}={0,2}"),
@@ -98,6 +111,13 @@ _MARKED = (
     (b"/t/", rb"/t/([A-Za-z0-9-]{20,})/"),
     (b"SecureString", rb"ConvertTo-SecureString[ ]+(?:-String[ ]+)?[\"']([^\"'$]+)[\"']"),
 )  # fmt: skip
+MARKS = tuple(mark for mark, _ in _MARKED)
+# A password's hash, as files of users have it: what it was made of can be tried out.
+HASHES = tuple(b"$%b$" % kind for kind in b"1 5 6 y apr1 2a 2b 2x 2y argon2id argon2i argon2d".split())
+_HASHED = (
+    rb"\$(?:2[abxy]\$[0-9]{2}\$[./A-Za-z0-9]{40,}|(?:[156y]|apr1)\$[\w./$=,-]{16,}"
+    rb"|argon2(?:id|i|d)\$v=[0-9]+\$[a-z0-9=,]{1,40}\$[\w+/]{8,}\$[\w+/]{16,})"
+)
 _TOKEN_PREFIX = rb"(?:gh[pousr]_|github_pat_|glpat-|hf_|sk[-_]|rk_|xox[abeoprs]-|npm_|pypi-|AKIA|ASIA|AIza|eyJ)"
 _LONE_TOKEN = _TOKEN_PREFIX + rb"[\w.-]+|(?=[A-Za-z_-]*[0-9])[\w-]{20,}"
 
@@ -128,19 +148,21 @@ def _by_start() -> dict[bytes, bytes]:
     return {start: b"|".join(patterns) for start, patterns in found.items()}
 
 
-def find_shapes(text: bytes, spans: Spans, *, quoted: bool = False) -> None:
+def find_shapes(text: bytes, signs: Signs, spans: Spans, *, quoted: bool = False) -> None:
     """Add where secrets of a known shape stand."""
-    if compiled(RUN).search(text):
+    if has_run(text):
         find_prefixed(text, spans)
-    for mark, pattern in _MARKED:
+    for mark, pattern in _MARKED if has_one(text, MARKS) else ():
         if mark in text:
             spans.extend(found.span(found.lastindex or 0) for found in compiled(pattern).finditer(text))
-    if b"hook" in text:
+    if text.find(b"hook") >= 0:
         for address in compiled(_HOOK).finditer(text):
             for piece in compiled(rb"(?<=[/=])[\w-]{16,}(?=[/?&#]|\Z)").finditer(address[0]):
                 if looks_issued(piece[0], hex_too=True):
                     spans.append((address.start() + piece.start(), address.start() + piece.end()))
-    if b"@" in text and (b"://" in text or rb":\/\/" in text):
+    if DOLLAR in signs:
+        spans.extend(found.span() for found in compiled(_HASHED).finditer(text))
+    if AT in signs and (b"://" in text or rb":\/\/" in text):
         for found in compiled(_URL).finditer(text):
             if not quoted or not is_example(found[2] or found[4] or b""):
                 spans.extend(_in_url(found))
@@ -148,8 +170,11 @@ def find_shapes(text: bytes, spans: Spans, *, quoted: bool = False) -> None:
 
 def find_prefixed(text: bytes, spans: Spans) -> None:
     """Look at every beginning of a word inside whatever has a long run of letters, digits, - and _ in it."""
+    escaped = b"\\" in text or b"%" in text
+    if not compiled(BEGUN_ESCAPED if escaped else BEGUN).search(b"\n" + text):
+        return
     starts = _by_start()
-    begins = compiled(_ESCAPED_START if b"\\" in text or b"%" in text else _WORD_START)
+    begins = compiled(_ESCAPED_START if escaped else _WORD_START)
     done = 0
     for run in compiled(RUN + rb"[\w-]*").finditer(text):
         for start in begins.finditer(text, max(done, run.start() - _REACH), run.end()):

@@ -12,8 +12,8 @@ from evalprov.secrets.names import NO, judge, may_hold_a_secret
 from evalprov.secrets.values import compiled, is_masked, looks_chosen
 
 _LANGUAGES = frozenset(
-    b"""c cc cjs cpp cs cts cu cuh cxx dart ex exs go groovy h hh hpp hxx java jl js jsx kt kts lua m mjs mm mts php pl
-    pm proto py pyi pyx r rb rs scala sc swift ts tsx zig""".split()
+    b"""c cc cjs cpp cs cts cu cuh cxx dart ex exs go groovy h hh hpp hxx ipynb java jl js jsx kt kts lua m mjs mm mts
+    php pl pm proto py pyi pyx r rb rs scala sc swift ts tsx zig""".split()
 )
 # Behind a name and its colon: a type, up to what is set: `: Annotated[str, X] = "`, `?: string | null = "`.
 TYPED = rb"[ \t]*[\w.\[\], |?<>&'*]{1,160}[ \t]=[ \t]*(?=[rbufRBUF]{0,2}[\"'`])"

@@ -15,10 +15,19 @@ if TYPE_CHECKING:
 _COLOUR = rb"\x1b\[[0-9;:?]{0,24}[A-Za-z]|\x1b\]8;[^\x1b\x07]{0,2048}(?:\x07|\x1b\\)"
 _ESCAPE = (
     rb"%[2-7][0-9A-Fa-f]|&(?:#[0-9]{2,3}|#x[0-9a-fA-F]{2}|quot|amp|lt|gt|apos);"
-    rb"|\\{1,8}u00[2-7][0-9a-fA-F]|\\{1,8}x[2-7][0-9a-fA-F]"
+    rb"|\\{1,8}(?:u00[2-7][0-9a-fA-F]|x[2-7][0-9a-fA-F]|[\"'])"
 )
-_BASE64 = rb"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{16,}={0,2}"
-_HEX = rb"(?<![0-9A-Za-z])(?:[0-9a-f]{2}){12,}(?![0-9A-Za-z])|(?<![0-9A-Za-z])(?:[0-9A-F]{2}){12,}(?![0-9A-Za-z])"
+# What is text when it is decoded begins so: the first bits of each of its bytes are those of a sign that can be read.
+# Of every escape one of these is the beginning.
+ESCAPES = (b"\x1b", *(b"%%%d" % digit for digit in range(2, 8)), b"&#", b"&quot", b"&amp", b"&lt", b"&gt", b"&apos")
+ESCAPES += (b"\\u00", b"\\x", b'\\"', b"\\'")
+_SECOND, _THIRD = rb"[ACDEFGHQSTUVWXgijklmnwyz0123]", rb"[ABEFIJMNQRUVYZcdghklopstwx014589]"
+_AFTER_FIRST = _SECOND + _THIRD + rb"[\w+/-](?:[CDI-Za-f]" + _SECOND + _THIRD + rb"[\w+/-]){3}"
+TEXT_IN_BASE64 = rb"[CDH-Za-f](?<![A-Za-z0-9+/_-].)(?=4sI|" + _AFTER_FIRST + rb")[A-Za-z0-9+/_-]{15,}={0,2}"
+TEXT_IN_HEX = (
+    rb"[02-7](?<![0-9A-Za-z].)(?=.(?:[2-7].|0[9AaDd]){11})"
+    rb"(?:[0-9a-f](?:[0-9a-f]{2}){11,}|[0-9A-F](?:[0-9A-F]{2}){11,})(?![0-9A-Za-z])"
+)
 _LONGEST = 1 << 16
 
 
@@ -74,12 +83,14 @@ def _sign(found: bytes) -> bytes:
         from html import unescape
 
         return unescape(found.decode()).encode()
+    if found[-1:] in {b'"', b"'"}:
+        return found[-1:]
     return bytes.fromhex(found[-2:].decode())
 
 
 def find_encoded(text: bytes, spans: Spans, has_secret: Callable[[bytes], bool]) -> None:
     """Add what is a secret when it is decoded: text in base64 or hex, packed by gzip or not."""
-    for pattern, decode in ((_BASE64, _from_base64), (_HEX, _from_hex)):
+    for pattern, decode in ((TEXT_IN_BASE64, _from_base64), (TEXT_IN_HEX, _from_hex)):
         for found in compiled(pattern).finditer(text):
             inside = decode(found[0])
             if inside and has_secret(inside):

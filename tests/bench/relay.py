@@ -20,6 +20,7 @@ EVALPROV = evalprov()
 SOURCES = {
     "zeros": "head -c {n} /dev/zero",
     "short lines": "yes 'step 12 loss 0.123 accuracy 0.77' | head -c {n}",
+    "lines about keys": "yes 'key: step 12, password reset for user_17' | head -c {n}",
     "JSON lines": 'yes \'{{"id": 17, "answer": "forty-two", "score": 0.5}}\' | head -c {n}',
 }
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+import resource
+import threading
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from evalprov.launch import BoundedLog
+from evalprov.launch.backlog import Backlog, _Aside
 from evalprov.secrets import Scrubber
 
 if TYPE_CHECKING:
@@ -166,3 +170,73 @@ def test_a_full_log_is_scrubbed_across_pieces(tmp_path: Path) -> None:
         assert SECRET not in logged.text
         assert logged.text.startswith(b"before ")
         assert logged.text.endswith(b" after\n")
+
+
+def test_a_slow_log_holds_nobody_up_and_misses_nothing() -> None:
+    """What comes faster than it is worked off is taken at once, and comes out whole and in order."""
+    taken: list[bytes] = []
+    go_on = threading.Event()
+
+    def work(data: bytes) -> None:
+        go_on.wait(10)
+        taken.append(data)
+
+    backlog = Backlog(work, held=1000, waits=0.01)
+    sent = [b"%d" % number * 60 for number in range(200)]
+    for piece in sent:
+        backlog.put(piece)  # would never return if it waited for the work
+    go_on.set()
+    time.sleep(0.02)
+    for piece in sent:
+        backlog.put(piece)
+    backlog.end()
+    assert b"".join(taken) == b"".join(sent + sent)
+    assert backlog.problem is None
+
+
+def test_what_waits_on_a_disk_cannot_be_read_there() -> None:
+    """The file in which output waits to be scrubbed holds none of it in clear, nor twice the same for the same."""
+    aside = _Aside()
+    secret = b"api_key=sunset42moon and more\n" * 100
+    aside.put(secret)
+    aside.put(secret)
+    raw = os.pread(aside._file.fileno(), 1 << 20, 0)
+    assert len(raw) == 2 * len(secret)
+    assert b"sunset" not in raw
+    assert raw[: len(secret)] != raw[len(secret) :]
+    assert [aside.take(), aside.take()] == [secret, secret]
+    assert not aside.waiting
+    aside.close()
+
+
+def test_a_log_for_which_there_is_no_room_ends_before_the_gap() -> None:
+    """Where waiting output finds no room, nothing behind it is written: half a secret could not be told."""
+    taken: list[bytes] = []
+    go_on = threading.Event()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def work(data: bytes) -> None:
+        go_on.wait(10)
+        taken.append(data)
+
+    backlog = Backlog(work, held=100, waits=0)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (150, before[1]))
+        for number in range(10):
+            backlog.put(b"%d" % number * 80)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    go_on.set()
+    backlog.end()
+    assert taken == [b"%d" % number * 80 for number in range(len(taken))]
+    assert 2 <= len(taken) < 10
+    assert backlog.lost == 800 - 80 * len(taken)
+    assert "no room" in (backlog.problem or "")
+
+
+def test_a_log_slower_than_its_command_is_whole(tmp_path: Path) -> None:
+    """Text full of what may be a secret, in one go, is all there, scrubbed as ever."""
+    data = b"".join(b"%d key: step_%d api_key=Sunset%dmoon\n" % (n, n, n) for n in range(2000))
+    text = Logged(tmp_path / "log", None, pieces(data, 1 << 16), Scrubber({})).text
+    assert text == Scrubber({}).data(data)
+    assert b"Sunset" not in text

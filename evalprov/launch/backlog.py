@@ -1,0 +1,165 @@
+"""What a log has still to take: it is worked off beside the relaying, so that no command waits for its log.
+
+So much is held in memory. More, where the log has been slow for long, goes to a file without a name, written with a key
+that exists in this process alone: no secret of the output is on a disk, not even there.
+"""
+
+from __future__ import annotations
+
+import _thread
+import hashlib
+import os
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections import deque
+    from collections.abc import Callable
+    from typing import IO
+
+HELD = 1 << 24  # bytes in memory
+WAITS = 2.0  # seconds that the command may have waited in all, for a log that nearly keeps up
+_TURN = 0.0001  # seconds after which a thread that works lets one that only passes bytes on have its turn
+
+
+class Backlog:
+    """Hands pieces to `work` in a thread of its own, in order."""
+
+    def __init__(self, work: Callable[[bytes], None], held: int = HELD, waits: float = WAITS) -> None:
+        import sys
+        from collections import deque
+
+        self.lost = 0  # bytes for which there was no room
+        self.problem: str | None = None
+        self._work = work
+        self._most, self._waits = held, waits
+        self._pieces: deque[bytes] = deque()
+        self._held = self._worked = 0  # bytes in memory so far, and how many of them are done
+        self._waited = 0.0
+        self._aside: _Aside | None = None
+        self._ended = False
+        self._wake, self._done = _thread.allocate_lock(), _thread.allocate_lock()
+        self._wake.acquire()
+        self._done.acquire()
+        _thread.start_new_thread(self._run, ())
+        sys.setswitchinterval(min(sys.getswitchinterval(), _TURN))
+
+    def put(self, data: bytes) -> None:
+        """Take a piece: at once, once it has waited its time."""
+        if not self._done.locked():
+            raise RuntimeError(self.problem)
+        if self.lost:
+            self.lost += len(data)
+            return
+        began = time.monotonic()
+        while self._held - self._worked > self._most and self._aside is None and self._waited < self._waits:
+            time.sleep(0.001)
+            now = time.monotonic()
+            self._waited, began = self._waited + now - began, now
+        if self._held - self._worked > self._most or (self._aside and self._aside.waiting):
+            self._put_aside(data)
+        else:
+            self._hold(data)
+
+    def end(self) -> None:
+        """Return when all is done."""
+        self._ended = True
+        self._ring()
+        with self._done:
+            if self._aside:
+                self._aside.close()
+
+    def _hold(self, data: bytes) -> None:
+        self._held += len(data)
+        self._pieces.append(data)
+        self._ring()
+
+    def _put_aside(self, data: bytes) -> None:
+        try:
+            self._aside = self._aside or _Aside()
+            self._aside.put(data)
+        except OSError as error:
+            # All that follows is left out, too: after a gap nobody could tell the rest of a secret.
+            self.lost = len(data)
+            self.problem = f"it had to wait to be scrubbed and found no room: {error.strerror or error}"
+        self._ring()
+
+    def _ring(self) -> None:
+        if self._wake.locked():
+            try:
+                self._wake.release()
+            except RuntimeError:  # the other one was faster
+                return
+
+    def _run(self) -> None:
+        try:
+            ended = False
+            while not ended:
+                self._wake.acquire()
+                ended = self._ended
+                self._work_off()
+        except Exception as error:  # noqa: BLE001 - a log that breaks off must harm nothing else
+            self.problem = f"{type(error).__name__}: {error}"
+        finally:
+            self._done.release()
+
+    def _work_off(self) -> None:
+        while True:
+            if self._pieces:
+                data = self._pieces.popleft()
+                self._work(data)
+                self._worked += len(data)
+            elif self._aside and self._aside.waiting:
+                if not self._pieces:  # what is in memory came before it
+                    self._work(self._aside.take())
+            else:
+                return
+
+
+class _Aside:
+    """A queue of pieces in a file without a name, unreadable to whoever finds them there."""
+
+    def __init__(self) -> None:
+        import tempfile
+        from collections import deque
+
+        self._file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - it is gone with this process
+        self._key = os.urandom(32)
+        self._places: deque[tuple[int, int]] = deque()  # of each piece, with its length
+        self._end = 0
+
+    @property
+    def waiting(self) -> bool:
+        """Say whether anything is in it."""
+        return bool(self._places)
+
+    def put(self, data: bytes) -> None:
+        """Add a piece, whole or not at all."""
+        hidden, at = self._veiled(data, self._end), self._end
+        while hidden:
+            sent = os.pwrite(self._file.fileno(), hidden, at)
+            hidden, at = hidden[sent:], at + sent
+        self._places.append((self._end, len(data)))
+        self._end = at
+
+    def take(self) -> bytes:
+        """Return the oldest piece."""
+        at, length = self._places[0]
+        hidden = b""
+        while len(hidden) < length:
+            more = os.pread(self._file.fileno(), length - len(hidden), at + len(hidden))
+            if not more:
+                raise OSError("what was put aside is gone")
+            hidden += more
+        self._places.popleft()
+        return self._veiled(hidden, at)
+
+    def close(self) -> None:
+        """Let go of the file, which is gone with that."""
+        self._file.close()
+
+    def _veiled(self, data: bytes, at: int) -> bytes:
+        """Return a piece as it is written at a place; the same once more gives it back."""
+        veil = hashlib.shake_256(self._key + at.to_bytes(8, "little")).digest(len(data))
+        mixed = int.from_bytes(data, "little") ^ int.from_bytes(veil, "little")
+        return mixed.to_bytes(len(data), "little")
