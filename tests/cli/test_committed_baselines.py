@@ -108,7 +108,7 @@ def test_accepting_wants_to_know_what_and_why(evals: Project) -> None:
         code, _, err = gate(evals, *words)
         assert (code, says in err) == (2, True), err
     against_a_run = called(evals, "gate", "--baseline", "run:latest~1", "--accept", "grader", "--reason", "x")
-    assert (against_a_run[0], "kept in a baseline" in against_a_run[2]) == (2, True)
+    assert (against_a_run[0], "writes into a baseline" in against_a_run[2]) == (2, True)
     assert (evals.path / "metrics" / "baselines" / "main.json").read_bytes() == before
 
 
