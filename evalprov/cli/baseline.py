@@ -38,7 +38,8 @@ def set_(  # noqa: PLR0913 - one argument an option
     """
     if not (reason or "").strip():
         raise UsageError(
-            "a baseline needs a reason", f'for example: evalprov baseline set {name} {run} --reason "release 1.2"'
+            "missing --reason TEXT: why this run",
+            f'for example: evalprov baseline set {name} {run} --reason "release 1.2"',
         )
     folder = open_store(store)
     allow_failed = rules_of(load(here()).declared).gate.allow_failed

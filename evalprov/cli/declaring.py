@@ -13,7 +13,7 @@ from evalprov.record.declared_by import declared_by
 from evalprov.record.hidden import PLACEHOLDER
 from evalprov.regular import reading
 from evalprov.settings import FILE, SHAPE
-from evalprov.settings.fitting import kind_of, named
+from evalprov.settings.fitting import LISTED, kind_of, named
 from evalprov.settings.shapes import At, check
 from evalprov.store.folder import Folder
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from evalprov.settings import Settings
 
 MANY = 5  # files of a folder; of more the folder is declared
-LISTED = 50
 SOURCES = (".py", ".pyi", ".so", ".js", ".ts", ".sh")  # no setting declares these: git does, or the program's folder
 
 Tables = dict[str, dict[str, Any]]

@@ -54,9 +54,9 @@ def diff(  # noqa: PLR0913 - one argument an option
     Examples: evalprov diff latest~1 latest; evalprov diff baseline:main latest --markdown; evalprov diff latest
     """
     if as_json and markdown:
-        raise UsageError("--json and --markdown are two answers", "choose one of them")
+        raise UsageError("--json and --markdown cannot be used together")
     if a == PRESENT:
-        raise UsageError("the present state is the second of the two", "evalprov diff RUN .")
+        raise UsageError("the present state can only be the second of the two", "evalprov diff RUN .")
     folder = open_store(store)
     settings = load(here())
     now = b == PRESENT

@@ -65,7 +65,7 @@ def gate(  # noqa: PLR0913 - one argument an option
     if not baseline:
         raise UsageError("missing --baseline NAME", _EXAMPLE)
     if as_json and as_markdown:
-        raise UsageError("--json and --markdown are two forms of one answer: give one of them")
+        raise UsageError("--json and --markdown cannot be used together")
     folder = open_store(store)
     if accept or reason:
         _accept(folder, baseline, side(folder, run, trials=trials), accept, reason)
@@ -101,7 +101,7 @@ def _accept(folder: str, baseline: str, b: Side, accept: Sequence[str], reason: 
         raise UsageError(f"missing {missing}: what is accepted is kept together with why", _ACCEPT)
     name = lookup.baseline_name(_spec(baseline))
     if name is None:
-        raise UsageError(f"what is accepted is kept in a baseline, and {baseline} is none", _ACCEPT)
+        raise UsageError(f"--accept writes into a baseline, and {baseline} is none", _ACCEPT)
     for what in cast("list[What]", accept):
         new = baselines.accept(folder, name, b.runs, what, said(reason))
         if not new:

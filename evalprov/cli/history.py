@@ -159,22 +159,22 @@ def _asked(  # noqa: PLR0913, PLR0917 - one argument an option
 def _form(*, as_json: bool, as_csv: bool, as_ids: bool) -> str:
     forms = [name for name, wanted in (("json", as_json), ("csv", as_csv), ("ids", as_ids)) if wanted]
     if len(forms) > 1:
-        raise UsageError(f"--{forms[0]} and --{forms[1]} are two forms of one list: give one of them")
+        raise UsageError(f"--{forms[0]} and --{forms[1]} cannot be used together")
     return forms[0] if forms else "table"
 
 
 def _must_fit(form: str, sort: str | None, columns: str | None, trend: str | None, by: str | None) -> None:
     if columns and form in ("json", "ids"):
-        raise UsageError(f"--columns says nothing to --{form}", "leave one of them out, or use --csv")
+        raise UsageError(f"--columns cannot be used with --{form}", "leave one of them out, or use --csv")
     if by and not trend:
-        raise UsageError("--by parts a trend", "for example: evalprov history --trend accuracy --by scenario")
+        raise UsageError("--by needs --trend", "for example: evalprov history --trend accuracy --by scenario")
     if trend and (sort or columns or form == "ids"):
         other = "--sort" if sort else "--columns" if columns else "--ids"
-        raise UsageError(f"--trend goes over time and has its own columns: leave out {other}")
+        raise UsageError(f"--trend cannot be used with {other}")
     bare = sort and sort.removeprefix("-")
     for name, given in (("--sort", bare), ("--columns", columns), ("--trend", trend), ("--by", by)):
         if given == "":
-            raise UsageError(f"{name} names nothing")
+            raise UsageError(f"{name} is empty")
 
 
 def _limit(number: str | None, usual: int | None) -> int | None:

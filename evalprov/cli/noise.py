@@ -62,7 +62,7 @@ def noise(  # noqa: PLR0913 - one argument an option
             return series.exit_code
         run = _last(series)
     elif repeat or jobs:
-        raise UsageError(f"{'--repeat' if repeat else '--jobs'} goes with a command, behind --", _EXAMPLE)
+        raise UsageError(f"{'--repeat' if repeat else '--jobs'} needs a command behind --", _EXAMPLE)
     elif run is None:
         raise UsageError("missing RUN, or a command behind --", _EXAMPLE)
     if not can_judge():
@@ -138,7 +138,7 @@ def _alike(
         why = named["identity"]["unknown"].get("fingerprint", "none was recorded")
         raise EvalprovError(
             f"run {named['run_id']} is no trial, and its fingerprint is not known: {why}",
-            "which runs are of the same program cannot be told; record some: evalprov run --repeat 10 -- CMD",
+            "so it cannot be told which runs are of the same program; record some: evalprov run --repeat 10 -- CMD",
         )
     found: list[str] = []
     with Search(folder, Query([equals("identity.fingerprint", fingerprint)])) as search:

@@ -136,7 +136,7 @@ def _value(option: Option, text: str) -> Any:
         raise UsageError(f"{option.flag} is {', '.join(option.choices[:-1])} or {option.choices[-1]}, not {text!r}")
     if option.at_least is not None:
         if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) >= option.at_least):
-            raise UsageError(f"{option.flag} wants a whole number above {option.at_least - 1}, not {text!r}")
+            raise UsageError(f"{option.flag} must be a whole number, {option.at_least} or more, not {text!r}")
         return int(text)
     if not option.seconds:
         return text
@@ -145,7 +145,7 @@ def _value(option: Option, text: str) -> Any:
     except ValueError:
         value = -1.0
     if not 0 < value < float("inf"):
-        raise UsageError(f"{option.flag} wants a number of seconds above 0, not {text!r}")
+        raise UsageError(f"{option.flag} must be a number of seconds above 0, not {text!r}")
     return value
 
 
@@ -159,7 +159,7 @@ def _placed(name: str, command: Subcommand, given: list[str]) -> dict[str, Any]:
             raise UsageError(f"{name} needs {argument.metavar}", usage(name, command))
         values[argument.name] = value
     if (more := next(left, None)) is not None:
-        raise UsageError(f"{name} has no use for {more!r}", usage(name, command))
+        raise UsageError(f"{name}: unexpected argument {more!r}", usage(name, command))
     return values
 
 

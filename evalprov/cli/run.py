@@ -40,11 +40,11 @@ def run(  # noqa: PLR0913 - one argument an option
     126 not executable; 127 not found; 2 wrong usage of evalprov; 1 where a replay was asked what is not recorded.
     """
     if not argv:
-        raise UsageError("there is no command to run", usage("run", COMMAND))
+        raise UsageError("missing CMD: the command to run", usage("run", COMMAND))
     if jobs and not repeat:
-        raise UsageError("--jobs goes with --repeat: --repeat N --jobs J", usage("run", COMMAND))
+        raise UsageError("--jobs needs --repeat: --repeat N --jobs J", usage("run", COMMAND))
     if sum(map(bool, (values["record"], replay, replay_or_record))) > 1:
-        raise UsageError("--record, --replay and --replay-or-record exclude each other", usage("run", COMMAND))
+        raise UsageError("--record, --replay and --replay-or-record cannot be used together", usage("run", COMMAND))
     request = Request(argv=argv, replay=replay or replay_or_record, fill=bool(replay_or_record), **values)
     if repeat:
         from evalprov.cli.repeat import repeated  # one run does without

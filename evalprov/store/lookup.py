@@ -162,7 +162,7 @@ def _by_beginning(store: str, spec: str) -> str:
         raise _NoSuchRunError(f"no run {prefix}", _LISTS)
     if len(found) > 1:
         some = listed(found, _CANDIDATES_SHOWN)
-        raise EvalprovError(f"{prefix} is the beginning of {len(found)} runs: {some}", "write more of it")
+        raise EvalprovError(f"{prefix} is the beginning of {len(found)} runs: {some}", "give more of it")
     return found[0]
 
 
@@ -184,7 +184,7 @@ def _by_hash(store: str, digits: str) -> str:
         some = ", ".join(
             f"{name} {value[len(PREFIX) :][:16]}" for value, name in sorted(seen.items())[:_CANDIDATES_SHOWN]
         )
-        raise EvalprovError(f"{digits} is the beginning of {len(seen)} different hashes: {some}", "write more of it")
+        raise EvalprovError(f"{digits} is the beginning of {len(seen)} different hashes: {some}", "give more of it")
     if not newest:
         raise EvalprovError(f"no run {digits}: neither an id nor a hash of one begins so", _LISTS)
     return newest

@@ -100,15 +100,15 @@ def test_accepting_wants_to_know_what_and_why(evals: Project) -> None:
     before = (evals.path / "metrics" / "baselines" / "main.json").read_bytes()
     run(evals, 30, grader="2")
     for words, says in (
-        (("--accept", "grader"), "--reason TEXT is missing"),
-        (("--accept", "grader", "--reason", "  "), "--reason TEXT is missing"),
-        (("--reason", "because"), "--accept WHAT is missing"),
+        (("--accept", "grader"), "missing --reason TEXT"),
+        (("--accept", "grader", "--reason", "  "), "missing --reason TEXT"),
+        (("--reason", "because"), "missing --accept WHAT"),
         (("--accept", "model", "--reason", "because"), "--accept is grader, data"),
     ):
         code, _, err = gate(evals, *words)
         assert (code, says in err) == (2, True), err
     against_a_run = called(evals, "gate", "--baseline", "run:latest~1", "--accept", "grader", "--reason", "x")
-    assert (against_a_run[0], "kept in a baseline" in against_a_run[2]) == (2, True)
+    assert (against_a_run[0], "writes into a baseline" in against_a_run[2]) == (2, True)
     assert (evals.path / "metrics" / "baselines" / "main.json").read_bytes() == before
 
 

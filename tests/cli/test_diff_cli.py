@@ -309,9 +309,9 @@ def test_runs_are_named_in_every_way(two: Project) -> None:
         (("nope", A), "not a run: 'nope'"),
         ((A, "19990101"), "no run 19990101"),
         ((A, "baseline:main"), "baseline"),
-        ((".", A), "the present state is the second of the two"),
+        ((".", A), "the present state can only be the second of the two"),
         ((A, B, "--only", "x"), "--only is metrics or layers, not 'x'"),
-        ((A, B, "--json", "--markdown"), "--json and --markdown are two answers"),
+        ((A, B, "--json", "--markdown"), "--json and --markdown cannot be used together"),
         (("gone.json", A), "no such record: gone.json"),
     ],
 )

@@ -235,14 +235,14 @@ def test_a_wrong_command_line_is_refused(history: Any, past: list[str]) -> None:
         (["-n", "many"], "give 1 or more, or 0 for all"),
         (["--json", "--csv"], "--json and --csv"),
         (["--csv", "--ids"], "--csv and --ids"),
-        (["--json", "--columns", "run"], "--columns says nothing to --json"),
+        (["--json", "--columns", "run"], "--columns cannot be used with --json"),
         (["--columns", ","], "--columns names no column"),
-        (["--by", "scenario"], "--by parts a trend"),
-        (["--trend", "accuracy", "--ids"], "leave out --ids"),
-        (["--trend", "accuracy", "--sort", "took"], "leave out --sort"),
+        (["--by", "scenario"], "--by needs --trend"),
+        (["--trend", "accuracy", "--ids"], "--trend cannot be used with --ids"),
+        (["--trend", "accuracy", "--sort", "took"], "--trend cannot be used with --sort"),
         (["--trend", "a..b"], "not a key path"),
-        (["--sort", "-"], "--sort names nothing"),
-        (["--columns", ""], "--columns names nothing"),
+        (["--sort", "-"], "--sort is empty"),
+        (["--columns", ""], "--columns is empty"),
     ):
         code, printed, said = history(*options)
         assert (code, printed) == (2, "")
