@@ -12,6 +12,7 @@ import struct
 import sys
 
 SHUT_IN = os.path.abspath(__file__)
+IS_TRIED = sys.platform == "linux"  # no other system has networks of a process's own
 _NEW_USER, _NEW_NET = 0x10000000, 0x40000000
 _GET_FLAGS, _SET_FLAGS = 0x8913, 0x8914
 _UP = 0x41

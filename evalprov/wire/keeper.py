@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _WAITING = 2048  # calls that may wait to be kept before those who make them wait, too
 _BATCH = 256
+_GATHER = 0.02  # seconds for which more calls are waited for
 _EVERY = 0.25  # seconds after which what waits is written
 
 
@@ -95,6 +96,8 @@ class Keeper:
             batch: list[KeptCall] = []
             try:
                 one = self._queue.get(timeout=_EVERY)
+                if one is not None:
+                    time.sleep(_GATHER)  # many at a time cost a fraction of each alone
                 while one is not None:
                     batch.append(one)
                     if len(batch) >= _BATCH:

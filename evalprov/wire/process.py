@@ -75,6 +75,9 @@ class Proxy:
         self._told = told
         self._kinds = Keeper, Listener
         self._network: str | None = None
+        if told["mode"] == "replay" and told["inside"] is None:
+            why = "this system has no network of a process's own" if told["closed"] else "the settings ask for it"
+            self._network = f"open: {why}"
         self.authority = Authority(told["key"])
         self._replayer = None
         if told["source"]:

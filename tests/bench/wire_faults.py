@@ -11,13 +11,18 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from random import Random
 
 import pytest
 from conftest import Project
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "wire"))
-from recorded_runs import asking, calls_of, live, offline, recorded, standin
+sys.path.insert(0, str(Path(__file__).parents[2] / "fixtures" / "secrets"))
+from recorded_runs import asking, calls_of, leaked, live, offline, recorded, standin
 from standin import StandIn
+from values import PROVIDERS, value
+
+from evalprov.secrets import Scrubber
 
 __all__ = ["asking", "live", "offline", "recorded", "standin"]  # fixtures, by their names
 
@@ -131,5 +136,14 @@ def test_a_disk_that_is_full_stops_nobody(live: StandIn, asking: Project) -> Non
     assert "could not all be kept" in calls["reason"]
 
 
+def test_the_tokens_of_all_providers_are_kept_nowhere(live: StandIn, asking: Project) -> None:
+    """By any way of a call none is on the disk that the scrubber knows at all."""
+    canaries = [value(kind, Random(1)) for kind in PROVIDERS]
+    unknown = [one for one in canaries if one in Scrubber({}).text(f"it is {one} indeed")]
+    found = leaked(asking, [*canaries, "plain-value-of-a-variable"])
+    print(f"\n{len(canaries)} shapes of tokens, {len(found)} kept; the scrubber does not know {len(unknown)}")
+    assert found == unknown
+
+
 if __name__ == "__main__":
-    sys.exit(pytest.main([__file__, "-q", "-p", "no:cacheprovider"]))
+    sys.exit(pytest.main([__file__, "-q", "-s", "-p", "no:cacheprovider"]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from conftest import Project
 from standin import StandIn
 
-from evalprov.wire.calls import CallReader
+from evalprov.wire.calls import EXACT, CallReader
 
 KEY = "sk-proj-T3BlbkFJabcdefghijklmnopqrstuvwxyz0123456789AB"
 ASK = """
@@ -41,6 +42,35 @@ def calls_of(project: Project, run_id: str | None = None) -> list[Any]:
     name = run_id or project.records()[-1]["run_id"]
     with CallReader(str(project.path / "metrics" / "calls" / f"{name}.sqlite")) as reader:
         return list(reader.calls())
+
+
+def leaked(project: Project, canaries: list[str]) -> list[str]:
+    """Send tokens, the last a variable's value, by every way that a call has; return those that are on the disk."""
+    project.write("canaries.json", json.dumps(canaries))
+    project.write(
+        "eval.py",
+        "import json\nfrom ask import ask\n"
+        "for one in json.load(open('canaries.json')):\n"
+        "    ask(f'[say it is {one} indeed] [gzip]', headers={'x-custom': one})\n"
+        "    ask(f'[say it is {one} indeed]', stream=True)\n"
+        "    ask('hello', path=f'/v1/chat/completions?key={one}')\n"
+        "    print(ask('[say nothing]', api_key=one)[:5])\n",
+    )
+    environ = {"MY_SERVICE_PASSWORD": canaries[-1]}
+    done = project.run("python3", "eval.py", options=("--record",), env=environ)
+    assert done.returncode == 0, done.stderr
+    assert project.record()["calls"]["count"] == 4 * len(canaries)
+    kept = calls_of(project)
+    texts = [project.stored()]
+    for call in kept:
+        texts += [call.question.skeleton, *call.question.pieces.values(), call.question.path.encode()]
+        texts += [call.answer.head, call.answer.body]
+    whole = b"\0".join(texts)
+    found = [one for one in canaries if one.encode() in whole]
+    said = [call for call in kept if b"say it is" in b"".join(call.question.pieces.values())]
+    assert len(said) == 2 * len(canaries)
+    assert sum(bool(call.flags & EXACT) for call in said) == 2 * len(found)
+    return found
 
 
 @pytest.fixture(scope="session")
