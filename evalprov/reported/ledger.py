@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 METRIC_KEYS = frozenset(("metrics", "scenario", "group", "metric_summary"))
 _METRICS_ALONE = {"metrics"}
 _ERRORS = frozenset(("error", "errors"))
-_OF_A_FAILURE = _ERRORS | MARKS | {"scenario", "group"}
+_OF_A_FAILURE = frozenset((*_ERRORS, *MARKS, "scenario", "group"))
 _NUMBERS = frozenset((bool, int, float))
 _NAMES = 100_000  # spellings of names remembered
 
