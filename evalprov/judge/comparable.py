@@ -191,17 +191,22 @@ def _without_metrics(a: Runs, b: Runs) -> list[str]:
     ]
 
 
-def _too_lacking(lacks: Iterable[Lack], rule: GateRule) -> list[str]:
+def _too_lacking(lacks: Sequence[Lack], rule: GateRule) -> list[str]:
     found = []
     for lack in lacks:
-        by_task = [*lack.task, *lack.missing]
-        for names, bound, whose in (
-            (by_task, rule.max_errors, "failed in the task or are missing"),
-            (lack.infra, rule.max_infra_errors, "failed for want of the machine (memory, time, disk)"),
+        run = "the run" if len(lacks) == 1 else lack.run_id
+        kinds = ((lack.task, "failed"), (lack.missing, "is missing" if len(lack.missing) == 1 else "are missing"))
+        told = [(len(names), words) for names, words in kinds if names]
+        of = f"of {_counted(lack.scenarios, 'scenario')}"
+        by_task = " and ".join(f"{count} {of * (not rank)} {words}" for rank, (count, words) in enumerate(told))
+        by_infra = f"{len(lack.infra)} {of} failed for want of memory, time or disk"
+        for names, bound, what in (
+            ([*lack.task, *lack.missing], rule.max_errors, by_task),
+            (lack.infra, rule.max_infra_errors, by_infra),
         ):
             if names and len(names) > bound * lack.scenarios:
-                share = f"{len(names)} of {lack.scenarios} scenarios {whose}"
-                found.append(f"{lack.run_id}: {share}, and {bound:.3g} of them may ({_some(names)})")
+                may = f"at most {100 * bound:.3g} % may" if bound else "none may"
+                found.append(f"{' '.join(what.split())} in {run}, and {may} ({_some(names)})")
     return found
 
 

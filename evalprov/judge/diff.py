@@ -16,8 +16,8 @@ from evalprov.judge.left_out import NOTHING, LeftOut, left_out
 from evalprov.judge.raters import NO_RATERS, RaterEvidence, raters
 from evalprov.judge.rules import NO_RULES
 from evalprov.judge.samples import samples
-from evalprov.judge.units import questions
-from evalprov.judge.verdicts import REAL, MetricDiff, Side, Terms, can_judge, compare_samples
+from evalprov.judge.units import doubted, questions
+from evalprov.judge.verdicts import MetricDiff, Side, Terms, can_judge, compare_samples
 from evalprov.named import NamedTuple
 from evalprov.record import decision_spec
 from evalprov.stats.noise import LEVEL
@@ -92,12 +92,7 @@ def diff(  # noqa: PLR0913 - what is compared, and what is known besides
     lacking = NOTHING if present else left_out(a, b, metrics, ours, theirs)
     hidden = inside(metrics, ours, theirs, groups.known, LEVEL)
     asked = questions(metrics, ours, theirs, rules)
-    metrics = [
-        one._replace(verdict="cannot_tell", reason=asked[one.name])
-        if one.name in asked and one.verdict in REAL
-        else one
-        for one in metrics
-    ]
+    metrics = doubted(metrics, asked)
     layers = _layers(a, b, found)
     outside = [] if present else beside(one, other)
     differing = [change for change in found if change.kind != "same"]

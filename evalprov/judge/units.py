@@ -55,3 +55,13 @@ def questions(
             if question:
                 asked[diff.name] = question
     return asked
+
+
+def doubted(diffs: Sequence[MetricDiff], asked: Mapping[str, str]) -> list[MetricDiff]:
+    """Return the metrics, of which nothing is said where their unit is asked about."""
+    return [
+        one._replace(verdict="cannot_tell", reason=asked[one.name])
+        if one.name in asked and one.verdict not in ("same", "one_sided")
+        else one
+        for one in diffs
+    ]

@@ -79,7 +79,7 @@ def _notes(found: Gate, *, per_scenario: bool) -> list[str]:
     """Return what to know beside the numbers, what the first line says left out."""
     said = [one for one in found.problems if len(found.problems) > 1 or one not in found.why]
     unsure = [one.diff for one in found.metrics if one.outcome == "not_evaluated"]
-    told = [f"{one.diff.name}: {one.why}" for one in found.metrics if one.why and one.why != one.diff.reason]
+    told = [one.told for one in found.metrics if one.why and one.why != one.diff.reason]
     told += [f"{names}: {words}" for names, words in diff_words.remarks(unsure)]
     said += [one for one in told if one not in found.why]
     if not per_scenario:
