@@ -46,7 +46,7 @@ from evalprov.judge.gate_words import (
     why_of,
 )
 from evalprov.judge.groups import Groups
-from evalprov.judge.inside import inside
+from evalprov.judge.inside import inside, sentences
 from evalprov.judge.left_out import at_worst, left_out
 from evalprov.judge.raters import NO_RATERS, RaterEvidence, raters
 from evalprov.judge.rules import MetricRule
@@ -168,7 +168,7 @@ def judge(  # noqa: PLR0913 - what is compared, and what is known besides
         falls_of(diffs, ours, theirs),
         [
             *lacking.with_them("the baseline", "the run"),
-            *(one.sentence for one in hidden),
+            *sentences(hidden),
             *experiment.notes(),
             *of_rules(rules, diffs),
             *of_machine(machine, metrics),

@@ -41,7 +41,7 @@ def test_the_report_file_is_read_like_stdout(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("by_file", [False, True])
-def test_a_scenario_that_failed_needs_no_metrics(tmp_path: Path, by_file: bool) -> None:  # noqa: FBT001
+def test_a_scenario_that_failed_needs_no_metrics(tmp_path: Path, by_file: bool) -> None:
     """Its line says so with an error; it is no summary, and changes nothing of the summary that stands elsewhere."""
     lines = (
         {"scenario": "s1", "metrics": {"ok": 1}, "error": None},
