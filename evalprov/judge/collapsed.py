@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evalprov.judge.verdicts import ScenarioMove
+from evalprov.judge.metric_diff import ScenarioMove
 from evalprov.named import NamedTuple
 from evalprov.stats.columns import Pairing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from evalprov.judge.metric_diff import MetricDiff
     from evalprov.judge.samples import Sample
-    from evalprov.judge.verdicts import MetricDiff
 
 MANY = 0.1  # of the scenarios
 _FEW = 3

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from evalprov.explain.attribution import LayerState
+    from evalprov.judge.metric_diff import Side
     from evalprov.judge.rules import GateRule
-    from evalprov.judge.verdicts import Side
     from evalprov.record.baseline import What
     from evalprov.record.manifest import Manifest
 

@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Any
 from evalprov.explain.attribution import LayerState, Standing, standings
 from evalprov.explain.changes import CERTAIN, Change, beside, changes
 from evalprov.explain.used import standing, used_changes
-from evalprov.judge.answer import Answer, AnswerEvidence, LayerDiff, answer, experiment
+from evalprov.judge.answer import Answer, AnswerEvidence, LayerDiff, answer
 from evalprov.judge.collapsed import Falls, falls_of
 from evalprov.judge.groups import Groups
 from evalprov.judge.inside import Inside, inside
 from evalprov.judge.left_out import NOTHING, LeftOut, left_out
+from evalprov.judge.one_experiment import experiment
 from evalprov.judge.raters import NO_RATERS, RaterEvidence, raters
 from evalprov.judge.rules import NO_RULES
 from evalprov.judge.samples import samples
 from evalprov.judge.units import doubted, questions
-from evalprov.judge.verdicts import MetricDiff, Side, Terms, can_judge, compare_samples
+from evalprov.judge.verdicts import Terms, can_judge, compare_samples
 from evalprov.named import NamedTuple
 from evalprov.record import decision_spec
 from evalprov.stats.noise import LEVEL
@@ -25,6 +26,7 @@ from evalprov.stats.noise import LEVEL
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from evalprov.judge.metric_diff import MetricDiff, Side
     from evalprov.judge.rules import Rules
     from evalprov.record.manifest import Manifest
     from evalprov.stats.whole_run import Spread

@@ -52,7 +52,7 @@ from evalprov.judge.raters import NO_RATERS, RaterEvidence, raters
 from evalprov.judge.rules import MetricRule
 from evalprov.judge.samples import NO_SAMPLE, samples
 from evalprov.judge.units import doubted, questions
-from evalprov.judge.verdicts import MetricDiff, Terms, can_judge, compare_samples
+from evalprov.judge.verdicts import Terms, can_judge, compare_samples
 from evalprov.named import NamedTuple
 from evalprov.numbers import rounded
 from evalprov.stats.columns import number
@@ -62,9 +62,9 @@ if TYPE_CHECKING:
 
     from evalprov.judge.comparable import Lack, Machine
     from evalprov.judge.looks import Look
+    from evalprov.judge.metric_diff import MetricDiff, Side
     from evalprov.judge.rules import Rules
     from evalprov.judge.samples import Sample
-    from evalprov.judge.verdicts import Side
     from evalprov.stats.whole_run import Spread
 
 EXIT_CODES: Mapping[GateVerdict, int] = {"pass": 0, "regression": 1, "not_evaluated": 3}

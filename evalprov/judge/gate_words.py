@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from evalprov.judge.comparable import Machine
+    from evalprov.judge.metric_diff import MetricDiff
     from evalprov.judge.rules import Rules
-    from evalprov.judge.verdicts import MetricDiff
 
 _SHOWN = 3
 GateVerdict = Literal["pass", "regression", "not_evaluated"]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from evalprov.judge.verdicts import MetricDiff
+    from evalprov.judge.metric_diff import MetricDiff
     from evalprov.stats.columns import Pairs
 
 Kind = Literal["group", "churn", "fall", "tail", "mix"]

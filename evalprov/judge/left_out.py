@@ -12,8 +12,8 @@ from evalprov.stats.columns import Column, Pairing, mean_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from evalprov.judge.metric_diff import MetricDiff, Side
     from evalprov.judge.samples import Sample
-    from evalprov.judge.verdicts import MetricDiff, Side
     from evalprov.record.manifest import Manifest
 
     Names = Mapping[str, None]

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from evalprov.judge.direction import rule_of, unit_of
 from evalprov.judge.gate import judge as gated
+from evalprov.judge.metric_diff import Needed, Side
 from evalprov.judge.planning import parts_of
 from evalprov.judge.rules import NO_RULES, MetricRule
 from evalprov.judge.samples import own_names
 from evalprov.judge.summary import gathered, standard_error
-from evalprov.judge.verdicts import Needed, Side
 from evalprov.named import NamedTuple
 from evalprov.stats.columns import mean_of, number
 from evalprov.stats.distributions import t_quantile

@@ -14,7 +14,7 @@ from evalprov.views.markdown import code, details, table, text
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from evalprov.judge.verdicts import MetricDiff, Side
+    from evalprov.judge.metric_diff import MetricDiff, Side
     from evalprov.views.diff_words import FoundDifference
 
 WIDTH = 160  # of a value

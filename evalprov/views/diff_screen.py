@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from evalprov.explain.changes import Change
-    from evalprov.judge.verdicts import MetricDiff
+    from evalprov.judge.metric_diff import MetricDiff
     from evalprov.page import Block, Pairs
     from evalprov.views.diff_words import FoundDifference
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from evalprov.explain.changes import Change
     from evalprov.judge.diff import Diff, Scenarios
     from evalprov.judge.left_out import LeftOut
-    from evalprov.judge.verdicts import MetricDiff, Side
+    from evalprov.judge.metric_diff import MetricDiff, Side
     from evalprov.record.manifest import Manifest
     from evalprov.repository import Between
 

@@ -19,8 +19,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from gate_runs import record
 from scipy.stats import binom
 
+from evalprov.judge.metric_diff import Side
 from evalprov.judge.self_comparison import measure
-from evalprov.judge.verdicts import Side
 from evalprov.stats.noise import LEVEL
 
 SCENARIOS = 100

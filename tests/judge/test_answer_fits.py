@@ -8,7 +8,8 @@ from evalprov.explain.changes import Change
 from evalprov.explain.wording import LINE
 from evalprov.judge.answer import AnswerEvidence, LayerDiff, answer
 from evalprov.judge.inside import Inside
-from evalprov.judge.verdicts import Side, compare_metrics
+from evalprov.judge.metric_diff import Side
+from evalprov.judge.verdicts import compare_metrics
 
 
 def test_many_long_names_leave_room_for_what_changed() -> None:

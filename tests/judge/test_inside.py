@@ -11,7 +11,7 @@ from gate_runs import record as run_of
 
 from evalprov.judge.diff import diff as compared
 from evalprov.judge.inside import sentences
-from evalprov.judge.verdicts import Side
+from evalprov.judge.metric_diff import Side
 from evalprov.record.manifest import Manifest
 
 Rows = dict[str, dict[str, Any]]

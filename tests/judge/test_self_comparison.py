@@ -10,9 +10,9 @@ import pytest
 from gate_runs import record, rules
 from scipy import stats
 
+from evalprov.judge.metric_diff import Side
 from evalprov.judge.rules import Rules
 from evalprov.judge.self_comparison import Rate, SelfComparison, by_chance, measure, tolerable, wilson
-from evalprov.judge.verdicts import Side
 from evalprov.record.manifest import Manifest
 
 FEW = 200
