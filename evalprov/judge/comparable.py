@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
 from evalprov.explain.attribution import layer_states
@@ -70,7 +71,7 @@ class Experiment:
         a, b = self._a, self._b
         if any(_is_same(one, other) for one in a for other in b):
             return ["the run is the baseline itself; record another one"]
-        set_of = [*_too_lacking(self.lacks(), rule), *self._new_scenarios()]
+        set_of = [*_too_lacking(self.lacks, rule), *self._new_scenarios()]
         return [*_unfinished(a, b, rule), *self._another(), *_without_metrics(a, b), *set_of]
 
     def machine(self) -> Machine:
@@ -80,6 +81,7 @@ class Experiment:
         state = "changed" if certain else _state(self._pairs, "infra")
         return Machine(state, list({(one.item, one.field): one for one in found}.values()))
 
+    @cached_property
     def lacks(self) -> list[Lack]:
         """Count the scenarios without a sound result in each run of B."""
         expected = set(with_values(self._a))
@@ -107,7 +109,7 @@ class Experiment:
             said.append(f"nobody declared the {' or the '.join(undeclared)}: that both runs had the same is not known")
         if retrieval := [change for change in _differing(self._pairs, "data") if change.item == RETRIEVAL]:
             said.append(f"what is retrieved from differs: {facts(retrieval)}")
-        for lack in self.lacks():
+        for lack in self.lacks:
             if lack.elsewhere:
                 said.append(f"{lack.run_id} reported {_counted(lack.elsewhere, 'error')} that name no scenario")
             if found := [*lack.task, *lack.infra, *lack.missing]:

@@ -164,7 +164,7 @@ def judge(  # noqa: PLR0913 - what is compared, and what is known besides
         [*problems, *absent],
         metrics,
         machine,
-        experiment.lacks(),
+        experiment.lacks,
         falls_of(diffs, ours, theirs),
         [
             *lacking.with_them("the baseline", "the run"),
