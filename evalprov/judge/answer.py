@@ -76,7 +76,7 @@ class AnswerEvidence(NamedTuple):
     shown: int = SHOWN - 1  # facts in the line
 
 
-class _Line(NamedTuple):
+class _FirstLine(NamedTuple):
     """The first line's parts."""
 
     caveats: str  # what comes before any verdict
@@ -148,7 +148,7 @@ def _moved_and_unclear(evidence: AnswerEvidence) -> tuple[list[MetricDiff], list
     return moved, [metric for metric in told if metric in doubted or metric in unknown]
 
 
-def _answer(a: Side, b: Side, evidence: AnswerEvidence) -> tuple[Answer, _Line]:
+def _answer(a: Side, b: Side, evidence: AnswerEvidence) -> tuple[Answer, _FirstLine]:
     found = _blank(evidence)
     told_once = _told_once(evidence)
     moved, unclear = _moved_and_unclear(evidence)
@@ -167,10 +167,10 @@ def _answer(a: Side, b: Side, evidence: AnswerEvidence) -> tuple[Answer, _Line]:
     else:
         verdict = "no metric stands on both sides" if evidence.metrics else "there are no metrics to compare"
     if a.runs == b.runs:
-        return found, _Line("", "A and B are the same run: there is nothing to compare", "")
+        return found, _FirstLine("", "A and B are the same run: there is nothing to compare", "")
     if evidence.left_out.told() and not apart and found.kind != "no_metrics" and not verdict.startswith("the "):
         verdict = f"on the other {evidence.left_out.shared}: {verdict}"
-    return found, _Line("; ".join(found.caveats), verdict, changed)
+    return found, _FirstLine("; ".join(found.caveats), verdict, changed)
 
 
 def _cause(blank: Answer, evidence: AnswerEvidence) -> tuple[Answer, str]:
