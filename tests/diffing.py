@@ -14,7 +14,7 @@ from conftest import Project
 from evalprov.cli import main
 from evalprov.judge.diff import Diff
 from evalprov.judge.diff import diff as compared
-from evalprov.judge.verdicts import Side
+from evalprov.judge.metric_diff import Side
 from evalprov.record.form import blank
 from evalprov.record.identity import identify
 from evalprov.record.manifest import Manifest

@@ -9,8 +9,8 @@ from gate_runs import NO_GPUS
 from generated import KINDS, Pair
 
 from evalprov.judge.direction import is_spent
+from evalprov.judge.metric_diff import Side
 from evalprov.judge.rules import MetricRule, Rules
-from evalprov.judge.verdicts import Side
 from evalprov.record.identity import identify
 from evalprov.record.manifest import Manifest
 from evalprov.record.schema.machine import Gpus

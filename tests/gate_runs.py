@@ -13,8 +13,8 @@ from typing import Any, cast
 
 from evalprov.cli import main
 from evalprov.judge.gate import Gate, judge
+from evalprov.judge.metric_diff import Side
 from evalprov.judge.rules import GateRule, MetricRule, Rules
-from evalprov.judge.verdicts import Side
 from evalprov.record.form import blank, encode, history_line
 from evalprov.record.identity import identify
 from evalprov.record.manifest import Manifest

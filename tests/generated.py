@@ -7,7 +7,8 @@ import random
 from collections.abc import Callable
 from typing import NamedTuple
 
-from evalprov.judge.verdicts import Side, compare_metrics
+from evalprov.judge.metric_diff import Side
+from evalprov.judge.verdicts import compare_metrics
 from evalprov.record.form import blank
 from evalprov.record.manifest import Manifest
 from evalprov.record.schema.outcome import MetricInfo

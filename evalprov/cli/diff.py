@@ -16,7 +16,7 @@ from evalprov.errors import EvalprovError, UsageError
 from evalprov.isolation import here
 from evalprov.judge.diff import diff as compared
 from evalprov.judge.diff import differs
-from evalprov.judge.verdicts import Side
+from evalprov.judge.metric_diff import Side
 from evalprov.settings import load
 from evalprov.views import diff_document, diff_screen
 from evalprov.views.diff_words import PARTS, FileEdit, FoundDifference, History

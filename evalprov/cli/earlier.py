@@ -15,7 +15,7 @@ from evalprov.store import ids, read
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from evalprov.judge.verdicts import Side
+    from evalprov.judge.metric_diff import Side
 
 LOOKED_AT = 300  # of the last runs: one that is older may be of another time
 _FEWEST_DF = 2.0

@@ -24,7 +24,7 @@ from evalprov.views import gate as view
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from evalprov.judge.verdicts import Side
+    from evalprov.judge.metric_diff import Side
     from evalprov.record.baseline import What
 
 _RUN = "run:"

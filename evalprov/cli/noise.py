@@ -13,7 +13,8 @@ from evalprov.cli.rules import rules_for
 from evalprov.cli.sides import side
 from evalprov.errors import EvalprovError, UsageError
 from evalprov.isolation import here
-from evalprov.judge.verdicts import Side, can_judge
+from evalprov.judge.metric_diff import Side
+from evalprov.judge.verdicts import can_judge
 from evalprov.page import Remark
 from evalprov.record.result import has_result, why_none
 from evalprov.settings import load

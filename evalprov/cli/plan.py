@@ -13,8 +13,9 @@ from evalprov.cli.rules import rules_for
 from evalprov.errors import EvalprovError, UsageError
 from evalprov.isolation import here
 from evalprov.judge.direction import unit_of
+from evalprov.judge.metric_diff import Side
 from evalprov.judge.summary import Trials, gathered
-from evalprov.judge.verdicts import Side, can_judge
+from evalprov.judge.verdicts import can_judge
 from evalprov.named import NamedTuple
 from evalprov.settings import load
 from evalprov.stats.columns import mean_of

@@ -17,7 +17,7 @@ from evalprov.cli.rules import rules_for
 from evalprov.cli.run import summary
 from evalprov.errors import CANNOT_START, EvalprovError, UsageError
 from evalprov.isolation import given_environment, here
-from evalprov.judge.verdicts import Side
+from evalprov.judge.metric_diff import Side
 from evalprov.restore.bring import RestoreRequest
 from evalprov.restore.rerun import EXIT, Nearness, RerunJudgement, brought_back, judge, run_again, rung
 from evalprov.restore.setting import named_ahead

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evalprov.judge.verdicts import Side
+from evalprov.judge.metric_diff import Side
 from evalprov.record.baseline import account_of, trials_of
 from evalprov.store import ids, read
 

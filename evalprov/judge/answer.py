@@ -5,22 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from evalprov.explain.changes import CERTAIN
-from evalprov.explain.used import NOT_SEEN, USED, UsedStanding
+from evalprov.explain.used import NOT_SEEN, UsedStanding
 from evalprov.explain.wording import LINE, NAME, SHOWN, brief, facts, shortened
 from evalprov.judge.left_out import NOTHING, LeftOut
-from evalprov.judge.verdicts import REAL
+from evalprov.judge.metric_diff import REAL
+from evalprov.judge.one_experiment import levers
 from evalprov.named import NamedTuple
 from evalprov.numbers import listed, rounded
-from evalprov.record.facts import RETRIEVAL, TREE
-from evalprov.record.result import has_result
+from evalprov.record.facts import TREE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from evalprov.explain.attribution import LayerState
     from evalprov.explain.changes import Change
     from evalprov.judge.inside import Inside
-    from evalprov.judge.verdicts import MetricDiff, Side
+    from evalprov.judge.metric_diff import MetricDiff, Side
 
 AnswerKind = Literal[
     "attributed",  # a score moved, and one layer changed; no other did as far as is recorded
@@ -35,6 +35,8 @@ AnswerKind = Literal[
     "present_unknown",  # nothing known has changed; the rest shows when it runs
 ]
 REASONS = (0, 60, 120)  # letters of a reason, the more facts are shown
+CHANGED, VERDICT = 45, 60  # letters that either keeps, whatever else there is to say
+HIDDEN = (60, 90, 120)  # likewise of what a mean hides
 
 
 class Answer(NamedTuple):
@@ -74,51 +76,41 @@ class AnswerEvidence(NamedTuple):
     shown: int = SHOWN - 1  # facts in the line
 
 
-def experiment(a: Side, b: Side, changes: Sequence[Change], *, present: bool) -> list[str]:
-    """Say why the scores of two sides are not of the same experiment, or not of a whole one."""
-    one, other = (side.runs[0]["scenario"] for side in (a, b))
-    found = []
-    if one != other:
-        step = " -> ".join("none" if name is None else brief(name) for name in (one, other))
-        found.append(f"the scenario is another ({step})")
-    if present:
-        return found
-    judged = [change for change in changes if _lever(change) in _JUDGED]
-    if another := levers([change for change in judged if change.kind == "changed"]):
-        found.append(f"the scores are not of one experiment: another {listed(another)}")
-    elif one_sided := levers(judged):
-        found.append(f"it is not known whether the scores are of one experiment: {listed(one_sided)} on one side only")
-    found += [words for name, side in (("A", a), ("B", b)) for words in _not_whole(name, side)]
-    if a.runs != b.runs and _ids(a) == _ids(b):
-        found.append("A and B have one run id and are not the same record")
-    return found
+class _FirstLine(NamedTuple):
+    """The first line's parts."""
 
+    caveats: str  # what comes before any verdict
+    verdict: str
+    changed: str  # with what joins it to the verdict
 
-def _not_whole(name: str, side: Side) -> Iterator[str]:
-    ended = [run["status"].replace("_", " ") for run in side.runs if not has_result(run)]
-    if ended and len(side.runs) == 1:
-        yield f"{name} is not a completed run ({ended[0]})"
-    elif ended:
-        yield f"{len(ended)} of {len(side.runs)} trials of {name} did not complete"
-    layers = [run["identity"]["layers"] for run in side.runs]
-    if mixed := [layer for layer in layers[0] if len({one.get(layer) for one in layers}) > 1]:
-        yield f"the trials of {name} are not of one program ({listed(mixed)})"
+    @property
+    def words(self) -> str:
+        """Return it as one."""
+        return "; ".join(filter(None, [self.caveats, self.verdict])) + self.changed
 
-
-def _ids(side: Side) -> list[str]:
-    return [run["run_id"] for run in side.runs]
+    def fitted(self) -> str:
+        """Return it in as many letters as a line may have: first the end gives way, and never all of it."""
+        line = self
+        for part, least in (("changed", CHANGED), ("verdict", VERDICT), ("caveats", 0)):
+            if (beyond := len(line.words) - LINE) > 0:
+                words = getattr(line, part)
+                line = line._replace(**{part: shortened(words, max(least, len(words) - beyond))})
+        return line.words
 
 
 def answer(a: Side, b: Side, evidence: AnswerEvidence, *, present: bool) -> Answer:
     """Say what follows, in a line that has as much in it as there is room for."""
-    for shown in range(SHOWN - 1, -1, -1):
-        found = _answer(a, b, evidence._replace(shown=shown), present=present)
-        if len(found.sentence) <= LINE:
-            return found
-    return found._replace(sentence=shortened(found.sentence))
+    if present:
+        return _of_present(_blank(evidence), evidence, a.runs[0]["run_id"])
+    found, line = _answer(a, b, evidence)
+    for shown in range(evidence.shown - 1, -1, -1):
+        if len(line.words) <= LINE:
+            break
+        found, line = _answer(a, b, evidence._replace(shown=shown))
+    return found._replace(sentence=line.words if len(line.words) <= LINE else line.fitted())
 
 
-def _answer(a: Side, b: Side, evidence: AnswerEvidence, *, present: bool) -> Answer:
+def _blank(evidence: AnswerEvidence) -> Answer:
     told = {change.layer for change in evidence.changes if change.kind in CERTAIN}
     changed = levers(evidence.changes)
     by_state = {
@@ -126,19 +118,9 @@ def _answer(a: Side, b: Side, evidence: AnswerEvidence, *, present: bool) -> Ans
         for state in ("changed", "unknown", "named", "undeclared")
     }
     changed += [name for name in by_state["changed"] if name not in told]
-    told_once = [metric for metric in evidence.metrics if metric.same_as is None and metric.role != "info"]
-    # Of means over other scenarios, and of numbers in other units, nobody can say that a score moved.
-    apart = evidence.left_out.apart
-    doubted = {metric.name for metric in told_once if apart or metric.name in evidence.questions}
-    moved = [metric for metric in told_once if metric.verdict in REAL and metric.name not in doubted]
-    unclear = [
-        metric
-        for metric in told_once
-        if (metric.verdict == "cannot_tell" and not _unchanged(metric))
-        or (metric.verdict in REAL and metric.name in doubted)
-    ]
+    moved, unclear = _moved_and_unclear(evidence)
     left_out = evidence.left_out.told()
-    blank = Answer(
+    return Answer(
         "no_metrics",
         "",
         [metric.name for metric in moved],
@@ -149,67 +131,66 @@ def _answer(a: Side, b: Side, evidence: AnswerEvidence, *, present: bool) -> Ans
         by_state["undeclared"],
         [*evidence.caveats, *evidence.questions.values(), *([left_out] if left_out else [])],
     )
-    if present:
-        return _of_present(blank, evidence, a.runs[0]["run_id"])
+
+
+def _told_once(evidence: AnswerEvidence) -> list[MetricDiff]:
+    return [metric for metric in evidence.metrics if metric.same_as is None and metric.role != "info"]
+
+
+def _moved_and_unclear(evidence: AnswerEvidence) -> tuple[list[MetricDiff], list[MetricDiff]]:
+    """Return the metrics that moved for real, and those of which nobody can say."""
+    told = _told_once(evidence)
+    real = [metric for metric in told if metric.verdict in REAL]
+    # Of means over other scenarios nobody can say that a score moved.
+    moved = [] if evidence.left_out.apart else real
+    doubted = real if evidence.left_out.apart else []
+    unknown = [metric for metric in told if metric.verdict == "cannot_tell" and not _unchanged(metric)]
+    return moved, [metric for metric in told if metric in doubted or metric in unknown]
+
+
+def _answer(a: Side, b: Side, evidence: AnswerEvidence) -> tuple[Answer, _FirstLine]:
+    found = _blank(evidence)
+    told_once = _told_once(evidence)
+    moved, unclear = _moved_and_unclear(evidence)
+    apart = evidence.left_out.apart
     also = _one_sided(told_once)
+    changed = f"; {_all_the_same(found, evidence)}"
     if moved:
-        cause = _cause(blank, evidence)
-        found = cause._replace(
-            sentence=_moves(moved, evidence.shown + 1) + (f" ({also})" if also else "") + cause.sentence
-        )
+        found, changed = _cause(found, evidence)
+        verdict = _moves(moved, evidence.shown + 1) + (f" ({also})" if also else "")
     elif apart and any(metric.delta is not None for metric in told_once):
-        found = blank._replace(kind="cannot_tell", sentence=f"{_means(told_once)}; {_all_the_same(blank, evidence)}")
+        found, verdict = found._replace(kind="cannot_tell"), _means(told_once)
     elif unclear:
-        found = blank._replace(
-            kind="cannot_tell", sentence=f"{_unclear(unclear, evidence)}; {_all_the_same(blank, evidence)}"
-        )
+        found, verdict = found._replace(kind="cannot_tell"), _not_told(unclear, evidence)
     elif any(metric.verdict != "one_sided" for metric in evidence.metrics):
-        found = blank._replace(kind="not_moved", sentence=f"{_still(evidence, also)}; {_all_the_same(blank, evidence)}")
+        found, verdict = found._replace(kind="not_moved"), _still(evidence, also)
     else:
-        none = "no metric stands on both sides" if evidence.metrics else "there are no metrics to compare"
-        found = blank._replace(sentence=f"{none}; {_all_the_same(blank, evidence)}")
+        verdict = "no metric stands on both sides" if evidence.metrics else "there are no metrics to compare"
     if a.runs == b.runs:
-        return found._replace(sentence="A and B are the same run: there is nothing to compare")
-    if left_out and not apart and found.kind != "no_metrics" and found.sentence.split(" ")[0] != "the":
-        found = found._replace(sentence=f"on the other {evidence.left_out.shared}: {found.sentence}")
-    return found._replace(sentence="; ".join([*found.caveats, found.sentence]))
+        return found, _FirstLine("", "A and B are the same run: there is nothing to compare", "")
+    if evidence.left_out.told() and not apart and found.kind != "no_metrics" and not verdict.startswith("the "):
+        verdict = f"on the other {evidence.left_out.shared}: {verdict}"
+    return found, _FirstLine("; ".join(found.caveats), verdict, changed)
 
 
-_JUDGED = ("data set", "golden version", "reported data", "grader")
-
-
-def levers(changes: Sequence[Change]) -> list[str]:
-    """Name what changed: a layer by its name, and of the data whether it is what is judged on or retrieved from."""
-    return list(dict.fromkeys(_lever(change) for change in changes if change.kind in CERTAIN))
-
-
-def _lever(change: Change) -> str:
-    if change.layer == USED:
-        return "modules" if change.field == "path" else "undeclared inputs"
-    if change.layer != "data":
-        return change.layer
-    if change.item == RETRIEVAL:
-        return "retriever"
-    return {"data": "golden version", "data reported": "reported data"}.get(change.item, "data set")
-
-
-def _cause(blank: Answer, evidence: AnswerEvidence) -> Answer:
+def _cause(blank: Answer, evidence: AnswerEvidence) -> tuple[Answer, str]:
     """Say which layer did it."""
     if blank.unknown:
         also = f"; changed: {listed(blank.levers)}" if blank.levers else ""
-        said = f"; it cannot be attributed: not known is {_unknown(blank, evidence)}{also}"
-        return blank._replace(kind="unattributable", sentence=said)
+        said = f"{also}; it cannot be attributed: not known is {_unknown(blank, evidence)}"
+        return blank._replace(kind="unattributable"), said
     if len(blank.levers) > 1:
         changed = listed(blank.levers, len(blank.levers))
-        said = f"; several things changed at once, and any may have done it: {changed}"
-        return blank._replace(kind="confounded", sentence=said + _by_name(blank) + _of_used(evidence))
+        several = "several things changed at once, and any may have done it" if evidence.shown else "changed"
+        said = f"; {several}: {changed}"
+        return blank._replace(kind="confounded"), said + _by_name(blank) + _of_used(evidence)
     if blank.levers:
         # Only what holds all else fast is proven to be the one.
         only = "" if blank.named or blank.undeclared or (evidence.used.whole and not evidence.used.rest) else "only "
         said = f": {only}the {_called(blank.levers[0], evidence)} changed{_facts(evidence)}"
-        return blank._replace(kind="attributed", sentence=said + _unproven(blank) + _of_used(evidence))
+        return blank._replace(kind="attributed"), said + _unproven(blank) + _of_used(evidence)
     said = ": no layer that is recorded did: nondeterminism, or something untracked"
-    return blank._replace(kind="untracked", sentence=said + _unproven(blank) + _of_used(evidence))
+    return blank._replace(kind="untracked"), said + _unproven(blank) + _of_used(evidence)
 
 
 def _of_used(evidence: AnswerEvidence) -> str:
@@ -314,11 +295,12 @@ def _better(metric: MetricDiff) -> str:
     return "more" if metric.direction == "higher" else "less"
 
 
-def _unclear(unclear: Sequence[MetricDiff], evidence: AnswerEvidence) -> str:
+def _not_told(unclear: Sequence[MetricDiff], evidence: AnswerEvidence) -> str:
     first = unclear[0]
     more = f" (and {len(unclear) - 1} more)" if len(unclear) > 1 else ""
     room = REASONS[evidence.shown]
-    why = f": {shortened(first.reason, room)}" if first.reason and room else ""
+    asked = first.name in evidence.questions  # which stands before it
+    why = f": {shortened(first.reason, room)}" if first.reason and room and not asked else ""
     return f"it cannot be told whether {_step(first)} is real{more}{why}"
 
 
@@ -346,7 +328,8 @@ def _still(evidence: AnswerEvidence, also: str) -> str:
         if metric.verdict == "within_noise" and metric.same_as is None and not _unchanged(metric)
     ]
     noisy.sort(key=lambda metric: metric.corrected_for is None)
-    hidden = f", but {evidence.inside[0].sentence}" if evidence.inside else ""
+    proven = [one.sentence for one in evidence.inside if one.proven]
+    hidden = f", but {shortened(proven[0], HIDDEN[evidence.shown])}" if proven else ""
     if not noisy:
         same = [brief(metric.name, NAME) for metric in evidence.metrics if metric.verdict == "same"]
         if evidence.left_out.told():

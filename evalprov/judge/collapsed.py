@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evalprov.judge.verdicts import ScenarioMove
+from evalprov.judge.metric_diff import ScenarioMove
 from evalprov.named import NamedTuple
 from evalprov.stats.columns import Pairing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from evalprov.judge.metric_diff import MetricDiff
     from evalprov.judge.samples import Sample
-    from evalprov.judge.verdicts import MetricDiff
 
 MANY = 0.1  # of the scenarios
 _FEW = 3
@@ -50,8 +50,16 @@ def _of(diff: MetricDiff, ours: Mapping[str, Sample], theirs: Mapping[str, Sampl
     both = (pairs.a, pairs.b)
     low, high = min(map(min, both)), max(map(max, both))
     deep = high / 2 - low / 2
-    moves = list(zip(pairs.scenarios, pairs.a, pairs.b, strict=True))
-    worse = [(sign * (b - a), ScenarioMove(name, a, b)) for name, a, b in moves if sign * (b - a) > 0]
-    fallen = sorted((one for one in worse if one[0] >= deep), key=lambda one: -one[0])
-    equal = sum(a == b for _, a, b in moves)
-    return Falls(diff.name, len(moves), len(moves) - equal - len(worse), len(worse), [move for _, move in fallen])
+    rows = list(zip(pairs.scenarios, pairs.a, pairs.b, strict=True))
+    worse = better = 0
+    fallen = []
+    for row in rows:
+        fall = sign * (row[2] - row[1])
+        if fall > 0:
+            worse += 1
+            if fall >= deep:
+                fallen.append((fall, row))
+        elif fall < 0:
+            better += 1
+    fallen.sort(key=lambda one: -one[0])
+    return Falls(diff.name, len(rows), better, worse, [ScenarioMove(*row) for _, row in fallen])

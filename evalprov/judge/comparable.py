@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
 from evalprov.explain.attribution import layer_states
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from evalprov.explain.attribution import LayerState
+    from evalprov.judge.metric_diff import Side
     from evalprov.judge.rules import GateRule
-    from evalprov.judge.verdicts import Side
     from evalprov.record.baseline import What
     from evalprov.record.manifest import Manifest
 
@@ -70,7 +71,7 @@ class Experiment:
         a, b = self._a, self._b
         if any(_is_same(one, other) for one in a for other in b):
             return ["the run is the baseline itself; record another one"]
-        set_of = [*_too_lacking(self.lacks(), rule), *self._new_scenarios()]
+        set_of = [*_too_lacking(self.lacks, rule), *self._new_scenarios()]
         return [*_unfinished(a, b, rule), *self._another(), *_without_metrics(a, b), *set_of]
 
     def machine(self) -> Machine:
@@ -80,6 +81,7 @@ class Experiment:
         state = "changed" if certain else _state(self._pairs, "infra")
         return Machine(state, list({(one.item, one.field): one for one in found}.values()))
 
+    @cached_property
     def lacks(self) -> list[Lack]:
         """Count the scenarios without a sound result in each run of B."""
         expected = set(with_values(self._a))
@@ -107,7 +109,7 @@ class Experiment:
             said.append(f"nobody declared the {' or the '.join(undeclared)}: that both runs had the same is not known")
         if retrieval := [change for change in _differing(self._pairs, "data") if change.item == RETRIEVAL]:
             said.append(f"what is retrieved from differs: {facts(retrieval)}")
-        for lack in self.lacks():
+        for lack in self.lacks:
             if lack.elsewhere:
                 said.append(f"{lack.run_id} reported {_counted(lack.elsewhere, 'error')} that name no scenario")
             if found := [*lack.task, *lack.infra, *lack.missing]:
@@ -191,17 +193,22 @@ def _without_metrics(a: Runs, b: Runs) -> list[str]:
     ]
 
 
-def _too_lacking(lacks: Iterable[Lack], rule: GateRule) -> list[str]:
+def _too_lacking(lacks: Sequence[Lack], rule: GateRule) -> list[str]:
     found = []
     for lack in lacks:
-        by_task = [*lack.task, *lack.missing]
-        for names, bound, whose in (
-            (by_task, rule.max_errors, "failed in the task or are missing"),
-            (lack.infra, rule.max_infra_errors, "failed for want of the machine (memory, time, disk)"),
+        run = "the run" if len(lacks) == 1 else lack.run_id
+        kinds = ((lack.task, "failed"), (lack.missing, "is missing" if len(lack.missing) == 1 else "are missing"))
+        told = [(len(names), words) for names, words in kinds if names]
+        of = f"of {_counted(lack.scenarios, 'scenario')}"
+        by_task = " and ".join(f"{count} {of * (not rank)} {words}" for rank, (count, words) in enumerate(told))
+        by_infra = f"{len(lack.infra)} {of} failed for want of memory, time or disk"
+        for names, bound, what in (
+            ([*lack.task, *lack.missing], rule.max_errors, by_task),
+            (lack.infra, rule.max_infra_errors, by_infra),
         ):
             if names and len(names) > bound * lack.scenarios:
-                share = f"{len(names)} of {lack.scenarios} scenarios {whose}"
-                found.append(f"{lack.run_id}: {share}, and {bound:.3g} of them may ({_some(names)})")
+                may = f"at most {100 * bound:.3g} % may" if bound else "none may"
+                found.append(f"{' '.join(what.split())} in {run}, and {may} ({_some(names)})")
     return found
 
 

@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Any
 from evalprov.explain.attribution import LayerState, Standing, standings
 from evalprov.explain.changes import CERTAIN, Change, beside, changes
 from evalprov.explain.used import standing, used_changes
-from evalprov.judge.answer import Answer, AnswerEvidence, LayerDiff, answer, experiment
+from evalprov.judge.answer import Answer, AnswerEvidence, LayerDiff, answer
 from evalprov.judge.collapsed import Falls, falls_of
 from evalprov.judge.groups import Groups
 from evalprov.judge.inside import Inside, inside
 from evalprov.judge.left_out import NOTHING, LeftOut, left_out
+from evalprov.judge.one_experiment import experiment
 from evalprov.judge.raters import NO_RATERS, RaterEvidence, raters
 from evalprov.judge.rules import NO_RULES
 from evalprov.judge.samples import samples
-from evalprov.judge.units import questions
-from evalprov.judge.verdicts import REAL, MetricDiff, Side, Terms, can_judge, compare_samples
+from evalprov.judge.units import doubted, questions
+from evalprov.judge.verdicts import Terms, can_judge, compare_samples
 from evalprov.named import NamedTuple
 from evalprov.record import decision_spec
 from evalprov.stats.noise import LEVEL
@@ -25,6 +26,7 @@ from evalprov.stats.noise import LEVEL
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from evalprov.judge.metric_diff import MetricDiff, Side
     from evalprov.judge.rules import Rules
     from evalprov.record.manifest import Manifest
     from evalprov.stats.whole_run import Spread
@@ -92,12 +94,7 @@ def diff(  # noqa: PLR0913 - what is compared, and what is known besides
     lacking = NOTHING if present else left_out(a, b, metrics, ours, theirs)
     hidden = inside(metrics, ours, theirs, groups.known, LEVEL)
     asked = questions(metrics, ours, theirs, rules)
-    metrics = [
-        one._replace(verdict="cannot_tell", reason=asked[one.name])
-        if one.name in asked and one.verdict in REAL
-        else one
-        for one in metrics
-    ]
+    metrics = doubted(metrics, asked)
     layers = _layers(a, b, found)
     outside = [] if present else beside(one, other)
     differing = [change for change in found if change.kind != "same"]

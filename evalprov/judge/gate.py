@@ -46,13 +46,13 @@ from evalprov.judge.gate_words import (
     why_of,
 )
 from evalprov.judge.groups import Groups
-from evalprov.judge.inside import inside
+from evalprov.judge.inside import inside, sentences
 from evalprov.judge.left_out import at_worst, left_out
 from evalprov.judge.raters import NO_RATERS, RaterEvidence, raters
 from evalprov.judge.rules import MetricRule
 from evalprov.judge.samples import NO_SAMPLE, samples
-from evalprov.judge.units import questions
-from evalprov.judge.verdicts import MetricDiff, Terms, can_judge, compare_samples
+from evalprov.judge.units import doubted, questions
+from evalprov.judge.verdicts import Terms, can_judge, compare_samples
 from evalprov.named import NamedTuple
 from evalprov.numbers import rounded
 from evalprov.stats.columns import number
@@ -62,9 +62,9 @@ if TYPE_CHECKING:
 
     from evalprov.judge.comparable import Lack, Machine
     from evalprov.judge.looks import Look
+    from evalprov.judge.metric_diff import MetricDiff, Side
     from evalprov.judge.rules import Rules
     from evalprov.judge.samples import Sample
-    from evalprov.judge.verdicts import Side
     from evalprov.stats.whole_run import Spread
 
 EXIT_CODES: Mapping[GateVerdict, int] = {"pass": 0, "regression": 1, "not_evaluated": 3}
@@ -129,13 +129,14 @@ def judge(  # noqa: PLR0913 - what is compared, and what is known besides
     diffs = compare_samples(ours, theirs, groups, terms)
     lacking = left_out(a, b, diffs, ours, theirs)
     asked = questions(diffs, ours, theirs, rules)
+    diffs = doubted(diffs, asked)
 
     def judged(one: MetricDiff) -> Judged:
         pair = ours.get(one.name, NO_SAMPLE), theirs.get(one.name, NO_SAMPLE)
         found = _judged(one, rule_of(rules.metrics, one.name) or MetricRule(), _band(one, pair, rules), machine)
         if rules.gate.require == "no_worse_than":
             found = _excluded(found)
-        if found.blocks and one.name in asked and found.outcome in ("pass", "regression"):
+        if found.blocks and one.name in asked and one.verdict != "same":
             return found._replace(outcome="not_evaluated", why=asked[one.name])
         return found
 
@@ -143,7 +144,7 @@ def judge(  # noqa: PLR0913 - what is compared, and what is known besides
     if problems:
         metrics = [one._replace(outcome="not_judged") for one in metrics]
     elif worst := at_worst(diffs, ours, theirs):
-        again = compare_samples(ours, {**theirs, **worst}, groups, terms)
+        again = doubted(compare_samples(ours, {**theirs, **worst}, groups, terms), asked)
         metrics = [_at_worst(one, judged(with_all)) for one, with_all in zip(metrics, again, strict=True)]
     absent = asked_for(rules, diffs)
     if not problems and not any(one.blocks for one in metrics):
@@ -163,11 +164,11 @@ def judge(  # noqa: PLR0913 - what is compared, and what is known besides
         [*problems, *absent],
         metrics,
         machine,
-        experiment.lacks(),
+        experiment.lacks,
         falls_of(diffs, ours, theirs),
         [
             *lacking.with_them("the baseline", "the run"),
-            *(one.sentence for one in hidden),
+            *sentences(hidden),
             *experiment.notes(),
             *of_rules(rules, diffs),
             *of_machine(machine, metrics),

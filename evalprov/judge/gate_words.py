@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from evalprov.judge.comparable import Machine
+    from evalprov.judge.metric_diff import MetricDiff
     from evalprov.judge.rules import Rules
-    from evalprov.judge.verdicts import MetricDiff
 
 _SHOWN = 3
 GateVerdict = Literal["pass", "regression", "not_evaluated"]
@@ -35,6 +35,12 @@ class Judged(NamedTuple):
     blocks: bool
     tolerance: float | None  # in the metric's own unit
     why: str | None  # where there is more to say than the numbers
+
+    @property
+    def told(self) -> str:
+        """What there is to say, with the metric's name before it."""
+        why = self.why or ""
+        return why if why.startswith(f"{self.diff.name} ") else f"{self.diff.name}: {why}"
 
 
 def nothing_blocks(metrics: Sequence[Judged]) -> str:
@@ -81,7 +87,8 @@ def why_of(verdict: GateVerdict, problems: Sequence[str], metrics: Sequence[Judg
     if verdict == "pass":
         blocking = [one for one in metrics if one.blocks]
         told = [one for one in blocking if one.why]
-        more = f"; {told[0].diff.name}: {told[0].why}" if len(told) == 1 else ""
+        alone = len({one.diff.name for one in blocking}) == 1
+        more = f"; {told[0].why if alone else told[0].told}" if len(told) == 1 else ""
         blocking = [one for one in blocking if one.diff.same_as is None] or blocking
         which = blocking[0].diff.name if len(blocking) == 1 else f"none of {len(blocking)} metrics"
         return f"{which} {'did not regress' if len(blocking) == 1 else 'regressed'}{more}"
@@ -90,7 +97,7 @@ def why_of(verdict: GateVerdict, problems: Sequence[str], metrics: Sequence[Judg
         fallen = [one.diff for one in proven_first if one.outcome == "regression"]
         names = {one.name for one in fallen}
         return _joined([_step(one) for one in fallen if one.same_as not in names])
-    unsure = [f"{one.diff.name}: {one.why}" for one in metrics if one.outcome == "not_evaluated"]
+    unsure = [one.told for one in metrics if one.outcome == "not_evaluated"]
     return _joined([*problems, *unsure])
 
 

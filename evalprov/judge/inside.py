@@ -19,15 +19,24 @@ from evalprov.stats.whole_run import UNKNOWN
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from evalprov.judge.verdicts import MetricDiff
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from evalprov.judge.metric_diff import MetricDiff
     from evalprov.stats.columns import Pairs
 
-Kind = Literal["group", "churn", "tail", "mix"]
+Kind = Literal["group", "churn", "fall", "tail", "mix"]
 _LEAST = 5  # scenarios of a group that is looked at, and of those beyond a tail's bound
-_CHURN = 0.2  # of the scenarios moved, and hardly more one way than the other
+_CHURN = 0.2  # of the scenarios moved far, and hardly more one way than the other
+_FALL = 0.1  # of the scenarios fell far
+_FEWEST = 3  # scenarios that fell far
+_DRAWS = 400
+_DRAWN = 5000  # scenarios that are drawn from
+_SEED = 20
 _TAILS = (0.1, 0.05, 0.025)  # of both sides' values together
 _EXACT = 500  # flips; from more the normal distribution tells as well
 _FAR = 3  # times as far as the whole
+_SHOWN = 3
 _MOST_GROUPS = 200  # each is a test
 _SETTLED = ("better", "worse", "moved")
 
@@ -38,6 +47,7 @@ class Inside(NamedTuple):
     metric: str
     kind: Kind
     sentence: str
+    proven: bool = True  # else chance may have done it: of one run a side nobody can tell
 
 
 class _Tested(NamedTuple):
@@ -64,17 +74,25 @@ def inside(
             continue
         pairs = pairing.of(one.column, other.column)
         if len(pairs.a):
-            plain += _churn(diff, pairs)
+            far = _far(diff, pairs)
+            churned = _churn(diff, far, len(pairs.a), (one, other))
+            plain += [one for one in churned if isinstance(one, Inside)]
+            tested += [one for one in churned if isinstance(one, _Tested)]
+            tested += _fall(diff, far, len(pairs.a))
             tested += _tail(diff, pairs)
             tested += _by_group(diff, pairs, groups)
         plain += _mix(diff, one.column, other.column, groups)
     adjusted = holm([one.p for one in tested])
     proven = [(one, p) for one, p in zip(tested, adjusted, strict=True) if p < level and one.told]
     told = [
-        one.finding._replace(sentence=f"{one.finding.sentence}, p = {p:.2g} among {len(tested)} such tests")
+        one.finding._replace(sentence=f"{one.finding.sentence}, p = {p:.2g}{_among(len(tested))}")
         for one, p in sorted(proven, key=lambda pair: (pair[1], -pair[0].size))
     ]
     return [*(one for one in plain if one.kind == "mix"), *told, *(one for one in plain if one.kind == "churn")]
+
+
+def _among(tests: int) -> str:
+    return f" among {tests} such tests" if tests > 1 else ""
 
 
 def _by_group(diff: MetricDiff, pairs: Pairs, groups: Mapping[str, str]) -> Iterator[_Tested]:
@@ -107,14 +125,87 @@ def _p(names: Sequence[str], a: Sequence[float], b: Sequence[float]) -> float | 
     return weighed.evidence.p if weighed.evidence else None
 
 
-def _churn(diff: MetricDiff, pairs: Pairs) -> Iterator[Inside]:
-    """Tell of many moves that cancel each other."""
-    both = diff.up + diff.down
-    if diff.verdict in _SETTLED or both < max(2 * _LEAST, _CHURN * len(pairs.scenarios)):
-        return
-    if _are_rates(pairs) and min(diff.up, diff.down) * 2 >= max(diff.up, diff.down):
-        sentence = f"{diff.name}: {both} of {len(pairs.scenarios)} scenarios flipped, {diff.up} up and {diff.down} down"
-        yield Inside(diff.name, "churn", sentence)
+class _Far(NamedTuple):
+    """How many scenarios moved by half of the range of all values or more: of 0/1 values, that flipped."""
+
+    up: int
+    down: int
+    by: float
+    rates: bool
+
+    @property
+    def words(self) -> str:
+        """Say what they did."""
+        return "flipped" if self.rates else f"moved by {rounded(self.by)} or more"
+
+
+def _far(diff: MetricDiff, pairs: Pairs) -> _Far:
+    if _are_rates(pairs):
+        return _Far(diff.up, diff.down, 0.5, rates=True)
+    if not can_judge():
+        return _Far(0, 0, 0.0, rates=False)
+    import numpy as np
+
+    a, b = (np.asarray(side) for side in (pairs.a, pairs.b))
+    half = float(max(a.max(), b.max()) / 2 - min(a.min(), b.min()) / 2)
+    ups, downs = (int(np.count_nonzero(sign * b / 2 - sign * a / 2 >= half / 2)) for sign in (1, -1))
+    return _Far(ups, downs, half, rates=False) if half else _Far(0, 0, 0.0, rates=False)
+
+
+def _churn(diff: MetricDiff, far: _Far, of: int, sides: tuple[Sample, Sample]) -> list[Inside | _Tested]:
+    """Tell of many moves that cancel each other; where there are trials it is tested whether trials do so anyway."""
+    both = far.up + far.down
+    if diff.verdict in _SETTLED or both < max(2 * _FEWEST, _CHURN * of) or 2 * min(far.up, far.down) < max(far[:2]):
+        return []
+    found = Inside(
+        diff.name, "churn", f"{diff.name}: {both} of {of} scenarios {far.words}, {far.up} up, {far.down} down"
+    )
+    p = _unlike(sides[0].by_trial, sides[1].by_trial)
+    return [found._replace(proven=False) if p is None else _Tested(p, found, both / of)]
+
+
+def _unlike(a: Sequence[Column], b: Sequence[Column]) -> float | None:
+    """Return how often scenarios lie as far apart where their trials could have come from either side.
+
+    What moved all of them alike is no part of it. Null where a side has one run alone.
+    """
+    if min(len(a), len(b)) < 2 or not can_judge():
+        return None
+    import numpy as np
+
+    values = [dict(zip(one.scenarios, one.values, strict=True)) for one in (*a, *b)]
+    shared = [name for name in a[0].scenarios if all(name in one for one in values)]
+    shared = shared[:: 1 + len(shared) // _DRAWN]
+    table = np.array([[one[name] for name in shared] for one in values])
+
+    def apart(rows: NDArray[np.float64]) -> float:
+        moves = rows[len(a) :].mean(axis=0) - rows[: len(a)].mean(axis=0)
+        return float(np.cbrt(((moves - moves.mean()) ** 2).sum()))  # sums of squares are nearly normal so
+
+    if len(shared) < 2 * _FEWEST:
+        return None
+    draw = np.random.default_rng(_SEED)
+    drawn = np.array([apart(draw.permuted(table, axis=0)) for _ in range(_DRAWS)])
+    spread = float(drawn.std(ddof=1))
+    return 0.5 * erfc((apart(table) - float(drawn.mean())) / spread / sqrt(2)) if spread else 1.0
+
+
+def _fall(diff: MetricDiff, far: _Far, of: int) -> list[_Tested]:
+    """Test whether more scenarios fell far than rose as far, though the mean holds."""
+    falls, rises = (far.up, far.down) if diff.direction == "lower" else (far.down, far.up)
+    if diff.direction is None or diff.verdict in _SETTLED or not falls > rises or falls < max(_FEWEST, _FALL * of):
+        return []
+    words = f"{diff.name}: {falls} of {of} scenarios {far.words} for the worse, {rises} for the better"
+    return [_Tested(_sign_test(falls, rises), Inside(diff.name, "fall", words), falls / of)]
+
+
+def sentences(found: Sequence[Inside]) -> list[str]:
+    """Say it all: what is proven, and in one line what chance may have done."""
+    said = [one.sentence for one in found if one.proven]
+    unsure = [one.sentence for one in found if not one.proven]
+    more = f"; and {len(unsure) - _SHOWN} more" if len(unsure) > _SHOWN else ""
+    may = "runs of one program may differ as much, and 3 trials of each would tell"
+    return [*said, f"{'; '.join(unsure[:_SHOWN])}{more} ({may})"] if unsure else said
 
 
 def _tail(diff: MetricDiff, pairs: Pairs) -> list[_Tested]:

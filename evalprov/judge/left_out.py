@@ -12,8 +12,8 @@ from evalprov.stats.columns import Column, Pairing, mean_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from evalprov.judge.metric_diff import MetricDiff, Side
     from evalprov.judge.samples import Sample
-    from evalprov.judge.verdicts import MetricDiff, Side
     from evalprov.record.manifest import Manifest
 
     Names = Mapping[str, None]
@@ -115,12 +115,14 @@ def _absent(name: Literal["A", "B"], own: Names, other: Names, failed: Names) ->
 
 def with_values(runs: Iterable[Manifest]) -> dict[str, None]:
     """Return the scenarios that have a value of any metric, in their order."""
-    return dict.fromkeys(
-        name
-        for run in runs
-        for name, row in (run["metrics"] or {}).items()
-        if any(value is not None for value in row.values())
-    )
+    found: dict[str, None] = {}
+    for run in runs:
+        for name, row in (run["metrics"] or {}).items():
+            for value in row.values():
+                if value is not None:
+                    found[name] = None
+                    break
+    return found
 
 
 def _failed(side: Side) -> dict[str, None]:

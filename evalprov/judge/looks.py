@@ -11,7 +11,7 @@ from evalprov.stats.looks import FIRST, share_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from evalprov.judge.verdicts import MetricDiff
+    from evalprov.judge.metric_diff import MetricDiff
 
 
 class Look(NamedTuple):

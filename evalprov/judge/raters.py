@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from evalprov.errors import UnreadableError
 from evalprov.explain.wording import brief
+from evalprov.judge.metric_diff import REAL
 from evalprov.judge.rules import Label
-from evalprov.judge.verdicts import REAL
 from evalprov.named import NamedTuple
 from evalprov.numbers import rounded
 from evalprov.stats.columns import mean_of, number
@@ -17,7 +17,7 @@ from evalprov.stats.columns import mean_of, number
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from evalprov.judge.verdicts import MetricDiff, Side
+    from evalprov.judge.metric_diff import MetricDiff, Side
     from evalprov.stats.evidence import Evidence, Interval
 
 _KEYS = {"scenario", "label", "rater", "metric", "run"}

@@ -10,17 +10,17 @@ from __future__ import annotations
 
 import random
 from itertools import permutations
-from math import ceil, floor, isnan, log10, nan, sqrt
+from math import ceil, floor, inf, isnan, log10, nan, sqrt
 from statistics import median
 from typing import TYPE_CHECKING, Any, Literal
 
 from evalprov.judge.direction import rule_of, unit_of
 from evalprov.judge.gate import judge as gated
+from evalprov.judge.metric_diff import Needed, Side
 from evalprov.judge.planning import parts_of
 from evalprov.judge.rules import NO_RULES, MetricRule
 from evalprov.judge.samples import own_names
 from evalprov.judge.summary import gathered, standard_error
-from evalprov.judge.verdicts import Needed, Side
 from evalprov.named import NamedTuple
 from evalprov.stats.columns import mean_of, number
 from evalprov.stats.distributions import t_quantile
@@ -44,6 +44,8 @@ _FEWEST = 100
 _SEED = 20
 _SMALL = 0.05  # of its mean: the move that is to be seen of what is no rate
 _FEWEST_TRIALS = 3  # to say what to tolerate
+_SURE = 0.002  # that alike trials look unlike is tested at the level itself, and what else may alarm hardly adds to it
+_DRAWS = 4000
 UNSTABLE_KEPT = 50
 
 Verdict = Literal[
@@ -216,13 +218,29 @@ def _verdict(metrics: Sequence[MetricNoise], pairs: Rate, resampled: Rate | None
         return "trials_differ"
     if pairs.undecided == pairs.of:
         return "cannot_tell"
-    if resampled and resampled.interval and resampled.interval[0] > level:
+    if resampled and by_chance(resampled, level) < _SURE:
         return "fires_more"
-    # Pairs share trials: only so many of them say something new. One order of two at most can be worse.
-    apart = trials // 2
-    if wilson(pairs.fired / pairs.of * apart, apart)[0] > level:
-        return "fires_more"
-    return "holds"
+    return "fires_more" if _among_alike(pairs, trials, level) < _SURE else "holds"
+
+
+def by_chance(found: Rate, level: float) -> float:
+    """Return how often so many comparisons of their own fire where each does at the stated rate."""
+    from scipy.special import bdtrc
+
+    return float(bdtrc(found.fired - 1, found.of, level)) if found.fired else 1.0
+
+
+def _among_alike(found: Rate, trials: int, level: float) -> float:
+    """Return how often trials that are alike fire in as large a share of their pairs, which have trials in common."""
+    if found.fired <= level * found.of:
+        return 1.0
+    import numpy as np
+
+    numbers = np.sort(np.random.default_rng(_SEED).standard_normal((_DRAWS, trials)))
+    bound = t_quantile(1 - level, inf) * sqrt(2)
+    fired = sum(np.count_nonzero(numbers[:, k:] - numbers[:, :-k] > bound, axis=1) for k in range(1, trials))
+    share = fired / (trials * (trials - 1))
+    return (1 + int(np.count_nonzero(share >= found.fired / found.of))) / (1 + _DRAWS)
 
 
 def _metrics(found: Mapping[str, Trials], side: Side, pairs: Sequence[Gate], rules: Rules) -> list[MetricNoise]:

@@ -10,9 +10,9 @@ from evalprov.numbers import rounded
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from evalprov.judge.metric_diff import MetricDiff
     from evalprov.judge.rules import Rules
     from evalprov.judge.samples import Sample
-    from evalprov.judge.verdicts import MetricDiff
 
 _PERCENT = (20.0, 2000.0)  # times as large is what was a share
 _THOUSAND = (200.0, 5000.0)  # what were seconds, or gigabytes
@@ -55,3 +55,13 @@ def questions(
             if question:
                 asked[diff.name] = question
     return asked
+
+
+def doubted(diffs: Sequence[MetricDiff], asked: Mapping[str, str]) -> list[MetricDiff]:
+    """Return the metrics, of which nothing is said where their unit is asked about."""
+    return [
+        one._replace(verdict="cannot_tell", reason=asked[one.name])
+        if one.name in asked and one.verdict not in ("same", "one_sided")
+        else one
+        for one in diffs
+    ]

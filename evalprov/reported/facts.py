@@ -23,6 +23,7 @@ KEYS = frozenset(
     (
         *OBJECTS,
         "errors",
+        "error",  # one of them
         "stages",
         "total_tool_calls",
         "golden_version",
@@ -57,8 +58,8 @@ class Facts:
             if key == "observed_model" and isinstance(value, str):
                 value = {"model": value}
             self._take_object(key, value, where)
-        elif key == "errors":
-            self._take_errors(value, scenario, where)
+        elif key == "errors" or (key == "error" and value):  # many print an empty one where all went well
+            self._take_errors(key, value, scenario, where)
         elif key == "stages":
             self._take_stages(value, where)
         elif key == "prompt_versions":
@@ -71,7 +72,7 @@ class Facts:
             self._take_groups(value, where)
         elif key == "decision_spec":
             self._take_spec(value, where)
-        else:
+        elif key != "error":
             self._take_plain(key, value, where)
 
     def take_group(self, scenario: str, group: Any, where: str) -> None:
@@ -229,10 +230,10 @@ class Facts:
         else:
             self._keep(self.said, key, fact, where)
 
-    def _take_errors(self, value: Any, scenario: str | None, where: str) -> None:
+    def _take_errors(self, key: str, value: Any, scenario: str | None, where: str) -> None:
         listed = [value] if isinstance(value, (str, dict)) else value
         if not isinstance(listed, list):
-            self.wrong("errors", value, "a list of texts or objects with a message", where)
+            self.wrong(key, value, "a list of texts or objects with a message", where)
             return
         errors = self.said.setdefault("errors", [])
         for one in listed:

@@ -11,7 +11,7 @@ from evalprov.named import NamedTuple
 from evalprov.reported.adapters import ADAPTERS, HEAD, Adapter, fitting, named
 from evalprov.reported.adapters.source import ROWS, Source, described
 from evalprov.reported.facts import KEYS
-from evalprov.reported.ledger import Ledger
+from evalprov.reported.ledger import Ledger, is_failure
 from evalprov.reported.open_results import FILE_LIMIT, Unusable, is_called, opened, opened_fresh, words_of, written
 from evalprov.reported.tail import begins, may_sum_up
 from evalprov.reported.text import BOM, LINE_LIMIT, OBJECT_LIMIT, NotAnObject, Reader, may_be_object, printable, shown
@@ -252,7 +252,7 @@ def _take_report(ledger: Ledger, said: dict[str, Any], line: int | None, *, fact
     if "metrics" in said:
         ledger.take(said, line)
         return True
-    if facts_alone and not said.keys() - KEYS - {"scenario"} and said.keys() & KEYS:
+    if is_failure(said) or (facts_alone and not said.keys() - KEYS - {"scenario"} and said.keys() & KEYS):
         ledger.take_facts(said, {}, line)
         return True
     return False

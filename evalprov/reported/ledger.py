@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 METRIC_KEYS = frozenset(("metrics", "scenario", "group", "metric_summary"))
 _METRICS_ALONE = {"metrics"}
+_ERRORS = frozenset(("error", "errors"))
+_OF_A_FAILURE = frozenset((*_ERRORS, *MARKS, "scenario", "group"))
 _NUMBERS = frozenset((bool, int, float))
 _NAMES = 100_000  # spellings of names remembered
 
@@ -89,6 +91,15 @@ class Ledger:
         self.line = line
         self.take_facts(said, metrics, line)
         return True
+
+    def read_failure(self, text: bytes, line: int) -> None:
+        """Take in a line that says of a scenario that it failed, and has no metrics."""
+        try:
+            said = self.parse(text, line)
+        except NotAnObject:
+            return
+        if is_failure(said):
+            self.take_facts(said, {}, line)
 
     def take_facts(self, said: dict[str, Any], metrics: dict[str, Any], line: int | None) -> None:
         """Take in a report's metrics, and whatever stands beside them."""
@@ -260,6 +271,12 @@ class Ledger:
 
     def _full(self, line: int | None) -> None:
         self.notes.add("full", f"{self.at(line)}: too much was reported; no further names are kept")
+
+
+def is_failure(said: dict[str, Any]) -> bool:
+    """Say whether an object without metrics tells of a scenario's error: an entry of a log has more in it."""
+    told = said.keys() - _OF_A_FAILURE
+    return "scenario" in said and not told and any(isinstance(said.get(key), (str, dict, list)) for key in _ERRORS)
 
 
 def _is_by_scenario(metrics: dict[str, Any]) -> bool:

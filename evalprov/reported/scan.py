@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from evalprov.reported.text import BOM, ESCAPE, LINE_LIMIT, OBJECT_LIMIT, NotAnObject, Reader, may_be_object, shown
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
     from evalprov.reported.choosing import Known
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from evalprov.reported.tail import FoundObject, Tail
 
 KEY = b'"metrics"'
+_ERROR, _SCENARIO = b'"error', b'"scenario"'
 _UNSEARCHED = 4 << 20  # bytes kept back before they are searched for the last object
 _TAIL = 4 << 20  # bytes at the end of the output that are looked at once more
 _PIECES = 4096
@@ -187,6 +189,7 @@ class Scanner:
         self._remember(region)
         if data.find(b"{", start, end) < 0:
             return
+        self._read_failures(region)
         after = self._read_reports(region)
         if after > start:
             self._forget()
@@ -226,20 +229,19 @@ class Scanner:
         self._last = self._large = None
         self._untried = False
 
+    def _read_failures(self, region: _Region) -> None:
+        """Take in the lines that say of a scenario, without metrics, that it failed."""
+        for begin, stop, line in _lines_with(_ERROR, region):
+            raw = region[0][begin:stop]
+            if _SCENARIO in raw and KEY not in raw and may_be_object(text := shown(raw)):
+                self.ledger.read_failure(text, line)
+
     def _read_reports(self, region: _Region) -> int:
         """Take in the lines that are reports; return where the last of them ends, or the beginning."""
-        data, start, end, line = region
-        counted = after = start
-        at = data.find(KEY, start, end)
-        while at >= 0:
-            begin = data.rfind(b"\n", start, at) + 1 or start
-            stop = data.find(b"\n", at, end)
-            stop = end if stop < 0 else stop
-            line += data.count(b"\n", counted, begin)
-            counted = begin
-            if self._read_line(data[begin:stop], line + 1):
+        data, after, end, _ = region
+        for begin, stop, line in _lines_with(KEY, region):
+            if self._read_line(data[begin:stop], line):
                 after = min(stop + 1, end)
-            at = data.find(KEY, stop, end)
         return after
 
     def _read_line(self, raw: bytes, line: int) -> bool:
@@ -339,6 +341,21 @@ class Scanner:
         from evalprov.reported.tail import may_sum_up
 
         return may_sum_up(said)
+
+
+def _lines_with(key: bytes, region: _Region) -> Iterator[tuple[int, int, int]]:
+    """Yield where each line with a key begins and ends, and its number."""
+    data, start, end, line = region
+    counted = start
+    at = data.find(key, start, end)
+    while at >= 0:
+        begin = data.rfind(b"\n", start, at) + 1 or start
+        stop = data.find(b"\n", at, end)
+        stop = end if stop < 0 else stop
+        line += data.count(b"\n", counted, begin)
+        counted = begin
+        yield begin, stop, line + 1
+        at = data.find(key, stop, end)
 
 
 def _less_overwritten(text: bytes) -> bytes:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Line = dict[str, Any]
 
-_OF_METRICS = frozenset(("metric_info", "scenario_groups", "errors"))  # goes with the line it stands in
+_OF_METRICS = frozenset(("metric_info", "scenario_groups", "errors", "error"))  # goes with the line it stands in
 _WHOLE = ("model_config", "observed_model")  # makes sense only with all that stands in it
 _ENTRIES = ("data", "prompts")  # each a thing of its own, by name
 

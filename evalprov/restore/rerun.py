@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from evalprov.errors import CANNOT_START, EvalprovError
 from evalprov.judge.diff import Diff, diff
-from evalprov.judge.verdicts import Side
+from evalprov.judge.metric_diff import Side
 from evalprov.named import NamedTuple
 from evalprov.record.result import why_none
 from evalprov.restore.bring import Restored, RestoreRequest, restore, same_packages

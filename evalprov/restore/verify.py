@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from evalprov.errors import EvalprovError
 from evalprov.judge.diff import Diff, diff
-from evalprov.judge.verdicts import Side
+from evalprov.judge.metric_diff import Side
 from evalprov.named import NamedTuple
 from evalprov.restore import code, packages
 from evalprov.restore.git import GitFailed, git

@@ -8,7 +8,7 @@ from evalprov.judge.diff import differs
 
 if TYPE_CHECKING:
     from evalprov.judge.collapsed import Falls
-    from evalprov.judge.verdicts import MetricDiff, Side
+    from evalprov.judge.metric_diff import MetricDiff, Side
     from evalprov.views.diff_words import FoundDifference, History
 
 

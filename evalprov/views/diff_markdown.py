@@ -5,15 +5,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from evalprov.judge.inside import sentences
 from evalprov.numbers import and_more
 from evalprov.views import diff_words
-from evalprov.views.diff_screen import blocks, hidden, shown_metrics, with_moves
+from evalprov.views.diff_screen import blocks, shown_metrics, with_moves
 from evalprov.views.markdown import code, details, table, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from evalprov.judge.verdicts import MetricDiff, Side
+    from evalprov.judge.metric_diff import MetricDiff, Side
     from evalprov.views.diff_words import FoundDifference
 
 WIDTH = 160  # of a value
@@ -66,7 +67,7 @@ def _metrics(found: FoundDifference) -> Iterator[str]:
         yield f"- {text(words)}"
     for names, words in diff_words.remarks(metrics):
         yield f"- {code(names)}: {text(words)}"
-    for words in hidden(found):
+    for words in sentences(found.diff.inside):
         yield f"- {text(words)}"
     for side, words in found.diff.raters.told():
         yield f"- grader{' of ' * bool(side)}{side}: {text(words)}"

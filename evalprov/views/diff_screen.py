@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from evalprov import render
 from evalprov.explain.used import USED
+from evalprov.judge.inside import sentences
 from evalprov.numbers import and_more, counted
 from evalprov.page import BOLD, DIM, FactBlock, TableBlock, fitted, line, rest
 from evalprov.record.facts import PACKAGE
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from evalprov.explain.changes import Change
-    from evalprov.judge.verdicts import MetricDiff
+    from evalprov.judge.metric_diff import MetricDiff
     from evalprov.page import Block, Pairs
     from evalprov.views.diff_words import FoundDifference
 
@@ -88,7 +89,7 @@ def _metrics(found: FoundDifference, width: int) -> Iterator[Block]:
     for words in notes:
         yield line(words, DIM)
     yield _facts("about the verdicts", diff_words.remarks(metrics), width)
-    inside = hidden(found)[: None if found.everything else HIDDEN]
+    inside = sentences(found.diff.inside)[: None if found.everything else HIDDEN]
     yield _facts("inside the means", [("", words) for words in inside], width)
     yield _facts("graders", found.diff.raters.told(), width)
     listed, left_out = with_moves(metrics, everything=found.everything)
@@ -96,11 +97,6 @@ def _metrics(found: FoundDifference, width: int) -> Iterator[Block]:
         yield _facts(diff_words.moves_title(metric), diff_words.moves(metric, everything=found.everything), width)
     for words in left_out:
         yield line(words, DIM)
-
-
-def hidden(found: FoundDifference) -> list[str]:
-    """Say what the means hide."""
-    return diff_words.hidden(found.diff.inside, found.diff.falls, diff_words.held(found.diff.metrics))
 
 
 def _facts(title: str, pairs: Pairs, width: int) -> FactBlock:
@@ -195,7 +191,7 @@ def _hidden_rows(found: FoundDifference) -> Iterator[tuple[str, ...]]:
         (low_a, high_a), (low_b, high_b) = one.a, one.b
         ends = (f"{_number(low)} to {_number(high)}" for low, high in ((low_a, high_a), (low_b, high_b)))
         yield _row("with_all", of=str(one.scenarios), name=one.metric, a=next(ends), b=next(ends))
-    for words in hidden(found):
+    for words in sentences(found.diff.inside):
         yield _row("inside", name=words)
     for of, words in found.diff.raters.told():
         yield _row("grader", of=of or "-", name=words)

@@ -18,14 +18,12 @@ from evalprov.page import rest
 from evalprov.record.facts import ARGUMENTS, PACKAGE
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from evalprov.explain.changes import Change
-    from evalprov.judge.collapsed import Falls
     from evalprov.judge.diff import Diff, Scenarios
-    from evalprov.judge.inside import Inside
     from evalprov.judge.left_out import LeftOut
-    from evalprov.judge.verdicts import MetricDiff, Side
+    from evalprov.judge.metric_diff import MetricDiff, Side
     from evalprov.record.manifest import Manifest
     from evalprov.repository import Between
 
@@ -38,7 +36,6 @@ NOT_KNOWN = "not known"
 PARTS = ("metrics", "layers")
 COLUMNS = ("metric", "A", "B", "delta", "95 % interval", "want", "verdict")
 NUMBERS = ("A", "B", "delta")
-HOLDING = ("same", "within_noise", "better")
 
 
 class History(NamedTuple):
@@ -268,23 +265,6 @@ def scenarios(found: Scenarios, left_out: LeftOut) -> list[tuple[str, str]]:
 
 def _first(said: Sequence[str], count: int) -> str:
     return listed(short_names(said[:SCENARIOS]), SCENARIOS, count)
-
-
-def hidden(found: Sequence[Inside], falls: Sequence[Falls], held: Collection[str]) -> list[str]:
-    """Say what the means hide: first what was tested, then scenarios that collapsed where the mean holds."""
-    return [
-        *(one.sentence for one in found),
-        *(
-            f"{one.metric} as a whole holds, and {len(one.fallen)} of {one.scenarios} scenarios collapsed"
-            for one in falls
-            if one.many and one.metric in held
-        ),
-    ]
-
-
-def held(metrics: Iterable[MetricDiff]) -> set[str]:
-    """Return the metrics of which the mean gives no alarm, each set of the same numbers once."""
-    return {one.name for one in metrics if one.verdict in HOLDING and one.same_as is None}
 
 
 def moves_title(metric: MetricDiff) -> str:

@@ -26,7 +26,6 @@ NARROW = ("metric", "baseline", "run", "delta", "verdict", "gate")  # what a ter
 WIDE = 120
 FALLEN_SHOWN = 10
 _COLOURS = {"pass": "1;32", "regression": "1;31", "not_evaluated": "1;33"}
-_HOLDING = ("same", "within_noise", "better")
 _FIRST = ("regression", "not_evaluated", "pass", "reported", "not_judged")
 _OUTCOMES = {"not_evaluated": "not evaluated", "reported": "reported only", "not_judged": "-"}
 
@@ -79,18 +78,11 @@ def _notes(found: Gate, *, per_scenario: bool) -> list[str]:
     """Return what to know beside the numbers, what the first line says left out."""
     said = [one for one in found.problems if len(found.problems) > 1 or one not in found.why]
     unsure = [one.diff for one in found.metrics if one.outcome == "not_evaluated"]
-    told = [f"{one.diff.name}: {one.why}" for one in found.metrics if one.why and one.why != one.diff.reason]
+    told = [one.told for one in found.metrics if one.why and one.why != one.diff.reason]
     told += [f"{names}: {words}" for names, words in diff_words.remarks(unsure)]
     said += [one for one in told if one not in found.why]
-    if not per_scenario:
-        held = {one.diff.name for one in found.metrics if one.diff.verdict in _HOLDING and one.outcome != "regression"}
-        twins = {one.diff.name for one in found.metrics if one.diff.same_as is not None}
-        said += [
-            f"{one.metric} as a whole holds, and {len(one.fallen)} of {one.scenarios} scenarios collapsed; "
-            "--per-scenario lists them"
-            for one in found.falls
-            if one.many and one.metric in held - twins
-        ]
+    if not per_scenario and any(falls.many for falls in found.falls):
+        said.append("--per-scenario lists the scenarios that collapsed")
     return [*said, *found.notes]
 
 

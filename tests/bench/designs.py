@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from generated import manifest
 
-from evalprov.judge.verdicts import Side
+from evalprov.judge.metric_diff import Side
 
 Rng = np.random.Generator
 Runs = list[dict[str, "np.ndarray"]]  # a run: values by scenario, by metric

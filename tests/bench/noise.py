@@ -17,13 +17,17 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from gate_runs import record
+from scipy.stats import binom
 
+from evalprov.judge.metric_diff import Side
 from evalprov.judge.self_comparison import measure
-from evalprov.judge.verdicts import Side
+from evalprov.stats.noise import LEVEL
 
 SCENARIOS = 100
 MADE_UP = 20
 ALARMS = ("trials_differ", "fires_more")
+STILL = 5  # times as many programs where nothing differs: that is rare
+CHANCE = 1e-3  # that a row fails where nothing is wrong
 
 
 def program(rng: random.Random, trials: int, shock: float, *, rates: bool) -> Side:
@@ -47,20 +51,21 @@ def main() -> int:
     programs = options.parse_args().programs
     began = time.monotonic()
     failed = False
-    print(f"{'values':<8}{'trials':>7}{'shock':>7}{'alarms':>8}   (of {programs} programs, {SCENARIOS} scenarios each)")
+    print(f"{'values':<8}{'trials':>7}{'shock':>7}{'of':>6}{'alarms':>8}   ({SCENARIOS} scenarios each)")
     for rates in (True, False):
-        for trials in (3, 6):
+        for trials in (2, 3, 6):
             for shock in (0.0, 0.05, 0.2):
                 rng = random.Random(f"{rates} {trials} {shock}")
-                sides = [program(rng, trials, shock, rates=rates) for _ in range(programs)]
-                said = Counter(measure(side, most=MADE_UP).verdict for side in sides)
-                share = sum(said[verdict] for verdict in ALARMS) / programs
-                # Three standard errors above 5 %.
-                wrong = share > 0.05 + 3 * (0.05 * 0.95 / programs) ** 0.5 if not shock else shock > 0.1 and share < 0.8
-                failed |= wrong
-                print(
-                    f"{'0/1' if rates else 'numbers':<8}{trials:>7}{shock:>7}{share:>8.1%}{'  WRONG' if wrong else ''}"
+                of = programs if shock else STILL * programs
+                said = Counter(
+                    measure(program(rng, trials, shock, rates=rates), most=MADE_UP).verdict for _ in range(of)
                 )
+                alarms = sum(said[verdict] for verdict in ALARMS)
+                unseen = shock > 0.1 and trials > 2 and alarms < 0.8 * of
+                wrong = unseen or (not shock and alarms > binom.isf(CHANCE, of, LEVEL))
+                failed |= wrong
+                row = f"{'0/1' if rates else 'numbers':<8}{trials:>7}{shock:>7}{of:>6}{alarms / of:>8.1%}"
+                print(row + "  WRONG" * wrong, flush=True)
     print(f"took {time.monotonic() - began:.0f} s")
     return int(failed)
 

@@ -21,7 +21,8 @@ from designs import ALIKE, COVERED, MOVED, SIZED, seed, sides
 from generated import KINDS, alarms, hits, manifest
 from scipy.stats import binom
 
-from evalprov.judge.verdicts import Side, compare_metrics
+from evalprov.judge.metric_diff import Side
+from evalprov.judge.verdicts import compare_metrics
 from evalprov.stats.evidence import POWER
 from evalprov.stats.noise import LEVEL
 

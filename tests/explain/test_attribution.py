@@ -10,7 +10,7 @@ from diffing import OTHER, SHA, Edit, answers, diff, put, record
 from evalprov.explain.attribution import layer_states
 from evalprov.judge.diff import diff as compared
 from evalprov.judge.diff import differs
-from evalprov.judge.verdicts import Side
+from evalprov.judge.metric_diff import Side
 from evalprov.record.form import blank
 from evalprov.record.layers import layers
 

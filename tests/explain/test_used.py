@@ -160,7 +160,7 @@ def test_runs_that_were_not_observed_are_answered_as_ever() -> None:
 def test_any_trial_that_differs_takes_the_word_away() -> None:
     """What is said to be equal is so in all of them."""
     from evalprov.judge.diff import diff as compared
-    from evalprov.judge.verdicts import Side
+    from evalprov.judge.metric_diff import Side
 
     odd = record(seen(), PROMPT, put("observed/inputs/~far~w.bin/sha256", OTHER), run=2, metrics=WORSE)
     sides = Side((record(seen()),)), Side((record(seen(), PROMPT, run=1, metrics=WORSE), odd))

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from generated import Table, manifest
 
+from evalprov.judge.metric_diff import MetricDiff, Side
 from evalprov.judge.rules import GateRule, MetricRule, Rules
-from evalprov.judge.verdicts import MetricDiff, Side, compare_metrics
+from evalprov.judge.verdicts import compare_metrics
 from evalprov.stats.aggregate import Aggregate, of_quantiles, pass_at
 
 BLEU = tuple(f"bleu_correct_{n}" for n in range(1, 5)) + tuple(f"bleu_total_{n}" for n in range(1, 5))

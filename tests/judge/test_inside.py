@@ -9,6 +9,9 @@ from diffing import diff, record
 from gate_runs import BASELINE, RUN, held
 from gate_runs import record as run_of
 
+from evalprov.judge.diff import diff as compared
+from evalprov.judge.inside import sentences
+from evalprov.judge.metric_diff import Side
 from evalprov.record.manifest import Manifest
 
 Rows = dict[str, dict[str, Any]]
@@ -69,14 +72,50 @@ def test_groups_of_an_unchanged_program_are_seldom_named() -> None:
 
 
 def test_as_many_up_as_down_is_told() -> None:
-    """Twenty-one each way are no change of the mean and no quiet run."""
+    """Twenty-one each way are no quiet run, though the mean holds; of one run a side it may be chance all the same."""
     a = [float(i % 2) for i in range(100)]
     b = [1 - value if i < 42 else value for i, value in enumerate(a)]
     found = diff(record(metrics=rows(a)), record(run=1, metrics=rows(b)))
-    assert [one.sentence for one in found.inside] == ["score_mean: 42 of 100 scenarios flipped, 21 up and 21 down"]
-    assert "42 of 100 scenarios flipped" in found.answer.sentence
+    assert [one.proven for one in found.inside] == [False]
+    (said,) = sentences(found.inside)
+    assert said.startswith("score_mean: 42 of 100 scenarios flipped, 21 up, 21 down (runs of one program may differ")
+    assert "flipped" not in found.answer.sentence
     calm = [1 - value if i < 4 else value for i, value in enumerate(a)]
     assert diff(record(metrics=rows(a)), record(run=1, metrics=rows(calm))).inside == []
+
+
+def trials(b_differs: bool, seed: int) -> tuple[Side, Side]:
+    """Return three trials a side of scenarios that each come out right at a rate of their own, in B at another's."""
+    draw = random.Random(seed)
+    rates = [draw.choice((0.1, 0.9)) for _ in range(60)]
+    others = [1 - rate if b_differs and i < 30 else rate for i, rate in enumerate(rates)]
+
+    def run(number: int, rates: list[float]) -> Manifest:
+        return record(run=number, metrics=rows([float(draw.random() < rate) for rate in rates]))
+
+    return Side(tuple(run(i, rates) for i in range(3))), Side(tuple(run(3 + i, others) for i in range(3)))
+
+
+def test_with_trials_it_is_tested_whether_scenarios_moved_more_than_trials_do() -> None:
+    """Of a program that is the same it is seldom said; of one that does others right it is."""
+    said = {differs: [compared(*trials(differs, seed)).inside for seed in range(40)] for differs in (False, True)}
+    alarms = {differs: sum(any(one.kind == "churn" for one in found) for found in said[differs]) for differs in said}
+    assert alarms[False] <= 6
+    assert alarms[True] >= 30
+    assert all(one.proven for found in said[True] for one in found)
+
+
+def test_scenarios_that_collapsed_are_tested_against_those_that_rose_as_far() -> None:
+    """Ten of a hundred fell to nothing and the rest rose a little: the mean holds."""
+    draw = random.Random(2)
+    a = [{"score": draw.uniform(0.7, 0.8)} for _ in range(100)]
+    b = [{"score": 0.0 if i < 10 else row["score"] + 0.08} for i, row in enumerate(a)]
+    sides = [{f"t{i}": row for i, row in enumerate(side)} for side in (a, b)]
+    found = diff(record(metrics=sides[0]), record(run=1, metrics=sides[1]))
+    told = [one.sentence for one in found.inside if one.kind == "fall"]
+    assert len(told) == 1
+    assert told[0].startswith("score_mean: 10 of 100 scenarios moved by 0.4")
+    assert " or more for the worse, 0 for the better, p = " in told[0]
 
 
 def test_a_tail_that_grew_is_told_where_the_mean_holds() -> None:

@@ -163,3 +163,13 @@ def test_the_gate_does_not_pass_on_another_unit_until_it_is_named() -> None:
     assert gate.exit_code == 3
     assert "is it in another unit?" in gate.why
     assert held(*pair, rules(accuracy={"unit": "points"})).verdict == "pass"
+
+
+@pytest.mark.parametrize("tolerance", [None, 0.05])
+def test_the_gate_asks_as_diff_does_where_there_is_one_number_a_side(tolerance: float | None) -> None:
+    """With a tolerance or without, and it names the metric once."""
+    pair = [record(run_id, metric_summary={"accuracy": value}) for run_id, value in ((BASELINE, 0.65), (RUN, 85.0))]
+    gate = held(*pair, rules(accuracy={"tolerance": tolerance}))
+    assert gate.exit_code == 3
+    assert gate.why.startswith("accuracy 0.65 -> 85: is it in another unit?")
+    assert [one.diff.verdict for one in gate.metrics] == ["cannot_tell"]

@@ -12,8 +12,8 @@ from gate_runs import Store, called, rate, record
 
 from evalprov.judge.gate import judge
 from evalprov.judge.looks import Look
+from evalprov.judge.metric_diff import Side
 from evalprov.judge.rules import NO_RULES
-from evalprov.judge.verdicts import Side
 from evalprov.record.baseline import sealed
 from evalprov.record.form import encode
 from evalprov.stats.looks import FIRST, share_of

@@ -12,9 +12,9 @@ from gate_runs import BASELINE, RUN, Store, called, record
 
 from evalprov.errors import UnreadableError
 from evalprov.judge.diff import diff
+from evalprov.judge.metric_diff import Side
 from evalprov.judge.raters import labels_of
 from evalprov.judge.rules import NO_RULES, Label
-from evalprov.judge.verdicts import Side
 
 N = 200
 TRUE = [i % 10 < 6 for i in range(N)]  # what people say

@@ -11,10 +11,11 @@ from generated import Table, manifest
 from scipy import stats
 
 from evalprov.judge.gate import Gate, judge
+from evalprov.judge.metric_diff import MetricDiff, Side
 from evalprov.judge.planning import Parts, needed, parts_of, plan, sees
 from evalprov.judge.rules import NO_RULES, GateRule, MetricRule, Rules
 from evalprov.judge.self_comparison import measure
-from evalprov.judge.verdicts import MetricDiff, Side, compare_metrics
+from evalprov.judge.verdicts import compare_metrics
 from evalprov.stats.noise import LEVEL
 from evalprov.stats.whole_run import Spread, t_reach
 

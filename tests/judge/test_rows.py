@@ -10,8 +10,9 @@ from generated import Table, manifest
 from scipy import stats
 
 from evalprov.judge.gate import judge
+from evalprov.judge.metric_diff import MetricDiff, Side
 from evalprov.judge.rules import NO_RULES
-from evalprov.judge.verdicts import MetricDiff, Side, compare_metrics
+from evalprov.judge.verdicts import compare_metrics
 from evalprov.views import diff_words
 from evalprov.views.gate import _row
 

@@ -10,9 +10,9 @@ import pytest
 from gate_runs import record, rules
 from scipy import stats
 
+from evalprov.judge.metric_diff import Side
 from evalprov.judge.rules import Rules
-from evalprov.judge.self_comparison import SelfComparison, measure, tolerable, wilson
-from evalprov.judge.verdicts import Side
+from evalprov.judge.self_comparison import Rate, SelfComparison, by_chance, measure, tolerable, wilson
 from evalprov.record.manifest import Manifest
 
 FEW = 200
@@ -108,6 +108,25 @@ def test_a_program_without_noise_has_none() -> None:
     (one,) = found.metrics
     assert found.verdict == "holds"
     assert (found.pairs.fired, one.unstable, one.within, one.deviation, one.tolerance) == (0, 0, 0.0, 0.0, None)
+
+
+def test_two_trials_of_which_one_is_worse_by_chance_are_no_alarm() -> None:
+    """One pair that fired says nothing of how often the gate fires."""
+    found = measured(flat([0.80, 0.70]), rules(accuracy={"tolerance": 0.05}))
+    assert (found.pairs.fired, found.verdict) == (1, "holds")
+
+
+def test_three_trials_that_are_all_apart_are_an_alarm() -> None:
+    """Chance hardly ever makes the gate fire in every pair of three."""
+    found = measured(flat([0.8, 0.7, 0.6]), rules(accuracy={"tolerance": 0.05}))
+    assert (found.pairs.fired, found.verdict) == (3, "fires_more")
+
+
+def test_three_of_twenty_made_up_pairs_are_chance() -> None:
+    """So many fire by chance in one of thirteen programs; of a thousand, ninety would be no chance."""
+    assert by_chance(Rate(20, 3, 0, None), 0.05) == pytest.approx(stats.binom.sf(2, 20, 0.05))
+    assert by_chance(Rate(1000, 90, 0, None), 0.05) < 1e-6
+    assert by_chance(Rate(20, 0, 0, None), 0.05) == 1
 
 
 def test_the_most_unstable_scenarios_come_first() -> None:

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from evalprov.judge.choose_test import ONE_RUN
+from evalprov.judge.metric_diff import MetricDiff, Needed, ScenarioMove, Side
 from evalprov.judge.rules import NO_RULES, GateRule, MetricRule, Rules
-from evalprov.judge.verdicts import MetricDiff, Needed, ScenarioMove, Side, can_judge, compare_metrics
+from evalprov.judge.verdicts import can_judge, compare_metrics
 from evalprov.record.manifest import Manifest
 
 HUGE = [1.7e308, -1.7e308, 1e-320, 10**400, -(10**400), 2**63, 0.1, True]
@@ -480,7 +481,8 @@ def test_whatever_was_recorded_there_is_an_answer(a: Side, b: Side) -> None:
 WITHOUT = """
 import json, sys
 sys.modules["numpy"] = sys.modules["scipy"] = None
-from evalprov.judge.verdicts import Side, can_judge, compare_metrics
+from evalprov.judge.metric_diff import Side
+from evalprov.judge.verdicts import can_judge, compare_metrics
 from generated import manifest
 assert not can_judge()
 table = lambda right: {f"t{i}": {"ok": i < right, "alike": i} for i in range(40)}
@@ -507,7 +509,8 @@ def test_without_scipy_the_moves_are_shown_and_it_is_said_what_adds_the_verdicts
 def test_nothing_heavy_is_loaded_until_something_is_judged() -> None:
     """Importing this room, and comparing what needs no test, loads no numpy; judging loads no scipy.stats."""
     probe = (
-        "import sys; from evalprov.judge.verdicts import *; from generated import manifest;"
+        "import sys; from evalprov.judge.metric_diff import Side; from generated import manifest;"
+        "from evalprov.judge.verdicts import *;"
         "run = manifest({'t': {'ok': True}}); compare_metrics(Side((run,)), Side((run,)));"
         "print('numpy' in sys.modules or 'scipy' in sys.modules);"
         "tables = [{f't{i}': {'ok': i % 3 == side, 'x': i * side} for i in range(40)} for side in (0, 1)];"

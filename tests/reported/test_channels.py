@@ -40,6 +40,41 @@ def test_the_report_file_is_read_like_stdout(tmp_path: Path) -> None:
     assert one.warnings == []
 
 
+@pytest.mark.parametrize("by_file", [False, True])
+def test_a_scenario_that_failed_needs_no_metrics(tmp_path: Path, by_file: bool) -> None:
+    """Its line says so with an error; it is no summary, and changes nothing of the summary that stands elsewhere."""
+    lines = (
+        {"scenario": "s1", "metrics": {"ok": 1}, "error": None},
+        {"scenario": "s2", "error": "no answer", "trial": 1},
+        {"scenario": "s3", "metrics": {}, "error": {"message": "no disk", "kind": "infra"}},
+        {"scenario": "s4", "errors": ["a", "b"]},
+    )
+    one = told(report=written(tmp_path, *lines)) if by_file else told(*lines)
+    assert [(e["scenario"], e["kind"], e["message"]) for e in one.facts["errors"]] == [
+        ("s2", "task", "no answer"),
+        ("s3", "infra", "no disk"),
+        ("s4", "task", "a"),
+        ("s4", "task", "b"),
+    ]
+    assert one.facts["metric_summary"] == {"ok_mean": 1.0, "ok_total": 1}
+    assert one.facts["scenarios_run"] == ["s1", "s2", "s3", "s4"]
+    assert one.warnings == []
+
+
+def test_failed_scenarios_leave_a_bare_summary_as_it_is() -> None:
+    """Before it and behind it."""
+    one = told({"scenario": "s1", "error": "no"}, {"accuracy": 0.5}, {"scenario": "s2", "error": "no"})
+    assert one.facts["metric_summary"] == {"accuracy": 0.5}
+    assert [e["scenario"] for e in one.facts["errors"]] == ["s1", "s2"]
+
+
+def test_an_entry_of_a_log_is_no_failed_scenario() -> None:
+    """It has more in it than a scenario and its error, or has no scenario."""
+    one = told({"scenario": "s1", "error": "no", "level": "info"}, {"error": "no"}, {"metrics": {"a": 1}})
+    assert "errors" not in one.facts
+    assert one.facts["metric_summary"] == {"a": 1}
+
+
 def test_output_cannot_forge_what_the_report_file_says(tmp_path: Path) -> None:
     """Report lines on stdout change nothing that the file reports, and the conflict is told."""
     path = written(tmp_path, {"metrics": {"accuracy": 0.74, "n": 5}, "model_config": {"model": "a"}})

@@ -262,7 +262,7 @@ def test_everything_beside_the_metrics() -> None:
         ("model_config", {"temperature": math.nan}, "model_config.temperature is not finite, so it is null"),
         ("data", {"size": 2**70}, "data.size does not fit into 64 bits"),
         ("scenarioo", "a", 'nothing is known of "scenarioo", so it was left out; is scenario meant?'),
-        ("error", ["x"], "is errors meant?"),
+        ("error", 3, "error is a number and was left out; wanted is a list of texts"),
     ],
 )
 def test_a_wrong_type_or_a_slip_is_told(key: str, value: Any, words: str) -> None:
