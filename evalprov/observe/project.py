@@ -49,7 +49,7 @@ class LeftAlone(NamedTuple):
 
     names: frozenset[str]
     marked_by: frozenset[str]  # files or folders in them
-    path: str  # of the store
+    paths: frozenset[str]  # of the store
 
 
 class ProjectWatch:
@@ -97,9 +97,13 @@ class ProjectWatch:
         events = self._events
         if events is None:
             return
-        for event in events.read():
-            self._changed |= self._is_change(event)
-        hear, self._stop = os.pipe()
+        try:
+            for event in events.read():
+                self._changed |= self._is_change(event)
+            hear, self._stop = os.pipe()
+        except OSError as error:
+            self._give_up(f"the project's folders could not be watched: {error.strerror}")
+            return
         self._done.acquire()
         # A thread has the mask of whom it was started by: no signal that is for the command may end up there.
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
@@ -163,7 +167,7 @@ class ProjectWatch:
                     return None
                 if entry.is_symlink():
                     found += self._by_link(events, entry)
-                elif entry.is_dir() and entry.path != self._apart.path:
+                elif entry.is_dir() and entry.path not in self._apart.paths:
                     if entry.name not in self._apart.names:
                         found.append(entry.path)
                     elif entry.name != GIT:
@@ -222,8 +226,8 @@ class ProjectWatch:
 
     def _is_change(self, event: FolderEvent) -> bool:
         if not event.kinds & CHANGES:
-            return False
-        return os.path.join(self._paths.get(event.folder, ""), os.fsdecode(event.name)) != self._apart.path
+            return bool(event.kinds & (LOST | UNMOUNTED))
+        return os.path.join(self._paths.get(event.folder, ""), os.fsdecode(event.name)) not in self._apart.paths
 
     def _give_up(self, why: str) -> None:
         self.reason = self.reason or why

@@ -24,7 +24,8 @@ def watched_project(request: Request, context: CaptureContext) -> AbstractContex
     """Watch the project's folders from now on; nothing where a run is not to be observed."""
     if mode_of(request, context) == "off":
         return nullcontext()
-    return ProjectWatch(context.root, LeftAlone(_LEFT_ALONE, frozenset(ENVIRONMENTS), os.path.realpath(context.store)))
+    store = frozenset((context.store, os.path.realpath(context.store)))
+    return ProjectWatch(context.root, LeftAlone(_LEFT_ALONE, frozenset(ENVIRONMENTS), store))
 
 
 def mode_of(request: Request, context: CaptureContext) -> str:

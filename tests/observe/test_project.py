@@ -25,7 +25,7 @@ pytestmark = pytest.mark.linux("the project's folders are watched")
 @contextmanager
 def watched(folder: Path) -> Iterator[ProjectWatch]:
     """Watch a folder from here on."""
-    apart = LeftAlone(frozenset({".git"}), frozenset({"pyvenv.cfg"}), str(folder / "metrics"))
+    apart = LeftAlone(frozenset({".git"}), frozenset({"pyvenv.cfg"}), frozenset({str(folder / "metrics")}))
     with ProjectWatch(str(folder), apart) as watch:
         watch.begin()
         yield watch
@@ -115,7 +115,7 @@ def test_a_hundred_thousand_opens_are_taken_up(place: Path) -> None:
 def test_nothing_stays_behind(place: Path) -> None:
     """No descriptor, no thread that waits, whether the command was started or not."""
     before = len(os.listdir("/proc/self/fd"))
-    with ProjectWatch(str(place), LeftAlone(frozenset(), frozenset(), "")):
+    with ProjectWatch(str(place), LeftAlone(frozenset(), frozenset(), frozenset())):
         pass
     seen(place, "cat a.txt")
     for _ in range(100):
