@@ -14,6 +14,7 @@ TOPICS = {
     "reports": ("reported/README.md", "what an eval can report, and the files of other tools that are read"),
     "record": ("record/README.md", "what a record holds, its folder, and the layers of a program"),
     "restore": ("restore/README.md", "how an old run is brought back, checked and run again"),
+    "calls": ("wire/README.md", "how calls to model providers are recorded and replayed, and what is kept of them"),
     "settings": ("settings/README.md", "every key of evalprov.toml"),
     "secrets": ("secrets/README.md", "what is hidden, what is not, and who is trusted with what"),
     "code": ("README.md", "how the program itself is built, for who wants to change it"),

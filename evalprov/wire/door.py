@@ -28,7 +28,7 @@ _LOOPBACK = ("localhost", HOST, "::1")
 _BACKLOG = 1024
 _PATIENCE = 60.0  # seconds to wait for the proxy, which answers within tenths of one
 _AGAIN = 20  # times that a proxy which was killed is started anew
-_HINT = "pip install 'evalprov[record]' brings what it needs"
+_HINT = "pip install '.[record]' in evalprov's checkout brings what it needs"
 
 
 class WirePlan(NamedTuple):
