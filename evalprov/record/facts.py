@@ -166,7 +166,9 @@ def _package_items(m: Manifest) -> Items:
 
 def _tree_items(m: Manifest) -> Items:
     return {
-        f"sources of {name}": Item({"sha256": one["sha256"]}, None, {"path": one["path"], "commit": one["commit"]})
+        f"sources of {name}": Item(
+            {"sha256": one["sha256"]}, None, {"path": one["path"], "commit": one["commit"]}, maybe=True
+        )
         for name, one in m["software"]["package_trees"].items()
     }
 

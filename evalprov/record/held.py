@@ -155,10 +155,12 @@ def packages(m: Manifest) -> Held:
 
 def trees(m: Manifest) -> Held:
     """Packages that are used from a folder."""
-    trees = m["software"]["package_trees"].items()
+    trees, sources = m["software"]["package_trees"], m["software"]["package_sources"]
     # Inside the project it is code, which the tree holds.
-    outside = sorted(name for name, one in trees if one["sha256"] is None and one["path"].startswith(("/", "..")))
-    told = f"used from a folder that was not read: {', '.join(outside)}"
+    outside = [name for name, one in trees.items() if one["sha256"] is None and one["path"].startswith(("/", ".."))]
+    # The look at them may have come to no end.
+    outside += [name for name, source in sources.items() if source.endswith(" (editable)") and name not in trees]
+    told = f"used from a folder that was not read: {', '.join(sorted(outside))}"
     return Held(there=False, doubts=[told] if outside else ())
 
 

@@ -419,3 +419,22 @@ def test_the_same_files_are_the_same_code_whichever_of_them_other_layers_claim()
     assert layer_states(record(), record(other, run=1))["code"] == "changed", "without a whole tree nobody knows"
     vote = put("code/algorithms/vote/sha256", OTHER)
     assert layer_states(record(whole), record(whole, other, vote, run=1))["code"] == "changed"
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_sources_that_one_run_had_no_time_to_read_are_no_change(*, first: bool) -> None:
+    """A package used from a folder, read to its end by one run alone: the software is not blamed, and not proven."""
+
+    def unread(m: Any) -> None:
+        m["software"] |= {"packages_content": None, "package_trees": {}}
+        m["software"]["package_sources"] = {"lib": "file:///x/lib (editable)"}
+
+    def read(m: Any) -> None:
+        unread(m)
+        m["software"]["package_trees"] = {"lib": {"path": "/x/lib", "commit": None, "dirty": None, "sha256": SHA}}
+
+    sides = (unread, read) if first else (read, unread)
+    found = diff(record(sides[0]), record(sides[1], run=1, metrics=answers(100)))
+    assert found.answer.levers == []
+    assert found.layers["software"].state == "named"
+    assert "used from a folder that was not read: lib" in (found.layers["software"].reason or "")
