@@ -72,7 +72,8 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     real = os.open
 
     def noted(path: bytes | str, flags: int, *rest: int) -> int:
-        seen.append(os.fsencode(path))
+        if b"/content-v1/" not in os.fsencode(path):  # what is remembered of them
+            seen.append(os.fsencode(path))
         return real(path, flags, *rest)
 
     monkeypatch.setattr(hashing.os, "open", noted)

@@ -54,10 +54,10 @@ def test_every_real_sample_is_known_by_its_content_and_by_name(name: str, path: 
     json.dumps(found.facts, allow_nan=False)
 
 
-def test_the_readme_names_every_adapter() -> None:
+def test_the_page_about_reports_names_every_adapter() -> None:
     """The table of formats is complete."""
-    readme = (RESULTS.parent.parent / "README.md").read_text()
-    assert [adapter.name for adapter in ADAPTERS if f"| `{adapter.name}` |" not in readme] == []
+    page = (RESULTS.parent.parent / "evalprov" / "reported" / "README.md").read_text()
+    assert [adapter.name for adapter in ADAPTERS if f"| `{adapter.name}` |" not in page] == []
 
 
 def test_every_adapter_has_a_real_sample_and_no_sample_fits_two() -> None:
