@@ -41,6 +41,7 @@ PATIENCE = 2.0
 GIT = ".git"
 GITS = (b".gitignore", b".gitattributes", b".gitmodules")  # whoever calls git, another trial of ours say, reads these
 _WRITTEN = MODIFIED | MOVED_TO | CREATED
+_NO_FOLDERS = 2  # names: its own in the folder above, and "." in itself
 _FIRST = 1 << 16  # it was written before it was opened for the first time
 
 
@@ -64,12 +65,13 @@ class ProjectWatch:
         self._moves: set[int] = set()
         self._changed = False
         self._left = False  # folders that git may know
-        self._is_here = self._may_hang = False
+        self._is_here = self._may_hang = self._counts = False
         self._stop = -1
         self._done = _thread.allocate_lock()
         try:
             mounts = Mounts()
             self._is_here, self._may_hang = mounts.is_of_this_machine(root), mounts.may_hang()
+            self._counts = self._is_here and mounts.counts_folders(root)
             self._events = FolderEvents()
             self._add_all(self._events, root)
         except (OSError, ValueError) as error:
@@ -159,7 +161,9 @@ class ProjectWatch:
 
     def _below(self, events: FolderEvents, path: str) -> list[str] | None:
         """Return the folders in a folder; null where it is one of software."""
-        found = []
+        found: list[str] = []
+        if self._counts and os.stat(path).st_nlink == _NO_FOLDERS:
+            return found  # however many files it has; by a link that is in it nothing of this project is opened
         with os.scandir(path) as entries:
             for entry in entries:
                 if entry.name in self._apart.marked_by:

@@ -22,6 +22,7 @@ OF_FOLDER = 0x40000000
 CHANGES = MODIFIED | RIGHTS | CLOSED_WRITABLE | MOVED_FROM | MOVED_TO | CREATED | DELETED
 _ASKED = CHANGES | OPENED | CLOSED_UNWRITTEN
 _OF_THIS_MACHINE = frozenset(("ext2", "ext3", "ext4", "xfs", "btrfs", "zfs", "f2fs", "bcachefs", "tmpfs", "overlay"))
+_COUNTING = frozenset(("ext2", "ext3", "ext4", "xfs", "tmpfs"))  # a folder has a name more for each folder in it
 # A server that does not answer holds up whoever looks at a file of these.
 _MAY_HANG = re.compile(
     r"nfs|cifs|smb|9p|afs|ceph|lustre|beegfs|gpfs|glusterfs|davfs|virtiofs|prl_fs|fuse(?!ctl|blk|\.lxcfs)"
@@ -61,10 +62,16 @@ class Mounts:
 
     def is_of_this_machine(self, folder: str) -> bool:
         """Say whether a folder is on one file system, and whatever writes to it runs here."""
-        device = os.stat(folder).st_dev
-        kind = self._kinds.get(f"{os.major(device)}:{os.minor(device)}")
         below = os.path.join(os.path.realpath(folder), "")
-        return kind in _OF_THIS_MACHINE and not any(point.startswith(below) for point in self._points)
+        return self._kind(folder) in _OF_THIS_MACHINE and not any(point.startswith(below) for point in self._points)
+
+    def counts_folders(self, folder: str) -> bool:
+        """Say whether there a folder's links tell how many folders are in it."""
+        return self._kind(folder) in _COUNTING
+
+    def _kind(self, folder: str) -> str | None:
+        device = os.stat(folder).st_dev
+        return self._kinds.get(f"{os.major(device)}:{os.minor(device)}")
 
 
 class FolderEvent(NamedTuple):
