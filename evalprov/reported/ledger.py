@@ -276,7 +276,8 @@ class Ledger:
 def is_failure(said: dict[str, Any]) -> bool:
     """Say whether an object without metrics tells of a scenario's error: an entry of a log has more in it."""
     told = said.keys() - _OF_A_FAILURE
-    return "scenario" in said and not told and any(isinstance(said.get(key), (str, dict, list)) for key in _ERRORS)
+    errors = [said.get(key) for key in _ERRORS]  # an empty one says that there was none
+    return "scenario" in said and not told and any(one and isinstance(one, (str, dict, list)) for one in errors)
 
 
 def _is_by_scenario(metrics: dict[str, Any]) -> bool:
