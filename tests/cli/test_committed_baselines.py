@@ -112,6 +112,7 @@ def test_accepting_wants_to_know_what_and_why(evals: Project) -> None:
     assert (evals.path / "metrics" / "baselines" / "main.json").read_bytes() == before
 
 
+@pytest.mark.long
 def test_a_command_that_fails_by_design_is_a_run_everywhere(evals: Project) -> None:
     """A test runner's exit code 1 with its metrics read: audit, noise, baselines and the gate take it."""
     assert run(evals, 30, "--repeat", "2", EXIT="1") == 1

@@ -82,6 +82,7 @@ def test_the_trials_of_a_repeat_are_compared(repository: Project) -> None:
     assert float(cells["within"]) == pytest.approx(metric["within"])
 
 
+@pytest.mark.long
 def test_trials_that_differ_as_a_whole_are_found(repository: Project) -> None:
     """A program that gets better from trial to trial is not alike: the first line says so, the last what it may be."""
     record(repository, "drifting.py", 4)
@@ -93,6 +94,7 @@ def test_trials_that_differ_as_a_whole_are_found(repository: Project) -> None:
     assert max(map(len, lines[1:])) <= 80
 
 
+@pytest.mark.long
 def test_a_command_is_run_first(repository: Project) -> None:
     """What it prints is kept and not shown; stdout has the answer alone."""
     words = ("noise", "--repeat", "3", "--jobs", "2", "--json", "--", "python3", "noisy.py")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 import json
 
 from conftest import Project
@@ -17,6 +19,7 @@ print(json.dumps({"metrics": {
 ARITHMETIC = "def mean(columns):\n    return sum(columns[0]) / len(columns[0])\n"
 
 
+@pytest.mark.long
 def test_a_plan_and_a_diff_know_how_far_runs_lie_apart(project: Project) -> None:
     """The plan says what is seen, what a move takes and what that costs; the diff allows for the earlier runs."""
     project.write("eval.py", EVAL)
