@@ -298,11 +298,13 @@ def test_a_person_sees_how_far_it_is(project: Project) -> None:
     assert b"[" not in project.run("true", options=("--repeat", "2", "--jobs", "2")).stderr
 
 
-@pytest.mark.parametrize("jobs", [1, 3])
-def test_ctrl_c_reaches_who_is_running_once_and_begins_nobody(project: Project, jobs: int) -> None:
+@pytest.mark.parametrize(("jobs", "options"), [(1, ()), (3, ()), (1, ("--record",))])
+def test_ctrl_c_reaches_who_is_running_once_and_begins_nobody(
+    project: Project, jobs: int, options: tuple[str, ...]
+) -> None:
     """Every trial under way gets one interrupt and is recorded; no other is begun; the exit code is 130."""
     ready = [project.path / f"ready{trial}" for trial in range(1, jobs + 1)]
-    words = ("run", "--repeat", "9", "--jobs", str(jobs), "--", "python3", "-c", COUNTING)
+    words = ("run", *options, "--repeat", "9", "--jobs", str(jobs), "--", "python3", "-c", COUNTING)
     seen = at_a_terminal(project, *words, keys=b"\x03", when=lambda: all(path.exists() for path in ready))
     assert seen.endswith("exit 130")
     records = trials(project)

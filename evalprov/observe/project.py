@@ -8,7 +8,6 @@ from __future__ import annotations
 import _thread
 import os
 import select
-import signal
 import time
 from collections import deque
 from contextlib import suppress
@@ -16,6 +15,7 @@ from typing import Self
 
 from evalprov.named import NamedTuple
 from evalprov.observe.sightings import FILES, TouchedFile
+from evalprov.platform.events import taking_no_signals
 from evalprov.platform.folders import (
     CHANGES,
     CLOSED_UNWRITTEN,
@@ -107,18 +107,15 @@ class ProjectWatch:
             self._give_up(f"the project's folders could not be watched: {error.strerror}")
             return
         self._done.acquire()
-        # A thread has the mask of whom it was started by: no signal that is for the command may end up there.
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         try:
-            _thread.start_new_thread(self._run, (events, hear))
+            with taking_no_signals():
+                _thread.start_new_thread(self._run, (events, hear))
         except RuntimeError:
             self._done.release()
             os.close(hear)
             self._give_up("no thread could be had to watch the project's folders")
         else:
             self._events = None  # the thread closes it: the kernel takes its time for that
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
     def end(self) -> None:
         """Take up what has happened to the last moment."""

@@ -15,7 +15,7 @@ from evalprov.platform.processes import HAS_PROC, signal_sets
 
 if TYPE_CHECKING:
     import resource
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 _FROM_KERNEL = 0x80  # the si_code of what a terminal sends
 _LONGEST_WAIT = 1e6
@@ -46,6 +46,16 @@ def hold_back(numbers: Sequence[int]) -> set[int]:
         # A BSD drops what nobody has a use for, held back or not; a program that we start has it as usual again.
         signal.signal(signal.SIGWINCH, lambda *_: None)
     return set(map(int, signal.pthread_sigmask(signal.SIG_BLOCK, numbers)))
+
+
+@contextlib.contextmanager
+def taking_no_signals() -> Iterator[None]:
+    """Start a thread in this that no signal may end up in: a thread has the mask of whom it was started by."""
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def signal_name(number: int) -> str:

@@ -100,6 +100,8 @@ def _needed(store: str) -> dict[str, str]:
 def prune(store: str, keep_last: int) -> tuple[list[CallsFile], list[CallsFile]]:
     """Remove the files of all but the last runs that have one; return what is gone, and what was kept for its need."""
     found = files(store)
+    if len(found) <= keep_last:
+        return [], []
     kept = found[:keep_last]
     ids_kept = {one.run_id for one in kept}
     replayed = {_source(line) for line in iterate(store, []) if line["run_id"] in ids_kept}

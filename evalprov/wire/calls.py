@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 FORMAT = 1
-FOLDER = "calls"
 _SAMPLES = 8  # calls whose texts make the dictionary
 _LARGEST_DICTIONARY = 1 << 16
 _LEVEL = 3

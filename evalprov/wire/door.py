@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from evalprov.errors import CANNOT_START, EvalprovError
 from evalprov.named import NamedTuple
+from evalprov.platform.events import taking_no_signals
 from evalprov.platform.network import IS_TRIED, SHUT_IN
 from evalprov.wire.gateway import refused, set_one
 from evalprov.wire.providers import PROVIDERS, Opened, from_environment, is_local, is_plain, provider
@@ -118,13 +119,15 @@ class RunningProxy:
             self.abandon()
             raise EvalprovError(f"--{self.plan.mode}: the proxy ended at once", "nothing was started", CANNOT_START)
         self._watching = threading.Thread(target=self._watch, daemon=True)
-        self._watching.start()
+        with taking_no_signals():
+            self._watching.start()
         return self._variables(answer["environ"])
 
     def _answer(self) -> dict[str, Any]:
         assert self._process.stdout is not None
         timer = threading.Timer(_PATIENCE, self._process.kill)
-        timer.start()
+        with taking_no_signals():
+            timer.start()
         try:
             line = self._process.stdout.readline()
         finally:

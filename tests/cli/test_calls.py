@@ -44,6 +44,19 @@ def own(project: Project, tmp_path: Path) -> Project:
     return Project(tmp_path / "own")
 
 
+def test_without_any_call_there_is_nothing_to_prune(tmp_path: Path) -> None:
+    """That is no error: a store need not have recorded any."""
+    bare = Project(tmp_path / "bare")
+    assert bare.run("true").returncode == 0
+    assert said(bare, "cache", "--keep-last", "1") == {
+        "version": 1,
+        "files": [],
+        "bytes": 0,
+        "removed": [],
+        "spared": [],
+    }
+
+
 def said(project: Project, *words: str) -> Any:
     """Return what a command says as JSON."""
     done = project.evalprov(*words, "--json")
