@@ -167,3 +167,18 @@ def test_any_trial_that_differs_takes_the_word_away() -> None:
     found = compared(*sides).answer
     assert found.levers == ["prompts"]
     assert "only" not in found.sentence
+
+
+@pytest.mark.parametrize(
+    ("host", "near"),
+    [
+        *(("localhost 8000", True), ("127.0.0.1 8000", True), ("::1 8000", True), ("10.0.0.7 80", True)),
+        *(("172.20.0.2 80", True), ("app 8000", True), ("box.local 80", True)),
+        *(("api.example.org 443", False), ("172.40.0.2 80", False), ("8.8.8.8 53", False)),
+    ],
+)
+def test_a_server_nearby_may_have_read_what_the_run_did_not(host: str, *, near: bool) -> None:
+    """It may serve this very code, read when it was started: then no file is called unread."""
+    found = said(README, put("observed/hosts", [host]), before=(put("observed/hosts", [host]),), files=("README.md",))
+    assert ("not read by either run" not in found.sentence) is near
+    assert (found.levers == ["code"]) is near
