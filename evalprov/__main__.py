@@ -1,8 +1,11 @@
 """`python -m evalprov`, and the console script."""
 
 # Until `isolate` was called nothing of the standard library may be imported that is not loaded anyway.
+import gc  # built in, no file
 import os
 import sys
+
+_OBJECTS = 50_000  # that a start makes and keeps; to look for circles in them ever again is a tenth of its time
 
 
 def main() -> None:
@@ -14,6 +17,8 @@ def main() -> None:
     from evalprov.isolation import isolate
 
     isolate()
+
+    gc.set_threshold(_OBJECTS)
     for standard in (0, 1, 2):
         try:
             os.fstat(standard)
@@ -31,6 +36,7 @@ def main() -> None:
         except (AttributeError, OSError, ValueError):
             # That was told, or nobody listens; Python would try again, and end with a code of its own.
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1 if stream is sys.stdout else 2)
+    gc.freeze()  # the end frees all of it: nothing of it is to be searched for circles before
     sys.exit(code)
 
 

@@ -763,3 +763,30 @@ def test_many_texts_at_once_are_scrubbed_as_each_alone(
     texts = data.draw(st.permutations([*names, *(f"case {secret}" for secret in secrets)]))
     knowing = scrubber.knowing(texts)
     assert [knowing.text(text) for text in texts] == [scrubber.text(text) for text in texts]
+
+
+@quick
+@given(
+    st.lists(
+        st.sampled_from(
+            ["sk", "live", "hf", "token", "pwd", "old", "x", "passed", "first", "secret", "eyj", "abcdefghi"]
+        )
+        | st.text("abcdefghijklmnopqrstuvwxyz", min_size=1, max_size=9),
+        min_size=1,
+        max_size=6,
+    ),
+    st.booleans(),
+)
+def test_short_words_alone_are_no_secret_by_any_rule(pieces: list[str], capital: bool) -> None:
+    """What is passed over without a look is what a look would find nothing in."""
+    name = "_".join(pieces)
+    name = name.upper() if capital else name
+    assert PLAIN.data(name.encode()) == name.encode()
+    assert PLAIN.text(name) == name
+
+
+def test_short_words_that_are_a_secret_of_the_environment_are_hidden() -> None:
+    """A password of plain words is known by its value, however plain it looks."""
+    scrubber = Scrubber({"DB_PASSWORD": "correct_horse"})
+    assert scrubber.text("correct_horse") == PLACEHOLDER
+    assert scrubber.knowing(["correct_horse"]).text("correct_horse") == PLACEHOLDER

@@ -108,10 +108,20 @@ _FOREIGN = _words(
 )
 _WORDS_IN_PASS = _words("pass compass bypass surpass trespass encompass overpass underpass impasse")
 _ISSUED = _words("totp csrf xsrf licence license jwt salt pepper hmac fernet pat webhook masterkey login")
+_SHORT_WORD = 9  # the shortest token behind its mark has ten signs
 _INTERESTING = (
     "key|tok|licen[cs]e|secret|pass|pwd|pw|auth|cred|cookie|dsn|bearer"
     "|pat|srf|totp|jwt|salt|pepper|hmac|fernet|hook|kennwort|login|psk|code"
 )
+
+
+def is_plain_name(text: str) -> bool:
+    """Say whether a text is short words alone (`first_token_seconds`, `OLDPWD`): no kind of token can stand in it."""
+    return (
+        text.isascii()
+        and (text.islower() or text.isupper())
+        and all(word.isalpha() and len(word) <= _SHORT_WORD for word in text.split("_"))
+    )
 
 
 def words(name: str) -> list[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from evalprov.record.hidden import PLACEHOLDER
 from evalprov.secrets.gate import has_odd_run, may_hold_token, suspects
-from evalprov.secrets.names import NO, SURE, holds_many, is_issuer, is_secret_variable, judge
+from evalprov.secrets.names import NO, SURE, holds_many, is_issuer, is_plain_name, is_secret_variable, judge
 from evalprov.secrets.needles import Needles, secret_values
 from evalprov.secrets.pairs import is_secret_value
 from evalprov.secrets.shapes import find_prefixed
@@ -61,6 +61,8 @@ class Scrubber:
         if (known := self._known.get(text)) is not None:
             return known
         raw = text.encode("utf-8", "surrogatepass")
+        if is_plain_name(text) and not self.needles.hits(raw):
+            return text
         scrubbed = self.data(raw)
         return text if scrubbed == raw else scrubbed.decode("utf-8", "surrogatepass")
 
@@ -70,6 +72,8 @@ class Scrubber:
         batch: list[str] = []
         size = 0
         for text in texts:
+            if is_plain_name(text):
+                continue
             batch.append(text)
             size += len(text)
             if size > _BATCH:

@@ -83,7 +83,8 @@ _PREFIXED: tuple[tuple[bytes, bytes], ...] = (
 _PEM_IN_BASE64 = (
     rb"LS0tLS1CRUdJTiB(?:QUklWQVRF|SU0EgUFJJVkFURSB|FQyBQUklWQVRF|PUEVOU1NI|FTkNSWVBURUQg)[A-Za-z0-9+/=]{16,}"
 )
-# How each of these begins, by first letter: what has none of them behind a sign is passed over at once.
+# How each of these begins, by first letter: what has none of them behind a sign, or behind an escape (\n, \u0022, %20)
+# whose last letter would pass for one of the token, is passed over at once.
 _HEADS = (
     rb"(?:s(?:k[-_]|gp_|bp_|ntryu_|hp|\.|q0|ha256~|l\.)|g(?:h[pousr]_|ithub_|l[a-z]{2,5}[-_]|sk_)|A(?:[KSBC][CI]|Iza|T[BAC]|GE-)"
     rb"|h(?:f_|v[sbr]\.)|api_|x(?:ox|a(?:pp|i)-|keysib-|smtpsib-)|ya29|GOCSPX|r(?:k_|nd_|dme_|ubygems_|8_)|w(?:hsec_|andb_)"
@@ -92,8 +93,9 @@ _HEADS = (
     rb"|d(?:o[por]_|ckr_|api|p\.|t0)|i(?:on_|co-)|f(?:igd_|io-|m[12]_|w_|c-)|o(?:ps_|y2)|c(?:sk-|io|mVm)|NR[AJI]|PMAK-|HRKU-|FlyV1"
     rb"|key-|EAA)"
 )
-BEGUN = rb"[^A-Za-z0-9]" + _HEADS
-BEGUN_ESCAPED = rb"[^A-Za-z0-9](?:(?<=\\)(?:[nrtbf]|u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2})|(?<=%)[0-9A-Fa-f]{2})?" + _HEADS
+_ESCAPE = rb"(?:(?<=\\)(?:[nrtbf]|u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2})|(?<=%)[0-9A-Fa-f]{2})?"
+BEGUN = rb"[^A-Za-z0-9](?=" + _HEADS + rb")"
+BEGUN_ESCAPED = rb"[^A-Za-z0-9]" + _ESCAPE + rb"(?=" + _HEADS + rb")"
 _LIKE_A_NAME = (b"s.", b"jina_", b"key-", b"fc-", b"pa-", b"fw_", b"ion_", b"ops_", b"li_")
 # Where the sign stands within or behind: looked for by itself.
 _MARKED = (
@@ -122,14 +124,6 @@ _TOKEN_PREFIX = rb"(?:gh[pousr]_|github_pat_|glpat-|hf_|sk[-_]|rk_|xox[abeoprs]-
 _LONE_TOKEN = _TOKEN_PREFIX + rb"[\w.-]+|(?=[A-Za-z_-]*[0-9])[\w-]{20,}"
 
 _HOOK = rb"https?://(?=[^\s\"'<>]{0,200}?hook)[^\s\"'<>,;\\]{8,600}"
-RUN = rb"[A-Za-z0-9_-]{15}"  # of so many signs each of these has a run; ordinary text has few
-_REACH = 24  # before a run, where the beginning of its token may stand: `ya29.`, `dp.pt.`
-_WORD_START = rb"(?<![A-Za-z0-9])[A-Za-z][\w.]"
-# A word may begin after an escape (\n, \u0022, %20), whose last letter would pass for one of it.
-_ESCAPED_START = (
-    rb"(?:(?<![A-Za-z0-9])|(?<=\\[nrtbf])|(?<=%[0-9A-Fa-f]{2})|(?<=\\u[0-9A-Fa-f]{4})|(?<=\\x[0-9A-Fa-f]{2}))"
-    rb"(?=[A-Za-z][\w.])"
-)
 # First as the standard has it; then a password with a bare slash in it, which is no port and no path.
 _USER = rb":(?:\\?/){2}([^\s/?#\"'<>@:\\\[\]]{0,256}|\[secret\])"
 _URL = (
@@ -169,23 +163,16 @@ def find_shapes(text: bytes, signs: Signs, spans: Spans, *, quoted: bool = False
 
 
 def find_prefixed(text: bytes, spans: Spans) -> None:
-    """Look at every beginning of a word inside whatever has a long run of letters, digits, - and _ in it."""
-    escaped = b"\\" in text or b"%" in text
-    if not compiled(BEGUN_ESCAPED if escaped else BEGUN).search(b"\n" + text):
-        return
+    """Add where tokens of a known kind stand: at each beginning of one, with what belongs to its first letters."""
     starts = _by_start()
-    begins = compiled(_ESCAPED_START if escaped else _WORD_START)
     done = 0
-    for run in compiled(RUN + rb"[\w-]*").finditer(text):
-        for start in begins.finditer(text, max(done, run.start() - _REACH), run.end()):
-            at = start.start()
-            if at < done:
-                continue
-            pattern = starts.get(text[at : at + 2]) or starts.get(text[at : at + 1])
-            found = compiled(pattern).match(text, at) if pattern else None
-            if found and not (found[0].startswith(_LIKE_A_NAME) and is_wordy(found[0])):
-                spans.append(found.span())
-                done = found.end()
+    for begun in compiled(BEGUN_ESCAPED if b"\\" in text or b"%" in text else BEGUN).finditer(b"\n" + text):
+        at = begun.end() - 1  # less the line's end in front
+        pattern = starts.get(text[at : at + 2]) or starts.get(text[at : at + 1])
+        found = compiled(pattern).match(text, at) if pattern and at >= done else None
+        if found and not (found[0].startswith(_LIKE_A_NAME) and is_wordy(found[0])):
+            spans.append(found.span())
+            done = found.end()
 
 
 def _in_url(found: re.Match[bytes]) -> Spans:

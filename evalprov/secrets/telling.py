@@ -46,9 +46,9 @@ class TellingScrubber(Scrubber):
         return self._told(text, super()._scalar(text, key))
 
     def _told(self, raw: str, clean: str) -> str:
-        if re.fullmatch(_AS_HIDDEN, raw):
+        if clean == raw or re.fullmatch(_AS_HIDDEN, raw):
             return raw
-        if clean == raw or clean.count(MARK) > raw.count(MARK):
+        if clean.count(MARK) > raw.count(MARK):
             return clean
         known = self.less_credentials(raw)
         if known == clean:
