@@ -1,7 +1,6 @@
 """`python -m evalprov`, and the console script."""
 
 # Until `isolate` was called nothing of the standard library may be imported that is not loaded anyway.
-import gc  # built in, no file
 import os
 import sys
 
@@ -17,6 +16,7 @@ def main() -> None:
     from evalprov.isolation import isolate
 
     isolate()
+    import gc
 
     gc.set_threshold(_OBJECTS)
     for standard in (0, 1, 2):
