@@ -36,7 +36,7 @@ MAY_IMPORT = {
     "stats": set(),
     "explain": {"record"},
     "judge": {"stats", "explain", "record", "errors"},
-    "views": {"judge", "explain", "stats", "record", "page", "render", "repository"},
+    "views": {"restore", "wire", "judge", "explain", "stats", "record", "page", "render", "repository"},
     "repository": {"errors"},
     "observe": {"record"},
     "wire": {"record", "errors", "secrets"},

@@ -12,22 +12,24 @@ from evalprov import render
 from evalprov.cli.common import STORE, open_store
 from evalprov.cli.earlier import spreads
 from evalprov.cli.options import Argument, Option, Subcommand
-from evalprov.cli.restore import layers, pieces
+from evalprov.cli.restore import pieces
 from evalprov.cli.rules import rules_for
-from evalprov.cli.run import summary
 from evalprov.errors import CANNOT_START, EvalprovError, UsageError
 from evalprov.isolation import given_environment, here
 from evalprov.judge.metric_diff import Side
+from evalprov.page import Remark
 from evalprov.restore.bring import RestoreRequest
-from evalprov.restore.rerun import EXIT, Nearness, RerunJudgement, brought_back, judge, run_again, rung
+from evalprov.restore.rerun import EXIT, Nearness, brought_back, judge, run_again, rung
 from evalprov.restore.setting import named_ahead
 from evalprov.settings import load
 from evalprov.store import read
+from evalprov.views import ended
+from evalprov.views import rerun as view
+from evalprov.views.restore import layers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from evalprov.record.manifest import Manifest
     from evalprov.restore.rerun import Answers
 
 WITHIN = "0.3%"
@@ -83,17 +85,16 @@ def rerun(  # noqa: PLR0913 - one argument an option
         common = rung(m, found, answers)
         with _stdout_to_stderr():
             done = run_again(m, found, asked, extra or (), render.hashing(), answers=answers)
-        for line in (*done.problems, *summary(done.manifest)):
-            render.note(line)
+        render.page([*map(Remark, done.problems), *ended.remarks(done.manifest)])
         if keep:
             render.note(f"it is left in {found.folder}")
     rules = rules_for(settings)
     apart = spreads(folder, Side((m,)), Side((done.manifest,)), allow_failed=rules.gate.allow_failed)
     judged = judge(m, done.manifest, limit, rules, apart)
     if as_json:
-        render.document(_document(m, done.manifest, judged, common))
+        render.document(view.document(judged, common, m["run_id"], done.manifest["run_id"]))
     else:
-        _show(judged, common)
+        render.page(view.page(judged) if render.width() else view.lines_of(judged, common))
     return EXIT[judged.outcome]
 
 
@@ -116,29 +117,6 @@ def _stdout_to_stderr() -> Iterator[None]:
     finally:
         os.dup2(kept, 1)
         os.close(kept)
-
-
-def _document(m: Manifest, new: Manifest, judged: RerunJudgement, common: str) -> dict[str, object]:
-    return {
-        "version": 1,
-        "run_id": m["run_id"],
-        "rerun": new["run_id"],
-        "outcome": judged.outcome,
-        "answer": judged.sentence,
-        "exit_code": EXIT[judged.outcome],
-        "rung": common,
-        "metrics": [one._asdict() for one in judged.metrics],
-        "layers": {name: layer._asdict() for name, layer in judged.diff.layers.items()},
-    }
-
-
-def _show(judged: RerunJudgement, common: str) -> None:
-    if sys.stdout.isatty():
-        render.out(render.neutral(judged.sentence))
-        return
-    render.out(f"answer\t{render.neutral(judged.sentence)}\nrung\t{common}")
-    for one in judged.metrics:
-        render.out("\t".join(map(render.neutral, (one.name, render.number(one.a), render.number(one.b), one.outcome))))
 
 
 COMMAND = Subcommand(

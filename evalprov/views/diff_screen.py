@@ -28,13 +28,6 @@ CRASHED = 10  # scenarios, for a program; --json has all
 HIDDEN = 6  # things that the means hide
 MARGIN = 4  # letters around a name
 CHANGES = 15  # of a layer
-STATES = {
-    "changed": "changed",
-    "unknown": diff_words.NOT_KNOWN,
-    "equal": "proven equal",
-    "named": "same by name",
-    "undeclared": "nobody declared",
-}
 _FIRST = ("worse", "better", "moved", "cannot_tell", "one_sided", "within_noise", "same")
 
 
@@ -113,7 +106,7 @@ def blocks(found: FoundDifference, width: int) -> Iterator[tuple[str, Pairs]]:
         "layers",
         [
             (words, ", ".join(name for name, layer in result.layers.items() if layer.state == state))
-            for state, words in STATES.items()
+            for state, words in diff_words.STATES.items()
         ],
     )
     # By state, reason to the layers of which nothing more is to be told.
@@ -129,11 +122,11 @@ def blocks(found: FoundDifference, width: int) -> Iterator[tuple[str, Pairs]]:
         elif layer.reason:
             bare[layer.state].setdefault(layer.reason, []).append(name)
         if pairs and (found.everything or layer.state in ("changed", "unknown")):
-            yield f"{name}: {STATES[layer.state]}", pairs
+            yield f"{name}: {diff_words.STATES[layer.state]}", pairs
     undeclared = [change for change in result.changes if change.layer == USED]
     yield "used and not declared", _changes(undeclared, width, everything=found.everything)
     for state, reasons in bare.items():
-        yield STATES[state], [(", ".join(names), reason) for reason, names in reasons.items()]
+        yield diff_words.STATES[state], [(", ".join(names), reason) for reason, names in reasons.items()]
     if found.history:
         yield "commits", diff_words.commits(found.history)
     outside = [change for change in result.beside if not (found.history and change.field == "git_sha")]
