@@ -75,6 +75,6 @@ def fitted(title: str, pairs: Iterable[tuple[str, str]], width: int) -> FactBloc
     )
 
 
-def rest(count: int, hint: str = "") -> Pairs:
+def rest(count: int, hint: str = "", what: str = "") -> Pairs:
     """Say below a block of facts how many are left out, where any are."""
-    return [("", words) for words in and_more(count, hint)]
+    return [("", words) for words in and_more(count, hint, what)]

@@ -16,10 +16,12 @@ from conftest import Project
 from evalprov.cli import COMMANDS
 
 PACKAGE = Path(__file__).parent.parent / "evalprov"
-EVERYBODYS = {"regular", "named", "numbers", "platform"}  # a thing of the language and of the system, as it were
+# Things of the language and of the system, as it were.
+EVERYBODYS = {"regular", "named", "numbers", "private", "platform"}
 MAY_IMPORT = {
     "regular": set(),
     "named": set(),
+    "private": set(),
     "platform": set(),
     "isolation": set(),
     "record": set(),
@@ -39,7 +41,7 @@ MAY_IMPORT = {
     "views": {"restore", "wire", "judge", "explain", "stats", "record", "page", "render", "repository"},
     "repository": {"errors"},
     "observe": {"record"},
-    "wire": {"record", "errors", "secrets"},
+    "wire": {"record", "errors", "secrets", "builder"},
     "run": {
         "capture",
         "launch",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from evalprov import render
-from evalprov.numbers import and_more
+from evalprov.numbers import and_more, listed
 from evalprov.page import Remark
 
 if TYPE_CHECKING:
@@ -27,8 +27,7 @@ def remarks(manifest: Manifest, room: int = LINES) -> Iterator[Remark]:
     if READS in reason and 1 + bool(warnings) < room:
         yield Remark(reason.rpartition("; ")[2])
     if warnings:
-        more = "".join(f" ({words})" for words in and_more(len(warnings) - 1))
-        yield Remark(f"warning: {warnings[0]}{more}; see: evalprov show {manifest['run_id']}")
+        yield Remark(f"warning: {listed(warnings, 1, between='; ')}; see: evalprov show {manifest['run_id']}")
 
 
 def _ending(manifest: Manifest) -> str:
