@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from evalprov import render
-from evalprov.cli.common import STORE, open_store
+from evalprov.cli.common import RUN, STORE, open_store
 from evalprov.cli.options import Argument, Option, Subcommand
 from evalprov.errors import EvalprovError, UsageError
 from evalprov.store import read
@@ -31,7 +31,7 @@ def calls(  # noqa: PLR0913 - one argument an option
     """
     folder = open_store(store)
     if differ != (other is not None):
-        raise UsageError("--diff goes with two runs: evalprov calls --diff A B")
+        raise UsageError("--diff needs two runs: evalprov calls --diff A B")
     m = read.load(folder, run)
     if differ:
         return _compare(folder, m, read.load(folder, other or ""), as_json=as_json)
@@ -83,14 +83,14 @@ def _compare(folder: str, a: Manifest, b: Manifest, *, as_json: bool) -> int:
 COMMAND = Subcommand(
     calls,
     (
-        Option("--diff", None, "Hold the calls of two runs against each other.", into="differ"),
+        Option("--diff", None, "Compare the calls of two runs.", into="differ"),
         Option("--all", None, "Print every call.", into="every"),
         Option("--call", "N", "Show one call: what was asked, and what was answered.", at_least=1),
         Option("--json", None, "Print it as JSON.", into="as_json"),
         STORE,
     ),
     (
-        Argument("run", "RUN", "A run id, its beginning, latest, latest~2, or a manifest's path.", default="latest"),
+        RUN,
         Argument("other", "OTHER", "Another run, for --diff."),
     ),
 )

@@ -112,7 +112,11 @@ COMMAND = Subcommand(
         Option("--metric", "NAME", "The metric that is to move."),
         Option("--move", "SIZE", "How far, in its own unit."),
         Option(
-            "--from", "RUN", f"Whose noise: a run, its repeat or its like; {_HISTORY}: the last run's.", into="source"
+            "--from",
+            "RUN",
+            f"Whose noise is taken: that of this run's repeat, or of all runs of its program. {_HISTORY}, as without "
+            "it: the last run's.",
+            into="source",
         ),
         Option("--json", None, "Print what was found as JSON.", into="as_json"),
         STORE,

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from evalprov import render
-from evalprov.cli.common import STORE, open_store
+from evalprov.cli.common import NEEDED_RUN, STORE, open_store
 from evalprov.cli.earlier import spreads
-from evalprov.cli.options import Argument, Option, Subcommand
+from evalprov.cli.options import Option, Subcommand
 from evalprov.cli.restore import pieces
 from evalprov.cli.rules import rules_for
 from evalprov.errors import CANNOT_START, EvalprovError, UsageError
@@ -63,7 +63,7 @@ def rerun(  # noqa: PLR0913 - one argument an option
     Examples: evalprov rerun latest~3; evalprov rerun baseline:main --here --within 0.01 -- --limit 100
     """
     if live + replay + replay_or_record > 1:
-        raise UsageError("--live, --replay and --replay-or-record exclude each other")
+        raise UsageError("--live, --replay and --replay-or-record cannot be used together")
     answers: Answers = "replay" if replay else "replay or record" if replay_or_record else "live"
     limit = nearness(within or WITHIN)
     folder = open_store(store)
@@ -123,7 +123,7 @@ COMMAND = Subcommand(
     rerun,
     (
         Option("--here", None, "Use the packages that are installed now, and say what differs.", into="as_here"),
-        Option("--live", None, "Ask the models again, as without any of these."),
+        Option("--live", None, "Ask the models again; that is what happens without any of these."),
         Option("--replay", None, "Give the models' recorded answers again."),
         Option("--replay-or-record", None, "Likewise, and ask the models what was not asked then."),
         Option("--keep", None, "Leave the folder it ran in."),
@@ -131,6 +131,6 @@ COMMAND = Subcommand(
         Option("--json", None, "Print the judgement as JSON.", into="as_json"),
         STORE,
     ),
-    (Argument("run", "RUN", "A run: an id, its beginning, latest~1, baseline:NAME, a path.", required=True),),
+    (NEEDED_RUN,),
     behind="extra",
 )

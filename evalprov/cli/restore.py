@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from evalprov import render
-from evalprov.cli.common import STORE, open_store
+from evalprov.cli.common import NEEDED_RUN, STORE, open_store
 from evalprov.cli.options import Argument, Option, Subcommand
 from evalprov.isolation import given_environment, here
 from evalprov.restore.bring import RestoreRequest
@@ -62,9 +62,7 @@ COMMAND = Subcommand(
         STORE,
     ),
     (
-        Argument(
-            "run", "RUN", "A run: an id, its beginning, latest~1, baseline:NAME, a manifest's path.", required=True
-        ),
+        NEEDED_RUN,
         Argument("folder", "DIR", "A folder that is not there yet, or an empty one."),
     ),
 )

@@ -92,7 +92,7 @@ COMMAND = Subcommand(
         Option("--jobs", "J", "Run J of them at a time; their output is kept, not shown.", at_least=1),
         Option("--store", "DIR", "Where to keep the records; metrics/ at the project root otherwise."),
         Option("--require-clean", None, "Refuse to run unless everything is committed."),
-        Option("--strict", None, "Refuse to run where a declared file is there and cannot be read."),
+        Option("--strict", None, "Refuse to run if a declared file is there but cannot be read."),
         Option(
             "--log",
             "MODE",
@@ -102,7 +102,8 @@ COMMAND = Subcommand(
         Option(
             "--observe",
             "MODE",
-            "See which of the project's files it opens; what its Pythons use, if none can tell; or always; or nothing.",
+            "project: see which of the project's files it opens; auto: also what its Pythons read, "
+            "where they cannot notice; strict: that in any case; off: nothing.",
             choices=("project", "auto", "strict", "off"),
         ),
         Option("--record", None, "Record its calls to model providers, so that they can be replayed."),

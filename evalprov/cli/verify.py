@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from evalprov import render
-from evalprov.cli.common import STORE, open_store
-from evalprov.cli.options import Argument, Option, Subcommand
+from evalprov.cli.common import RUN, STORE, open_store
+from evalprov.cli.options import Option, Subcommand
 from evalprov.cli.restore import pieces
 from evalprov.isolation import given_environment, here
 from evalprov.restore.verify import verify as verified
@@ -42,5 +42,5 @@ COMMAND = Subcommand(
         Option("--json", None, "Print all of it as JSON.", into="as_json"),
         STORE,
     ),
-    (Argument("run", "RUN", "A run: an id, its beginning, latest~1, baseline:NAME, a path.", default="latest"),),
+    (RUN,),
 )
