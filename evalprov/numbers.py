@@ -22,12 +22,13 @@ def counted(count: int, what: str = "run") -> str:
     return f"1 {what}" if count == 1 else f"{count} {what}s"
 
 
-def and_more(count: int, hint: str = "") -> list[str]:
-    """Say how many are left out, where any are."""
-    return [f"and {count} more{hint and f' ({hint})'}"] if count > 0 else []
+def and_more(count: int, hint: str = "", what: str = "") -> list[str]:
+    """Say how many are left out, where any are; the word for what they are is that for one of them."""
+    named = what and f" {what}{'s' if count > 1 else ''}"
+    return [f"and {count:,} more{named}{hint and f' ({hint})'}"] if count > 0 else []
 
 
-def listed(names: Sequence[str], shown: int = 3, count: int | None = None) -> str:
+def listed(names: Sequence[str], shown: int = 3, count: int | None = None, between: str = ", ") -> str:
     """Return the first names and how many more there are, of so many in all."""
     more = and_more((len(names) if count is None else count) - len(names[:shown]))
-    return " ".join([", ".join(names[:shown]), *more])
+    return (" " if between == ", " else between).join([between.join(names[:shown]), *more])

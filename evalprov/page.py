@@ -37,14 +37,21 @@ class TableBlock(NamedTuple):
     right: Sequence[str] = ()
 
 
+class CellsLine(NamedTuple):
+    """One line for a program: cells with tabs between them."""
+
+    cells: Sequence[str]
+
+
 class Remark(NamedTuple):
-    """What is said beside a result, so that a pipe has the result alone."""
+    """What is said beside a result, so that a pipe has the result alone; what goes with it stands in lines below."""
 
     text: str
+    below: Sequence[str] = ()
 
 
 if TYPE_CHECKING:
-    Block = Line | FactBlock | TableBlock | Remark
+    Block = Line | FactBlock | TableBlock | CellsLine | Remark
 
 
 def line(text: str, style: str = "") -> Line:
@@ -68,6 +75,6 @@ def fitted(title: str, pairs: Iterable[tuple[str, str]], width: int) -> FactBloc
     )
 
 
-def rest(count: int, hint: str = "") -> Pairs:
+def rest(count: int, hint: str = "", what: str = "") -> Pairs:
     """Say below a block of facts how many are left out, where any are."""
-    return [("", words) for words in and_more(count, hint)]
+    return [("", words) for words in and_more(count, hint, what)]

@@ -178,7 +178,7 @@ def size(count: int | None) -> str:
 
 def page(blocks: Iterable[Block]) -> None:
     """Print what a view gives, block by block."""
-    from evalprov.page import FactBlock, Line, TableBlock  # a run does without
+    from evalprov.page import CellsLine, FactBlock, Line, TableBlock  # a run does without
 
     for block in blocks:
         if isinstance(block, Line):
@@ -191,8 +191,12 @@ def page(blocks: Iterable[Block]) -> None:
             facts(block.title, block.pairs)
         elif isinstance(block, TableBlock):
             table(block.columns, block.rows, right=block.right)
+        elif isinstance(block, CellsLine):
+            out("\t".join(map(neutral, block.cells)))
         else:
             note(block.text)
+            for text in block.below:
+                aside(text)
 
 
 def csv(rows: Iterable[Sequence[str]]) -> None:

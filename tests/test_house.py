@@ -15,11 +15,14 @@ from conftest import Project
 
 from evalprov.cli import COMMANDS
 
-PACKAGE = Path(__file__).parent.parent / "evalprov"
-EVERYBODYS = {"regular", "named", "numbers", "platform"}  # a thing of the language and of the system, as it were
+TESTS = Path(__file__).parent
+PACKAGE = TESTS.parent / "evalprov"
+# Things of the language and of the system, as it were.
+EVERYBODYS = {"regular", "named", "numbers", "private", "platform"}
 MAY_IMPORT = {
     "regular": set(),
     "named": set(),
+    "private": set(),
     "platform": set(),
     "isolation": set(),
     "record": set(),
@@ -36,10 +39,10 @@ MAY_IMPORT = {
     "stats": set(),
     "explain": {"record"},
     "judge": {"stats", "explain", "record", "errors"},
-    "views": {"judge", "explain", "stats", "record", "page", "render", "repository"},
+    "views": {"restore", "wire", "judge", "explain", "stats", "record", "page", "render", "repository"},
     "repository": {"errors"},
     "observe": {"record"},
-    "wire": {"record", "errors", "secrets"},
+    "wire": {"record", "errors", "secrets", "builder"},
     "run": {
         "capture",
         "launch",
@@ -226,9 +229,8 @@ def test_what_may_be_a_pipe_is_opened_as_such() -> None:
 
 def test_what_only_linux_can_show_is_named() -> None:
     """Each reason for which a test is left out without Linux's own calls is a row of the tests' README."""
-    tests = Path(__file__).parent
-    marked = re.findall(r'mark\.linux\("(.+)"\)', "\n".join(file.read_text() for file in tests.rglob("test_*.py")))
-    table = (tests / "README.md").read_text().split("## Without")[1]
+    marked = re.findall(r'mark\.linux\("(.+)"\)', "\n".join(file.read_text() for file in TESTS.rglob("test_*.py")))
+    table = (TESTS / "README.md").read_text().split("## Without")[1]
     rows = re.findall(r"^\| ([a-z].*?) \| .*? \|$", table, re.MULTILINE)
     assert set(marked) == set(rows) - {"what Linux alone has"}
 
@@ -272,6 +274,20 @@ def test_the_top_level_holds_the_agreed_names_only() -> None:
         pytest.skip("not a checkout")
     names = {line.split("/")[0] for line in done.stdout.split("\0") if line}
     assert {name for name in names if not name.startswith(".")} == TOP_LEVEL
+
+
+@pytest.mark.parametrize("page", [PACKAGE / "README.md", TESTS / "README.md"])
+def test_every_file_on_the_map_is_there(page: Path) -> None:
+    """Who follows one of the two maps finds the files and rooms that it names, and every room is on it."""
+    text = page.read_text()
+    named = set(re.findall(r"`((?:[\w.-]+/)+|(?:[\w.-]+/)*[\w-]+\.(?:py|md|toml))`", text))
+    of_a_user = {"metrics/", "evalprov.toml"}
+    places = (page.parent, TESTS.parent, PACKAGE / "capture")
+    assert {name for name in named - of_a_user if not any((place / name).exists() for place in places)} == set()
+    assert len(named) > 10
+    if page.parent == PACKAGE:
+        rooms = {f"{path.name}/" for path in PACKAGE.iterdir() if (path / "__init__.py").exists()}
+        assert (rooms | {path.name for path in PACKAGE.glob("[!_]*.py")}) - named == set()
 
 
 # What `evalprov run` may load before the command starts: the interpreter's own start-up aside, no more than this.

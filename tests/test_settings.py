@@ -88,7 +88,7 @@ def test_the_line_is_right_in_pyproject_too(tmp_path: Path) -> None:
 def test_an_unreadable_file_is_an_error_and_not_passed_over(tmp_path: Path) -> None:
     """A folder or a dangling loop in its place is said, not taken for 'no settings'."""
     (tmp_path / "evalprov.toml").symlink_to("evalprov.toml")
-    with pytest.raises(EvalprovError, match="cannot be read"):
+    with pytest.raises(EvalprovError, match="cannot read"):
         load(str(tmp_path))
 
 

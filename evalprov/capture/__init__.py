@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from evalprov.capture.ask import GIT_PATIENCE, Question, Running, TimeBudget, wait_any
 from evalprov.capture.collector import Absent, Capture, CaptureContext, Findings, Steps
-from evalprov.capture.scratch import make_scratch, remove
 from evalprov.errors import EvalprovError
+from evalprov.private import private_folder, remove_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -58,7 +58,7 @@ class Capturing:
     def __exit__(self, *_: object) -> None:
         for one in self._going:
             one.call_off()
-        remove(self._scratch)
+        remove_folder(self._scratch)
 
     def finish(self) -> Capture:
         """Wait for all of them and put together what they found."""
@@ -72,7 +72,7 @@ class Capturing:
             ready = any(one.outcome is None and not one.unanswered() for one in self._going)
             if waiting:
                 wait_any(waiting, patient=not ready)
-        remove(self._scratch)
+        remove_folder(self._scratch)
         return self._together()
 
     def _together(self) -> Capture:
@@ -104,7 +104,7 @@ def _add(section: dict[str, Any], value: dict[str, Any]) -> None:
 
 def start(context: CaptureContext, collectors: Iterable[str] = COLLECTORS) -> Capturing:
     """Start the collectors; the commands they ask are under way when this returns."""
-    context = context._replace(scratch=make_scratch(context))
+    context = context._replace(scratch=private_folder(context.environ.get("TMPDIR"), outside=context.root))
     capturing = Capturing(context.scratch)
     try:
         for name in collectors:

@@ -71,7 +71,7 @@ Collector = Callable[[CaptureContext], Steps]
 
 
 class Capture(NamedTuple):
-    """Everything found, and how each collector fared."""
+    """Everything found, and the outcome of each collector."""
 
     facts: dict[str, Any]
     warnings: list[str]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from evalprov.capture.hashcache import HashCache
 from evalprov.capture.hashing import FileDigest, FileEntry, Hashing, Md5, Progress, Todo, hash_file
 from evalprov.named import NamedTuple
+from evalprov.numbers import listed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
@@ -215,8 +216,7 @@ class _HashingTally:
     def content(self) -> Content:
         """Return what it came to."""
         for what, (count, first) in self._odd.items():
-            others = f" and {count - 1:,} more" if count > 1 else ""
-            self.oddities.append(f"{os.fsdecode(first)}{others}: {what}")
+            self.oddities.append(f"{listed([os.fsdecode(first)], 1, count)}: {what}")
         sha256, md5 = self._sum.hexdigest(), None
         if self._one:
             sha256, md5 = self._one.sha256.decode(), self._one.md5.decode() or None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from evalprov.capture.hashcache import HashCache
 from evalprov.capture.hashing import FileEntry, hash_file
 from evalprov.capture.made import CACHES
+from evalprov.numbers import listed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -46,11 +47,11 @@ def entry_of(name: str, path: str) -> FileEntry | None:
 
 def sums(place: str, entries: Iterable[FileEntry], environ: Mapping[str, str], bounds: Bounds) -> dict[bytes, bytes]:
     """Return the SHA-256 of files by their names; `place` is what they are remembered by."""
-    listed = sorted(entries)
+    wanted = sorted(entries)
     cache = None
-    if len(listed) > FEW or sum(one.size for one in listed) > SMALL:
+    if len(wanted) > FEW or sum(one.size for one in wanted) > SMALL:
         cache = HashCache(os.fsencode(place), environ, None)
-    known = list(cache.known(iter(listed))) if cache else [(one, None) for one in listed]
+    known = list(cache.known(iter(wanted))) if cache else [(one, None) for one in wanted]
     if cache and all(digest for _, digest in known):
         cache.was_used()
         return {one.name: digest.sha256 for one, digest in known if digest}
@@ -72,7 +73,7 @@ def sums(place: str, entries: Iterable[FileEntry], environ: Mapping[str, str], b
         if writer:
             writer.drop()
     if missing:
-        raise NotRead(f"{os.fsdecode(first)}{f' and {missing - 1:,} more' if missing > 1 else ''}")
+        raise NotRead(listed([os.fsdecode(first)], 1, missing))
     return found
 
 

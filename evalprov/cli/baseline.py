@@ -8,7 +8,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from evalprov import render
-from evalprov.cli.common import STORE, open_store
+from evalprov.cli.common import NEEDED_RUN, STORE, open_store
 from evalprov.cli.options import Argument, Option, Subcommand, SubcommandGroup
 from evalprov.cli.sides import side
 from evalprov.errors import UsageError
@@ -150,7 +150,6 @@ def _clean(scrub: Scrubber, text: str) -> str:
 
 
 _NAME = Argument("name", "NAME", "The baseline's name: letters, digits, dot, dash, _.", required=True)
-_RUN = Argument("run", "RUN", "A run id, its beginning, latest, or a manifest's path.", required=True)
 _JSON = Option("--json", None, "Print it as JSON.", into="as_json")
 COMMAND = SubcommandGroup(
     "Keep runs that later ones are compared with: whole records under metrics/baselines, meant to be committed.",
@@ -163,7 +162,7 @@ COMMAND = SubcommandGroup(
                 Option("--force", None, "Take a run that failed, has no metrics, or was not all committed."),
                 STORE,
             ),
-            (_NAME, _RUN),
+            (_NAME, NEEDED_RUN),
         ),
         "list": Subcommand(list_, (_JSON, STORE)),
         "show": Subcommand(show, (_JSON, STORE), (_NAME,)),

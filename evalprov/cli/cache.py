@@ -15,7 +15,7 @@ COLUMNS = ("run", "bytes", "needed by")
 def cache(*, keep_last: int | None, as_json: bool, store: str | None) -> int:
     """Say which runs' calls are on disk and how much room they take; remove the oldest.
 
-    A recorded call never grows old by itself. With --keep-last N the calls of all runs but the last N are removed,
+    Recorded calls stay until you remove them. With --keep-last N the calls of all runs but the last N are removed,
     never those that a baseline needs, or a run that is under way; the records themselves stay.
 
     In a pipe the columns are separated by tabs. Example: evalprov cache --keep-last 20

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 
-from evalprov.cli.options import Option
+from evalprov.cli.options import Argument, Option
 from evalprov.isolation import here
 from evalprov.settings import load
 
+RUN = Argument(
+    "run", "RUN", "A run: an id, its beginning, latest~1, baseline:NAME, or a record's path.", default="latest"
+)
+NEEDED_RUN = RUN._replace(default=None, required=True)
 STORE = Option("--store", "DIR", "Where the records are; metrics/ at the project root otherwise.")
 
 

@@ -173,7 +173,7 @@ def _read(path: str) -> bytes | None:
     except FileNotFoundError:
         return None
     except OSError as problem:
-        raise EvalprovError(f"{path} cannot be read: {problem.strerror}", "nothing was changed") from None
+        raise EvalprovError(f"cannot read {path}: {problem.strerror}", "nothing was changed") from None
 
 
 def _replace(path: str, old: bytes | None, new: bytes) -> None:
@@ -184,4 +184,4 @@ def _replace(path: str, old: bytes | None, new: bytes) -> None:
                 raise EvalprovError(f"{path} was changed just now", "nothing was written; give the command again")
             folder.write(os.path.basename(path), new, None if old is None else os.stat(path).st_mode & 0o7777)
     except OSError as problem:
-        raise EvalprovError(f"{path} cannot be written: {problem.strerror}", "nothing was changed") from None
+        raise EvalprovError(f"cannot write {path}: {problem.strerror}", "nothing was changed") from None

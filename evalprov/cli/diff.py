@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from evalprov import render
 from evalprov.cli.codefiles import all_kept, code_files
-from evalprov.cli.common import STORE, open_store
+from evalprov.cli.common import NEEDED_RUN, STORE, open_store
 from evalprov.cli.earlier import spreads
 from evalprov.cli.options import Argument, Option, Subcommand
 from evalprov.cli.rules import rules_for
@@ -124,7 +124,7 @@ COMMAND = Subcommand(
         STORE,
     ),
     (
-        Argument("a", "A", "A run: an id, its beginning, latest~1, baseline:NAME, a path.", required=True),
-        Argument("b", "B", "Another; without one, or with a dot, the present state.", default=PRESENT),
+        NEEDED_RUN._replace(name="a", metavar="A"),
+        Argument("b", "B", "Another run, or a dot: the present state.", default=PRESENT),
     ),
 )

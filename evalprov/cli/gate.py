@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, cast
 
 from evalprov import render
 from evalprov.cli.baseline import said
-from evalprov.cli.common import STORE, open_store
+from evalprov.cli.common import RUN, STORE, open_store
 from evalprov.cli.earlier import look, spreads
-from evalprov.cli.options import Argument, Option, Subcommand
+from evalprov.cli.options import Option, Subcommand
 from evalprov.cli.rules import rules_for
 from evalprov.cli.sides import side
 from evalprov.errors import EvalprovError, UnreadableError, UsageError
@@ -148,5 +148,5 @@ COMMAND = Subcommand(
         Option("--junit", "PATH", "Also write it as JUnit XML, for a CI system.", into="junit_path"),
         STORE,
     ),
-    (Argument("run", "run", "A run id, its beginning, latest, latest~2, or a manifest's path.", default="latest"),),
+    (RUN,),
 )

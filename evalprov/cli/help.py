@@ -42,4 +42,4 @@ def help_(*, topic: str | None) -> int:
     return 0
 
 
-COMMAND = Subcommand(help_, (), (Argument("topic", "TOPIC", f"one of {', '.join(TOPICS)}, or a command"),))
+COMMAND = Subcommand(help_, (), (Argument("topic", "TOPIC", f"One of {', '.join(TOPICS)}, or a command."),))

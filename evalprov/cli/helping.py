@@ -39,7 +39,7 @@ def print_one(name: str, command: Subcommand | SubcommandGroup) -> None:
     else:
         text, usage = command.function.__doc__ or "", written(name, command)
         arguments = [
-            (one.metavar, one.help + (f" Without it: {one.default}." if one.default else ""))
+            (one.metavar, one.help + (f" Without it: {one.default}" if one.default else ""))
             for one in command.arguments
         ]
         blocks = {"arguments": arguments, "options": [*map(_option, command.options), _HELP]}

@@ -47,7 +47,7 @@ def init(*, scenario: str | None, source: str | None) -> int:
         with open(path, "x", encoding="utf-8") as file:
             file.write(text)
     except OSError as problem:
-        raise EvalprovError(f"{path} cannot be written: {problem.strerror}") from None
+        raise EvalprovError(f"cannot write {path}: {problem.strerror}") from None
     for what, name in _KINDS:
         table = tables.get(name, {})
         names = table.get("files", ()) if name == "config" else [_path(one) for one in table.values()]

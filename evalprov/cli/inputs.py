@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from evalprov import render
-from evalprov.cli.common import STORE, open_store
+from evalprov.cli.common import RUN, STORE, open_store
 from evalprov.cli.declaring import as_toml, tables_for, write
-from evalprov.cli.options import Argument, Option, Subcommand
+from evalprov.cli.options import Option, Subcommand
 from evalprov.explain.used import unobserved
 from evalprov.isolation import here
 from evalprov.settings import load
@@ -63,5 +63,5 @@ COMMAND = Subcommand(
         Option("--json", None, "Print all of it as JSON.", into="as_json"),
         STORE,
     ),
-    (Argument("run", "run", "A run id, its beginning, latest, latest~2, or a manifest's path.", default="latest"),),
+    (RUN,),
 )

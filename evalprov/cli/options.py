@@ -156,7 +156,7 @@ def _placed(name: str, command: Subcommand, given: list[str]) -> dict[str, Any]:
     for argument in command.arguments:
         value = tuple(left) if argument.many else next(left, argument.default)
         if argument.required and not value:
-            raise UsageError(f"{name} needs {argument.metavar}", usage(name, command))
+            raise UsageError(f"missing {argument.metavar}", usage(name, command))
         values[argument.name] = value
     if (more := next(left, None)) is not None:
         raise UsageError(f"{name}: unexpected argument {more!r}", usage(name, command))
@@ -184,6 +184,8 @@ def written(name: str, command: Subcommand) -> str:
     for argument in command.arguments:
         shown = argument.metavar if argument.required else f"[{argument.metavar}]"
         words.append(f"-- {argument.metavar}..." if command.wraps else shown)
+    if command.behind and "--" not in " ".join(words):
+        words.append("[-- WORDS...]")
     return " ".join(words)
 
 

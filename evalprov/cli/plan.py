@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from evalprov import render
 from evalprov.cli.common import STORE, open_store
@@ -16,24 +15,17 @@ from evalprov.judge.direction import unit_of
 from evalprov.judge.metric_diff import Side
 from evalprov.judge.summary import Trials, gathered
 from evalprov.judge.verdicts import can_judge
-from evalprov.named import NamedTuple
 from evalprov.settings import load
 from evalprov.stats.columns import mean_of
 from evalprov.store import read
+from evalprov.views import plan as view
+from evalprov.views.plan import FoundPlan, ScenarioCost
 
 if TYPE_CHECKING:
-    from evalprov.judge.planning import Parts, PlanRow
+    from evalprov.judge.planning import Parts
 
-COLUMNS = ("trials", "sees", "scenarios", "seconds", "usd")
 _EXAMPLE = "for example: evalprov plan --metric accuracy --move 0.03 --from latest"
 _HISTORY = "HISTORY"
-
-
-class _Cost(NamedTuple):
-    """What one scenario of one run costs; null where no run says."""
-
-    seconds: float | None
-    usd: float | None
 
 
 def plan(*, metric: str | None, move: str | None, source: str | None, as_json: bool, store: str | None) -> int:
@@ -70,35 +62,11 @@ def plan(*, metric: str | None, move: str | None, source: str | None, as_json: b
     parts = parts_of(rows, trials.values)
     if not parts.sure:
         notes.append("of one run the noise is not known: it is taken to be the most that it can be; --repeat 3 tells")
-    found = planned(parts, size, rules.gate.level)
-    cost = _cost(runs, every, parts)
-    answer = _answer(metric, size, parts, found)
+    found = FoundPlan(metric, size, parts, planned(parts, size, rules.gate.level), _cost(runs, every, parts), notes)
     if as_json:
-        told = [{**row._asdict(), **_spent(row, cost)} for row in found]
-        render.document(
-            {
-                "version": 1,
-                "answer": answer,
-                "metric": metric,
-                "move": size,
-                **parts._asdict(),
-                "plans": told,
-                "notes": notes,
-            }
-        )
-        return 0
-    lines = [
-        tuple(render.number(value) for value in (row.trials, row.sees, row.scenarios, *_spent(row, cost).values()))
-        for row in found
-    ]
-    if sys.stdout.isatty():
-        render.out(render.paint(render.neutral(answer), "1", sys.stdout))
-        render.table(COLUMNS, lines, right=COLUMNS)
+        render.document(view.document(found))
     else:
-        render.table(COLUMNS, lines)
-        render.note(answer)
-    for note in notes:
-        render.note(note)
+        render.page(view.page(found) if render.width() else view.lines_of(found))
     return 0
 
 
@@ -128,35 +96,14 @@ def _named(every: dict[str, Trials], metric: str) -> Trials:
     raise EvalprovError(f"these runs have no metric {metric}; they have: {names}", _EXAMPLE)
 
 
-def _cost(runs: Side, every: dict[str, Trials], parts: Parts) -> _Cost:
+def _cost(runs: Side, every: dict[str, Trials], parts: Parts) -> ScenarioCost:
     took = [run["duration_seconds"] for run in runs.runs if run["duration_seconds"] is not None]
     usd = next(
         (trials for name, trials in every.items() if (next(iter(trials.units), None) or unit_of(name)) == "usd"), None
     )
     by_scenario = usd is not None and bool(usd.columns)
     paid = mean_of(usd.values) / (1 if by_scenario else parts.scenarios) if usd else None
-    return _Cost(mean_of(took) / parts.scenarios if took else None, paid)
-
-
-def _spent(row: PlanRow, cost: _Cost) -> dict[str, Any]:
-    """Return what a plan costs, both sides together."""
-    runs = None if row.scenarios is None else 2 * row.trials * row.scenarios
-    return {
-        name: None if runs is None or each is None else round(runs * each, 4) for name, each in cost._asdict().items()
-    }
-
-
-def _answer(metric: str, move: float, parts: Parts, found: list[PlanRow]) -> str:
-    now = "nothing" if found[0].sees is None else f"a move of {render.number(found[0].sees)}"
-    first = f"{metric}: {parts.scenarios} scenarios, one run on each side, see {now}"
-    ways = [
-        f"{row.scenarios:,} scenarios" + ("" if row.trials == 1 else f" {row.trials} times")
-        for row in found
-        if row.scenarios is not None and row.trials in (1, 3)
-    ]
-    if not ways:
-        return f"{first}; {render.number(move)} is less than whole runs differ by, and no number of scenarios shows it"
-    return f"{first}; {render.number(move)} takes {' or '.join(ways)}"
+    return ScenarioCost(mean_of(took) / parts.scenarios if took else None, paid)
 
 
 COMMAND = Subcommand(
@@ -165,7 +112,11 @@ COMMAND = Subcommand(
         Option("--metric", "NAME", "The metric that is to move."),
         Option("--move", "SIZE", "How far, in its own unit."),
         Option(
-            "--from", "RUN", f"Whose noise: a run, its repeat or its like; {_HISTORY}: the last run's.", into="source"
+            "--from",
+            "RUN",
+            f"Whose noise is taken: that of this run's repeat, or of all runs of its program. {_HISTORY}, as without "
+            "it: the last run's.",
+            into="source",
         ),
         Option("--json", None, "Print what was found as JSON.", into="as_json"),
         STORE,

@@ -11,18 +11,16 @@ from typing import TYPE_CHECKING
 from evalprov import render
 from evalprov.errors import EvalprovError, UsageError
 from evalprov.isolation import given_environment, here
+from evalprov.numbers import counted
 from evalprov.record.result import has_result
 from evalprov.run.trials import TRIAL, Ended, Plan, Series, run_trials
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
-    from evalprov.judge.summary import MetricSummary
     from evalprov.record.manifest import Manifest
     from evalprov.run.request import Request
-
-METRICS_SHOWN = 12
-NAME_SHOWN = 24  # characters
+    from evalprov.views.trials import TrialsTold
 
 
 def repeated(request: Request, times: int, jobs: int, *, quiet: bool) -> int:
@@ -32,7 +30,9 @@ def repeated(request: Request, times: int, jobs: int, *, quiet: bool) -> int:
     began = time.monotonic()
     series = recorded(request, plan, quiet=quiet)
     if not quiet:
-        _sum_up(series, time.monotonic() - began)
+        from evalprov.views.trials import remarks  # not needed before the commands have run
+
+        render.page(remarks(_told(series, time.monotonic() - began)))
     return series.exit_code
 
 
@@ -55,7 +55,7 @@ def recorded(request: Request, plan: Plan, *, quiet: bool) -> Series:
     """Record a command several times, showing how far that is."""
     if not quiet and not plan.attached:
         at_a_time = f"{plan.jobs} at a time; " if plan.jobs > 1 else ""
-        render.note(f"{_trials(plan.of)}, {at_a_time}their output is kept: evalprov show RUN --log")
+        render.note(f"{counted(plan.of, 'trial')}, {at_a_time}their output is kept: evalprov show RUN --log")
     watch = None if quiet else _TrialsProgress(plan)
     series = run_trials(request, plan, here(), given_environment(), watch.tell if watch else _silent)
     if watch:
@@ -65,7 +65,7 @@ def recorded(request: Request, plan: Plan, *, quiet: bool) -> Series:
         raise EvalprovError(message, hint, refused.exit_code)
     heard = [one for one in sorted(series.ended) if one.run_id or not series.stopped_by]
     for problem, times in Counter(problem for one in heard for problem in _problems(one)).items():
-        render.note(problem if times == 1 else f"{problem} (in {times} trials)")
+        render.note(problem if times == 1 else f"{problem} (in {counted(times, 'trial')})")
     return series
 
 
@@ -103,11 +103,9 @@ class _TrialsProgress:
             self._draw(1, 1)
 
     def _words(self, done: int, total: int) -> str:
-        if not done:
-            return f"{done} of {total}"
-        so_far = time.monotonic() - self._began
-        rest = render.duration(so_far / done * (total - done))
-        return f"{done} of {total}, {render.duration(so_far)}, about {rest} left"
+        from evalprov.views.trials import so_far  # not needed before the commands have run
+
+        return so_far(done, total, time.monotonic() - self._began)
 
 
 class _Tally:
@@ -135,30 +133,17 @@ class _Tally:
             self.statuses["not started"] = refused
 
 
-def _sum_up(series: Series, seconds: float) -> None:
-    """Say on stderr what the trials came to, and what can be done with them."""
+def _told(series: Series, seconds: float) -> TrialsTold:
+    """Return what the trials came to."""
     from evalprov.judge.summary import summed  # not needed before the commands have run
+    from evalprov.views.trials import TrialsTold
 
     tally = _Tally(series)
     metrics = summed(tally.completed())
-    counts = ", ".join(f"{count} {status}" for status, count in tally.statuses.most_common())
-    render.note(f"{_trials(len(series.ended))} in {render.duration(seconds)}: {counts or 'none recorded'}")
-    for line in table(metrics):
-        render.aside(line)
-    if tally.results and not metrics:
-        render.aside("no metrics seen")
-    if len(tally.fingerprints) > 1:
-        render.aside("their fingerprints differ: something of the program changed while they ran")
-    if tally.warned:
-        run_id, warning = tally.warned[0]
-        render.aside(f"warning: {warning} (in {_trials(len(tally.warned))}); see: evalprov show {run_id}")
-    if tally.results > 1:
-        render.aside(f"next: evalprov noise {tally.last}")
-        render.aside(f"      evalprov diff --trials BASELINE {tally.last}")
-
-
-def _trials(count: int) -> str:
-    return "1 trial" if count == 1 else f"{count} trials"
+    statuses = dict(tally.statuses.most_common())
+    return TrialsTold(
+        len(series.ended), seconds, statuses, metrics, tally.results, len(tally.fingerprints), tally.warned, tally.last
+    )
 
 
 def _records(series: Series) -> Iterator[Manifest]:
@@ -171,32 +156,3 @@ def _records(series: Series) -> Iterator[Manifest]:
                 yield read.load(one.store, one.run_id)
             except EvalprovError as problem:
                 render.note(problem.message)
-
-
-def table(metrics: Sequence[MetricSummary]) -> list[str]:
-    """Return the metrics summed up, in aligned lines of fewer than 80 characters."""
-    from evalprov.judge.summary import PERCENTS
-
-    shown = metrics[:METRICS_SHOWN]
-    if not shown:
-        return []
-    by_scenario = any(one.scenarios for one in shown)
-    heading = ["", "mean", "± trials", *(["± scenarios"] if by_scenario else []), "min", "max"]
-    rows = [heading]
-    for one in shown:
-        errors = [one.stderr, *([one.stderr_scenarios] if by_scenario else [])]
-        rows.append([_name(one.name), *map(render.number, (one.mean, *errors, one.low, one.high))])
-    spent = [one for one in shown if one.quantiles]
-    places = [["", *(f"p{percent}" for percent in PERCENTS), "of"]] if spent else []
-    for one in spent:
-        if one.quantiles:
-            of = f"{one.quantiles.n} values" if one.quantiles.of == "scenarios" else _trials(one.quantiles.n)
-            places.append([_name(one.name), *map(render.number, one.quantiles.at), of])
-    lines = [*render.columns(rows), *render.columns(places)]
-    if len(metrics) > METRICS_SHOWN:
-        lines.append(f"and {len(metrics) - METRICS_SHOWN} more metrics")
-    return lines
-
-
-def _name(name: str) -> str:
-    return name if len(name) <= NAME_SHOWN else f"{name[: NAME_SHOWN - 3]}..."

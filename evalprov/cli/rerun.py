@@ -9,25 +9,27 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from evalprov import render
-from evalprov.cli.common import STORE, open_store
+from evalprov.cli.common import NEEDED_RUN, STORE, open_store
 from evalprov.cli.earlier import spreads
-from evalprov.cli.options import Argument, Option, Subcommand
-from evalprov.cli.restore import layers, pieces
+from evalprov.cli.options import Option, Subcommand
+from evalprov.cli.restore import pieces
 from evalprov.cli.rules import rules_for
-from evalprov.cli.run import summary
 from evalprov.errors import CANNOT_START, EvalprovError, UsageError
 from evalprov.isolation import given_environment, here
 from evalprov.judge.metric_diff import Side
+from evalprov.page import Remark
 from evalprov.restore.bring import RestoreRequest
-from evalprov.restore.rerun import EXIT, Nearness, RerunJudgement, brought_back, judge, run_again, rung
+from evalprov.restore.rerun import EXIT, Nearness, brought_back, judge, run_again, rung
 from evalprov.restore.setting import named_ahead
 from evalprov.settings import load
 from evalprov.store import read
+from evalprov.views import ended
+from evalprov.views import rerun as view
+from evalprov.views.restore import layers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from evalprov.record.manifest import Manifest
     from evalprov.restore.rerun import Answers
 
 WITHIN = "0.3%"
@@ -61,7 +63,7 @@ def rerun(  # noqa: PLR0913 - one argument an option
     Examples: evalprov rerun latest~3; evalprov rerun baseline:main --here --within 0.01 -- --limit 100
     """
     if live + replay + replay_or_record > 1:
-        raise UsageError("--live, --replay and --replay-or-record exclude each other")
+        raise UsageError("--live, --replay and --replay-or-record cannot be used together")
     answers: Answers = "replay" if replay else "replay or record" if replay_or_record else "live"
     limit = nearness(within or WITHIN)
     folder = open_store(store)
@@ -83,17 +85,16 @@ def rerun(  # noqa: PLR0913 - one argument an option
         common = rung(m, found, answers)
         with _stdout_to_stderr():
             done = run_again(m, found, asked, extra or (), render.hashing(), answers=answers)
-        for line in (*done.problems, *summary(done.manifest)):
-            render.note(line)
+        render.page([*map(Remark, done.problems), *ended.remarks(done.manifest)])
         if keep:
             render.note(f"it is left in {found.folder}")
     rules = rules_for(settings)
     apart = spreads(folder, Side((m,)), Side((done.manifest,)), allow_failed=rules.gate.allow_failed)
     judged = judge(m, done.manifest, limit, rules, apart)
     if as_json:
-        render.document(_document(m, done.manifest, judged, common))
+        render.document(view.document(judged, common, m["run_id"], done.manifest["run_id"]))
     else:
-        _show(judged, common)
+        render.page(view.page(judged) if render.width() else view.lines_of(judged, common))
     return EXIT[judged.outcome]
 
 
@@ -118,34 +119,11 @@ def _stdout_to_stderr() -> Iterator[None]:
         os.close(kept)
 
 
-def _document(m: Manifest, new: Manifest, judged: RerunJudgement, common: str) -> dict[str, object]:
-    return {
-        "version": 1,
-        "run_id": m["run_id"],
-        "rerun": new["run_id"],
-        "outcome": judged.outcome,
-        "answer": judged.sentence,
-        "exit_code": EXIT[judged.outcome],
-        "rung": common,
-        "metrics": [one._asdict() for one in judged.metrics],
-        "layers": {name: layer._asdict() for name, layer in judged.diff.layers.items()},
-    }
-
-
-def _show(judged: RerunJudgement, common: str) -> None:
-    if sys.stdout.isatty():
-        render.out(render.neutral(judged.sentence))
-        return
-    render.out(f"answer\t{render.neutral(judged.sentence)}\nrung\t{common}")
-    for one in judged.metrics:
-        render.out("\t".join(map(render.neutral, (one.name, render.number(one.a), render.number(one.b), one.outcome))))
-
-
 COMMAND = Subcommand(
     rerun,
     (
         Option("--here", None, "Use the packages that are installed now, and say what differs.", into="as_here"),
-        Option("--live", None, "Ask the models again, as without any of these."),
+        Option("--live", None, "Ask the models again; that is what happens without any of these."),
         Option("--replay", None, "Give the models' recorded answers again."),
         Option("--replay-or-record", None, "Likewise, and ask the models what was not asked then."),
         Option("--keep", None, "Leave the folder it ran in."),
@@ -153,6 +131,6 @@ COMMAND = Subcommand(
         Option("--json", None, "Print the judgement as JSON.", into="as_json"),
         STORE,
     ),
-    (Argument("run", "RUN", "A run: an id, its beginning, latest~1, baseline:NAME, a path.", required=True),),
+    (NEEDED_RUN,),
     behind="extra",
 )

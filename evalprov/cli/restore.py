@@ -3,34 +3,18 @@
 from __future__ import annotations
 
 import os
-import shlex
-import sys
-from typing import TYPE_CHECKING, Any
 
 from evalprov import render
-from evalprov.cli.common import STORE, open_store
+from evalprov.cli.common import NEEDED_RUN, STORE, open_store
 from evalprov.cli.options import Argument, Option, Subcommand
 from evalprov.isolation import given_environment, here
-from evalprov.restore.bring import SOFTWARE, Restored, RestoreRequest
+from evalprov.restore.bring import RestoreRequest
 from evalprov.restore.bring import restore as brought
 from evalprov.restore.setting import named_ahead
 from evalprov.settings import load
 from evalprov.store import read
 from evalprov.store.ids import is_run_id
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from evalprov.record.manifest import Manifest
-
-_STATES = {
-    "equal": "proven",
-    "named": "the same by name",
-    "unknown": "not known",
-    "changed": "another",
-    "undeclared": "nobody declared it",
-}
-_NOT_BROUGHT = {"infra": "a machine is not brought back", SOFTWARE: "not installed: --env does that"}
+from evalprov.views import restore as view
 
 
 def restore(*, run: str, folder: str | None, env: bool, as_json: bool, store: str | None) -> int:
@@ -55,9 +39,9 @@ def restore(*, run: str, folder: str | None, env: bool, as_json: bool, store: st
     asked = RestoreRequest(m, pieces(place, run), load(here()).root, target, environ, env, told=render.note)
     found = brought(asked)
     if as_json:
-        render.document(document(found, ahead))
+        render.document(view.document(found, ahead))
     else:
-        _show(m, found)
+        render.page((view.page if render.width() else view.lines_of)(found, m["git"]["tree"]))
     return 0 if found.whole else 3
 
 
@@ -70,58 +54,6 @@ def pieces(store: str, run: str) -> str:
     return store
 
 
-def document(found: Restored, ahead: list[str]) -> dict[str, Any]:
-    """Return what came back, for a program."""
-    return {
-        "version": 1,
-        "run_id": found.run_id,
-        "whole": found.whole,
-        "folder": found.folder,
-        "project": found.project,
-        "cwd": found.cwd,
-        "command": found.command,
-        "variables": found.variables,
-        "environment": found.environment,
-        "tree_proven": found.tree,
-        "layers": {name: {"state": state, "words": words} for name, state, words in layers(found)},
-        "missing": found.missing,
-        "ahead": ahead,
-    }
-
-
-def layers(found: Restored) -> Iterator[tuple[str, str, str]]:
-    """Give each layer, how it stands to the record, and the words for that."""
-    for name, standing in found.layers.items():
-        if name in _NOT_BROUGHT and not (name == SOFTWARE and found.environment):
-            yield name, "not_brought", _NOT_BROUGHT[name]
-        else:
-            words = _STATES[standing.state]
-            yield name, standing.state, f"{words}: {standing.reason}" if standing.reason else words
-
-
-def _show(m: Manifest, found: Restored) -> None:
-    said = "all of its files are back" if found.whole else "not all of its files are back"
-    tree = f"git's tree {(m['git']['tree'] or '')[:12]} is the recorded one" if found.tree else "not proven"
-    if not sys.stdout.isatty():
-        render.out(f"answer\t{said}\nfolder\t{render.neutral(found.project)}\nfiles\t{tree}")
-        for name, state, words in layers(found):
-            render.out(f"{name}\t{state}\t{render.neutral(words)}")
-        for one in found.missing:
-            render.out(f"missing\t{render.neutral(one)}")
-        render.out(f"command\t{render.neutral(command_line(found))}")
-        return
-    render.out(f"{render.neutral(found.run_id)}: {said}")
-    pairs = [("files", tree), *((name, words) for name, _, words in layers(found))]
-    render.facts(found.project, pairs)
-    render.facts("missing", [("", one) for one in found.missing])
-    render.facts("to run it", [("", command_line(found))])
-
-
-def command_line(found: Restored) -> str:
-    """Return what to type to run it."""
-    return f"cd {shlex.quote(found.cwd)} && . {shlex.quote(found.variables)} && {shlex.join(found.command)}"
-
-
 COMMAND = Subcommand(
     restore,
     (
@@ -130,9 +62,7 @@ COMMAND = Subcommand(
         STORE,
     ),
     (
-        Argument(
-            "run", "RUN", "A run: an id, its beginning, latest~1, baseline:NAME, a manifest's path.", required=True
-        ),
+        NEEDED_RUN,
         Argument("folder", "DIR", "A folder that is not there yet, or an empty one."),
     ),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from evalprov import render
 from evalprov.cli.options import Argument, Option, Subcommand, usage
@@ -10,12 +10,6 @@ from evalprov.errors import CANNOT_START, EvalprovError, UsageError
 from evalprov.isolation import given_environment, here
 from evalprov.run.pipeline import record_run
 from evalprov.run.request import Request
-
-if TYPE_CHECKING:
-    from evalprov.record.manifest import Manifest
-
-LINES = 3  # that `run` says at most
-READS = "next time: --metrics-file "
 
 
 def run(  # noqa: PLR0913 - one argument an option
@@ -65,42 +59,10 @@ def run(  # noqa: PLR0913 - one argument an option
     for problem_text in done.problems:
         render.note(problem_text)
     if not quiet:
-        for line in summary(done.manifest, LINES - len(done.problems)):
-            render.note(line)
+        from evalprov.views.ended import LINES, remarks  # not before the command was started
+
+        render.page(remarks(done.manifest, LINES - len(done.problems)))
     return done.exit_code
-
-
-def summary(manifest: Manifest, room: int = LINES) -> list[str]:
-    """Return what a person wants to know when the run is over, in two lines, or three where there is room."""
-    parts = [manifest["run_id"], f"{_ending(manifest)} in {render.duration(manifest['duration_seconds'])}"]
-    parts.append(_metrics(manifest))
-    lines = ["  ".join(parts)]
-    warnings = manifest["warnings"]
-    reason = manifest["capture"].get("metrics", {"reason": None})["reason"] or ""
-    if READS in reason and len(lines) + bool(warnings) < room:
-        lines.append(reason.rpartition("; ")[2])
-    if warnings:
-        more = f" (and {len(warnings) - 1} more)" if len(warnings) > 1 else ""
-        lines.append(f"warning: {warnings[0]}{more}; see: evalprov show {manifest['run_id']}")
-    return lines
-
-
-def _ending(manifest: Manifest) -> str:
-    status, code, signal = manifest["status"], manifest["exit_code"], manifest["signal"]
-    if status == "failed":
-        return f"failed (exit {code})"
-    if signal and status != "timed_out":
-        return f"{status} ({signal})"
-    return status.replace("_", " ")
-
-
-def _metrics(manifest: Manifest) -> str:
-    summed = manifest["metric_summary"]
-    if not summed:
-        return "no metrics seen"
-    shown = [f"{name} {render.number(value)}" for name, value in list(summed.items())[:4]]
-    more = f" +{len(summed) - 4}" if len(summed) > 4 else ""
-    return " ".join(shown) + more
 
 
 COMMAND = Subcommand(
@@ -130,7 +92,7 @@ COMMAND = Subcommand(
         Option("--jobs", "J", "Run J of them at a time; their output is kept, not shown.", at_least=1),
         Option("--store", "DIR", "Where to keep the records; metrics/ at the project root otherwise."),
         Option("--require-clean", None, "Refuse to run unless everything is committed."),
-        Option("--strict", None, "Refuse to run where a declared file is there and cannot be read."),
+        Option("--strict", None, "Refuse to run if a declared file is there but cannot be read."),
         Option(
             "--log",
             "MODE",
@@ -140,7 +102,8 @@ COMMAND = Subcommand(
         Option(
             "--observe",
             "MODE",
-            "See which of the project's files it opens; what its Pythons use, if none can tell; or always; or nothing.",
+            "project: see which of the project's files it opens; auto: also what its Pythons read, "
+            "where they cannot notice; strict: that in any case; off: nothing.",
             choices=("project", "auto", "strict", "off"),
         ),
         Option("--record", None, "Record its calls to model providers, so that they can be replayed."),

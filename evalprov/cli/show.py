@@ -6,8 +6,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from evalprov import render
-from evalprov.cli.common import STORE, open_store
-from evalprov.cli.options import Argument, Option, Subcommand
+from evalprov.cli.common import RUN, STORE, open_store
+from evalprov.cli.options import Option, Subcommand
 from evalprov.errors import EvalprovError
 from evalprov.store import lookup, read
 
@@ -68,5 +68,5 @@ COMMAND = Subcommand(
         Option("--decision-spec", None, "Print the run as a TraceLens DecisionSpec, as JSON.", into="spec"),
         STORE,
     ),
-    (Argument("run", "run", "A run id, its beginning, latest, latest~2, or a manifest's path.", default="latest"),),
+    (RUN,),
 )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from evalprov.explain.changes import CERTAIN, Change, different_words
 from evalprov.explain.elide import DOTS, apart
-from evalprov.numbers import rounded
+from evalprov.numbers import listed, rounded
 from evalprov.record.facts import ARGUMENTS, TREE
 from evalprov.record.hidden import MARK, holds
 
@@ -40,8 +40,7 @@ def facts(changes: Sequence[Change], shown: int = SHOWN - 1, item: str = "") -> 
         item = change.item
     if not told:
         return f"{len(changes)} facts" if len(changes) > 1 else ""
-    more = [f"{len(changes) - len(told)} more"] if len(changes) > len(told) else []
-    return ", ".join([*told, *more])
+    return listed(told, len(told), len(changes))
 
 
 def _one_command(changes: Sequence[Change]) -> list[Change]:

@@ -78,7 +78,7 @@ class Shared:
 
 
 class Metric(NamedTuple):
-    """How a metric fared in a group's runs."""
+    """A metric's values in a group's runs, and whether they disagree."""
 
     name: str
     values: list[tuple[str, float]]  # by run, oldest first

@@ -19,7 +19,7 @@ _FEW = 3
 
 
 class Falls(NamedTuple):
-    """How a metric's scenarios fared, the fallen ones named: worse by half of the range of all values, or by more."""
+    """How many scenarios of a metric fell, the fallen named: worse by half of the range of all values, or by more."""
 
     metric: str
     scenarios: int  # that both sides have
@@ -34,7 +34,7 @@ class Falls(NamedTuple):
 
 
 def falls_of(diffs: Iterable[MetricDiff], ours: Mapping[str, Sample], theirs: Mapping[str, Sample]) -> list[Falls]:
-    """Return how the scenarios of each metric fared that has any, and of which it is known which way is better."""
+    """Return how many scenarios of each metric fell that has any, and of which it is known which way is better."""
     pairing = Pairing()
     return [found for diff in diffs if (found := _of(diff, ours, theirs, pairing))]
 

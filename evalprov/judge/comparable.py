@@ -10,6 +10,7 @@ from evalprov.explain.changes import Change, changes
 from evalprov.explain.wording import brief, facts
 from evalprov.judge.left_out import with_values
 from evalprov.named import NamedTuple
+from evalprov.numbers import listed
 from evalprov.record.baseline import WHATS, acceptance, account_of, who_and_why
 from evalprov.record.facts import RETRIEVAL
 from evalprov.record.layers import JUDGED
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     Runs = Sequence[Manifest]
 
 _WORST_FIRST: tuple[LayerState, ...] = ("unknown", "changed", "undeclared", "named", "equal")
-_SHOWN = 3
 
 
 class Lack(NamedTuple):
@@ -245,5 +245,4 @@ def _counted(count: int, what: str) -> str:
 
 
 def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(map(brief, names[:_SHOWN])) + more
+    return listed(list(map(brief, names)))

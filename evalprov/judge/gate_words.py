@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from evalprov.explain.wording import brief, facts
 from evalprov.judge.direction import is_spent, rule_of
 from evalprov.named import NamedTuple
-from evalprov.numbers import rounded
+from evalprov.numbers import listed, rounded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from evalprov.judge.metric_diff import MetricDiff
     from evalprov.judge.rules import Rules
 
-_SHOWN = 3
 GateVerdict = Literal["pass", "regression", "not_evaluated"]
 JudgedOutcome = Literal[
     "pass",
@@ -109,10 +108,8 @@ def _step(diff: MetricDiff) -> str:
 
 
 def _joined(parts: Sequence[str]) -> str:
-    more = f"; and {len(parts) - _SHOWN} more" if len(parts) > _SHOWN else ""
-    return "; ".join(parts[:_SHOWN]) + more
+    return listed(parts, between="; ")
 
 
 def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(map(brief, names[:_SHOWN])) + more
+    return listed(list(map(brief, names)))

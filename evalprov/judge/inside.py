@@ -11,7 +11,7 @@ from evalprov.judge.groups import Groups
 from evalprov.judge.samples import Sample
 from evalprov.judge.verdicts import can_judge
 from evalprov.named import NamedTuple
-from evalprov.numbers import rounded
+from evalprov.numbers import listed, rounded
 from evalprov.stats.columns import Column, Pairing, mean_of
 from evalprov.stats.noise import holm
 from evalprov.stats.whole_run import UNKNOWN
@@ -36,7 +36,6 @@ _SEED = 20
 _TAILS = (0.1, 0.05, 0.025)  # of both sides' values together
 _EXACT = 500  # flips; from more the normal distribution tells as well
 _FAR = 3  # times as far as the whole
-_SHOWN = 3
 _MOST_GROUPS = 200  # each is a test
 _SETTLED = ("better", "worse", "moved")
 
@@ -203,9 +202,8 @@ def sentences(found: Sequence[Inside]) -> list[str]:
     """Say it all: what is proven, and in one line what chance may have done."""
     said = [one.sentence for one in found if one.proven]
     unsure = [one.sentence for one in found if not one.proven]
-    more = f"; and {len(unsure) - _SHOWN} more" if len(unsure) > _SHOWN else ""
     may = "runs of one program may differ as much, and 3 trials of each would tell"
-    return [*said, f"{'; '.join(unsure[:_SHOWN])}{more} ({may})"] if unsure else said
+    return [*said, f"{listed(unsure, between='; ')} ({may})"] if unsure else said
 
 
 def _tail(diff: MetricDiff, pairs: Pairs) -> list[_Tested]:

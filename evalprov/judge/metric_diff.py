@@ -1,4 +1,4 @@
-"""How one metric fared from one side to the other: the values that judging makes and all else reads."""
+"""How one metric moved from one side to the other: the values that judging makes and all else reads."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Needed(NamedTuple):
 
 
 class MetricDiff(NamedTuple):
-    """How one metric fared from A to B."""
+    """How one metric moved from A to B."""
 
     name: str  # in the summary
     a: MetricValue  # the summary's value, over trials their mean; where that is of other scenarios, of those compared

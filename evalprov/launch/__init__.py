@@ -141,13 +141,13 @@ def _begin(what: Launch, warnings: list[str]) -> _RunningChild:
         _close(outlet.childs for outlet in outlets)
     child = Child(pid, begun, apart, ended)
     try:
-        return _attend(what, child, streams, relays, numbers)
+        return _supervise(what, child, streams, relays, numbers)
     except RuntimeError as error:  # no thread to be had: then it is as if there had been no process
         child.send(signal.SIGKILL)
         raise EvalprovError(f"cannot watch the command: {error}", "see ulimit -u", CANNOT_START) from None
 
 
-def _attend(
+def _supervise(
     what: Launch, child: Child, streams: list[RelayedStream], relays: list[Relay], numbers: Sequence[int]
 ) -> _RunningChild:
     """Put everybody in place around the child that has just been started."""

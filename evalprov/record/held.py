@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from evalprov.numbers import listed
 from evalprov.record.fact import Held
 from evalprov.record.form import REPORTED
 
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from evalprov.record.manifest import Manifest
     from evalprov.record.schema.declared import DataSet
 
-_SHOWN = 3
 _BY_NAME = ("embedding_model", "reranker")
 # Programs that give a command other limits than their own, or another machine.
 _CHANGES_LIMITS = frozenset(
@@ -83,7 +83,7 @@ def code(m: Manifest) -> Held:
     if m["code"]["tree"] is None:
         return Held(there=False, unknown=reason(m, "git") or "the tree of what ran is not known")
     state = sorted(path for path, one in m["outputs"]["files"].items() if one["state"])
-    told = f"written by the run, and maybe read by it: {', '.join(state[:_SHOWN])}"
+    told = f"written by the run, and maybe read by it: {listed(state)}"
     return Held(doubts=[told] if state and looked_beside(m) else ())
 
 

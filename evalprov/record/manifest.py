@@ -71,7 +71,7 @@ class Repeat(TypedDict):
 
 
 class Captured(TypedDict):
-    """How a collector fared."""
+    """The outcome of a collector."""
 
     status: CaptureStatus
     ms: float

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from evalprov.numbers import listed
 from evalprov.reported.files import read_metrics, read_report
 from evalprov.reported.ledger import Ledger, summed_up
 from evalprov.reported.reported import Reported
@@ -25,7 +26,6 @@ _PLACES = {
     "online": ("observed", "online"),
     "artifacts": ("output", "artifacts"),
 }
-_SHOWN = 3  # contradictions between channels that are spelled out
 
 
 def put_together(
@@ -161,9 +161,8 @@ def _disagreement(winner: Ledger, other: Ledger) -> str | None:
     differing = [key for key, value in theirs.items() if key not in ours or not _same(value, ours[key])]
     if not differing:
         return None
-    told = [f"{key} is {brief(theirs[key])} there, {_here(ours, key)} here" for key in differing[:_SHOWN]]
-    more = f"; {len(differing) - _SHOWN} more differ" if len(differing) > _SHOWN else ""
-    return f"{other.called} reports other metrics than {winner.called}, which counts: {'; '.join(told)}{more}"
+    told = [f"{key} is {brief(theirs[key])} there, {_here(ours, key)} here" for key in differing]
+    return f"{other.called} reports other metrics than {winner.called}, which counts: {listed(told, between='; ')}"
 
 
 def _here(ours: dict[str, MetricValue], key: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from evalprov.named import NamedTuple
+from evalprov.numbers import listed
 from evalprov.reported.tail import BEHIND_TEXT, ON_ITS_LINE, OVER_LINES, FoundObject, Tail, has_numbers, may_sum_up
 from evalprov.reported.text import NotAnObject, brief
 
@@ -122,7 +123,7 @@ def _tell_passed_over(
         and not (chosen and one.line == chosen.line)
     ]
     if passed_over:
-        more = f" and {len(passed_over) - 1} more" if len(passed_over) > 1 else ""
+        objects = listed([ledger.at(passed_over[0])], 1, len(passed_over))
         counts = "the last one behind all report lines that has numbers and is no log entry is the summary"
-        text = f"passed over as no report: the JSON object on {ledger.at(passed_over[0])}{more}; {counts}"
+        text = f"passed over as no report: the JSON object on {objects}; {counts}"
         ledger.notes.add("passed over", text)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from evalprov.numbers import and_more
+
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
@@ -35,7 +37,7 @@ class Notes:
     def texts(self) -> list[str]:
         """Return the warnings in the order they came."""
         told = [
-            f"{text} (and {self._more[topic]} more like it)" if topic in self._more else text
+            " ".join([text, *(f"({words} like it)" for words in and_more(self._more.get(topic, 0)))])
             for topic, text in self._texts.items()
         ]
         if self._left_out:

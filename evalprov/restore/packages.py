@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from evalprov.capture.software.packages import EDITABLE
 from evalprov.named import NamedTuple
+from evalprov.numbers import listed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -85,7 +86,7 @@ def obtainable(m: Manifest, top: str, environ: Mapping[str, str]) -> str | None:
     """Ask whether all packages can still be had, installing none; return what cannot, or null."""
     pins = pins_of(m, top)
     if pins.gone:
-        return "; ".join(pins.gone[:_SHOWN])
+        return listed(pins.gone, _SHOWN, between="; ")
     uv = shutil.which("uv", path=environ.get("PATH"))
     if uv is None:
         return "uv, which can tell, is not installed here"
@@ -101,7 +102,7 @@ def make_environment(m: Manifest, top: str, place: str, environ: Mapping[str, st
         raise NoEnvironment(why)
     pins = pins_of(m, top)
     if pins.gone:
-        raise NoEnvironment("; ".join(pins.gone[:_SHOWN]))
+        raise NoEnvironment(listed(pins.gone, _SHOWN, between="; "))
     version = (m["system"]["python_version"] or "").rstrip("+")
     environ = {name: value for name, value in environ.items() if name not in _OF_ANOTHER}
     uv = shutil.which("uv", path=environ.get("PATH"))

@@ -12,6 +12,7 @@ from evalprov.errors import CANNOT_START, EvalprovError
 from evalprov.judge.diff import Diff, diff
 from evalprov.judge.metric_diff import Side
 from evalprov.named import NamedTuple
+from evalprov.numbers import listed
 from evalprov.record.result import why_none
 from evalprov.restore.bring import Restored, RestoreRequest, restore, same_packages
 from evalprov.restore.setting import place_of_environment
@@ -34,7 +35,6 @@ Outcome = Literal["reproduced", "not reproduced", "not judged"]
 Answers = Literal["live", "replay", "replay or record"]
 EXIT = {"reproduced": 0, "not reproduced": 1, "not judged": 3}
 CHANNELS = ("stdout", "report")
-_SHOWN = 3
 
 
 class Nearness(NamedTuple):
@@ -76,10 +76,9 @@ def brought_back(asked: RestoreRequest, *, here: bool, keep: bool) -> Iterator[R
         asked = asked._replace(folder=os.path.join(around, name), environment=not here, to_run=True)
         found = restore(asked)
         if not found.whole:
-            what = "; ".join(found.missing[:_SHOWN]) or "git's tree of its files is not the recorded one"
-            more = f" and {len(found.missing) - _SHOWN} more" if len(found.missing) > _SHOWN else ""
+            what = listed(found.missing, between="; ") or "git's tree of its files is not the recorded one"
             hint = "--here runs it with the packages that are installed now" if "packages: " in what else ""
-            raise EvalprovError(f"run {found.run_id} could not be restored: {what}{more}", hint, CANNOT_START)
+            raise EvalprovError(f"run {found.run_id} could not be restored: {what}", hint, CANNOT_START)
         if here:
             _link_environment(asked.record, found, asked.root)
         yield found
@@ -179,7 +178,7 @@ def judge(m: Manifest, new: Manifest, within: Nearness, rules: Rules, spreads: M
         said = f"not reproduced: {_steps(moved)}, by more than {within.said}{_because(found)}"
         return RerunJudgement("not reproduced", said, held, found)
     if missing or not held:
-        said = f"the rerun has no {', '.join(missing[:_SHOWN])}" if missing else "there is no metric to hold it by"
+        said = f"the rerun has no {listed(missing)}" if missing else "there is no metric to hold it by"
         return RerunJudgement("not judged", f"could not be judged: {said}", held, found)
     noisy = any(one.outcome == "within noise" for one in held)
     how = "within the noise of earlier runs" if noisy else f"within {within.said}"
@@ -201,9 +200,7 @@ def _held(found: Diff, within: Nearness, spreads: Mapping[str, Spread]) -> Itera
 
 
 def _steps(held: list[HeldMetric]) -> str:
-    shown = [f"{one.name} {_number(one.a)} -> {_number(one.b)}" for one in held[:_SHOWN]]
-    more = f" and {len(held) - _SHOWN} more" if len(held) > _SHOWN else ""
-    return ", ".join(shown) + more
+    return listed([f"{one.name} {_number(one.a)} -> {_number(one.b)}" for one in held])
 
 
 def _number(value: MetricValue) -> str:
@@ -225,6 +222,5 @@ def _changed(found: Diff) -> str:
     names = []
     for name in (name for name, one in found.layers.items() if one.state == "changed"):
         facts = [" ".join(filter(None, (one.item, one.field))) for one in found.changes if one.layer == name]
-        more = f" and {len(facts) - _SHOWN} more" if len(facts) > _SHOWN else ""
-        names.append(f"{name} ({', '.join(facts[:_SHOWN])}{more})" if facts else name)
+        names.append(f"{name} ({listed(facts)})" if facts else name)
     return ", ".join(names)

@@ -9,13 +9,14 @@ from evalprov.errors import EvalprovError
 from evalprov.judge.diff import Diff, diff
 from evalprov.judge.metric_diff import Side
 from evalprov.named import NamedTuple
+from evalprov.numbers import listed
 from evalprov.restore import code, packages
 from evalprov.restore.git import GitFailed, git
 from evalprov.run.present import present
 from evalprov.store.calls import path_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from evalprov.record.manifest import Manifest
 
@@ -29,7 +30,6 @@ RUNGS: Mapping[Rung, str] = {
     "record": "the record is what is left: the code cannot be brought back",
 }
 _NO_MODEL = "no answers are recorded, and what a provider serves under a name is never bit for bit the same"
-_SHOWN = 3
 
 
 class Back(NamedTuple):
@@ -139,7 +139,7 @@ def ways(
         """Return the way of files; null where there are none."""
         lost = [path for path, sha256 in hashes.items() if not pieces.has(path) and known.get(path) != sha256]
         if lost:
-            return Back("partial", f"not in the code, and no longer what it was: {_listed(lost)}")
+            return Back("partial", f"not in the code, and no longer what it was: {listed(lost)}")
         if not hashes:
             return None
         with_code = all(pieces.has(path) for path in hashes)
@@ -150,7 +150,7 @@ def ways(
     prompts = {one["path"]: one["sha256"] for one in m["prompts"].values() if one["path"]}
     elsewhere = sorted({*m["prompt_versions"]} - {*m["prompts"]})
     back: dict[str, Back] = {
-        "prompts": Back("partial", f"kept elsewhere, known by version: {_listed(elsewhere)}")
+        "prompts": Back("partial", f"kept elsewhere, known by version: {listed(elsewhere)}")
         if elsewhere
         else files("prompts", prompts) or _NOBODY,
         "model": _model(m, pieces.store),
@@ -194,9 +194,9 @@ def _of_code(m: Manifest, pieces: _Pieces, known: Mapping[str, str | None]) -> B
         return Back("none", pieces.problem)
     beside = [path for path, sha256 in m["code"]["beside"].items() if known.get(path) != sha256]
     if pieces.gone:
-        return Back("partial", f"not kept, or gone: {_listed(pieces.gone)}")
+        return Back("partial", f"not kept, or gone: {listed(pieces.gone)}")
     if beside:
-        return Back("partial", f"git does not have it, and it is no longer what it was: {_listed(beside)}")
+        return Back("partial", f"git does not have it, and it is no longer what it was: {listed(beside)}")
     if m["git_dirty"]:
         return Back("full", "the commit and what was changed since are here")
     return Back("full", "the commit is here")
@@ -220,11 +220,11 @@ def _data(m: Manifest, now: Manifest, pieces: _Pieces) -> Back:
         elif not same and not (one["kind"] == "file" and pieces.has(one["path"] or "")):
             (by_dvc if one["pointer"] else lost).append(name)
     if lost:
-        return Back("partial", f"no longer what it was: {_listed(lost)}")
+        return Back("partial", f"no longer what it was: {listed(lost)}")
     if named:
-        return Back("partial", f"known by name or version alone: {_listed(named)}")
+        return Back("partial", f"known by name or version alone: {listed(named)}")
     if by_dvc:
-        return Back("partial", f"DVC may have it: {_listed(by_dvc)}")
+        return Back("partial", f"DVC may have it: {listed(by_dvc)}")
     return Back("full", "its content is still here") if m["data"]["sets"] else _NOBODY
 
 
@@ -239,7 +239,7 @@ def _software(m: Manifest, state: str, environ: Mapping[str, str] | None) -> Bac
     top = m["git"]["root"] or "/"
     pins = packages.pins_of(m, top)
     if pins.gone:
-        return Back("partial", _listed(pins.gone))
+        return Back("partial", listed(pins.gone))
     count = f"{len(pins.lines)} packages"
     if environ is None:
         return Back("partial", f"{count} by exact version; --deep asks whether they can still be had")
@@ -257,15 +257,3 @@ def _infra(m: Manifest, state: str) -> Back:
     if image:
         return Back("partial", f"the container image is named: {image}")
     return Back("none", "a machine is not brought back; its limits are recorded")
-
-
-def _listed(names: Iterable[str]) -> str:
-    names = list(names)
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more
-
-
-def told(found: Verified) -> Iterator[tuple[str, str, str, str]]:
-    """Give each layer, how it stands now, how far it can come back, and why."""
-    for name, layer in found.diff.layers.items():
-        yield name, layer.state, found.back[name].way, found.back[name].why

@@ -19,6 +19,7 @@ from evalprov.capture.software.way import which
 from evalprov.capture.text import readable
 from evalprov.capture.watch import stamp
 from evalprov.named import NamedTuple
+from evalprov.numbers import listed
 from evalprov.observe import NO_HOOK
 from evalprov.observe.sightings import Sightings, read_sightings
 from evalprov.regular import open_regular
@@ -226,8 +227,7 @@ class UsedLook:
             # Else the command is a Python itself, and it says what it starts.
             apart += [one.name for path, one in self._ran.found.items() if not is_python(os.path.basename(path))]
         if apart:
-            more = f" and {len(apart) - SHOWN} more" if len(apart) > SHOWN else ""
-            self._reasons.append(f"started and not observed: {', '.join(sorted(apart)[:SHOWN])}{more}")
+            self._reasons.append(f"started and not observed: {listed(sorted(apart), SHOWN)}")
 
     # --- the rest
 

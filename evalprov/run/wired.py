@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
 from evalprov.capture.software.way import which
+from evalprov.numbers import listed
 from evalprov.store import read
 from evalprov.store.calls import FOLDER, digest_of, name_of, path_of
 from evalprov.wire.door import RunningProxy, WirePlan
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 _FIRST_NODE = 24  # that knows proxies by itself
 _NODES = ("node", "npx", "npm", "pnpm", "yarn", "tsx", "promptfoo")
-_SHOWN = 3
 # What a declaration of the model names, and what stands for it on the wire.
 _DECLARED = ("temperature", "top_p", "top_k", "max_tokens", "seed")
 
@@ -152,15 +152,17 @@ def _contradictions(manifest: Manifest) -> list[str]:
     served = {str(name) for one in models for name in cast("list[str]", one["gen_ai.response.model"])}
     name = declared.get("model")
     if name and asked and str(name).rpartition("/")[2] not in {one.rpartition("/")[2] for one in asked | served}:
-        found.append(f"model.model is declared as {name}, and what was asked for is {_listed(asked)}")
+        found.append(f"model.model is declared as {name}, and what was asked for is {listed(sorted(asked))}")
     for key in _DECLARED:
         if key not in declared or (seen := _seen(models, key)) is None:
             continue
         if declared[key] not in seen:
-            found.append(f"model.{key} is declared as {declared[key]}, and was seen as {_listed(map(str, seen))}")
+            found.append(
+                f"model.{key} is declared as {declared[key]}, and was seen as {listed(sorted(map(str, seen)))}"
+            )
     said = manifest["observed"]["model"].get("model")
     if said and served and said not in served:
-        found.append(f"the eval reports that {said} was served, and what was seen is {_listed(served)}")
+        found.append(f"the eval reports that {said} was served, and what was seen is {listed(sorted(served))}")
     return found
 
 
@@ -168,12 +170,6 @@ def _seen(models: list[dict[str, Any]], key: str) -> list[Any] | None:
     values = [one[f"gen_ai.request.{key}"] for one in models if f"gen_ai.request.{key}" in one]
     flat = [inner for value in values for inner in (value if isinstance(value, list) else [value])]
     return flat or None
-
-
-def _listed(names: Any) -> str:
-    listed = sorted(names)
-    more = f" and {len(listed) - _SHOWN} more" if len(listed) > _SHOWN else ""
-    return ", ".join(listed[:_SHOWN]) + more
 
 
 def _fill_model(manifest: Manifest) -> None:

@@ -190,7 +190,7 @@ def _read(path: str, ours: str = "") -> str | None:
         if ours or error.errno == errno.ENAMETOOLONG:
             return None
         hint = "evalprov reads its settings from there; make the file readable, or move it away"
-        raise EvalprovError(f"{path}: cannot be read: {error.strerror}", hint) from None
+        raise EvalprovError(f"cannot read {path}: {error.strerror}", hint) from None
 
 
 def _parse(path: str, text: str) -> dict[str, Any]:

@@ -181,9 +181,8 @@ def _by_hash(store: str, digits: str) -> str:
             if len(digits) >= SHORT:
                 break
     if len(seen) > 1:
-        some = ", ".join(
-            f"{name} {value[len(PREFIX) :][:16]}" for value, name in sorted(seen.items())[:_CANDIDATES_SHOWN]
-        )
+        hashes = [f"{name} {value[len(PREFIX) :][:16]}" for value, name in sorted(seen.items())]
+        some = listed(hashes, _CANDIDATES_SHOWN)
         raise EvalprovError(f"{digits} is the beginning of {len(seen)} different hashes: {some}", "give more of it")
     if not newest:
         raise EvalprovError(f"no run {digits}: neither an id nor a hash of one begins so", _LISTS)

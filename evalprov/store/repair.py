@@ -15,7 +15,7 @@ from evalprov.store.folder import TEMP, Folder
 from evalprov.store.gate import hide_secrets
 from evalprov.store.lines import open_store
 from evalprov.store.process import is_gone, is_near
-from evalprov.store.repair_history import HistoryEntry, HistoryScan, Snapshot, in_place, mend, started
+from evalprov.store.repair_history import HistoryEntry, HistoryScan, Snapshot, in_place, repair_history, started
 from evalprov.store.write import SUBFOLDERS
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class _Doctor:
             self.entered = scan.sound.keys() | whole
             return self._write_history(history, scan, whole, rebuild=rebuild)
 
-        mend(self.root, plan)
+        repair_history(self.root, plan)
         gone = self.entered - {name.removesuffix(".json") for name in self._names("runs")}
         if gone:
             runs, lines = ("run", "its line is") if len(gone) == 1 else ("runs", "their lines are")

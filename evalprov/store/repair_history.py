@@ -169,7 +169,7 @@ class Snapshot:
                 begin += length
 
 
-def mend(root: Folder, plan: Callable[[Snapshot], bool]) -> None:
+def repair_history(root: Folder, plan: Callable[[Snapshot], bool]) -> None:
     """Carry out a plan on the history as it stands, again where another process replaced it meanwhile."""
     for _ in range(_ATTEMPTS):
         snapshot = Snapshot(root)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from evalprov.errors import CANNOT_START, EvalprovError
 from evalprov.named import NamedTuple
+from evalprov.numbers import listed
 from evalprov.record.form import counts_of, encode, history_line
 from evalprov.secrets import TellingScrubber
 from evalprov.store import ids
@@ -234,7 +235,7 @@ class Store:
         """Take no folder that holds something else: our rules for git would hide it."""
         names = sorted(name for name in root.names() if not name.startswith("."))
         if names and not {*SUBFOLDERS, HISTORY}.intersection(names):
-            some = ", ".join(ids.shown(name) for name in names[:_NAMES_SHOWN])
+            some = listed(list(map(ids.shown, names)), _NAMES_SHOWN)
             raise EvalprovError(f"{self.path} holds files that are not evalprov's ({some})", _ELSEWHERE, CANNOT_START)
 
     def _refuse_links(self) -> None:

@@ -102,8 +102,7 @@ def _of_group(group: Group) -> Pairs:
         pairs.append(("suspects", "most suspicious first; what changes together with a score need not be its cause"))
     for number, split in enumerate(group.suspects[:SHOWN], 1):
         pairs += _of_split(number, split)
-    if len(group.suspects) > SHOWN:
-        pairs.append(("", f"and {len(group.suspects) - SHOWN} less suspicious (--json has them)"))
+    pairs += rest(len(group.suspects) - SHOWN, "--json has them", "suspect")
     if group.telling_nothing:
         pairs.append(("other each time", f"{listed(group.telling_nothing, NAMES_SHOWN)}: nothing can be told of them"))
     return pairs
@@ -121,7 +120,7 @@ def _of_split(number: int, split: Split) -> Pairs:
         f"{value}: {metric} {render.number(part.means[metric])} in {counted(part.runs)}"
         for value, part in zip(_values(first), split.parts, strict=True)
     ]
-    pairs = [(f"  {number}", f"{first.name}{share}"), ("", f"  {_cut(parts, '; ')}")]
+    pairs = [(f"  {number}", f"{first.name}{share}"), ("", f"  {listed(parts, SHOWN, between='; ')}")]
     pairs += [("", f"together with {_changed(fact)}") for fact in others[:SHOWN]]
     if len(others) > SHOWN:
         pairs.append(("", f"and with {listed([fact.name for fact in others[SHOWN:]], NAMES_SHOWN)}"))
@@ -129,7 +128,7 @@ def _of_split(number: int, split: Split) -> Pairs:
 
 
 def _changed(fact: Fact) -> str:
-    return f"{fact.name}: {_cut(_values(fact), ', ')}"
+    return f"{fact.name}: {listed(_values(fact), SHOWN)}"
 
 
 def _values(fact: Fact) -> list[str]:
@@ -141,11 +140,6 @@ def _value(value: Any) -> str:
     if value is None:
         return "(not recorded)"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _cut(parts: list[str], between: str) -> str:
-    more = [f"{len(parts) - SHOWN} more"] if len(parts) > SHOWN else []
-    return between.join([*parts[:SHOWN], *more])
 
 
 def _bounds(metric: Metric) -> tuple[float, float]:

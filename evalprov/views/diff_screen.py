@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from evalprov import render
 from evalprov.explain.used import USED
 from evalprov.judge.inside import sentences
-from evalprov.numbers import and_more, counted
+from evalprov.numbers import and_more
 from evalprov.page import BOLD, DIM, FactBlock, TableBlock, fitted, line, rest
 from evalprov.record.facts import PACKAGE
 from evalprov.views import diff_words
@@ -28,13 +28,6 @@ CRASHED = 10  # scenarios, for a program; --json has all
 HIDDEN = 6  # things that the means hide
 MARGIN = 4  # letters around a name
 CHANGES = 15  # of a layer
-STATES = {
-    "changed": "changed",
-    "unknown": diff_words.NOT_KNOWN,
-    "equal": "proven equal",
-    "named": "same by name",
-    "undeclared": "nobody declared",
-}
 _FIRST = ("worse", "better", "moved", "cannot_tell", "one_sided", "within_noise", "same")
 
 
@@ -61,7 +54,7 @@ def with_moves(metrics: Sequence[MetricDiff], *, everything: bool = False) -> tu
     worth = [m for m in metrics if m.moves and m.verdict not in ("same", "within_noise") and m.same_as is None]
     if everything or len(worth) <= LISTS:
         return worth, []
-    return worth[:LISTS], [f"and {counted(len(worth) - LISTS, 'metric')} more by scenario (--all)"]
+    return worth[:LISTS], and_more(len(worth) - LISTS, "by scenario: --all", "metric")
 
 
 # --- a person
@@ -113,7 +106,7 @@ def blocks(found: FoundDifference, width: int) -> Iterator[tuple[str, Pairs]]:
         "layers",
         [
             (words, ", ".join(name for name, layer in result.layers.items() if layer.state == state))
-            for state, words in STATES.items()
+            for state, words in diff_words.STATES.items()
         ],
     )
     # By state, reason to the layers of which nothing more is to be told.
@@ -129,11 +122,11 @@ def blocks(found: FoundDifference, width: int) -> Iterator[tuple[str, Pairs]]:
         elif layer.reason:
             bare[layer.state].setdefault(layer.reason, []).append(name)
         if pairs and (found.everything or layer.state in ("changed", "unknown")):
-            yield f"{name}: {STATES[layer.state]}", pairs
+            yield f"{name}: {diff_words.STATES[layer.state]}", pairs
     undeclared = [change for change in result.changes if change.layer == USED]
     yield "used and not declared", _changes(undeclared, width, everything=found.everything)
     for state, reasons in bare.items():
-        yield STATES[state], [(", ".join(names), reason) for reason, names in reasons.items()]
+        yield diff_words.STATES[state], [(", ".join(names), reason) for reason, names in reasons.items()]
     if found.history:
         yield "commits", diff_words.commits(found.history)
     outside = [change for change in result.beside if not (found.history and change.field == "git_sha")]
@@ -176,8 +169,7 @@ def rows(found: FoundDifference) -> Iterator[tuple[str, ...]]:
             between = found.history.between
             for commit in between.commits:
                 yield _row("commit", of=commit.sha, name=commit.subject)
-            if (more := (between.ahead or between.behind or 0) - len(between.commits)) > 0:
-                yield _row("more", of="commits", name=f"and {more} commits more")
+            yield from _left_out("commits", (between.ahead or between.behind or 0) - len(between.commits), "commit")
 
 
 def _hidden_rows(found: FoundDifference) -> Iterator[tuple[str, ...]]:
@@ -185,8 +177,7 @@ def _hidden_rows(found: FoundDifference) -> Iterator[tuple[str, ...]]:
     for side in found.diff.left_out.sides:
         for name in side.crashed[:CRASHED]:
             yield _row("crashed", of=side.side, name=name)
-        if (more := len(side.crashed) - CRASHED) > 0:
-            yield _row("more", of="crashed", name=f"and {more} scenarios more")
+        yield from _left_out("crashed", len(side.crashed) - CRASHED)
     for one in found.diff.left_out.ranges:
         (low_a, high_a), (low_b, high_b) = one.a, one.b
         ends = (f"{_number(low)} to {_number(high)}" for low, high in ((low_a, high_a), (low_b, high_b)))
@@ -204,8 +195,12 @@ def _metric_rows(metrics: Sequence[MetricDiff], *, everything: bool) -> Iterator
     for metric in with_moves(metrics, everything=True)[0]:
         for move in metric.moves:
             yield _row("scenario", of=metric.name, name=move.scenario, a=_number(move.a), b=_number(move.b))
-        if (more := metric.up + metric.down - len(metric.moves)) > 0:
-            yield _row("more", of=metric.name, name=f"and {more} scenarios more")
+        yield from _left_out(metric.name, metric.up + metric.down - len(metric.moves))
+
+
+def _left_out(of: str, count: int, what: str = "scenario") -> Iterator[tuple[str, ...]]:
+    for words in and_more(count, what=what):
+        yield _row("more", of=of, name=words)
 
 
 def _row(  # noqa: PLR0913 - one a column

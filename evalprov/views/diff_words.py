@@ -33,6 +33,13 @@ WORDS = 60  # letters of a command line
 COMMITS = 5
 SCENARIOS = 5  # and files
 NOT_KNOWN = "not known"
+STATES = {
+    "changed": "changed",
+    "unknown": NOT_KNOWN,
+    "equal": "proven equal",
+    "named": "same by name",
+    "undeclared": "nobody declared",
+}
 PARTS = ("metrics", "layers")
 COLUMNS = ("metric", "A", "B", "delta", "95 % interval", "want", "verdict")
 NUMBERS = ("A", "B", "delta")

@@ -12,10 +12,12 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from evalprov.builder.cached import VARIABLE as FUNCTIONS_VARIABLE
 from evalprov.errors import CANNOT_START, EvalprovError
 from evalprov.named import NamedTuple
 from evalprov.platform.events import taking_no_signals
 from evalprov.platform.network import IS_TRIED, SHUT_IN
+from evalprov.private import private_folder, remove_folder
 from evalprov.wire.gateway import refused, set_one
 from evalprov.wire.providers import PROVIDERS, Opened, from_environment, is_local, is_plain, provider
 
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 HOST = "127.0.0.1"
-FUNCTIONS = "EVALPROV_CALLS"  # where a function of the command's own is recorded
 PLACEHOLDER_KEY = "evalprov-replay"
 _LOOPBACK = ("localhost", HOST, "::1")
 _BACKLOG = 1024
@@ -67,7 +68,7 @@ class RunningProxy:
         self._theirs: socket.socket | None = None
         if plan.mode == "replay" and plan.closed and IS_TRIED:
             self._inside, self._theirs = socket.socketpair()
-        self._folder = _private_folder()
+        self._folder = _folder()
         self._key: str | None = None
         self._opened: dict[str, Any] = {}
         self._pid: int | None = None
@@ -155,7 +156,7 @@ class RunningProxy:
                 variable, end = one.base_url
                 if variable and variable not in self._environ:
                     found[variable] = f"http://{HOST}:{self.port}/{self._token}/{one.name}{end}"
-        found[FUNCTIONS] = f"http://{HOST}:{self.port}/{self._token}/-/{self.plan.mode}"
+        found[FUNCTIONS_VARIABLE] = f"http://{HOST}:{self.port}/{self._token}/-/{self.plan.mode}"
         if self.plan.mode == "replay":
             found |= self._placeholders()
         return found
@@ -235,25 +236,13 @@ class RunningProxy:
             with suppress(OSError):
                 if pipe is not None:
                     pipe.close()
-        _remove(self._folder)
+        remove_folder(self._folder)
 
 
-def _private_folder() -> str:
-    """Make a folder that nobody else can look into."""
-    for base in (os.environ.get("TMPDIR"), "/tmp", "/var/tmp"):  # noqa: S108 - mkdir is exclusive
-        folder = f"{base}/evalprov-wire-{os.urandom(6).hex()}"
-        with suppress(OSError):
-            if base:
-                os.mkdir(folder, 0o700)
-                return folder
+def _folder() -> str:
+    if folder := private_folder(os.environ.get("TMPDIR"), "wire-"):
+        return folder
     raise EvalprovError("there is no place for temporary files", "set TMPDIR to a folder of yours", CANNOT_START)
-
-
-def _remove(folder: str) -> None:
-    with suppress(OSError):
-        for name in os.listdir(folder):
-            os.unlink(f"{folder}/{name}")
-        os.rmdir(folder)
 
 
 def _tell(process: subprocess.Popen[bytes], value: dict[str, Any]) -> None:

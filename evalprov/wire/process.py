@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import socket
 import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+from evalprov.private import remove_folder
 from evalprov.regular import sha256_of
 from evalprov.wire.trust import bundles
 
@@ -36,7 +36,7 @@ def main() -> None:
     _tell({"key": proxy.authority.key})
     opened = _hear()
     if opened is None:  # the run ended before it began
-        _remove(told["folder"])
+        remove_folder(told["folder"])
         return
     _tell({"environ": proxy.open(opened)})
     pid: tuple[int, Any] | None = None
@@ -50,7 +50,7 @@ def main() -> None:
     while pid is not None and _began(pid[0]) == pid[1] and pid[1] is not None:
         time.sleep(_LOOK)
     proxy.close()
-    _remove(told["folder"])
+    remove_folder(told["folder"])
 
 
 class Proxy:
@@ -151,10 +151,6 @@ def _began(pid: int) -> object:
 
     standing = standing_of(pid)
     return standing and standing[1]
-
-
-def _remove(folder: str) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _hear() -> dict[str, Any] | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from evalprov.capture.ask import Question, Reply, Running, wait_any
 from evalprov.capture.code.git import collect
 from evalprov.capture.collector import CaptureContext, Findings
-from evalprov.capture.scratch import make_scratch, remove
+from evalprov.private import private_folder, remove_folder
 from evalprov.secrets import Scrubber
 from evalprov.settings import Settings
 
@@ -121,11 +121,11 @@ def small_repo(path: Path) -> Repo:
 def gathered(context: CaptureContext) -> tuple[Findings, list[list[tuple[str, ...]]]]:
     """Run the collector to its end; return what it found and what it asked in each round."""
     rounds: list[list[tuple[str, ...]]] = []
-    scratch = make_scratch(context)
+    scratch = private_folder(context.environ.get("TMPDIR"), outside=context.root)
     try:
         return answered(collect(context._replace(scratch=scratch)), rounds), rounds
     finally:
-        remove(scratch)
+        remove_folder(scratch)
 
 
 def answered(steps: Generator[list[Question], list[Reply], T], rounds: list[Any] | None = None) -> T:

@@ -167,7 +167,7 @@ def test_settings_in_pyproject_are_not_touched(tmp_path: Path) -> None:
 
 def test_a_folder_that_may_not_be_written_is_one_clear_line(tmp_path: Path) -> None:
     """Nothing is changed."""
-    with pytest.raises(EvalprovError, match="cannot be written"):
+    with pytest.raises(EvalprovError, match="cannot write"):
         write(TABLES, Settings(root=str(tmp_path / "none")))
 
 

@@ -118,4 +118,4 @@ def test_the_rest_of_a_list_is_counted(project: Project) -> None:
     seen = project.on_terminal("diff", "latest~1", "latest")
     assert "and 7 more" in seen
     _, out, _ = called(project, "diff", "latest~1", "latest")
-    assert [line.split("\t")[2] for line in out.splitlines() if line.startswith("more")] == ["and 2 scenarios more"]
+    assert [line.split("\t")[2] for line in out.splitlines() if line.startswith("more")] == ["and 2 more scenarios"]

@@ -1,0 +1,91 @@
+"""What `evalprov plan` found: how many scenarios and runs show a move of a metric, and what they cost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from evalprov import render
+from evalprov.named import NamedTuple
+from evalprov.page import BOLD, Remark, TableBlock, line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from evalprov.judge.planning import Parts, PlanRow
+    from evalprov.page import Block
+
+COLUMNS = ("trials", "sees", "scenarios", "seconds", "usd")
+
+
+class ScenarioCost(NamedTuple):
+    """What one scenario of one run costs; null where no run says."""
+
+    seconds: float | None
+    usd: float | None
+
+
+class FoundPlan(NamedTuple):
+    """What was asked, what the noise is made of, and each way to run the eval."""
+
+    metric: str
+    move: float
+    parts: Parts
+    plans: Sequence[PlanRow]
+    cost: ScenarioCost
+    notes: Sequence[str]
+
+
+def page(found: FoundPlan) -> Iterator[Block]:
+    """Give it for a person: the answer, then a row a way."""
+    yield line(_answer(found), BOLD)
+    yield TableBlock(COLUMNS, _rows(found), COLUMNS)
+    yield from map(Remark, found.notes)
+
+
+def lines_of(found: FoundPlan) -> Iterator[Block]:
+    """Give it for a pipe: a row a way, and the answer beside them."""
+    yield TableBlock(COLUMNS, _rows(found))
+    yield from map(Remark, (_answer(found), *found.notes))
+
+
+def document(found: FoundPlan) -> dict[str, Any]:
+    """Return it as JSON has it."""
+    return {
+        "version": 1,
+        "answer": _answer(found),
+        "metric": found.metric,
+        "move": found.move,
+        **found.parts._asdict(),
+        "plans": [{**row._asdict(), **_spent(row, found.cost)} for row in found.plans],
+        "notes": list(found.notes),
+    }
+
+
+def _rows(found: FoundPlan) -> list[tuple[str, ...]]:
+    return [
+        tuple(map(render.number, (row.trials, row.sees, row.scenarios, *_spent(row, found.cost).values())))
+        for row in found.plans
+    ]
+
+
+def _spent(row: PlanRow, cost: ScenarioCost) -> dict[str, float | None]:
+    """Return what a plan costs, both sides together."""
+    runs = None if row.scenarios is None else 2 * row.trials * row.scenarios
+    return {
+        name: None if runs is None or each is None else round(runs * each, 4) for name, each in cost._asdict().items()
+    }
+
+
+def _answer(found: FoundPlan) -> str:
+    now = found.plans[0].sees
+    sees = "nothing" if now is None else f"a move of {render.number(now)}"
+    first = f"{found.metric}: {found.parts.scenarios} scenarios, one run on each side, see {sees}"
+    ways = [
+        f"{row.scenarios:,} scenarios" + ("" if row.trials == 1 else f" {row.trials} times")
+        for row in found.plans
+        if row.scenarios is not None and row.trials in (1, 3)
+    ]
+    move = render.number(found.move)
+    if not ways:
+        return f"{first}; {move} is less than whole runs differ by, and no number of scenarios shows it"
+    return f"{first}; {move} takes {' or '.join(ways)}"
