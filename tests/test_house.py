@@ -40,8 +40,10 @@ MAY_IMPORT = {
     "repository": {"errors"},
     "observe": {"record"},
     "wire": {"record", "errors", "secrets"},
+    "handover": {"record", "errors", "secrets", "store", "reported"},
     "run": {
         "capture",
+        "handover",
         "launch",
         "observe",
         "wire",

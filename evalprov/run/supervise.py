@@ -57,7 +57,7 @@ def supervise(request: Request, context: CaptureContext, prepared: PreparedRun) 
 
     Only what happens before the command starts is raised: later, nothing of ours may stand in its way.
     """
-    store, manifest, found, project, wired = prepared
+    store, manifest, found, project, wired, _ = prepared
     look = OutputsLook(context, manifest, found.before)
     afterwards = Afterwards(found.later)
     child = _launch(request, context, prepared, afterwards)
@@ -148,7 +148,7 @@ def _launch(request: Request, context: CaptureContext, prepared: PreparedRun, af
         names.append(None if mode == "off" else f"logs/{run_id}.{end}")
     scanner = Scanner()
     report = ReportFile(run_id)
-    environ = {**context.environ, "EVALPROV_RUN_ID": run_id}
+    environ = {**context.environ, **prepared.identity, "EVALPROV_RUN_ID": run_id}
     if report.path:
         environ["EVALPROV_REPORT"] = report.path
         if context.scrub.text(report.path) == report.path:
