@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 OURS = "evalprov."
 TAG = 64  # W&B refuses to start with a longer one
 LONGEST = 32_768  # bytes: a variable may have 128 KiB on Linux, and a command that gets a longer one cannot start
+_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~")
 _ESCAPED = r'"(?:[^"\\]|\\.)*"'
 _IN_JSON = re.compile(rf'(?:, )?"{re.escape(OURS)}\w+": {_ESCAPED}(?:, "{re.escape(OURS)}\w+": {_ESCAPED})*(?=\}}\s*$)')
 
@@ -65,10 +66,14 @@ def _json(theirs: str, facts: Facts) -> str:
 
 
 def _pairs(theirs: str, facts: Facts) -> str:
-    from urllib.parse import quote
-
     there = _names(theirs.split(","), "its parts are not all key=value")
-    return _joined(",", theirs, [f"{name}={quote(said, safe='')}" for name, said in facts.items() if name not in there])
+    return _joined(",", theirs, [f"{name}={_percent(said)}" for name, said in facts.items() if name not in there])
+
+
+def _percent(said: str) -> str:
+    """Spell a text with percent signs; urllib, which does the same, takes longer to load than all the rest here."""
+    data = said.encode("utf-8", "surrogateescape")
+    return "".join(chr(byte) if byte < 128 and chr(byte) in _PLAIN else f"%{byte:02X}" for byte in data)
 
 
 def _words(theirs: str, facts: Facts) -> str:

@@ -57,6 +57,8 @@ def record_run(
             from evalprov.run.supervise import supervise
             from evalprov.store import Store
 
+            if context.settings.trackers != "off":
+                _load_handover()
             store = Store.open(context.store, context.scrub)
             manifest = _reserved(store, capturing, lambda run_id, at: opened(blank(run_id, at), request, context))
             try:
@@ -161,6 +163,12 @@ def _as_its_user_has_it(environ: dict[str, str]) -> tuple[dict[str, str], dict[s
     kept = {name: value for name, value in environ.items() if name not in before}
     around = {name: environ[name] for name in before}
     return {**kept, **{name: value for name, value in before.items() if value is not None}}, around
+
+
+def _load_handover() -> None:
+    """Load what is needed before the command starts only where its trackers are told of the run."""
+    for name in ("rfc8785", "evalprov.handover.identity", "evalprov.record.identity"):
+        __import__(name)
 
 
 def _handed_over(manifest: Manifest, context: CaptureContext) -> dict[str, str]:

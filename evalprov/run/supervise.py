@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from evalprov.store import Store
 
 STDERR_TAIL = 4096
+PRINTED_TAIL = 1 << 16  # bytes of a stream without a log in which addresses are looked for
+COMPOSED = "/.hydra/config.yaml"
 
 
 class _EndedCommand(NamedTuple):
@@ -86,6 +88,7 @@ def supervise(request: Request, context: CaptureContext, prepared: PreparedRun) 
         tried("what Hydra composed is not in the record", lambda: _add_hydra(manifest, child.began, context, look))
         reported = "what the command reported is not all in the record"
         tried(reported, lambda: _interpret(manifest, child, request, context, look))
+        tried("what other tools have of it is not in the record", lambda: _link(manifest, child, context, store))
         if wired is not None:
             tried("what was asked of models is not in the record", lambda: wired.finish(manifest))
         tried("what the run wrote is not in the record", lambda: _settle(manifest, look, again.finish(), context))
@@ -278,6 +281,32 @@ def _add_hydra(manifest: Manifest, began: float, context: CaptureContext, look: 
     manifest["warnings"] += found.warnings
     for folder in found.folders:
         look.others |= hydra.composed_from(os.path.join(context.root, folder), context.root)
+
+
+def _link(manifest: Manifest, child: _EndedCommand, context: CaptureContext, store: Store) -> None:
+    """Write down where other tools have this run, too."""
+    from evalprov.handover.links import find_links
+    from evalprov.handover.links.ended import EndedRun
+
+    def printed() -> tuple[bytes, ...]:
+        from evalprov.store.read import ends_of_log
+
+        both = zip(child.log_names, (child.stdout, child.stderr), strict=True)
+        return tuple(ends_of_log(store.path, name) if name else log.tail(PRINTED_TAIL) for name, log in both)
+
+    composed = [path.removesuffix(COMPOSED) for path in manifest["config"]["files"] if path.endswith(COMPOSED)]
+    run = EndedRun(
+        run_id=manifest["run_id"],
+        cwd=context.cwd,
+        root=context.root,
+        environ=context.environ,
+        began=child.began,
+        ended=time.time(),
+        printed=printed,
+        composed=tuple(composed),
+    )
+    manifest["links"], problems = find_links(run, context.scrub)
+    manifest["warnings"] += problems
 
 
 def _stream(end: StreamEnd, log: BoundedLog, file: str | None) -> Stream:

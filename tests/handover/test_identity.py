@@ -19,7 +19,7 @@ from evalprov.record.form import blank
 from evalprov.settings.shapes import TRACKERS
 
 RUN_ID = "20260920T143000Z"
-FACTS = {"evalprov.run_id": RUN_ID, "evalprov.scenario": "a, b = 50%", "evalprov.dirty": "true"}
+FACTS = {"evalprov.run_id": RUN_ID, "evalprov.scenario": "a, b = 50% é", "evalprov.dirty": "true"}
 # Values as users have them: form, what is there, and what must still be read from it.
 THEIRS = [
     ("json", None),

@@ -12,10 +12,12 @@ from importlib import import_module
 from typing import IO, TYPE_CHECKING, Any
 from zipfile import BadZipFile, ZipFile
 
+from evalprov.regular import reading
 from evalprov.reported.adapters.pieces import PIECE_LIMIT, pieces, whole
-from evalprov.reported.adapters.source import ROWS, failure, known, listed, local, number, parted, table
+from evalprov.reported.adapters.source import ROWS, Source, failure, known, listed, local, number, parted, table
 from evalprov.reported.open_results import Unusable
 from evalprov.reported.text import brief
+from evalprov.reported.warnings import Notes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
 
     from evalprov.record.schema.values import MetricValue
     from evalprov.reported.adapters.pieces import Readable
-    from evalprov.reported.adapters.source import Source
 
 _DAMAGE = (Unusable, BadZipFile, EOFError, zlib.error, RuntimeError, NotImplementedError, struct.error)
 _ZIP = b"PK\x03\x04"
@@ -69,6 +70,22 @@ def read(source: Source) -> Iterator[dict[str, Any]]:
         else:
             header[path[0] if path else ""] = value
     yield from _log(source, header, samples, served)
+
+
+def spec_of(path: str) -> dict[str, Any]:
+    """Return what a log says of itself at its beginning, nothing where it cannot be read; it may not be whole."""
+    try:
+        with reading(path) as file:
+            if file.read(len(_ZIP)) == _ZIP:
+                with ZipFile(file) as archive:
+                    parts = {part.filename: part for part in archive.infolist()}
+                    part = parts.get("_journal/start.json") or parts["header.json"]
+                    source = Source(path, file, None, Notes())
+                    return table(whole(_opened(source, archive, part)).get("eval"))
+            file.seek(0)
+            return next((table(value) for key, value in pieces(file, (_SAMPLES,)) if key == ("eval",)), {})
+    except (*_DAMAGE, OSError, ValueError, KeyError):
+        return {}
 
 
 def _slim(sample: dict[str, Any]) -> dict[str, Any]:
