@@ -40,7 +40,7 @@ MAY_IMPORT = {
     "repository": {"errors"},
     "observe": {"record"},
     "wire": {"record", "errors", "secrets"},
-    "handover": {"record", "errors", "secrets", "store", "reported"},
+    "handover": {"record", "errors", "secrets", "settings", "store", "reported"},
     "run": {
         "capture",
         "handover",
@@ -76,7 +76,7 @@ MAY_IMPORT = {
     },
     "__main__": {"cli", "isolation", "__init__"},
     "builder": {"secrets"},
-    "__init__": {"builder", "restore"},
+    "__init__": {"builder", "restore", "handover"},
 }
 TOP_LEVEL = {"pyproject.toml", "README.md", "CHANGELOG.md", "Makefile", "evalprov", "tests", "fixtures"}
 
