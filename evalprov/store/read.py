@@ -49,7 +49,7 @@ def ends_of_log(store: str, name: str, size: int = 1 << 19) -> bytes:
     """Return the first and the last bytes of a kept log; none where it is not there."""
     folder, _, file = name.partition("/")
     try:
-        with Folder(f"{store}/{folder}") as logs, open(logs.open(file, os.O_RDONLY), "rb") as kept:
+        with Folder(f"{store}/{folder}") as logs, os.fdopen(logs.open(file, os.O_RDONLY), "rb") as kept:
             head = kept.read(size)
             length = os.fstat(kept.fileno()).st_size
             if length <= size:
