@@ -57,6 +57,7 @@ MAY_IMPORT = {
     },
     "restore": {"run", "capture", "judge", "explain", "stats", "store", "record", "errors", "settings"},
     "cli": {
+        "handover",
         "isolation",
         "restore",
         "run",

@@ -35,7 +35,6 @@ _NOT_COMPARED = {
     "links",
     "handover.trackers",
     "handover.variables",
-    "imported",
     "stages",
     "sources",
     "capture",

@@ -18,14 +18,15 @@ _LOG = re.compile(r"\d{4}-\d\d-\d\dT.+_.+_.+\.(eval|json)")
 
 def find(run: EndedRun) -> Iterator[RunLink]:
     """Yield the logs that were written since the command was started."""
-    said = run.environ.get("INSPECT_LOG_DIR", "logs").removeprefix("file://")
-    if "://" in said:
+    folder = run.environ.get("INSPECT_LOG_DIR", "logs").removeprefix("file://")
+    if "://" in folder:
         return
-    names = sorted(entry.path for entry in run.fresh(os.path.join(run.cwd, said)) if _LOG.fullmatch(entry.name))
+    names = sorted(entry.path for entry in run.fresh(os.path.join(run.cwd, folder)) if _LOG.fullmatch(entry.name))
     for path in names[: MOST + 1]:
-        from evalprov.reported.adapters.inspect_log import spec_of  # only where there is a log
+        from evalprov.reported.adapters.inspect_log import header_of  # only where there is a log
 
-        spec = spec_of(path)
+        said = header_of(path, only_spec=True).get("eval")
+        spec = said if isinstance(said, dict) else {}
         metadata = spec.get("metadata")
         ours = metadata.get("evalprov.run_id") if isinstance(metadata, dict) else None
         own = spec.get("eval_id") or spec.get("run_id")

@@ -54,8 +54,11 @@ def _of_database(run: EndedRun, path: str) -> Iterator[RunLink]:
         yield run.link("mlflow", str(own), f"{path}#/experiments/{experiment}/runs/{own}", rule)
 
 
-def opened(path: str) -> closing[sqlite3.Connection]:
-    """Open a database to read it as it stands: nothing is locked, and nothing is written beside it."""
+def opened(path: str, *, bounded: bool = True) -> closing[sqlite3.Connection]:
+    """Open a database to read it as it stands: nothing is locked, and nothing is written beside it.
+
+    Where it is bounded, a question that takes too long is an error.
+    """
     import sqlite3
 
     journal = f"{path}-wal"
@@ -69,7 +72,8 @@ def opened(path: str) -> closing[sqlite3.Connection]:
         left[0] -= 1
         return left[0] < 0
 
-    database.set_progress_handler(stop, 1000)
+    if bounded:
+        database.set_progress_handler(stop, 1000)
     return closing(database)
 
 

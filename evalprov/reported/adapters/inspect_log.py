@@ -72,19 +72,28 @@ def read(source: Source) -> Iterator[dict[str, Any]]:
     yield from _log(source, header, samples, served)
 
 
-def spec_of(path: str) -> dict[str, Any]:
-    """Return what a log says of itself at its beginning, nothing where it cannot be read; it may not be whole."""
+def header_of(path: str, *, only_spec: bool = False) -> dict[str, Any]:
+    """Return what a log says of itself beside its samples, nothing where it cannot be read; it may not be whole.
+
+    What it was to be stands at its beginning; for that alone, no more is read.
+    """
     try:
         with reading(path) as file:
-            if file.read(len(_ZIP)) == _ZIP:
-                with ZipFile(file) as archive:
-                    parts = {part.filename: part for part in archive.infolist()}
-                    part = parts.get("_journal/start.json") or parts["header.json"]
-                    source = Source(path, file, None, Notes())
-                    return table(whole(_opened(source, archive, part)).get("eval"))
-            file.seek(0)
-            return next((table(value) for key, value in pieces(file, (_SAMPLES,)) if key == ("eval",)), {})
-    except (*_DAMAGE, OSError, ValueError, KeyError):
+            if file.read(len(_ZIP)) != _ZIP:
+                file.seek(0)
+                header = {}
+                for key, value in pieces(file, (_SAMPLES,)):
+                    if len(key) == 1 and key != _SAMPLES:
+                        header[key[0]] = value
+                    if only_spec and key == ("eval",):
+                        break
+                return header
+            with ZipFile(file) as archive:
+                parts = {part.filename: part for part in archive.infolist()}
+                names = ("header.json", "_journal/start.json")
+                part = next(parts[name] for name in (names[::-1] if only_spec else names) if name in parts)
+                return whole(_opened(Source(path, file, None, Notes()), archive, part))
+    except (*_DAMAGE, OSError, ValueError, StopIteration):
         return {}
 
 
