@@ -15,17 +15,25 @@ Afterwards, anywhere in the project:
 
     run = evalprov.load("latest")                    # its record, its metrics
     print(run.verify().answer)                       # is all as it was, and can it be brought back?
+    pandas.DataFrame(evalprov.history("accuracy>=0.7", since="30d"))   # a row a run, newest first
 """
 
 # The command line passes through here before its search path is safe: nothing may be imported, typing included.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from datetime import datetime
     from typing import Any
 
     from evalprov.builder import CodeHash, ConfigLayer, NoSource, cached, config_layer, hash_code, report
 
     def load(run: str = "latest", store: str | None = None) -> Any:
         """Return a recorded run, a RecordedRun of restore/door.py; its type would close a circle of imports."""
+
+    def history(
+        where: str | Iterable[str] = (), since: str | datetime | None = None, store: str | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Return the recorded runs, newest first, each as a flat table by key path; see handover/reading.py."""
 
 
 __version__ = "0.1.0"
@@ -37,6 +45,7 @@ __all__ = [
     "cached",
     "config_layer",
     "hash_code",
+    "history",
     "load",
     "report",
 ]
@@ -46,7 +55,7 @@ def __getattr__(name: str) -> object:
     # The command line starts without the builder, and the builder without the command line.
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    room = "restore.door" if name == "load" else "builder"
+    room = {"load": "restore.door", "history": "handover.reading"}.get(name, "builder")
     value = globals()[name] = getattr(__import__(f"{__name__}.{room}", fromlist=[name]), name)
     return value
 

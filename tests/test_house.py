@@ -43,8 +43,10 @@ MAY_IMPORT = {
     "repository": {"errors"},
     "observe": {"record"},
     "wire": {"record", "errors", "secrets", "builder"},
+    "handover": {"record", "errors", "secrets", "settings", "store", "reported"},
     "run": {
         "capture",
+        "handover",
         "launch",
         "observe",
         "wire",
@@ -58,6 +60,7 @@ MAY_IMPORT = {
     },
     "restore": {"run", "capture", "judge", "explain", "stats", "store", "record", "errors", "settings"},
     "cli": {
+        "handover",
         "isolation",
         "restore",
         "run",
@@ -77,7 +80,7 @@ MAY_IMPORT = {
     },
     "__main__": {"cli", "isolation", "__init__"},
     "builder": {"secrets"},
-    "__init__": {"builder", "restore"},
+    "__init__": {"builder", "restore", "handover"},
 }
 TOP_LEVEL = {"pyproject.toml", "README.md", "CHANGELOG.md", "Makefile", "evalprov", "tests", "fixtures"}
 

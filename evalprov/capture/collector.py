@@ -29,7 +29,7 @@ class CaptureContext(NamedTuple):
     cwd: str  # where it will run; absolute
     root: str  # the project root; absolute
     store: str  # the metrics folder; absolute
-    environ: Mapping[str, str]  # the child's environment
+    environ: Mapping[str, str]  # the child's environment, as its user has it
     settings: Settings
     scrub: Scrubber
     config_paths: tuple[str, ...] = ()  # --config, as given
@@ -41,6 +41,7 @@ class CaptureContext(NamedTuple):
     known: Callable[[], Mapping[str, Row]] = dict  # asks for what earlier runs wrote, by path from the project root
     scratch: str | None = None  # a private folder outside the project; null where none could be made
     ran: list[str] | None = None  # Pythons that ran under the command, told when it has ended
+    around: Mapping[str, str] = {}  # variables of it in which a run around this one named itself
     since: float | None = None  # Unix time at which the first trial of this command began, if there are several
 
 

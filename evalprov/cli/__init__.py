@@ -31,6 +31,7 @@ COMMANDS = (
     "verify",
     "restore",
     "rerun",
+    "import",
     "init",
     "doctor",
     "baseline",

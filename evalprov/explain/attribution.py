@@ -46,10 +46,8 @@ def layer_states(a: Manifest, b: Manifest) -> dict[str, LayerState]:
 
 
 def _standing(name: str, runs: tuple[Manifest, Manifest], sides: tuple[Layer, Layer]) -> Standing:
-    a, b = runs
-    for side, why in (("A", why_unknown(name, a, b, sides[0])), ("B", why_unknown(name, b, a, sides[1]))):
-        if why:
-            return Standing("unknown", f"{side}: {why}")
+    if why := _why_not_told(name, runs, sides):
+        return Standing("unknown", why)
     if _differ(name, runs, sides):
         return Standing("changed")
     if all(side.control == "none" for side in sides):
@@ -66,6 +64,17 @@ def _standing(name: str, runs: tuple[Manifest, Manifest], sides: tuple[Layer, La
         return Standing("equal")
     notes = dict.fromkeys(side.note for side in sides if side.note)
     return Standing("named", "; ".join(notes) or "one side does not hold all of it")
+
+
+def _why_not_told(name: str, runs: tuple[Manifest, Manifest], sides: tuple[Layer, Layer]) -> str | None:
+    """Say why nobody can tell whether a layer is the same; null where it can be looked at."""
+    a, b = runs
+    for side, why in (("A", why_unknown(name, a, b, sides[0])), ("B", why_unknown(name, b, a, sides[1]))):
+        if why:
+            return f"{side}: {why}"
+    if not tells_all(a, b) and not _any(_both_tell(hashed(sides[0]), hashed(sides[1]))):
+        return "what the one says of it, the other does not"
+    return None
 
 
 def why_unknown(name: str, run: Manifest, other: Manifest, layer: Layer) -> str | None:
@@ -104,22 +113,42 @@ _SERVED = "observed.model"
 
 
 def _differ(name: str, runs: tuple[Manifest, Manifest], sides: tuple[Layer, Layer]) -> bool:
-    one, other = sides
+    (one, other), (a, b) = sides, runs
     if any(one.seen[key] != other.seen[key] for key in one.seen.keys() & other.seen.keys()):
         return True
     ones, others = hashed(one), hashed(other)
+    if not tells_all(a, b):  # what one of them does not say is no difference
+        ones, others = _both_tell(ones, others), _both_tell(others, ones)
     for key in one.maybe | other.maybe:
         if key not in ones or key not in others:
             ones.pop(key, None)
             others.pop(key, None)
-    if name == "code" and one_tree(*runs):
+    if name == "code" and one_tree(a, b):
         ones.pop("tree", None)
         others.pop("tree", None)
     if name == "data":
-        for alike_set in same_sets(*runs):
+        for alike_set in same_sets(a, b):
             for facts in (ones, others):
                 facts["sets"] = {**facts["sets"], alike_set: {**facts["sets"][alike_set], "sha256": None}}
     return not alike(ones, others)
+
+
+def tells_all(a: Manifest, b: Manifest) -> bool:
+    """Say whether what one run has and the other lacks is a difference: their records were made by the same tool."""
+    ones, others = a["imported"], b["imported"]
+    return (ones and ones["tool"]) == (others and others["tool"])
+
+
+def _both_tell(one: Any, other: Any) -> Any:
+    """Return of a table what the other one has, too, table by table."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return {key: _both_tell(one[key], other[key]) for key in one.keys() & other.keys()}
+    return one
+
+
+def _any(value: Any) -> bool:
+    """Say whether there is any value in a table."""
+    return any(map(_any, value.values())) if isinstance(value, dict) else value is not None
 
 
 def same_sets(a: Manifest, b: Manifest) -> list[str]:

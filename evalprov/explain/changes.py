@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Literal
 
-from evalprov.explain.attribution import alike, layer_states, one_tree, same_sets, why_unknown
+from evalprov.explain.attribution import alike, layer_states, one_tree, same_sets, tells_all, why_unknown
 from evalprov.explain.suspects import differing, facts_of
 from evalprov.named import NamedTuple
 from evalprov.record.fact import Item, Items
@@ -47,9 +47,10 @@ def changes(a: Manifest, b: Manifest, *, everything: bool = False) -> list[Chang
     found: list[Change] = []
     ones, others = layers(a), layers(b)
     for layer in LAYERS:
+        one_maker = tells_all(a, b)
         known = (
-            why_unknown(layer, a, b, ones[layer]) is None,
-            why_unknown(layer, b, a, others[layer]) is None,
+            why_unknown(layer, a, b, ones[layer]) is None and one_maker,
+            why_unknown(layer, b, a, others[layer]) is None and one_maker,
         )
         hash_a, hash_b = (side["identity"]["layers"].get(layer) for side in (a, b))
         if all(known) and hash_a == hash_b and not (ones[layer].seen or others[layer].seen or everything):
@@ -190,10 +191,13 @@ def beside(a: Manifest, b: Manifest) -> list[Change]:
     """Return what differs and is in no layer: the host, the user, the commit, what was warned of."""
     runs = [{name: text for section in facts_of(m) for name, text in section.items()} for m in (a, b)]
     found = []
+    one_maker = tells_all(a, b)
     for name, (one, other) in differing(runs):
         # Where the data is the same, that its pointer is another would be told nowhere.
         if not _is_told(name) or (name.endswith((".pointer", ".stale")) and _same_data(a, b, name)):
             kind: Kind = "added" if one is None else "removed" if other is None else "changed"
+            if kind != "changed" and not one_maker:
+                kind = "unknown"
             values = [None if text is None else json.loads(text) for text in (one, other)]
             found.append(Change("beside", "", name, kind, *values))
     if a["warnings"] != b["warnings"]:

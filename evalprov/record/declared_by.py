@@ -28,7 +28,7 @@ PLACES = {
 }
 _FREE = ("model", "retrieval")  # what has no key of its own there stands in their table `extra`
 _OF_FILES = ("prompts", "data", "config")
-_OF_NO_RUN = ("store", "log", "observe")  # where and how it was recorded
+_OF_NO_RUN = ("store", "log", "observe", "handover")  # where and how it was recorded
 
 
 def value_of(m: Manifest, keys: list[str]) -> Any:

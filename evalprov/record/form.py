@@ -43,7 +43,7 @@ BULKY: tuple[tuple[str, ...], ...] = (
     ("calls", "not_recorded"),
 )
 # What it never leaves out, by which runs are found and told apart.
-KEPT = frozenset(("schema", "run_id", "timestamp", "status", "repeat", "counts", "identity"))
+KEPT = frozenset(("schema", "run_id", "timestamp", "status", "repeat", "counts", "identity", "imported"))
 _SMALL = 80  # bytes of a value that stays where it is
 _WHOLE = ("system",)  # sections that are left out as one
 
@@ -212,6 +212,9 @@ def blank(run_id: str, timestamp: str) -> Manifest:
         },
         "output": {"stdout": None, "stderr": None, "metrics_source": None, "artifacts": []},
         "outputs": {"files": {}, "count": None, "bytes": None, "reason": None},
+        "links": [],
+        "handover": {"trackers": [], "variables": {}},
+        "imported": None,
         "decision_spec": None,
         "counts": {},
         "capture": {},

@@ -58,6 +58,8 @@ def _layer(name: str, m: Manifest) -> Layer:
         value = fact.value(m)
         into = seen if fact.seen else facts
         into.update(value if fact.seen or not fact.name else {fact.name: value})
+    if m["imported"]:
+        return _as_told(facts, seen, m["imported"]["tool"])
     maybe = frozenset(fact.name for fact in rows if fact.optional(m))
     held = [fact.held(m) for fact in rows]
     if not any(one.there for one in held):
@@ -71,6 +73,13 @@ def _layer(name: str, m: Manifest) -> Layer:
     doubts += [doubt for one in held for doubt in one.doubts]
     control: Control = "partial" if unknown or doubts else "full"
     return Layer(facts, control, unknown, None if unknown else "; ".join(doubts) or None, seen, maybe)
+
+
+def _as_told(facts: dict[str, Any], seen: dict[str, Any], tool: str) -> Layer:
+    """Return a layer of a run that was not made under evalprov: what its tool does not say of it is not known."""
+    if not seen and not any(_pruned(value) is not None for value in facts.values()):
+        return Layer(facts, "none", f"imported from {tool}, which does not say", None, seen)
+    return Layer(facts, "partial", None, f"as {tool} says it; the rest is not known", seen, frozenset(facts))
 
 
 def hashed(layer: Layer) -> dict[str, Any]:

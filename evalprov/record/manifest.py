@@ -18,7 +18,16 @@ from evalprov.record.schema.observed import (
     RanObserved,
     UsedObserved,
 )
-from evalprov.record.schema.outcome import ErrorEntry, MetricInfo, Output, Outputs, Resources
+from evalprov.record.schema.outcome import (
+    ErrorEntry,
+    HandedOver,
+    ImportedFrom,
+    MetricInfo,
+    Output,
+    Outputs,
+    Resources,
+    RunLink,
+)
 from evalprov.record.schema.software import (
     ContentFacts,
     ExecutableFacts,
@@ -126,6 +135,9 @@ class Manifest(TypedDict):
     resources: Resources
     output: Output
     outputs: Outputs
+    links: list[RunLink]  # what other tools have of it
+    handover: HandedOver
+    imported: ImportedFrom | None  # null for a run that evalprov recorded
     decision_spec: Json  # a TraceLens DecisionSpec that the eval attached; null without one
     counts: dict[str, int]  # how many values stand in what the history leaves out, by key path
     capture: dict[str, Captured]

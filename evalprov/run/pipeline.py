@@ -57,6 +57,8 @@ def record_run(
             from evalprov.run.supervise import supervise
             from evalprov.store import Store
 
+            if context.settings.trackers != "off":
+                _load_handover()
             store = Store.open(context.store, context.scrub)
             manifest = _reserved(store, capturing, lambda run_id, at: opened(blank(run_id, at), request, context))
             try:
@@ -64,8 +66,9 @@ def record_run(
                 fill(manifest, found, context.scrub)
                 refuse_unclean(request, manifest)
                 keep(store, manifest, found.blobs)
+                identity = _handed_over(manifest, context)
                 store.begin(manifest)
-                problems = supervise(request, context, PreparedRun(store, manifest, found, project, wired))
+                problems = supervise(request, context, PreparedRun(store, manifest, found, project, wired, identity))
             except EvalprovError as problem:
                 give_up(store, manifest, problem, context.scrub)
     except Exception as error:
@@ -129,6 +132,9 @@ def context_of(request: Request, cwd: str, environ: dict[str, str]) -> CaptureCo
     """Return what a run would be captured with."""
     declared = (("--set", request.set), ("--prompt", request.prompt), ("--data", request.data))
     settings = overlay(load(cwd), [(option, text) for option, texts in declared for text in texts])
+    around: dict[str, str] = {}
+    if "EVALPROV_RUN_ID" in environ:
+        environ, around = _as_its_user_has_it(environ)
     base, store = (cwd, request.store) if request.store else (settings.root, settings.store)
     return CaptureContext(
         argv=request.argv,
@@ -142,10 +148,45 @@ def context_of(request: Request, cwd: str, environ: dict[str, str]) -> CaptureCo
         config_paths=request.config,
         outputs=(request.metrics_file,) if request.metrics_file else (),
         known=_known(os.path.normpath(os.path.join(base, store))),
+        around=around,
         since=request.since,
         ran=[],
         strict=request.strict,
     )
+
+
+def _as_its_user_has_it(environ: dict[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Take out what a run around this one handed over to trackers, which is of no program; return that, too."""
+    from evalprov.handover.identity import inherited  # most runs have none around them
+
+    before = inherited(environ)
+    kept = {name: value for name, value in environ.items() if name not in before}
+    around = {name: environ[name] for name in before}
+    return {**kept, **{name: value for name, value in before.items() if value is not None}}, around
+
+
+def _load_handover() -> None:
+    """Load what is needed before the command starts only where its trackers are told of the run."""
+    for name in ("rfc8785", "evalprov.handover.identity", "evalprov.record.identity"):
+        __import__(name)
+
+
+def _handed_over(manifest: Manifest, context: CaptureContext) -> dict[str, str]:
+    """Return the variables that tell the command's trackers which run this is, and write down which these are."""
+    trackers = context.settings.trackers
+    if trackers == "off":
+        return dict(context.around)
+    from evalprov.handover.identity import hand_over, left_alone
+
+    scripts = [os.path.join(context.cwd, word) for word in context.argv if word.endswith(".py")]
+    places = [context.cwd, *(os.path.dirname(path) for path in scripts if os.path.isfile(path))]
+    try:
+        values, manifest["handover"] = hand_over(manifest, trackers, context.environ, places)
+    except Exception as error:  # noqa: BLE001 - it is no reason not to run
+        manifest["warnings"].append(context.scrub.text(f"no tracker was told: {type(error).__name__}: {error}"))
+        return dict(context.around)
+    manifest["warnings"] += left_alone(manifest["handover"])
+    return {**context.around, **values}
 
 
 def _known(store: str) -> Callable[[], Mapping[str, Row]]:

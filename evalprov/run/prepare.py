@@ -32,6 +32,7 @@ class PreparedRun(NamedTuple):
     found: Capture
     project: ProjectWatch | None  # its folders, watched from before they were looked at
     wired: WiredRun | None = None  # its calls to model providers, where they are recorded or replayed
+    identity: Mapping[str, str] = {}  # variables that tell its trackers which run this is
 
 
 def opened(manifest: Manifest, request: Request, context: CaptureContext) -> Manifest:

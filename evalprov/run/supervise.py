@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from evalprov.store import Store
 
 STDERR_TAIL = 4096
+PRINTED_TAIL = 1 << 16  # bytes of a stream without a log in which addresses are looked for
+COMPOSED = "/.hydra/config.yaml"
 
 
 class _EndedCommand(NamedTuple):
@@ -57,7 +59,7 @@ def supervise(request: Request, context: CaptureContext, prepared: PreparedRun) 
 
     Only what happens before the command starts is raised: later, nothing of ours may stand in its way.
     """
-    store, manifest, found, project, wired = prepared
+    store, manifest, found, project, wired, _ = prepared
     look = OutputsLook(context, manifest, found.before)
     afterwards = Afterwards(found.later)
     child = _launch(request, context, prepared, afterwards)
@@ -86,6 +88,7 @@ def supervise(request: Request, context: CaptureContext, prepared: PreparedRun) 
         tried("what Hydra composed is not in the record", lambda: _add_hydra(manifest, child.began, context, look))
         reported = "what the command reported is not all in the record"
         tried(reported, lambda: _interpret(manifest, child, request, context, look))
+        tried("what other tools have of it is not in the record", lambda: _link(manifest, child, context, store))
         if wired is not None:
             tried("what was asked of models is not in the record", lambda: wired.finish(manifest))
         tried("what the run wrote is not in the record", lambda: _settle(manifest, look, again.finish(), context))
@@ -148,7 +151,7 @@ def _launch(request: Request, context: CaptureContext, prepared: PreparedRun, af
         names.append(None if mode == "off" else f"logs/{run_id}.{end}")
     scanner = Scanner()
     report = ReportFile(run_id)
-    environ = {**context.environ, "EVALPROV_RUN_ID": run_id}
+    environ = {**context.environ, **prepared.identity, "EVALPROV_RUN_ID": run_id}
     if report.path:
         environ["EVALPROV_REPORT"] = report.path
         if context.scrub.text(report.path) == report.path:
@@ -278,6 +281,32 @@ def _add_hydra(manifest: Manifest, began: float, context: CaptureContext, look: 
     manifest["warnings"] += found.warnings
     for folder in found.folders:
         look.others |= hydra.composed_from(os.path.join(context.root, folder), context.root)
+
+
+def _link(manifest: Manifest, child: _EndedCommand, context: CaptureContext, store: Store) -> None:
+    """Write down where other tools have this run, too."""
+    from evalprov.handover.links import find_links
+    from evalprov.handover.links.ended import EndedRun
+
+    def printed() -> tuple[bytes, ...]:
+        from evalprov.store.read import ends_of_log
+
+        both = zip(child.log_names, (child.stdout, child.stderr), strict=True)
+        return tuple(ends_of_log(store.path, name) if name else log.tail(PRINTED_TAIL) for name, log in both)
+
+    composed = [path.removesuffix(COMPOSED) for path in manifest["config"]["files"] if path.endswith(COMPOSED)]
+    run = EndedRun(
+        run_id=manifest["run_id"],
+        cwd=context.cwd,
+        root=context.root,
+        environ=context.environ,
+        began=child.began,
+        ended=time.time(),
+        printed=printed,
+        composed=tuple(composed),
+    )
+    manifest["links"], problems = find_links(run, context.scrub)
+    manifest["warnings"] += problems
 
 
 def _stream(end: StreamEnd, log: BoundedLog, file: str | None) -> Stream:

@@ -31,6 +31,7 @@ class Settings(NamedTuple):
     log: str = "bounded"  # bounded, full or off
     log_bytes: int = 1 << 20  # bound of a log, half for the head and half for the tail
     observe: str = "project"  # or auto, strict, off
+    trackers: str | tuple[str, ...] = "off"  # that learn the run's id; auto for those that are installed
     declared: Mapping[str, Any] = {}  # the checked tables, the command line's over the file's
     origins: Mapping[str, str] = {}  # dotted key of a declared value to what declared it
 
@@ -79,6 +80,7 @@ def overlay(settings: Settings, given: Iterable[Given]) -> Settings:
 
 def _settings(root: str, path: str | None, table: dict[str, Any], origins: dict[str, str]) -> Settings:
     log = table.get("log", {})
+    trackers = table.get("handover", {}).get("trackers", "off")
     env = table.get("env", {})
     return Settings(
         root=root,
@@ -93,6 +95,7 @@ def _settings(root: str, path: str | None, table: dict[str, Any], origins: dict[
         log=log.get("mode", "bounded"),
         log_bytes=log.get("bytes", 1 << 20),
         observe=table.get("observe", {}).get("mode", "project"),
+        trackers=trackers if isinstance(trackers, str) else tuple(trackers),
         declared=table,
         origins=origins,
     )

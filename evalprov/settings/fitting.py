@@ -38,9 +38,11 @@ _ABOUT = {
     "prompts": 'Recorded by content; a version may stand beside: {path = "...", version = "v3"}.',
     "data": "What the program is judged on.",
     "model": "What you declare here stands in every record.",
+    "handover": "Lets MLflow, W&B, Langfuse and others, where installed, carry the run's id: by variables of theirs.",
     "env": "Variables whose values are recorded, but for those of credentials.",
 }
 _EXAMPLES = {
+    "handover": '[handover]\ntrackers = "auto"\n',
     "model": '[model]\nprovider = "anthropic"\nmodel = "..."\ntemperature = 0.0\n',
     "versions": '[versions]\ncuda = "nvcc --version | tail -n 1"\n',
 }

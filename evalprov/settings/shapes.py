@@ -34,6 +34,22 @@ class Choice(NamedTuple):
             raise at.fail(f"must be one of {', '.join(self.words)}, not {value!r}")
 
 
+class ChosenWords(NamedTuple):
+    """One of a few words, or a list of others."""
+
+    alone: tuple[str, ...]
+    listed: tuple[str, ...]
+
+    def check(self, value: object, at: At) -> None:
+        """Refuse what does not fit."""
+        if isinstance(value, list):
+            for number, item in enumerate(value):
+                Choice(self.listed).check(item, at.inside(str(number)))
+        elif value not in self.alone:
+            words = ", ".join(self.alone)
+            raise at.fail(f"must be {words}, or a list of {', '.join(self.listed)}, not {value!r}")
+
+
 class AtLeast(NamedTuple):
     """A whole number from a bound on."""
 
@@ -127,6 +143,7 @@ AGGREGATE = Written(
     "mean, sum, median, p95, ratio, weighted_mean, micro_f1, micro_precision, micro_recall, bleu, pass@1 or "
     "python:module:function",
 )
+TRACKERS = ("mlflow", "opentelemetry", "langsmith", "langfuse", "wandb", "inspect", "comet")
 _VERSIONED = AnyOf((str, {"path": Required(str), "version": str}), 'a path, or {path = "...", version = "..."}')
 
 # Every key there is. A type is that type, a one-tuple a list of it, a dict a table with these keys.
@@ -142,6 +159,7 @@ SHAPE: dict[str, Any] = {
         "errors": bool,
         "network": Choice(("closed", "open")),
     },
+    "handover": {"trackers": ChosenWords(("off", "auto"), TRACKERS)},
     "log": {"mode": Choice(("bounded", "full", "off")), "bytes": AtLeast(0)},
     "model": {
         "provider": str,
@@ -290,6 +308,8 @@ def takes(shape: Any) -> str:
         return f"{takes(shape.shape)}; needed"
     if isinstance(shape, Choice):
         return ", ".join(f"`{word}`" for word in shape.words)
+    if isinstance(shape, ChosenWords):
+        return f"{takes(Choice(shape.alone))}, or a list of {takes(Choice(shape.listed))}"
     if isinstance(shape, AtLeast):
         return f"a whole number from {shape.bound}"
     if isinstance(shape, Within | AnyOf | Written | Patterns):

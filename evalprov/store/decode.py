@@ -21,10 +21,13 @@ if TYPE_CHECKING:
     Migrations = Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]]
 
 
+_LATEST = ("links", "handover", "imported")  # which not every record of version 3 has
+
+
 def _to_3(record: dict[str, Any]) -> dict[str, Any]:
     """Add the sections and keys that version 3 brought; what an older evalprov did not look at is not known."""
     model = cast("dict[str, Any]", blank("", ""))
-    added = {name: model[name] for name in ("outputs", "calls", "decision_spec", "counts")}
+    added = {name: model[name] for name in ("outputs", "calls", *_LATEST, "decision_spec", "counts")}
     sections = {
         name: {**{key: model[name][key] for key in keys}, **record[name]}
         for name, keys in {
@@ -214,6 +217,10 @@ def _add_newer_facts(record: dict[str, Any]) -> bool:
     """Add as not known the facts that nobody looked for when this record was written; say whether there were any."""
     model = cast("dict[str, Any]", blank("", ""))
     added = False
+    for name in _LATEST:
+        if name not in record:
+            record[name] = model[name]
+            added = True
     for section, _, name in (key.partition(".") for fact in FACTS for key in fact.keys):
         there = record.setdefault(section, model.get(section))
         if isinstance(there, dict) and isinstance(model.get(section), dict) and name in model[section].keys() - there:

@@ -131,6 +131,8 @@ def _git(line: dict[str, Any]) -> str:
 
 
 def _command(line: dict[str, Any]) -> str:
+    if imported := line.get("imported"):
+        return f"(imported from {imported['tool']})"
     argv = line["command"].get("argv")
     return shlex.join([os.path.basename(argv[0]) or argv[0], *argv[1:]]) if argv else "-"
 
@@ -159,7 +161,11 @@ NAMED = {
         _named("metrics", metrics, lambda line: exactly(line.get("metric_summary"), ""))._replace(
             seen=lambda line: metrics(line, METRICS_SHOWN)
         ),
-        _named("command", _command, lambda line: shlex.join(line["command"].get("argv", ()))),
+        _named(
+            "command",
+            _command,
+            lambda line: _command(line) if line.get("imported") else shlex.join(line["command"].get("argv", ())),
+        ),
         _named("program", _program, lambda line: line["identity"]["program"] or ""),
     )
 }

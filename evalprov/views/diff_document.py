@@ -74,6 +74,7 @@ def _side(side: Side) -> dict[str, Any]:
         "not_committed": {name: first["git"][name] for name in ("staged", "changed", "untracked")},
         "run_url": first["observed"]["ci"].get("run_url"),
         "artifacts": first["output"]["artifacts"],
+        "links": first["links"],
     }
 
 

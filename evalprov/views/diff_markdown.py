@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from evalprov.judge.inside import sentences
 from evalprov.numbers import and_more
@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from evalprov.judge.metric_diff import MetricDiff, Side
+    from evalprov.record.schema.outcome import RunLink
     from evalprov.views.diff_words import FoundDifference
 
 WIDTH = 160  # of a value
 ARTIFACTS = 5  # linked
 _MARKS = {"better": "\N{WHITE HEAVY CHECK MARK}", "worse": "\N{CROSS MARK}"}
-_PLAIN_LINK = re.compile(r"https?://[\w.:-]+(/[\w./%~+=?&;:@,-]*)?")
+_PLAIN_LINK = re.compile(r"https?://[\w.:-]+(/[\w./%~+=?&;:@,#!-]*)?")
 
 
 def lines(found: FoundDifference) -> Iterator[str]:
@@ -47,14 +48,22 @@ def _item(pair: tuple[str, str]) -> str:
 
 
 def _link(side: Side) -> str:
-    """Link what a reader will want to open: the CI system's run, and what the eval says it left."""
+    """Link what a reader will want to open: the CI's run, what other tools have, what the eval says it left."""
     run = side.runs[0]
-    links = [("run", run["observed"]["ci"].get("run_url"))]
+    links: list[tuple[str, Any]] = [("run", run["observed"]["ci"].get("run_url"))]
+    links += [(_tool(one), one["where"]) for one in run["links"][:ARTIFACTS]]
     artifacts = [one for one in run["output"]["artifacts"] if isinstance(one, dict)]
     links += [(text(one.get("name") or "artifact"), one.get("url")) for one in artifacts[:ARTIFACTS]]
     plain = [f"[{name}](<{url}>)" for name, url in links if isinstance(url, str) and _PLAIN_LINK.fullmatch(url)]
-    plain += and_more(len(artifacts) - ARTIFACTS)
+    paths = [one for one in run["links"][:ARTIFACTS] if not _PLAIN_LINK.fullmatch(one["where"])]
+    plain += [f"{_tool(one)} {code(one['where'])}" for one in paths]
+    plain += and_more(max(0, len(artifacts) - ARTIFACTS) + max(0, len(run["links"]) - ARTIFACTS))
     return f" ({', '.join(plain)})" if plain else ""
+
+
+def _tool(link: RunLink) -> str:
+    """Name what another tool has of a run."""
+    return text(" ".join(filter(None, (link["tool"], link["id"]))))
 
 
 def _metrics(found: FoundDifference) -> Iterator[str]:

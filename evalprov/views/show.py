@@ -43,6 +43,7 @@ def page(m: Manifest) -> Iterator[Block]:
     yield FactBlock("machine", _machine(m))
     yield FactBlock("more that counts", _more(m))
     yield FactBlock("output", _output(m))
+    yield FactBlock("other tools", _other_tools(m))
     for entry in m["errors"]:
         yield from _error(entry, m["run_id"])
     yield FactBlock("warnings", [("", warning) for warning in m["warnings"]])
@@ -283,6 +284,21 @@ def _more(m: Manifest) -> Pairs:
 
 def _value(value: Any) -> str:
     return value[7:19] if isinstance(value, str) and value.startswith("sha256:") else _short(value)
+
+
+def _other_tools(m: Manifest) -> Pairs:
+    """Return what other tools have of the run, and what of it they were told."""
+    pairs: Pairs = [
+        (" ".join(filter(None, (link["tool"], link["id"]))), f"{link['where']}  ({link['rule']})")
+        for link in m["links"]
+    ]
+    if told := m["handover"]["variables"]:
+        given = ", ".join(name for name, how in told.items() if how in ("set", "merged"))
+        pairs.append(("told this run's id by", given))
+        pairs += [(name, how) for name, how in told.items() if how not in ("set", "merged")]
+    if imported := m["imported"]:
+        pairs.append(("imported from", f"{imported['tool']}  {imported['source']}  {imported['id'] or ''}".rstrip()))
+    return pairs
 
 
 def _output(m: Manifest) -> Pairs:

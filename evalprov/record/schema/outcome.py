@@ -64,6 +64,32 @@ class Outputs(TypedDict):
     reason: str | None  # why it is not known, or not all of it
 
 
+class RunLink(TypedDict):
+    """What another tool has of this run."""
+
+    tool: str  # mlflow, wandb, langsmith, langfuse, inspect, dvc, hydra
+    id: str | None  # as the tool names it
+    where: str  # an address, or a path from the project root
+    rule: str  # what found it: it carries our id; it was printed; it was written during the run; it was named to us
+
+
+class HandedOver(TypedDict):
+    """What of the run's identity its command was given for its trackers."""
+
+    trackers: list[str]  # that were reached
+    variables: dict[str, str]  # of the environment: `set`, `merged`, or why it was left as it was
+
+
+class ImportedFrom(TypedDict):
+    """Where the record of a run comes from that was not made under evalprov."""
+
+    tool: str  # whose file or store it is: inspect, lm-eval, promptfoo, adr-047, tracelens, mlflow
+    source: str  # the file, from the project root or in full; or the store
+    id: str | None  # the run's own, as that tool names it
+    sha256: str  # of what was imported: the same is not imported twice
+    at: str  # when, UTC
+
+
 class ErrorEntry(TypedDict):
     """One thing that went wrong with the run or a scenario."""
 

@@ -12,10 +12,12 @@ from importlib import import_module
 from typing import IO, TYPE_CHECKING, Any
 from zipfile import BadZipFile, ZipFile
 
+from evalprov.regular import reading
 from evalprov.reported.adapters.pieces import PIECE_LIMIT, pieces, whole
-from evalprov.reported.adapters.source import ROWS, failure, known, listed, local, number, parted, table
+from evalprov.reported.adapters.source import ROWS, Source, failure, known, listed, local, number, parted, table
 from evalprov.reported.open_results import Unusable
 from evalprov.reported.text import brief
+from evalprov.reported.warnings import Notes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
 
     from evalprov.record.schema.values import MetricValue
     from evalprov.reported.adapters.pieces import Readable
-    from evalprov.reported.adapters.source import Source
 
 _DAMAGE = (Unusable, BadZipFile, EOFError, zlib.error, RuntimeError, NotImplementedError, struct.error)
 _ZIP = b"PK\x03\x04"
@@ -69,6 +70,31 @@ def read(source: Source) -> Iterator[dict[str, Any]]:
         else:
             header[path[0] if path else ""] = value
     yield from _log(source, header, samples, served)
+
+
+def header_of(path: str, *, only_spec: bool = False) -> dict[str, Any]:
+    """Return what a log says of itself beside its samples, nothing where it cannot be read; it may not be whole.
+
+    What it was to be stands at its beginning; for that alone, no more is read.
+    """
+    try:
+        with reading(path) as file:
+            if file.read(len(_ZIP)) != _ZIP:
+                file.seek(0)
+                header = {}
+                for key, value in pieces(file, (_SAMPLES,)):
+                    if len(key) == 1 and key != _SAMPLES:
+                        header[key[0]] = value
+                    if only_spec and key == ("eval",):
+                        break
+                return header
+            with ZipFile(file) as archive:
+                parts = {part.filename: part for part in archive.infolist()}
+                names = ("header.json", "_journal/start.json")
+                part = next(parts[name] for name in (names[::-1] if only_spec else names) if name in parts)
+                return whole(_opened(Source(path, file, None, Notes()), archive, part))
+    except (*_DAMAGE, OSError, ValueError, StopIteration):
+        return {}
 
 
 def _slim(sample: dict[str, Any]) -> dict[str, Any]:

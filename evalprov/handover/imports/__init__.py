@@ -1,0 +1,87 @@
+"""Runs that were not made under evalprov, read from what their tool left: a source a kind of file or store.
+
+A source is a module with `fits(path, head)`, which says whether this is one of its files or folders, and
+`read(place)`, which yields a run or says what is wrong with one. What a tool does not tell stays not known.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from evalprov.handover.imports.taken import HEAD, FailedRun, Place, TakenRun
+from evalprov.handover.links.ended import beginning
+from evalprov.regular import NOT_REGULAR
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SOURCES = ("mlflow", "results", "adr_047", "tracelens")
+WANTED = (
+    "an inspect log, an lm-eval or promptfoo result, a run manifest (ADR-047), a TraceLens spec, or MLflow's store"
+    " (mlflow.db, mlruns)"
+)
+_FILES = 10_000  # of a folder
+
+
+def read_in(path: str, ids: tuple[str, ...] = ()) -> Iterator[TakenRun | FailedRun]:
+    """Yield the runs that a file, a folder or a store holds; of an MLflow store those with these ids, or all."""
+    if not os.path.exists(path):
+        yield FailedRun(path, "it is not there")
+        return
+    if not os.path.isdir(path):
+        yield from _one(path, ids, alone=True)
+        return
+    if (source := _fitting(path, b"")) is not None:
+        yield from source.read(Place(path, ids))
+        return
+    found = False
+    for file in _files(path):
+        for one in _one(file, ids, alone=False):
+            found = True
+            yield one
+    if not found:
+        yield FailedRun(path, f"no file in it is known; wanted is {WANTED}")
+
+
+def _one(path: str, ids: tuple[str, ...], *, alone: bool) -> Iterator[TakenRun | FailedRun]:
+    """Yield what one file holds; among others, one that is not known is nothing odd."""
+    if not os.path.isfile(path):
+        if alone:
+            yield FailedRun(path, NOT_REGULAR)
+        return
+    head = beginning(path, HEAD)
+    source = _fitting(path, head)
+    if source is not None:
+        try:
+            yield from source.read(Place(path, ids))
+        except Exception as error:  # noqa: BLE001 - a stranger's file may be anything; the others are still read
+            yield FailedRun(path, f"it cannot be read: {type(error).__name__}: {error}")
+    elif alone:
+        readable = os.access(path, os.R_OK)
+        why = "it is empty" if not head and readable else "it is not known" if readable else "it cannot be read"
+        yield FailedRun(path, f"{why}; wanted is {WANTED}")
+
+
+def _fitting(path: str, head: bytes) -> Any:
+    for name in SOURCES:
+        source = import_module(f"evalprov.handover.imports.{name}")
+        with suppress(ValueError, RecursionError):
+            if source.fits(path, head):
+                return source
+    return None
+
+
+def _files(folder: str) -> Iterator[str]:
+    """Yield the files of a folder and of those in it, in the order of their names."""
+    count = 0
+    for inside, folders, names in os.walk(folder):
+        folders.sort()
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in sorted(names):
+            count += 1
+            if count > _FILES:
+                return
+            yield os.path.join(inside, name)
