@@ -38,6 +38,7 @@ MAY_IMPORT = {
     "judge": {"stats", "explain", "record", "errors"},
     "views": {"judge", "explain", "stats", "record", "page", "render", "repository"},
     "repository": {"errors"},
+    "handover": {"store", "record", "errors", "secrets"},
     "observe": {"record"},
     "wire": {"record", "errors", "secrets"},
     "run": {
@@ -55,6 +56,7 @@ MAY_IMPORT = {
     },
     "restore": {"run", "capture", "judge", "explain", "stats", "store", "record", "errors", "settings"},
     "cli": {
+        "handover",
         "isolation",
         "restore",
         "run",
