@@ -38,7 +38,7 @@ MAY_IMPORT = {
     "judge": {"stats", "explain", "record", "errors"},
     "views": {"judge", "explain", "stats", "record", "page", "render", "repository"},
     "repository": {"errors"},
-    "handover": {"store", "record", "errors", "secrets"},
+    "handover": {"store", "judge", "record", "errors", "secrets"},
     "observe": {"record"},
     "wire": {"record", "errors", "secrets"},
     "run": {

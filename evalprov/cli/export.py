@@ -14,9 +14,12 @@ from evalprov.errors import EvalprovError, UnreadableError, UsageError
 from evalprov.handover.export import hand_over
 from evalprov.handover.parcel import SendOptions, amount, shown
 from evalprov.handover.targets import TARGETS, named
+from evalprov.isolation import here
+from evalprov.judge.rules import rules_of
 from evalprov.named import NamedTuple
 from evalprov.numbers import counted
 from evalprov.secrets import Scrubber
+from evalprov.settings import load
 from evalprov.store.lines import Search
 from evalprov.store.query import Query
 from evalprov.store.where import path
@@ -72,9 +75,9 @@ def export(  # noqa: PLR0913 - one argument an option
     found = _picked(folder, asked, since) if picks else _Picked(list(runs))
     if target.single and len(found.runs) > 1:
         raise UsageError(f"{target.name} takes one run: its files have the same names in each commit")
-    options = SendOptions(
-        os.path.abspath(out) if out else f"{folder}/export/{target.name}", url, project, dry_run=dry_run
-    )
+    rules = rules_of(load(here()).declared).metrics
+    place = os.path.abspath(out) if out else f"{folder}/export/{target.name}"
+    options = SendOptions(place, url, project, rules, dry_run=dry_run)
     receipts: list[Receipt] = []
     failed = 0
     try:

@@ -9,7 +9,7 @@ from calendar import timegm
 from time import gmtime, strftime, strptime
 from typing import TYPE_CHECKING, Any
 
-from evalprov.handover.parcel import Rows
+from evalprov.handover.parcel import Rows, TargetRefused
 from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
@@ -51,9 +51,9 @@ def part_uid(run: str, *names: str | int) -> str:
     return hashlib.sha256("\0".join([run, *map(str, names)]).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-def as_uuid(digits: str) -> str:
-    """Return 32 hex digits as a UUID, of the kind for those that are made otherwise (RFC 9562, version 8)."""
-    d = f"{digits[:12]}8{digits[13:16]}{'89ab'[int(digits[16], 16) % 4]}{digits[17:]}"
+def as_uuid(digits: str, version: int = 8) -> str:
+    """Return 32 hex digits as a UUID, of the kind for those that are made otherwise (RFC 9562), or as a tool asks."""
+    d = f"{digits[:12]}{version}{digits[13:16]}{'89ab'[int(digits[16], 16) % 4]}{digits[17:]}"
     return f"{d[:8]}-{d[8:12]}-{d[12:16]}-{d[16:20]}-{d[20:]}"
 
 
@@ -213,3 +213,24 @@ def _material(  # noqa: PLR0913 - a field each
     return Material(
         layer, name, path, None if canonical else digits, digits if canonical else None, size=size, version=version
     )
+
+
+def model(m: Manifest) -> str | None:
+    """Return the model's name, as far as one was declared, reported or seen."""
+    name = m["model_config"].get("model") or m["observed"]["model"].get("model")
+    return name if isinstance(name, str) and name else None
+
+
+def creator(m: Manifest) -> str:
+    """Return what recorded the run, with its version."""
+    return f"evalprov {m['system'].get('evalprov_version') or ''}".strip()
+
+
+def scored(m: Manifest) -> dict[str, float]:
+    """Return the summary, or say that there is nothing to hand over where a target is about scores alone."""
+    found = summary(m)
+    if not found:
+        raise TargetRefused(
+            f"run {m['run_id']} has no metrics: there is nothing to hand over", "evalprov show says why"
+        )
+    return found

@@ -9,7 +9,9 @@ from evalprov.errors import EvalprovError
 from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from evalprov.judge.rules import MetricRule
 
 
 class TargetRefused(EvalprovError):  # noqa: N818 - it is what the target said
@@ -25,6 +27,7 @@ class SendOptions(NamedTuple):
     folder: str  # that files go to
     url: str | None = None  # of the server; the tool's own settings say otherwise
     project: str | None = None  # or experiment, as the tool calls it
+    rules: Mapping[str, MetricRule] = {}
     dry_run: bool = False
     progress: Callable[[int, int], None] | None = None  # of the parts of one run
 
@@ -40,6 +43,7 @@ class FileContent(NamedTuple):
     """A file's bytes, made as they are taken."""
 
     chunks: Callable[[], Iterable[bytes]]
+    rows: Rows | None = None  # what is in it, where the bytes are no text
 
 
 class Parcel(NamedTuple):
@@ -78,6 +82,8 @@ def document(value: Any, *, indent: int | None = 1) -> FileContent:
 
 def amount(part: Any) -> str:
     """Return how much a part is, in words."""
+    if isinstance(part, FileContent) and part.rows:
+        part = part.rows
     if isinstance(part, Rows):
         return "1 row" if part.total == 1 else f"{part.total} rows"
     if isinstance(part, FileContent):
@@ -88,15 +94,13 @@ def amount(part: Any) -> str:
 
 
 def shown(part: Any) -> Any:
-    """Return a part as a JSON value, whole; of bytes that are no text, how many there are."""
+    """Return a part as a JSON value, whole."""
+    if isinstance(part, FileContent) and part.rows:
+        part = part.rows
     if isinstance(part, Rows):
         return list(part.each())
     if isinstance(part, FileContent):
-        data = b"".join(part.chunks())
-        try:
-            text = data.decode()
-        except UnicodeDecodeError:
-            return {"bytes": len(data)}
+        text = b"".join(part.chunks()).decode()
         try:
             return json.loads(text)
         except ValueError:

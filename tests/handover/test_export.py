@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,12 @@ from gate_runs import Store, called
 from handed_records import RUN, full
 
 from evalprov.handover import content
-from evalprov.handover.parcel import SendOptions, shown
-from evalprov.handover.targets import TARGETS, Target
+from evalprov.handover.parcel import SendOptions, TargetRefused, shown
+from evalprov.handover.targets import TARGETS, Target, named
+from evalprov.record.form import blank
 
 OTHER = "20260921T143000Z"
-OF_FILES = [target for target in TARGETS if not target.url]
+OF_FILES = [target for target in TARGETS if not target.url and not target.extra]  # a client is for `make peers`
 CANARY = "canary-3f9a17c2-do-not-tell"
 
 
@@ -113,7 +115,7 @@ def test_no_secret_leaves(project: Path, target: Target, monkeypatch: pytest.Mon
     code, out, err = called(project, "export", RUN, "--to", target.name, "--dry-run", "--json")
     assert code == 0, err
     assert CANARY not in out + err
-    if not target.url:
+    if target in OF_FILES:
         assert called(project, "export", RUN, "--to", target.name)[0] == 0
         assert CANARY.encode() not in b"".join(files(project / "metrics" / "export").values())
 
@@ -185,3 +187,30 @@ def test_a_failure_between_says_how_far_it_came(project: Path) -> None:
     assert states == ["already there", "sent"]
     code, _, err = export(project, RUN, "--to", "csv", "--out", str(project / "taken"))
     assert (code, "cannot write" in err) == (1, True)
+
+
+@pytest.mark.parametrize(("name", "module"), [("parquet", "pyarrow")])
+def test_a_client_that_is_missing_is_named(
+    project: Path, monkeypatch: pytest.MonkeyPatch, name: str, module: str
+) -> None:
+    """The error says which package is missing, and which extra brings it; nothing is left of the try."""
+    monkeypatch.setitem(sys.modules, module, None)
+    target = named(name)
+    assert target is not None
+    code, _, err = export(project, RUN, "--to", name)
+    assert (code, f"pip install '.[{target.extra}]'" in err) == (1, True)
+    assert f"{name} needs {module}" in err
+    assert not [file for file in files(project) if "export" in file]
+
+
+@pytest.mark.parametrize("target", TARGETS, ids=by_name)
+def test_little_is_enough(target: Target) -> None:
+    """A run of which nothing is known but that it was is packed, or refused in words where there is nothing to say."""
+    m = blank(RUN, "2026-09-20T14:30:00Z")
+    m["status"] = "lost"
+    options = SendOptions("/out", project="p", url="http://127.0.0.1:9")
+    if target.name in ("hf", "every-eval-ever", "croissant"):  # these are about scores alone
+        with pytest.raises(TargetRefused, match=RUN):
+            target.packed(m, options)
+    else:
+        assert all(shown(part) is not None for part in target.packed(m, options).parts.values())

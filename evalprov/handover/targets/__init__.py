@@ -12,9 +12,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from evalprov.errors import EvalprovError
 from evalprov.handover import files
-from evalprov.handover.parcel import Parcel, Receipt, SendOptions
+from evalprov.handover.parcel import Parcel, Receipt, SendOptions, TargetRefused
 from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
@@ -39,27 +38,37 @@ class Target(NamedTuple):
     def send(self, record: Manifest, options: SendOptions) -> Receipt:
         """Hand a record over, or say of what would be sent that it was not."""
         parcel = self.packed(record, options)
-        if options.dry_run:
-            state = "would be sent"
-        elif self.url:
-            state = self._sent(parcel, options)
-        else:
-            state = files.place(parcel, options.folder)
+        try:
+            state = "would be sent" if options.dry_run else self._sent(parcel, options)
+        except ImportError as missing:
+            hint = f"pip install '.[{self.extra}]' in evalprov's checkout brings it"
+            raise TargetRefused(
+                f"{self.name} needs {missing.name or self.extra}, which is not installed", hint
+            ) from None
         return Receipt(self.name, parcel.run_id, parcel.id, parcel.where, state, parcel)
 
     def _sent(self, parcel: Parcel, options: SendOptions) -> str:
-        try:
-            state: str = self._module().send(parcel, options)
-        except ImportError as missing:
-            hint = f"pip install '.[{self.extra}]' in evalprov's checkout brings it"
-            raise EvalprovError(f"{self.name} needs {missing.name or self.extra}", hint, exit_code=1) from None
+        if not self.url:
+            return files.place(parcel, options.folder)
+        state: str = self._module().send(parcel, options)
         return state
 
     def _module(self) -> Any:
         return import_module(f"evalprov.handover.targets.{self.module}")
 
 
-TARGETS = (Target("csv", "csv_files", "two tables a run: what it was, and a row a scenario"),)
+TARGETS = (
+    Target("csv", "csv_files", "two tables a run: what it was, and a row a scenario"),
+    Target("parquet", "parquet", "the same as columns, one data set of all runs", extra="parquet"),
+    Target("dvc", "dvc", "files for dvc metrics, params and plots", single=True),
+    Target("in-toto", "in_toto", "a test result and SLSA provenance, to be signed"),
+    Target("rocrate", "rocrate", "a Process Run Crate"),
+    Target("prov", "prov", "PROV-JSON"),
+    Target("cyclonedx", "cyclonedx", "a bill of materials: model, packages, data"),
+    Target("croissant", "croissant", "the scenarios as a described data set"),
+    Target("every-eval-ever", "every_eval_ever", "a run's scores for the shared datastore"),
+    Target("hf", "hf", "scores for a model's page on Hugging Face"),
+)
 
 
 def named(name: str) -> Target | None:
