@@ -41,6 +41,7 @@ MAY_IMPORT = {
     "judge": {"stats", "explain", "record", "errors"},
     "views": {"restore", "wire", "judge", "explain", "stats", "record", "page", "render", "repository"},
     "repository": {"errors"},
+    "handover": {"store", "judge", "record", "errors", "secrets"},
     "observe": {"record"},
     "wire": {"record", "errors", "secrets", "builder"},
     "handover": {"record", "errors", "secrets", "settings", "store", "reported"},

@@ -31,6 +31,7 @@ COMMANDS = (
     "verify",
     "restore",
     "rerun",
+    "export",
     "import",
     "init",
     "doctor",

@@ -5,24 +5,22 @@ from __future__ import annotations
 import heapq
 from collections import Counter
 from itertools import islice
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 from msgspec import UNSET
 
 from evalprov import render
-from evalprov.cli import remarks
+from evalprov.cli import remarks, selection
 from evalprov.cli.columns import COLUMNS, chosen, column, key_path
 from evalprov.cli.common import STORE, open_store
 from evalprov.cli.options import Option, Subcommand
 from evalprov.cli.parse_time import second
-from evalprov.errors import EvalprovError, UsageError
-from evalprov.named import NamedTuple
+from evalprov.errors import UsageError
 from evalprov.numbers import counted
-from evalprov.record.manifest import Status
 from evalprov.store import ids
 from evalprov.store.lines import HistoryRun, Search, left_out
 from evalprov.store.query import Query
-from evalprov.store.where import Condition, Path, begins, condition, equals, path, tagged, value_at, within
+from evalprov.store.where import Path, path, value_at, within
 from evalprov.views.columns import exactly, fitted, lines_of
 
 if TYPE_CHECKING:
@@ -33,7 +31,6 @@ if TYPE_CHECKING:
 SHOWN = 20  # on a terminal
 COUNTED = 1000  # of those that are not shown
 SPARED = ("took", "git", "scenario", "program", "command")  # what a narrow terminal does without, one after the other
-STATUSES = get_args(Status)
 
 
 def history(  # noqa: PLR0913 - one argument an option
@@ -83,7 +80,7 @@ def history(  # noqa: PLR0913 - one argument an option
     _must_fit(form, sort, columns, trend, by)
     width = render.width()
     limit = _limit(number, None if trend or not width else SHOWN)
-    asked = _asked(where, scenario, program, tag, status, since)
+    asked = selection.asked(where, scenario, program, tag, status, since)
     brought = [key_path(key) for key in (sort and sort.removeprefix("-"), trend, by) if key]
     names = None if scenario is None else path("scenario")
     query = Query(asked.conditions, brought, since=since and second(since), names=names)
@@ -121,39 +118,6 @@ def history(  # noqa: PLR0913 - one argument an option
         for note in remarks.unknown(folder, (one for one in unseen if one not in too_large)):
             render.note(note)
     return 0
-
-
-class _Asked(NamedTuple):
-    conditions: list[Condition]
-    words: str  # of all that is asked, as what a run is or has
-
-
-def _asked(  # noqa: PLR0913, PLR0917 - one argument an option
-    where: Sequence[str],
-    scenario: str | None,
-    program: str | None,
-    tags: Sequence[str],
-    status: str | None,
-    since: str | None,
-) -> _Asked:
-    of, having = [], []
-    if scenario is not None:
-        of.append(equals("scenario", scenario))
-    if program is not None:
-        digits = _digits(program)
-        of.append(begins("identity.program", f"sha256:{digits}")._replace(text=f"program {digits}"))
-    if status is not None:
-        having.append(equals("status", status))
-    having += [tagged(one) for one in tags]
-    having += [condition(one) for one in where]
-    words = []
-    if of:
-        words.append(f"is of {' and '.join(one.text for one in of)}")
-    if having:
-        words.append(f"has {' and '.join(one.text for one in having)}")
-    if since is not None:
-        words.append(f"began since {since}")
-    return _Asked([*of, *having], " and ".join(words))
 
 
 def _form(*, as_json: bool, as_csv: bool, as_ids: bool) -> str:
@@ -201,16 +165,6 @@ def _tell_rest(every: _HistoryTally, shown: int, form: str) -> None:
 
 def _usual(scenario: str | None, program: str | None) -> tuple[str, ...]:
     return COLUMNS if scenario is None and program is None else (*COLUMNS, "program")
-
-
-def _digits(program: str) -> str:
-    """Return the beginning of a hash, in any spelling of it."""
-    digits = program.strip().lower().removeprefix("sha256:")
-    if not 1 <= len(digits) <= 64 or not set(digits) <= set("0123456789abcdef"):
-        raise EvalprovError(
-            f"not the beginning of a program's hash: {program}", "evalprov show prints it: identity, program"
-        )
-    return digits
 
 
 def _progress(done: int, total: int) -> str:
@@ -322,12 +276,7 @@ COMMAND = Subcommand(
     history,
     (
         Option("--number", "N", "How many runs to show; 0 for all. A terminal shows 20 otherwise.", short="-n"),
-        Option("--where", "CONDITION", "Runs of which this holds; if given often, all must.", repeatable=True),
-        Option("--scenario", "NAME", "Runs of this scenario only."),
-        Option("--program", "HASH", "Runs of this program only, by the beginning of its hash."),
-        Option("--tag", "TAG", "Runs with this tag; of several tags, with all of them.", repeatable=True),
-        Option("--status", "STATUS", f"One of {', '.join(STATUSES)}.", choices=STATUSES),
-        Option("--since", "WHEN", "Runs begun since then: 90m, 36h, 7d, 2026-11-01T10:00 (UTC)."),
+        *selection.OPTIONS,
         Option("--sort", "KEY", "Sort by this value, the lowest first; -KEY: the highest first."),
         Option("--columns", "KEYS", "Columns, by name or key path, with commas."),
         Option("--trend", "KEY", "How this metric went, over all runs or the last N."),

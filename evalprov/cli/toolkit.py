@@ -10,6 +10,8 @@ import typer
 from evalprov.cli.options import Subcommand, SubcommandGroup
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from evalprov.cli.options import Argument, Option
 
 
@@ -46,8 +48,15 @@ def _documented(command: Subcommand) -> Any:
 
 def _option(option: Option) -> inspect.Parameter:
     kind: Any = bool if option.metavar is None else list[str] if option.repeatable else str
-    shown = typer.Option(*filter(None, (option.short, option.flag)), help=option.help)
+    flags = filter(None, (option.short, option.flag))
+    shown = typer.Option(
+        *flags, help=option.help, autocompletion=_beginning(option.choices) if option.choices else None
+    )
     return _parameter(option.name, kind, shown, option.default or None)
+
+
+def _beginning(choices: tuple[str, ...]) -> Callable[[str], list[str]]:
+    return lambda incomplete: [choice for choice in choices if choice.startswith(incomplete)]
 
 
 def _argument(argument: Argument) -> inspect.Parameter:

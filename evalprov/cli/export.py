@@ -1,0 +1,218 @@
+"""`evalprov export`: runs handed over to other tools."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from evalprov import render
+from evalprov.cli import remarks, selection
+from evalprov.cli.common import STORE, open_store
+from evalprov.cli.options import Argument, Option, Subcommand
+from evalprov.cli.parse_time import second
+from evalprov.errors import EvalprovError, UnreadableError, UsageError
+from evalprov.handover.export import hand_over
+from evalprov.handover.parcel import SendOptions, amount, shown
+from evalprov.handover.targets import TARGETS, named
+from evalprov.isolation import here
+from evalprov.judge.rules import rules_of
+from evalprov.named import NamedTuple
+from evalprov.numbers import counted
+from evalprov.secrets import Scrubber
+from evalprov.settings import load
+from evalprov.store.lines import Search
+from evalprov.store.query import Query
+from evalprov.store.where import path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from evalprov.handover.parcel import Receipt
+    from evalprov.handover.targets import Target
+
+COLUMNS = ("run", "state", "where", "id")
+DRY_COLUMNS = ("run", "where", "part", "amount")
+
+
+def export(  # noqa: PLR0913 - one argument an option
+    *,
+    runs: tuple[str, ...],
+    to: str | None,
+    out: str | None,
+    url: str | None,
+    project: str | None,
+    where: Sequence[str],
+    scenario: str | None,
+    program: str | None,
+    tag: Sequence[str],
+    status: str | None,
+    since: str | None,
+    every: bool,
+    dry_run: bool,
+    as_json: bool,
+    store: str | None,
+) -> int:
+    """Hand runs over to another tool, whole: what they were, what they scored, scenario by scenario.
+
+    Runs are named, or picked as in `evalprov history`. A second export finds the first and says so; a failed one can
+    be tried again. Servers are those of the tool's own settings, or --url. Files go below the store, or to --out;
+    nothing is overwritten but what an export wrote. More: evalprov help handover
+
+    Examples: evalprov export latest --to mlflow --dry-run;
+    evalprov export latest --to csv --out tables;
+    evalprov export --where 'accuracy>=0.7' --since 7d --to wandb
+    """
+    target = _target(to)
+    _must_fit(target, out=out, url=url, project=project)
+    folder = open_store(store)
+    asked = selection.asked(where, scenario, program, tag, status, since)
+    picks = every or bool(asked.words)
+    if picks == bool(runs):
+        raise UsageError(
+            "name runs, or pick them, not both" if picks else "export needs runs",
+            "evalprov export latest --to csv, or all: evalprov export --all --to csv",
+        )
+    found = _picked(folder, asked, since) if picks else _Picked(list(runs))
+    if target.single and len(found.runs) > 1:
+        raise UsageError(f"{target.name} takes one run: its files have the same names in each commit")
+    rules = rules_of(load(here()).declared).metrics
+    place = os.path.abspath(out) if out else f"{folder}/export/{target.name}"
+    options = SendOptions(place, url, project, rules, dry_run=dry_run)
+    receipts: list[Receipt] = []
+    failed = 0
+    try:
+        for receipt in _handed_over(folder, found.runs, target, options, leave_out=picks):
+            if receipt is None:
+                failed += 1
+            else:
+                receipts.append(receipt if dry_run else receipt.without_parcel())
+    except EvalprovError as problem:
+        if receipts:
+            _tell(receipts, target, folder, dry_run=dry_run, as_json=as_json, problem=problem)
+            rest = f"{len(receipts)} of {len(found.runs)} were handed over; another try goes on from there"
+            problem.hint = f"{problem.hint}; {rest}" if problem.hint else rest
+        raise
+    _tell(receipts, target, folder, dry_run=dry_run, as_json=as_json)
+    for note in found.notes:
+        render.note(note)
+    return 1 if failed else 0
+
+
+def _target(name: str | None) -> Target:
+    if name is None:
+        raise UsageError("export needs --to TARGET", f"there are {', '.join(one.name for one in TARGETS)}")
+    target = named(name)
+    assert target is not None  # it is one of the choices
+    return target
+
+
+def _must_fit(target: Target, *, out: str | None, url: str | None, project: str | None) -> None:
+    """Refuse options that would have no effect."""
+    if out and target.url:
+        raise UsageError(f"--out is for files, and {target.name} is no file", "a server is named by --url")
+    for flag, given in (("--url", url), ("--project", project)):
+        if given and not target.url:
+            raise UsageError(f"{flag} is for a server, and {target.name} is files", "a folder is named by --out")
+
+
+class _Picked(NamedTuple):
+    runs: list[str]  # the oldest first
+    notes: list[str] = []  # noqa: RUF012 - what is to be said of others
+
+
+def _picked(folder: str, asked: selection.Asked, since: str | None) -> _Picked:
+    query = Query(asked.conditions, [path("status")], since=since and second(since))
+    with Search(folder, query) as search:
+        found = [(run.run_id, run.values[0]) for run in search.runs()]
+        notes = search.notes()
+    runs = [run_id for run_id, status in reversed(found) if status != "running"]
+    if going_on := len(found) - len(runs):
+        notes.append(f"{counted(going_on)} still running: left out")
+    if not found:
+        notes.append(f"none of {counted(search.looked_at)} {asked.words}".rstrip())
+        notes += remarks.mistaken(asked.conditions, query.kinds)
+    return _Picked(runs, notes)
+
+
+def _handed_over(
+    folder: str, runs: Sequence[str], target: Target, options: SendOptions, *, leave_out: bool
+) -> Iterator[Receipt | None]:
+    """Yield a receipt a run; of picked ones whose record cannot be read nothing, with a remark."""
+    total, scrub = len(runs), Scrubber(os.environ)
+    draw = render.progress(f"to {target.name}", lambda done, of: f"{done} of {of}")
+    if total == 1:
+        options = options._replace(progress=draw)
+    for number, run in enumerate(runs):
+        if draw and total > 1:
+            draw(number, total)
+        try:
+            receipt: Receipt | None = hand_over(folder, run, target, options, scrub)
+        except UnreadableError as problem:
+            if not leave_out:
+                raise
+            render.note(f"{problem.message}; left out")
+            receipt = None
+        finally:
+            if draw:
+                draw(1, 1)  # it goes away
+        yield receipt
+
+
+def _tell(  # noqa: PLR0913 - a way of telling each
+    receipts: Sequence[Receipt],
+    target: Target,
+    folder: str,
+    *,
+    dry_run: bool,
+    as_json: bool,
+    problem: EvalprovError | None = None,
+) -> None:
+    if as_json:
+        render.document(
+            {
+                "version": 1,
+                "store": folder,
+                "target": target.name,
+                "dry_run": dry_run,
+                "runs": [_document(one, parts=dry_run) for one in receipts],
+                "error": problem and problem.message,
+            }
+        )
+    elif dry_run:
+        render.table(DRY_COLUMNS, [row for one in receipts for row in _parts(one)])
+    elif receipts:
+        render.table(COLUMNS, [(one.run_id, one.state, one.where, one.id) for one in receipts])
+
+
+def _document(receipt: Receipt, *, parts: bool) -> dict[str, Any]:
+    said: dict[str, Any] = {name: getattr(receipt, name) for name in ("run_id", "state", "where", "id")}
+    if parts and receipt.parcel:
+        said["parts"] = {name: shown(part) for name, part in receipt.parcel.parts.items()}
+    return said
+
+
+def _parts(receipt: Receipt) -> Iterator[tuple[str, ...]]:
+    for name, part in receipt.parcel.parts.items() if receipt.parcel else ():
+        yield receipt.run_id, receipt.where, name, amount(part)
+
+
+COMMAND = Subcommand(
+    export,
+    (
+        Option(
+            "--to",
+            "TARGET",
+            f"One of {', '.join(one.name for one in TARGETS)}.",
+            choices=tuple(one.name for one in TARGETS),
+        ),
+        Option("--out", "DIR", "Where files go; export/TARGET below the store otherwise."),
+        Option("--url", "URL", "Where the server is, if not where the tool's own settings say."),
+        Option("--project", "NAME", "The project or experiment there; the scenario's name otherwise."),
+        *selection.OPTIONS,
+        Option("--all", None, "All runs that have ended.", into="every"),
+        Option("--dry-run", None, "Say what would be sent; with --json all of it."),
+        Option("--json", None, "Print the receipts as JSON.", into="as_json"),
+        STORE,
+    ),
+    (Argument("runs", "RUN...", "Run ids, their beginnings, latest, latest~2, or manifests' paths.", many=True),),
+)
