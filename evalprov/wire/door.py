@@ -16,6 +16,7 @@ from evalprov.errors import CANNOT_START, EvalprovError
 from evalprov.named import NamedTuple
 from evalprov.platform.events import taking_no_signals
 from evalprov.platform.network import IS_TRIED, SHUT_IN
+from evalprov.platform.processes import APART
 from evalprov.wire.gateway import refused, set_one
 from evalprov.wire.providers import PROVIDERS, Opened, from_environment, is_local, is_plain, provider
 
@@ -93,6 +94,7 @@ class RunningProxy:
             env=self._environ,
             cwd="/",
         )
+        APART.add(proxy.pid)  # the command runs already where this one takes the place of another
         told = {
             **self.plan._asdict(),
             "key": self._key,
@@ -196,6 +198,8 @@ class RunningProxy:
                 if line or self._closing or self.plan.mode != "record" or self.restarts >= _AGAIN:
                     with suppress(ValueError):
                         self._report = json.loads(line).get("report")
+                    # Nobody answers any more: who asks is refused, and does not wait for ever.
+                    self._listening.close()
                     return
                 self.restarts += 1
                 process.stdout.close()
@@ -218,7 +222,7 @@ class RunningProxy:
         self._listening.close()
         if self._watching is not None:
             self._watching.join(_PATIENCE)
-        report = self._report or {"problem": "the proxy was gone before it could say what it had seen"}
+        report = self._report or {"problem": "the proxy was killed before it could say what it had seen"}
         report["restarts"] = self.restarts
         self.abandon()
         return report
