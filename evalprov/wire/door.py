@@ -61,8 +61,16 @@ class RunningProxy:
         self._token = os.urandom(24).hex()
         self.restarts = 0
         self._listening = socket.socket()
-        self._listening.bind((HOST, 0))
-        self._listening.listen(_BACKLOG)
+        try:
+            self._listening.bind((HOST, 0))  # the system picks one that nobody has
+            self._listening.listen(_BACKLOG)
+        except OSError as error:
+            self._listening.close()
+            raise EvalprovError(
+                f"--{plan.mode}: no port to be had on {HOST}: {error.strerror}",
+                "too many connections are open on this machine; without it the command can be run",
+                CANNOT_START,
+            ) from None
         self.port: int = self._listening.getsockname()[1]
         self._inside: socket.socket | None = None
         self._theirs: socket.socket | None = None
