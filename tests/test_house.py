@@ -41,10 +41,9 @@ MAY_IMPORT = {
     "judge": {"stats", "explain", "record", "errors"},
     "views": {"restore", "wire", "judge", "explain", "stats", "record", "page", "render", "repository"},
     "repository": {"errors"},
-    "handover": {"store", "judge", "record", "errors", "secrets"},
+    "handover": {"store", "judge", "record", "errors", "secrets", "settings", "reported"},
     "observe": {"record"},
     "wire": {"record", "errors", "secrets", "builder"},
-    "handover": {"record", "errors", "secrets", "settings", "store", "reported"},
     "run": {
         "capture",
         "handover",

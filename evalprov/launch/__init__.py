@@ -20,7 +20,7 @@ from evalprov.launch.signals import Overseer, hold, taken
 from evalprov.launch.terminal import Turns, open_like
 from evalprov.named import NamedTuple
 from evalprov.platform.events import heed_children, may_have_children, signal_name
-from evalprov.platform.processes import ProcessTree, adopt_orphans, children_of, peak_bytes
+from evalprov.platform.processes import APART, ProcessTree, adopt_orphans, children_of, peak_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -111,7 +111,8 @@ def launch(what: Launch, started: Callable[[int], None] | None = None) -> Outcom
 
 def _begin(what: Launch, warnings: list[str]) -> _RunningChild:
     # What ran here before us may have left us some.
-    apart = children_of(os.getpid()) if may_have_children() else set()
+    if may_have_children():
+        APART.update(children_of(os.getpid()))
     numbers = taken()
     heed_children()
     adopt_orphans()
@@ -139,7 +140,7 @@ def _begin(what: Launch, warnings: list[str]) -> _RunningChild:
         raise
     if turns is None:
         _close(outlet.childs for outlet in outlets)
-    child = Child(pid, begun, apart, ended)
+    child = Child(pid, begun, APART, ended)
     try:
         return _supervise(what, child, streams, relays, numbers)
     except RuntimeError as error:  # no thread to be had: then it is as if there had been no process

@@ -24,6 +24,7 @@ _PR_SET_CHILD_SUBREAPER = 36
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _DEAD = (b"Z", b"X")
+APART: set[int] = set()  # children of ours that are of no command, be they started while one runs
 
 
 class TreeProcess(NamedTuple):
@@ -82,15 +83,16 @@ class ProcessTree:
     def _belongs(self, process: TreeProcess, found: dict[int, TreeProcess]) -> bool | None:
         """Say whether a process is in the tree; None where its parent went while we looked."""
         me = os.getpid()
-        while process.pid not in self._ours:
+        while True:
             if process.parent == me:
                 return process.pid not in self._apart
+            if process.pid in self._ours:
+                return True
             if process.pid == me or process.parent == 0 or process.parent in self._others:
                 return False
             if process.parent not in found:
                 return None
             process = found[process.parent]
-        return True
 
     def _is_marked(self, process: TreeProcess) -> bool:
         if HAS_PROC or self._mark is None or process.start < self._begun:

@@ -29,12 +29,12 @@ class Escapes(Exception):  # noqa: N818 - it is a finding about a record
 class NewFolder:
     """A folder of our own; every path in it is walked from its top, and no link on the way is followed."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, begun: bool = False) -> None:
         self.path = os.path.realpath(path)
         try:
             with suppress(FileExistsError):
                 os.makedirs(path, 0o700)
-            if os.listdir(self.path):
+            if not begun and os.listdir(self.path):
                 hint = "name a folder that is not there yet, or an empty one; nothing was written"
                 raise EvalprovError(f"{path} is not empty", hint, CANNOT_START)
             self._top = os.open(self.path, _FOLDER)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from evalprov.judge.rules import Rules
-    from evalprov.record.manifest import Manifest
+    from evalprov.record.manifest import Manifest, Repeat
     from evalprov.record.schema.values import MetricValue
     from evalprov.restore.verify import Rung
     from evalprov.run.request import Done
@@ -113,6 +113,8 @@ def run_again(  # noqa: PLR0913 - what is run, where, and how
     progress: Callable[[int, int], None] | None,
     *,
     answers: Answers = "live",
+    note: str = "",
+    repeat: Repeat | None = None,
 ) -> Done:
     """Run the command in its new place, recorded in the store of the old run with that as its parent."""
     store = asked.store
@@ -129,7 +131,8 @@ def run_again(  # noqa: PLR0913 - what is run, where, and how
         argv=(*found.command, *extra),
         written=(),
         tag=("rerun", f"rung={rung(m, found, answers).replace(' ', '-')}"),
-        note=f"rerun of {m['run_id']}",
+        note=note or f"rerun of {m['run_id']}",
+        repeat=repeat,
         timeout=m["command"]["timeout_seconds"],
         replay=None if answers == "live" else m["run_id"],
         fill=answers == "replay or record",

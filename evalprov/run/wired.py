@@ -88,6 +88,9 @@ class WiredRun:
             reasons.append("the proxy was killed and started again: calls under way just then are not in the file")
         if sums is None:
             calls["reason"] = self._clean("; ".join(reasons))
+            manifest["warnings"] += [self._clean(one) for one in reasons]
+            if self._mode != "record":
+                _fail(manifest, f"the replay was cut short: {calls['reason']}")
             return
         calls.update(self._clean(sums))
         calls["missed"] = [self._clean(one) for one in report["missed"]]
@@ -108,7 +111,10 @@ class WiredRun:
         manifest["warnings"] += [self._clean(one) for one in (*reasons, *_contradictions(manifest))]
         _fill_model(manifest)
         if self._mode == "replay" and calls["missed"]:
-            _fail(manifest)
+            missed = calls["missed"]
+            more = f" (and {len(missed) - 1} more)" if len(missed) > 1 else ""
+            _fail(manifest, f"the replay had no answer: {missed[0]}{more}")
+            manifest["warnings"].insert(0, manifest["errors"][-1]["message"])
 
     def _clean(self, value: Any) -> Any:
         return self._scrub.text(value) if isinstance(value, str) else self._scrub.value(value)
@@ -181,13 +187,9 @@ def _fill_model(manifest: Manifest) -> None:
             manifest["observed"]["model"][name] = seen.pop()
 
 
-def _fail(manifest: Manifest) -> None:
-    """A replay that was asked what nobody recorded has failed, whatever the command made of it."""
-    missed = manifest["calls"]["missed"]
-    more = f" (and {len(missed) - 1} more)" if len(missed) > 1 else ""
-    message = f"the replay had no answer: {missed[0]}{more}"
+def _fail(manifest: Manifest, message: str) -> None:
+    """A replay that was asked what nobody recorded, or was cut short, has failed, whatever the command made of it."""
     manifest["errors"].append({"kind": "infra", "message": message, "scenario": None, "stderr_tail": None})
-    manifest["warnings"].insert(0, message)
     if manifest["exit_code"] == 0:
         manifest["exit_code"] = 1
         manifest["status"] = "failed"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from evalprov.errors import EvalprovError
 from evalprov.store.lines import open_store
-from evalprov.store.repair_history import Snapshot, in_place, mend
+from evalprov.store.repair_history import Snapshot, in_place, repair_history
 
 if TYPE_CHECKING:
     from collections.abc import Container
@@ -26,7 +26,7 @@ def put_in_their_place(store: str, run_ids: Container[str]) -> str | None:
 
     try:
         with open_store(store) as root:
-            mend(root, plan)
+            repair_history(root, plan)
     except (EvalprovError, OSError) as problem:
         why = problem.message if isinstance(problem, EvalprovError) else problem.strerror or str(problem)
         return f"the imported runs stand at the end of the history: {why}; `evalprov doctor --rebuild` puts it in order"

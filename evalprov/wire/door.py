@@ -17,6 +17,7 @@ from evalprov.errors import CANNOT_START, EvalprovError
 from evalprov.named import NamedTuple
 from evalprov.platform.events import taking_no_signals
 from evalprov.platform.network import IS_TRIED, SHUT_IN
+from evalprov.platform.processes import APART
 from evalprov.private import private_folder, remove_folder
 from evalprov.wire.gateway import refused, set_one
 from evalprov.wire.providers import PROVIDERS, Opened, from_environment, is_local, is_plain, provider
@@ -61,8 +62,16 @@ class RunningProxy:
         self._token = os.urandom(24).hex()
         self.restarts = 0
         self._listening = socket.socket()
-        self._listening.bind((HOST, 0))
-        self._listening.listen(_BACKLOG)
+        try:
+            self._listening.bind((HOST, 0))  # the system picks one that nobody has
+            self._listening.listen(_BACKLOG)
+        except OSError as error:
+            self._listening.close()
+            raise EvalprovError(
+                f"--{plan.mode}: no port to be had on {HOST}: {error.strerror}",
+                "too many connections are open on this machine; without it the command can be run",
+                CANNOT_START,
+            ) from None
         self.port: int = self._listening.getsockname()[1]
         self._inside: socket.socket | None = None
         self._theirs: socket.socket | None = None
@@ -94,6 +103,7 @@ class RunningProxy:
             env=self._environ,
             cwd="/",
         )
+        APART.add(proxy.pid)  # the command runs already where this one takes the place of another
         told = {
             **self.plan._asdict(),
             "key": self._key,
@@ -197,6 +207,8 @@ class RunningProxy:
                 if line or self._closing or self.plan.mode != "record" or self.restarts >= _AGAIN:
                     with suppress(ValueError):
                         self._report = json.loads(line).get("report")
+                    # Nobody answers any more: who asks is refused, and does not wait for ever.
+                    self._listening.close()
                     return
                 self.restarts += 1
                 process.stdout.close()
@@ -219,7 +231,7 @@ class RunningProxy:
         self._listening.close()
         if self._watching is not None:
             self._watching.join(_PATIENCE)
-        report = self._report or {"problem": "the proxy was gone before it could say what it had seen"}
+        report = self._report or {"problem": "the proxy was killed before it could say what it had seen"}
         report["restarts"] = self.restarts
         self.abandon()
         return report

@@ -10,12 +10,27 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+_SPOKEN = ("http", "socks5", "socks5h")
+
+
 class Gateway(NamedTuple):
     """The user's own proxy."""
 
     host: str
     port: int
-    credentials: str | None  # as its header has them
+    user: str = ""
+    password: str = ""
+    socks: bool = False  # it speaks SOCKS5; else HTTP
+    asks_names: bool = True  # it looks names up itself; else we do
+
+    @property
+    def credentials(self) -> str | None:
+        """Who we are, as the header of an HTTP proxy has it."""
+        if not self.user:
+            return None
+        import base64
+
+        return base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
 
 
 def set_one(environ: Mapping[str, str], *names: str) -> str:
@@ -30,11 +45,14 @@ def _named(environ: Mapping[str, str]) -> str:
 
 def refused(environ: Mapping[str, str]) -> str | None:
     """Say why calls cannot be recorded behind the user's own proxy; null where they can."""
-    given = _named(environ)
-    scheme = given.partition("://")[0].lower() if "://" in given else "http"
-    return (
-        None if scheme == "http" else f"the proxy that HTTPS_PROXY names is one for {scheme}, which is not spoken here"
-    )
+    scheme = _scheme(_named(environ))
+    if scheme in _SPOKEN:
+        return None
+    return f"the proxy that HTTPS_PROXY or ALL_PROXY names is one for {scheme}, which is not spoken here"
+
+
+def _scheme(given: str) -> str:
+    return given.partition("://")[0].lower() if "://" in given else "http"
 
 
 def gateway(environ: Mapping[str, str]) -> Gateway | None:
@@ -42,15 +60,16 @@ def gateway(environ: Mapping[str, str]) -> Gateway | None:
     given = _named(environ)
     if not given or refused(environ):
         return None
-    import base64
     from urllib.parse import unquote, urlsplit
 
+    scheme = _scheme(given)
     parts = urlsplit(given if "://" in given else f"http://{given}")
-    credentials = None
-    if parts.username:
-        pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-        credentials = base64.b64encode(pair.encode()).decode()
-    return Gateway(parts.hostname or "", parts.port or 80, credentials)
+    socks = scheme != "http"
+    return Gateway(
+        *(parts.hostname or "", parts.port or (1080 if socks else 80)),
+        *(unquote(parts.username or ""), unquote(parts.password or "")),
+        *(socks, scheme != "socks5"),
+    )
 
 
 def excepted(environ: Mapping[str, str]) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from evalprov.wire.keeper import KeptCall, asked_of
 from evalprov.wire.matching import Miss
 from evalprov.wire.messages import END, Head, MalformedError, parse_head
 from evalprov.wire.providers import PROVIDERS
-from evalprov.wire.upstream import UnreachableError
+from evalprov.wire.upstream import NoHttp1Error, UnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -136,6 +136,10 @@ class Listener:
         if self.rules.live and self.replayer is None:
             try:
                 server = self.upstream.connect_tls(host, port)
+            except NoHttp1Error:
+                self.count(f"{host}: HTTP/2 alone, as it wants it")
+                self._blind(client, host, port, greeted=False)
+                return
             except UnreachableError as error:
                 self._unreachable(client, name, host, str(error))
                 return

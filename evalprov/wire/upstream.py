@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import ssl
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -19,8 +20,15 @@ PIECE = 1 << 16
 _TRUST = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "AWS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
 
 
+_REFUSALS = {1: "failure", 2: "not allowed", 3: "network unreachable", 4: "host unreachable", 5: "connection refused"}
+
+
 class UnreachableError(Exception):
     """There is no way to a host; the words say why."""
+
+
+class NoHttp1Error(UnreachableError):
+    """A host speaks HTTP/2 alone, or another protocol."""
 
 
 class Upstream:
@@ -54,6 +62,8 @@ class Upstream:
             secured.settimeout(None)
         except OSError as error:
             plain.close()
+            if "no application protocol" in str(error).lower().replace("_", " "):
+                raise NoHttp1Error(f"{host}:{port}: it speaks no HTTP/1.1") from error
             why = getattr(error, "verify_message", None) or getattr(error, "strerror", None) or error
             raise UnreachableError(f"{host}:{port}: {why}") from error
         return secured
@@ -62,7 +72,10 @@ class Upstream:
         plain = _opened(to.host, to.port)
         try:
             plain.settimeout(CONNECT_SECONDS)
-            _ask_for(plain, to, f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+            if to.socks:
+                _ask_socks(plain, to, host, port)
+            else:
+                _ask_for(plain, to, f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
             plain.settimeout(None)
         except BaseException:
             plain.close()
@@ -90,6 +103,45 @@ def _ask_for(plain: socket.socket, to: Gateway, name: str) -> None:
     head = parse_head(answer)
     if not 200 <= head.status < 300:
         raise MalformedError(f"the proxy in HTTPS_PROXY said {head.status} {head.first[2]}")
+
+
+def _ask_socks(plain: socket.socket, to: Gateway, host: str, port: int) -> None:
+    """Likewise, as SOCKS5 has it (RFC 1928, RFC 1929)."""
+    plain.sendall(b"\x05\x02\x00\x02" if to.user else b"\x05\x01\x00")
+    method = _exactly(plain, 2)
+    if method == b"\x05\x02" and to.user:
+        user, password = to.user.encode(), to.password.encode()
+        plain.sendall(bytes((1, len(user))) + user + bytes((len(password),)) + password)
+        if _exactly(plain, 2)[1]:
+            raise MalformedError("the SOCKS proxy does not know that user and password")
+    elif method != b"\x05\x00":
+        raise MalformedError("the SOCKS proxy wants another way to say who we are")
+    plain.sendall(b"\x05\x01\x00" + _address(host, asks_names=to.asks_names) + port.to_bytes(2, "big"))
+    said, kind = _exactly(plain, 4)[1::2]
+    if said:
+        raise MalformedError(f"the SOCKS proxy said {_REFUSALS.get(said, said)}")
+    size = {1: 4, 4: 16}.get(kind) or _exactly(plain, 1)[0]
+    _exactly(plain, size + 2)
+
+
+def _address(host: str, *, asks_names: bool) -> bytes:
+    """Return a host as SOCKS has it: a number, or a name for the proxy to look up."""
+    for kind, family in ((b"\x01", socket.AF_INET), (b"\x04", socket.AF_INET6)):
+        with suppress(OSError):
+            return kind + socket.inet_pton(family, host)
+    if asks_names:
+        name = host.encode("idna")
+        return b"\x03" + bytes((len(name),)) + name
+    return _address(str(socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0][4][0]), asks_names=True)
+
+
+def _exactly(plain: socket.socket, size: int) -> bytes:
+    data = b""
+    while len(data) < size:
+        if not (piece := plain.recv(size - len(data))):
+            raise MalformedError("the SOCKS proxy gave no answer")
+        data += piece
+    return data
 
 
 def _opened(host: str, port: int) -> socket.socket:

@@ -53,11 +53,11 @@ print(ask('after')[:5])
 """
 
 
-def started(project: Project) -> subprocess.Popen[bytes]:
-    """Start a recorded run whose command waits between two calls; return it when it waits."""
+def started(project: Project, *options: str) -> subprocess.Popen[bytes]:
+    """Start a recorded or replayed run whose command waits between two calls; return it when it waits."""
     project.write("slow.py", SLOW)
     run = subprocess.Popen(
-        [sys.executable, "-m", "evalprov", "run", "--record", "--", "python3", "slow.py"],
+        [sys.executable, "-m", "evalprov", "run", *(options or ("--record",)), "--", "python3", "slow.py"],
         cwd=project.path,
         env=dict(os.environ),
         stdout=subprocess.PIPE,
@@ -81,6 +81,24 @@ def test_a_proxy_that_is_killed_is_started_again(live: StandIn, asking: Project)
     assert (calls["count"], calls["complete"]) == (2, False)
     assert "killed and started again" in calls["reason"]
     assert len(calls_of(asking)) == 2
+    assert asking.record()["resources"]["peak_processes"] == 1  # neither proxy is of the command
+
+
+def test_a_proxy_that_is_killed_in_a_replay_ends_it(live: StandIn, asking: Project) -> None:
+    """What was given already only that one knew: the command is refused and does not hang, and the run has failed."""
+    run = started(asking)
+    asking.write("go", "")
+    run.communicate(timeout=60)
+    (asking.path / "go").unlink()
+    (asking.path / "ready").unlink()
+    run = started(asking, "--replay", "latest")
+    os.kill(proxy_of(run.pid), signal.SIGKILL)
+    asking.write("go", "")
+    out, err = run.communicate(timeout=60)
+    assert (run.returncode, out) == (1, b'{"id"\n'), err
+    record = asking.records()[-1]
+    assert (record["status"], record["calls"]["complete"]) == ("failed", False)
+    assert "the replay was cut short: the proxy was killed" in str(record["errors"])
 
 
 def test_when_evalprov_is_killed_the_calls_go_on_and_are_kept(live: StandIn, asking: Project) -> None:
