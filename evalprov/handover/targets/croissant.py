@@ -20,10 +20,23 @@ _CONTEXT = {
     "@vocab": "https://schema.org/",
     **{
         name: f"cr:{name}"
-        for name in ("column", "equivalentProperty", "extract", "field", "fileObject", "fileProperty", "fileSet", "format", "includes")
+        for name in (
+            "column",
+            "equivalentProperty",
+            "extract",
+            "field",
+            "fileObject",
+            "fileProperty",
+            "fileSet",
+            "format",
+            "includes",
+        )
     },
     **{name: f"cr:{name}" for name in ("jsonPath", "key", "md5", "parentField", "path", "recordSet", "references")},
-    **{name: f"cr:{name}" for name in ("regex", "repeated", "replace", "samplingRate", "separator", "source", "subField", "transform")},
+    **{
+        name: f"cr:{name}"
+        for name in ("regex", "repeated", "replace", "samplingRate", "separator", "source", "subField", "transform")
+    },
     "citeAs": "cr:citeAs",
     "conformsTo": "dct:conformsTo",
     "cr": "http://mlcommons.org/croissant/",

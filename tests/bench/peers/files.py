@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-from pathlib import Path
 from typing import Any
 
 from peers.common import RUN, Peer, exported, must, one_file
@@ -72,9 +71,7 @@ def in_toto(peer: Peer) -> str:
     folder = exported(peer, "in-toto")
     for name, message in (("test-result", tested.TestResult()), ("provenance", slsa.Provenance())):
         said = json.loads((folder / f"{RUN}.{name}.intoto.json").read_text())
-        subjects = [
-            ResourceDescriptor(name=one["name"], digest=one["digest"]).pb for one in said["subject"]
-        ]
+        subjects = [ResourceDescriptor(name=one["name"], digest=one["digest"]).pb for one in said["subject"]]
         Statement(subjects, said["predicateType"], said["predicate"]).validate()
         json_format.ParseDict(said["predicate"], message)  # an unknown field is an error
     must(len(said["predicate"]["buildDefinition"]["resolvedDependencies"]) > 3, "dependencies")
@@ -83,8 +80,9 @@ def in_toto(peer: Peer) -> str:
 
 def rocrate(peer: Peer) -> str:
     """rocrate-validator finds nothing wrong in all REQUIRED checks of the Process Run Crate profile."""
-    from peers.contexts import contexts_at_hand
     from rocrate_validator import models, services
+
+    from peers.contexts import contexts_at_hand
 
     folder = exported(peer, "rocrate") / RUN
     with contexts_at_hand():
