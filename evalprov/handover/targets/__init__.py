@@ -58,6 +58,8 @@ class Target(NamedTuple):
 
 
 TARGETS = (
+    Target("mlflow", "mlflow", "a run: params, metrics, tags, data sets, table, record", extra="mlflow", url=True),
+    Target("otlp", "otlp", "spans by OTLP: one for the run, one a scenario, with evaluation events", url=True),
     Target("csv", "csv_files", "two tables a run: what it was, and a row a scenario"),
     Target("parquet", "parquet", "the same as columns, one data set of all runs", extra="parquet"),
     Target("dvc", "dvc", "files for dvc metrics, params and plots", single=True),

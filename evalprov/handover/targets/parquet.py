@@ -72,7 +72,7 @@ def _file(name: str, rows: Rows) -> FileContent:
                 [*((one, text) for one in ("run_id", "scenario", "group", "metric", "kind")), ("value", number)]
             ),
         }
-        sink = _Sink()
+        sink = _ParquetSink()
         with pq.ParquetWriter(pa.PythonFile(sink, "w"), schemas[name]) as writer:
             for piece in _pieces(rows.each()):
                 writer.write_table(pa.Table.from_pylist(piece, schema=schemas[name]))
@@ -82,7 +82,7 @@ def _file(name: str, rows: Rows) -> FileContent:
     return FileContent(chunks, rows)
 
 
-class _Sink(io.RawIOBase):
+class _ParquetSink(io.RawIOBase):
     """What a writer wrote since it was last asked."""
 
     def __init__(self) -> None:
