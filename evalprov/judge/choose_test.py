@@ -167,7 +167,7 @@ def weigh(a: Sample, b: Sample, scenarios: Moved, groups: Groups, known: Spread)
             return _with_pairs(a, b, scenarios, groups, known)
         weighed = _without_pairs(a.column, b.column, groups)
         if not several:
-            weighed = _allowed_for(weighed, mean_of(a.column.values), mean_of(b.column.values), known)
+            weighed = allowed_for(weighed, mean_of(a.column.values), mean_of(b.column.values), known)
         elif weighed.evidence is not None:
             from evalprov.stats.whole_run import both, of_runs
 
@@ -185,7 +185,7 @@ def weigh(a: Sample, b: Sample, scenarios: Moved, groups: Groups, known: Spread)
     weighed = _of_statistics(a, b)
     if weighed.evidence is None and known.df:
         return _of_trials(a.trials, b.trials, known)
-    return _allowed_for(weighed, a.trials[0], b.trials[0], known)
+    return allowed_for(weighed, a.trials[0], b.trials[0], known)
 
 
 def _with_pairs(a: Sample, b: Sample, scenarios: Moved, groups: Groups, known: Spread) -> Weighed:
@@ -206,7 +206,7 @@ def _with_pairs(a: Sample, b: Sample, scenarios: Moved, groups: Groups, known: S
         found = _of_scenarios(scenarios, scale, groups, rates=all(map(_are_rates, columns)))
         if spread.df:
             means = [mean_of(side) / scale for side in (scenarios.pairs.a, scenarios.pairs.b)]
-            found = _allowed_for(found, means[0], means[1], spread)
+            found = allowed_for(found, means[0], means[1], spread)
     return found._replace(evidence=found.evidence and times(found.evidence, scale), reason=joined(found.reason, remark))
 
 
@@ -258,7 +258,7 @@ def _of_scenarios(scenarios: Moved, scale: float, groups: Groups, *, rates: bool
     return Weighed(found, None, unit, len(names) / found.n, 1, moves=scenarios.differences if numbers is None else ())
 
 
-def _allowed_for(weighed: Weighed, a: float, b: float, known: Spread) -> Weighed:
+def allowed_for(weighed: Weighed, a: float, b: float, known: Spread) -> Weighed:
     """Return what was found of one run on each side, allowing for how far runs of one program lie apart."""
     from evalprov.stats.whole_run import both, of_runs
 
