@@ -60,6 +60,7 @@ class Weighed(NamedTuple):
     trials: int | None = None  # of the same scenarios, on the side with fewer; null where more of them tell nothing
     whole: bool = False  # the noise of whole runs is the larger part: more scenarios tell nothing
     known: bool = False  # how far runs lie apart is known from elsewhere
+    alone: bool = False  # one run on each side, and nothing tells how far runs lie apart
     moves: Sequence[float] = ()  # by scenario, where those say how metrics go together
 
 

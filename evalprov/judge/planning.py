@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from evalprov.judge.summary import standard_error
 from evalprov.named import NamedTuple
 from evalprov.stats.columns import mean_of
-from evalprov.stats.evidence import Noise, t_detectable, t_reach
+from evalprov.stats.evidence import Noise, rate_growth, t_detectable, t_reach
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,16 +84,18 @@ def _variance(values: Sequence[float]) -> float:
 def sees(parts: Parts, scenarios: int, trials: int, level: float) -> float | None:
     """Return the move that so many scenarios, so many times on each side, show four times in five."""
     spread = 2 * ((parts.within / scenarios if scenarios else 0.0) + parts.whole) / trials
-    df = 2 * (trials - 1) or parts.df
+    # One run on each side is held against earlier ones only where those are of as many scenarios.
+    df = 2 * (trials - 1) or (parts.df if scenarios == parts.scenarios else 0)
     runs = t_reach(level, df) * sqrt(spread) if df and spread else None
     if trials > 1 or not scenarios:
         return runs
-    if parts.rates:
+    if parts.rates and (df or not parts.whole):
         from evalprov.stats.power import mcnemar_detectable
 
         alone = mcnemar_detectable(round(2 * parts.within * scenarios), scenarios, level)
     else:
-        alone = t_detectable(Noise(sqrt(2 * parts.within / scenarios), inf), level)
+        growth = rate_growth(parts.mean, scenarios) if parts.rates else None
+        alone = t_detectable(Noise(sqrt(spread), inf, growth=growth), level)
     return alone if alone is None or runs is None else max(alone, runs)
 
 

@@ -91,7 +91,8 @@ def compare_samples(
         spread = terms.spreads.get(name, UNKNOWN)
         spread = spread._replace(variance=spread.variance / numbers.of**2)
         known[name] = known[twin] if twin else _weighed(draft, sides, scenarios, rule, groups, spread)
-        drafts.append((draft._replace(same_as=twin), summed(known[name], numbers.of)))
+        alone = len(one.trials) == len(other.trials) == 1 and not known[name].known
+        drafts.append((draft._replace(same_as=twin), summed(known[name], numbers.of)._replace(alone=alone)))
     return settle(drafts, terms.level)
 
 
