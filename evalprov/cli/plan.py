@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _EXAMPLE = "for example: evalprov plan --metric accuracy --move 0.03 --from latest"
 _HISTORY = "HISTORY"
+_FEWEST_RUNS = 3
 
 
 def plan(*, metric: str | None, move: str | None, source: str | None, as_json: bool, store: str | None) -> int:
@@ -37,7 +38,7 @@ def plan(*, metric: str | None, move: str | None, source: str | None, as_json: b
 
     In a pipe the columns are separated by tabs. Example: evalprov plan --metric accuracy --move 0.03 --from latest
     """
-    from evalprov.judge.planning import parts_of
+    from evalprov.judge.planning import parts_of, trials_needed
     from evalprov.judge.planning import plan as planned
 
     size = _size(move)
@@ -54,15 +55,17 @@ def plan(*, metric: str | None, move: str | None, source: str | None, as_json: b
     trials = _named(every, metric)
     count = len(trials.values)
     rows = [list(own) for own in trials.by_scenario().values() if len(own) == count]
-    if not rows:
+    if not rows and count < _FEWEST_RUNS:
         raise EvalprovError(
-            f"{metric} has no values by scenario of which it is the mean, so how many are needed cannot be told",
-            "report one line a scenario; evalprov noise tells how far whole runs lie apart",
+            f"{metric} has no values by scenario of which it is the mean, and {count} runs do not tell its noise",
+            f"report one line a scenario, or run it {_FEWEST_RUNS} times: evalprov run --repeat {_FEWEST_RUNS}",
         )
     parts = parts_of(rows, trials.values)
     if not parts.sure:
         notes.append("of one run the noise is not known: it is taken to be the most that it can be; --repeat 3 tells")
-    found = FoundPlan(metric, size, parts, planned(parts, size, rules.gate.level), _cost(runs, every, parts), notes)
+    level = rules.gate.level
+    plans, enough = planned(parts, size, level), trials_needed(parts, size, level)
+    found = FoundPlan(metric, size, parts, plans, enough, _cost(runs, every, parts), notes)
     if as_json:
         render.document(view.document(found))
     else:
@@ -102,8 +105,8 @@ def _cost(runs: Side, every: dict[str, Trials], parts: Parts) -> ScenarioCost:
         (trials for name, trials in every.items() if (next(iter(trials.units), None) or unit_of(name)) == "usd"), None
     )
     by_scenario = usd is not None and bool(usd.columns)
-    paid = mean_of(usd.values) / (1 if by_scenario else parts.scenarios) if usd else None
-    return ScenarioCost(mean_of(took) / parts.scenarios if took else None, paid)
+    paid = mean_of(usd.values) / (1 if by_scenario else parts.scenarios or 1) if usd else None
+    return ScenarioCost(mean_of(took) / (parts.scenarios or 1) if took else None, paid)
 
 
 COMMAND = Subcommand(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from evalprov.explain.changes import CERTAIN
 from evalprov.explain.used import NOT_SEEN, UsedStanding
 from evalprov.explain.wording import LINE, NAME, SHOWN, brief, facts, shortened
+from evalprov.judge.choose_test import OFF, ONE_RUN
 from evalprov.judge.left_out import NOTHING, LeftOut
 from evalprov.judge.metric_diff import REAL
 from evalprov.judge.one_experiment import levers
@@ -107,7 +108,10 @@ def answer(a: Side, b: Side, evidence: AnswerEvidence, *, present: bool) -> Answ
         if len(line.words) <= LINE:
             break
         found, line = _answer(a, b, evidence._replace(shown=shown))
-    return found._replace(sentence=line.words if len(line.words) <= LINE else line.fitted())
+    words = line.words if len(line.words) <= LINE else line.fitted()
+    moved, _ = _moved_and_unclear(evidence)
+    off = f"; {OFF}" if moved and all(ONE_RUN in (metric.reason or "") for metric in moved) else ""
+    return found._replace(sentence=words + off * (len(words + off) <= LINE))
 
 
 def _blank(evidence: AnswerEvidence) -> Answer:
@@ -301,7 +305,8 @@ def _not_told(unclear: Sequence[MetricDiff], evidence: AnswerEvidence) -> str:
     room = REASONS[evidence.shown]
     asked = first.name in evidence.questions  # which stands before it
     why = f": {shortened(first.reason, room)}" if first.reason and room and not asked else ""
-    return f"it cannot be told whether {_step(first)} is real{more}{why}"
+    hidden = _hidden(evidence)
+    return f"it cannot be told whether {_step(first)} is real{more}{hidden or why}"
 
 
 def _means(metrics: Sequence[MetricDiff]) -> str:
@@ -328,8 +333,7 @@ def _still(evidence: AnswerEvidence, also: str) -> str:
         if metric.verdict == "within_noise" and metric.same_as is None and not _unchanged(metric)
     ]
     noisy.sort(key=lambda metric: metric.corrected_for is None)
-    proven = [one.sentence for one in evidence.inside if one.proven]
-    hidden = f", but {shortened(proven[0], HIDDEN[evidence.shown])}" if proven else ""
+    hidden = _hidden(evidence)
     if not noisy:
         same = [brief(metric.name, NAME) for metric in evidence.metrics if metric.verdict == "same"]
         if evidence.left_out.told():
@@ -345,6 +349,12 @@ def _still(evidence: AnswerEvidence, also: str) -> str:
         blind = _blind(first) if evidence.shown or not hidden else ""
         said = f"no score moved for real: {_step(first)} is within noise{more}{blind}"
     return said + hidden + (f"; {also}" if also else "")
+
+
+def _hidden(evidence: AnswerEvidence) -> str:
+    """Say what is proven of the inside of a mean that tells nothing."""
+    proven = [one.sentence for one in evidence.inside if one.proven]
+    return f", but {shortened(proven[0], HIDDEN[evidence.shown])}" if proven else ""
 
 
 def _unchanged(metric: MetricDiff) -> bool:

@@ -25,7 +25,8 @@ SHOWN = 10  # scenarios that moved most
 NOT_INSTALLED = "scipy is not installed: pip install '.[stats]' in evalprov's checkout adds the verdict"
 FEW = 5  # of fewer scenarios no way that they moved is proof, but their trials can be
 NO_NOISE = "one number on each side; per-scenario values or `evalprov run --repeat 5` would tell"
-ONE_RUN = "one run on each side: a run that was off as a whole looks the same; 3 of each would tell"
+OFF = "a run that was off as a whole looks the same"
+ONE_RUN = f"one run on each side: {OFF}; 3 of each would tell"
 ONE_GROUP = "nearly all scenarios are of one group, so their noise is unknown; those of other groups would tell"
 _WHOLE = 1.25  # times the scenarios' noise: what is more is whole runs' own
 _LEAST_DF = 0.5  # with fewer a group has four fifths of the scenarios
@@ -59,6 +60,7 @@ class Weighed(NamedTuple):
     trials: int | None = None  # of the same scenarios, on the side with fewer; null where more of them tell nothing
     whole: bool = False  # the noise of whole runs is the larger part: more scenarios tell nothing
     known: bool = False  # how far runs lie apart is known from elsewhere
+    alone: bool = False  # one run on each side, and nothing tells how far runs lie apart
     moves: Sequence[float] = ()  # by scenario, where those say how metrics go together
 
 
@@ -167,7 +169,7 @@ def weigh(a: Sample, b: Sample, scenarios: Moved, groups: Groups, known: Spread)
             return _with_pairs(a, b, scenarios, groups, known)
         weighed = _without_pairs(a.column, b.column, groups)
         if not several:
-            weighed = _allowed_for(weighed, mean_of(a.column.values), mean_of(b.column.values), known)
+            weighed = allowed_for(weighed, mean_of(a.column.values), mean_of(b.column.values), known)
         elif weighed.evidence is not None:
             from evalprov.stats.whole_run import both, of_runs
 
@@ -185,7 +187,7 @@ def weigh(a: Sample, b: Sample, scenarios: Moved, groups: Groups, known: Spread)
     weighed = _of_statistics(a, b)
     if weighed.evidence is None and known.df:
         return _of_trials(a.trials, b.trials, known)
-    return _allowed_for(weighed, a.trials[0], b.trials[0], known)
+    return allowed_for(weighed, a.trials[0], b.trials[0], known)
 
 
 def _with_pairs(a: Sample, b: Sample, scenarios: Moved, groups: Groups, known: Spread) -> Weighed:
@@ -206,7 +208,7 @@ def _with_pairs(a: Sample, b: Sample, scenarios: Moved, groups: Groups, known: S
         found = _of_scenarios(scenarios, scale, groups, rates=all(map(_are_rates, columns)))
         if spread.df:
             means = [mean_of(side) / scale for side in (scenarios.pairs.a, scenarios.pairs.b)]
-            found = _allowed_for(found, means[0], means[1], spread)
+            found = allowed_for(found, means[0], means[1], spread)
     return found._replace(evidence=found.evidence and times(found.evidence, scale), reason=joined(found.reason, remark))
 
 
@@ -258,7 +260,7 @@ def _of_scenarios(scenarios: Moved, scale: float, groups: Groups, *, rates: bool
     return Weighed(found, None, unit, len(names) / found.n, 1, moves=scenarios.differences if numbers is None else ())
 
 
-def _allowed_for(weighed: Weighed, a: float, b: float, known: Spread) -> Weighed:
+def allowed_for(weighed: Weighed, a: float, b: float, known: Spread) -> Weighed:
     """Return what was found of one run on each side, allowing for how far runs of one program lie apart."""
     from evalprov.stats.whole_run import both, of_runs
 

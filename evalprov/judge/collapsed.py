@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import sub
 from typing import TYPE_CHECKING
 
 from evalprov.judge.metric_diff import ScenarioMove
@@ -46,20 +47,11 @@ def _of(diff: MetricDiff, ours: Mapping[str, Sample], theirs: Mapping[str, Sampl
     pairs = pairing.of(one.column, other.column)
     if not len(pairs.a):
         return None
-    sign = 1.0 if diff.direction == "lower" else -1.0
     both = (pairs.a, pairs.b)
-    low, high = min(map(min, both)), max(map(max, both))
-    deep = high / 2 - low / 2
-    rows = list(zip(pairs.scenarios, pairs.a, pairs.b, strict=True))
-    worse = better = 0
-    fallen = []
-    for row in rows:
-        fall = sign * (row[2] - row[1])
-        if fall > 0:
-            worse += 1
-            if fall >= deep:
-                fallen.append((fall, row))
-        elif fall < 0:
-            better += 1
-    fallen.sort(key=lambda one: -one[0])
-    return Falls(diff.name, len(rows), better, worse, [ScenarioMove(*row) for _, row in fallen])
+    deep = max(map(max, both)) / 2 - min(map(min, both)) / 2
+    falls = list(map(sub, *(both[::-1] if diff.direction == "lower" else both)))
+    fallen = [place for place, fall in enumerate(falls) if fall >= deep and fall > 0] if max(falls) >= deep else []
+    fallen.sort(key=lambda place: -falls[place])
+    moves = [ScenarioMove(pairs.scenarios[place], pairs.a[place], pairs.b[place]) for place in fallen]
+    worse, better = sum(map((0.0).__lt__, falls)), sum(map((0.0).__gt__, falls))
+    return Falls(diff.name, len(falls), better, worse, moves)

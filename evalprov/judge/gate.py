@@ -43,6 +43,7 @@ from evalprov.judge.gate_words import (
     nothing_blocks,
     of_machine,
     of_rules,
+    why_none_blocks,
     why_of,
 )
 from evalprov.judge.groups import Groups
@@ -208,7 +209,7 @@ def _judged(diff: MetricDiff, rule: MetricRule, band: float | None, machine: Mac
     if diff.a is None and rule.blocking is None:
         return Judged(diff, "reported", blocks=False, tolerance=tolerance, why="the baseline does not have it")
     if outcome == "regression" and not blocks and rule.blocking is None:
-        why = "worse for real; time and cost block where blocking = true or a tolerance is set for them"
+        why = f"worse for real; {why_none_blocks(rule, diff)}"
     return Judged(diff, outcome if blocks else "reported", blocks, tolerance, why)
 
 

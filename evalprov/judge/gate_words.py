@@ -10,11 +10,11 @@ from evalprov.named import NamedTuple
 from evalprov.numbers import listed, rounded
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from evalprov.judge.comparable import Machine
     from evalprov.judge.metric_diff import MetricDiff
-    from evalprov.judge.rules import Rules
+    from evalprov.judge.rules import MetricRule, Rules
 
 GateVerdict = Literal["pass", "regression", "not_evaluated"]
 JudgedOutcome = Literal[
@@ -35,11 +35,23 @@ class Judged(NamedTuple):
     tolerance: float | None  # in the metric's own unit
     why: str | None  # where there is more to say than the numbers
 
-    @property
-    def told(self) -> str:
-        """What there is to say, with the metric's name before it."""
-        why = self.why or ""
-        return why if why.startswith(f"{self.diff.name} ") else f"{self.diff.name}: {why}"
+
+def told(metrics: Iterable[Judged]) -> list[str]:
+    """Return what there is to say of metrics, with their names before it; what is said of several is said once."""
+    said: dict[str, list[str]] = {}
+    for one in metrics:
+        if one.why:
+            said.setdefault(one.why, []).append(one.diff.name)
+    return [why if why.startswith(f"{names[0]} ") else f"{_some(names)}: {why}" for why, names in said.items()]
+
+
+def why_none_blocks(rule: MetricRule, diff: MetricDiff) -> str:
+    """Say of a metric that is worse why it does not block, where the settings do not say so outright."""
+    if rule.role == "info":
+        return "its role is info"
+    if not diff.reported:
+        return 'it is not in the summary that the eval reports, and blocks where role = "primary" is set for it'
+    return "time and cost block where blocking = true or a tolerance is set for them"
 
 
 def nothing_blocks(metrics: Sequence[Judged]) -> str:
@@ -51,7 +63,8 @@ def nothing_blocks(metrics: Sequence[Judged]) -> str:
             f"nothing to judge: which way is better is not known of {_some(unknown)}; set direction in [metrics.NAME]"
         )
     if spent:
-        return f"nothing to judge: {_some(spent)} is time or cost; set blocking = true in [metrics.NAME]"
+        are = "is" if len(spent) == 1 else "are"
+        return f"nothing to judge: {_some(spent)} {are} time or cost; set blocking = true in [metrics.NAME]"
     return "nothing to judge: no metric blocks"
 
 
@@ -85,9 +98,11 @@ def why_of(verdict: GateVerdict, problems: Sequence[str], metrics: Sequence[Judg
     """Say in a line what the verdict rests on."""
     if verdict == "pass":
         blocking = [one for one in metrics if one.blocks]
-        told = [one for one in blocking if one.why]
+        remarks = told(blocking)
         alone = len({one.diff.name for one in blocking}) == 1
-        more = f"; {told[0].why if alone else told[0].told}" if len(told) == 1 else ""
+        if not remarks and alone and (missed := blocking[0].diff.detectable) is not None:
+            remarks = [f"a fall below {rounded(missed)} would be missed"]
+        more = f"; {(alone and blocking[0].why) or remarks[0]}" if len(remarks) == 1 else ""
         blocking = [one for one in blocking if one.diff.same_as is None] or blocking
         which = blocking[0].diff.name if len(blocking) == 1 else f"none of {len(blocking)} metrics"
         return f"{which} {'did not regress' if len(blocking) == 1 else 'regressed'}{more}"
@@ -96,8 +111,7 @@ def why_of(verdict: GateVerdict, problems: Sequence[str], metrics: Sequence[Judg
         fallen = [one.diff for one in proven_first if one.outcome == "regression"]
         names = {one.name for one in fallen}
         return _joined([_step(one) for one in fallen if one.same_as not in names])
-    unsure = [one.told for one in metrics if one.outcome == "not_evaluated"]
-    return _joined([*problems, *unsure])
+    return _joined([*problems, *told(one for one in metrics if one.outcome == "not_evaluated")])
 
 
 def _step(diff: MetricDiff) -> str:

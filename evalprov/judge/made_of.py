@@ -6,7 +6,8 @@ import re
 from math import isfinite
 from typing import TYPE_CHECKING
 
-from evalprov.judge.choose_test import ONE_GROUP, Weighed, joined
+from evalprov.judge.choose_test import ONE_GROUP, Weighed
+from evalprov.judge.direction import table_of
 from evalprov.judge.samples import own_names
 from evalprov.named import NamedTuple
 from evalprov.numbers import rounded
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
     from evalprov.stats.columns import Column
 
 _QUANTILE = re.compile(r"(?:^|_)(p\d{1,2}|median)(?=_|$)")
+_PASS_AT = re.compile(r"(?:^|_)pass(?:@|_at_|_?)([1-9]\d{0,4})$")
+_BY_NAME = ("micro_f1", "micro_precision", "micro_recall", "bleu", "macro_f1")  # told by their names' last word
 _LEAST = 5  # scenarios: of fewer no number made of all of them has a noise that can be told
+_SHORT = 40  # letters of the names that it takes
 _REPEATS = "`evalprov run --repeat 5` on each side would tell"
 
 
@@ -65,7 +69,7 @@ def of_aggregate(name: str, a: Sample, b: Sample, rule: MetricRule | None, group
         told = told or f"{one.name} of {of} is {words}, and not what the runs report"
     if declared:
         return Weighed(None, f"[metrics] aggregate: {told}")
-    return Weighed(None, _what_would_tell(name, a, b))
+    return Weighed(None, _what_would_tell(name, a.table, b.table))
 
 
 def _declared(rule: MetricRule) -> list[Aggregate | str]:
@@ -78,7 +82,7 @@ def _declared(rule: MetricRule) -> list[Aggregate | str]:
         if not rule.of:
             return [f"of = [...] has to name the scenarios' metrics that {name} takes"]
         return [Aggregate(name, rule.of, function=rule.function)]
-    of = rule.of or names_of("pass@k" if name.startswith("pass@") else name)
+    of = rule.of or names_of(name)
     if of is None:
         return [f"of = [...] has to name the scenarios' metrics that {name} is made of"]
     share = quantile_of(name)
@@ -96,11 +100,18 @@ def _likely(name: str, table: Table) -> list[Aggregate | str]:
         bare = (name[: part.start()] + name[part.end() :]).strip("_")
         if bare in table.names:
             found += [Aggregate(part[1], (bare,), quantile_of(part[1]), method) for method in methods()]
-    for made in ("micro_f1", "micro_precision", "micro_recall", "bleu"):
-        names = names_of(made) or ()
-        if made.removeprefix("micro_") in name.lower() and all(one in table.names for one in names):
-            found.append(Aggregate(made, names))
+    for one in _by_name(name):
+        names = names_of(one) or ()
+        if all(own in table.names for own in names):
+            found.append(Aggregate(one, names))
     return found
+
+
+def _by_name(name: str) -> list[str]:
+    """Return the aggregates that a number's name may be of, quantiles aside."""
+    found = [one for one in _BY_NAME if one.rpartition("_")[2] in name.lower()]
+    part = _PASS_AT.search(name.lower())
+    return [*found, f"pass@{part[1]}"] if part else found
 
 
 def _columns(one: Aggregate, tables: Sequence[Table]) -> _Both | str:
@@ -177,14 +188,18 @@ def _judged(one: Aggregate, both: _Both, groups: Groups) -> Weighed:
     return Weighed(found._replace(method=method), None, "group" if unit == "group" else "scenario", count / found.n)
 
 
-def _what_would_tell(name: str, a: Sample, b: Sample) -> str | None:
-    """Say of a number that scenarios of its name do not make what one line of settings would do."""
-    assert a.table is not None
-    assert b.table is not None
+def _what_would_tell(name: str, a: Table, b: Table) -> str:
+    """Say of a number that its scenarios do not make what one line of settings would do."""
+    from evalprov.stats.aggregate import names_of
+
+    quantile = _QUANTILE.search(name)
+    likely = quantile[1] if quantile else next(iter(_by_name(name)), None)
+    of = ", ".join(names_of(likely or "") or ())
+    line = f'{table_of(name)} aggregate = "{likely or "..."}"'
+    line += f" and {of} by scenario" if of and len(of) < _SHORT else ", and what it is made of by scenario"
     for own in own_names(name):
-        columns = [table.column(own).values for table in (a.table, b.table)]
+        columns = [table.column(own).values for table in (a, b)]
         if all(columns):
             means = " and ".join(rounded(mean_of(column)) for column in columns)
-            line = f'[metrics.{name}] aggregate = "micro_f1" (or what it is made by)'
-            return joined(f"it is not the mean of its scenarios' {own} ({means}): {line}, or {_REPEATS}")
-    return None
+            return f"it is not the mean of its scenarios' {own} ({means}): {line}, or {_REPEATS}"
+    return f"its scenarios do not make it: {line}, or {_REPEATS}"

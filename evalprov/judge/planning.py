@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 TRIALS = (1, 2, 3, 5, 10)
 MOST = 10_000_000  # scenarios: nobody has more
+MOST_TRIALS = 1000
+_FEWEST = 3  # runs that tell how far whole runs lie apart
 
 
 class Parts(NamedTuple):
@@ -26,6 +28,7 @@ class Parts(NamedTuple):
     whole: float  # of whole runs
     rates: bool
     sure: bool  # both were measured: else `within` is the most that it can be, and nothing is known of whole runs
+    df: float  # of what is known of whole runs, which one run on each side is held against; 0 where nothing is
 
 
 class PlanRow(NamedTuple):
@@ -37,7 +40,12 @@ class PlanRow(NamedTuple):
 
 
 def parts_of(rows: Sequence[Sequence[float]], runs: Sequence[float]) -> Parts:
-    """Part the noise of a metric: each row a scenario's values over the trials, and the numbers of whole runs."""
+    """Part the noise of a metric: each row a scenario's values over the trials, and the numbers of whole runs.
+
+    Without any row all noise is that of whole runs.
+    """
+    if not rows:
+        return Parts(mean_of(runs), 0, 0.0, _variance(runs), rates=False, sure=True, df=len(runs) - 1)
     values = [value for row in rows for value in row]
     rates = all(value in (0, 1) for value in values)
     several = bool(rows) and len(rows[0]) > 1
@@ -49,8 +57,9 @@ def parts_of(rows: Sequence[Sequence[float]], runs: Sequence[float]) -> Parts:
     else:
         rate = mean_of(values)
         within = rate * (1 - rate) if rates else _variance(values) if len(values) > 1 else 0.0
-    whole = max(0.0, _variance(runs) - within / len(rows)) if several and len(runs) > 2 else 0.0
-    return Parts(mean_of(values), len(rows), within, whole, rates, several)
+    told = several and len(runs) >= _FEWEST
+    whole = max(0.0, _variance(runs) - within / len(rows)) if told else 0.0
+    return Parts(mean_of(values), len(rows), within, whole, rates, several, len(runs) - 1 if told else 0)
 
 
 def _left_over(rows: Sequence[Sequence[float]]) -> float:
@@ -74,20 +83,40 @@ def _variance(values: Sequence[float]) -> float:
 
 def sees(parts: Parts, scenarios: int, trials: int, level: float) -> float | None:
     """Return the move that so many scenarios, so many times on each side, show four times in five."""
-    spread = 2 * (parts.within / scenarios + parts.whole) / trials
-    growth = rate_growth(parts.mean, scenarios * trials) if parts.rates else None
-    if trials > 1:
-        return t_reach(level, 2 * (trials - 1)) * sqrt(spread) if spread else None
-    if parts.rates and not parts.whole:
+    spread = 2 * ((parts.within / scenarios if scenarios else 0.0) + parts.whole) / trials
+    # One run on each side is held against earlier ones only where those are of as many scenarios.
+    df = 2 * (trials - 1) or (parts.df if scenarios == parts.scenarios else 0)
+    runs = t_reach(level, df) * sqrt(spread) if df and spread else None
+    if trials > 1 or not scenarios:
+        return runs
+    if parts.rates and (df or not parts.whole):
         from evalprov.stats.power import mcnemar_detectable
 
-        return mcnemar_detectable(round(2 * parts.within * scenarios), scenarios, level)
-    return t_detectable(Noise(sqrt(spread), inf, growth=growth), level)
+        alone = mcnemar_detectable(round(2 * parts.within * scenarios), scenarios, level)
+    else:
+        growth = rate_growth(parts.mean, scenarios) if parts.rates else None
+        alone = t_detectable(Noise(sqrt(spread), inf, growth=growth), level)
+    return alone if alone is None or runs is None else max(alone, runs)
+
+
+def trials_needed(parts: Parts, move: float, level: float) -> int | None:
+    """Return how many runs of as many scenarios on each side show a move; null where too many would have to."""
+    low, high = 0, 1
+    while not _enough(parts, move, parts.scenarios, high, level):
+        low, high = high, 2 * high
+        if high > MOST_TRIALS:
+            return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if _enough(parts, move, parts.scenarios, middle, level) else (middle, high)
+    return high
 
 
 def needed(parts: Parts, move: float, trials: int, level: float) -> int | None:
     """Return how many scenarios show a move, so many times on each side; null where no number of them does."""
     low, high = 0, 8
+    if not parts.scenarios:
+        return None
     while not _enough(parts, move, high, trials, level):
         low, high = high, 2 * high
         if high > MOST:

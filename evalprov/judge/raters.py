@@ -90,6 +90,13 @@ class GraderMove(NamedTuple):
             return f"whether {brief(self.metric)}'s move{of} is the grader's cannot be told: its error moved by {by}"
         return f"{brief(self.metric)}'s move{of} is not the grader's: its error moved by {by}"
 
+    def in_short(self) -> str:
+        """Say of a move that is proven to be the grader's how much of the score's it is."""
+        by = rounded(self.by, "+")
+        if self.delta is None:
+            return f"the grader's error of {brief(self.metric)} moved by {by}"
+        return f"{by} of {brief(self.metric)}'s move of {rounded(self.delta, '+')} is the grader's"
+
 
 class Drift(NamedTuple):
     """How two graders judged the same scenarios."""
@@ -125,7 +132,7 @@ class RaterEvidence(NamedTuple):
 
     def caveats(self) -> list[str]:
         """Say which moves are the grader's, where that is proven."""
-        return [one.told() for one in self.moves if one.moved]
+        return [one.in_short() for one in self.moves if one.moved]
 
     def document(self) -> dict[str, Any]:
         """Return it for a program."""

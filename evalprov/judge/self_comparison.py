@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from evalprov.judge.direction import rule_of, unit_of
 from evalprov.judge.gate import judge as gated
 from evalprov.judge.metric_diff import Needed, Side
-from evalprov.judge.planning import parts_of
+from evalprov.judge.planning import needed as scenarios_needed
+from evalprov.judge.planning import parts_of, sees, trials_needed
 from evalprov.judge.rules import NO_RULES, MetricRule
 from evalprov.judge.samples import own_names
 from evalprov.judge.summary import gathered, standard_error
@@ -279,8 +280,15 @@ def _metric(name: str, trials: Trials, p: float | None, pairs: Sequence[Gate], a
     seen = [one.diff.detectable for one in here if one.diff.detectable is not None]
     detectable = median(seen) if seen else None
     size = _size(name, mean, [v for own in rows.values() for v in own] or values, rules)
-    needed = _needed(detectable, size, len(rows)) if rows else None
-    unsure = not rows or (p is not None and p < LEVEL)
+    parts = parts_of(list(rows.values()), values) if rows and count > 2 else None
+    differs = p is not None and p < LEVEL
+    if parts and differs:  # a pair's own scenarios do not tell what moves whole runs
+        level = rules.gate.level / blocking
+        detectable = max(detectable or 0.0, sees(parts, len(rows), 1, level) or 0.0) or None
+        needed = Needed(scenarios_needed(parts, size, 1, level), trials_needed(parts, size, level)) if size else None
+    else:
+        needed = _needed(detectable, size, len(rows)) if rows else None
+    unsure = not rows or differs
     return MetricNoise(
         name,
         next(iter(trials.units), None) or unit_of(name),
@@ -297,7 +305,7 @@ def _metric(name: str, trials: Trials, p: float | None, pairs: Sequence[Gate], a
         p,
         sum(one.outcome == "regression" for one in here),
         tolerable(deviation, count, rules.gate.level / blocking) if unsure else None,
-        sqrt(parts_of(list(rows.values()), values).whole) if rows and count > 2 else None,
+        sqrt(parts.whole) if parts else None,
     )
 
 

@@ -154,8 +154,7 @@ def _moved(judged: MetricDiff, weighed: Weighed) -> MetricDiff:
     verdict: Verdict = "moved"
     if judged.direction is not None:
         verdict = "better" if ((judged.effect or 0.0) > 0) == (judged.direction == "higher") else "worse"
-    one_run = weighed.trials == 1 and not weighed.known
-    return judged._replace(verdict=verdict, reason=joined(judged.reason, ONE_RUN if one_run else None))
+    return judged._replace(verdict=verdict, reason=joined(judged.reason, ONE_RUN if weighed.alone else None))
 
 
 def _unmoved(judged: MetricDiff, weighed: Weighed, test: _Test) -> MetricDiff:

@@ -5,7 +5,17 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from evalprov.judge.choose_test import NOT_INSTALLED, alike, compared, how_many, joined, moved, summed, weigh
+from evalprov.judge.choose_test import (
+    NOT_INSTALLED,
+    alike,
+    allowed_for,
+    compared,
+    how_many,
+    joined,
+    moved,
+    summed,
+    weigh,
+)
 from evalprov.judge.direction import rule_of, way_of
 from evalprov.judge.groups import Groups
 from evalprov.judge.made_of import of_aggregate
@@ -70,7 +80,7 @@ def compare_samples(
         scenarios = moved(one.column or NO_COLUMN, other.column or NO_COLUMN, pairing)
         numbers = compared(one, other, scenarios)
         rule = rule_of(rules.metrics, name)
-        draft = _with_role(_draft(name, one, other, scenarios, numbers, rule), (one, other), rule, terms)
+        draft = _with_role(_draft(name, one, other, scenarios, numbers, rule), sides, rule, terms)
         unjudged = _unjudged(draft, one, other, scenarios, rule)
         if unjudged is None and not installed:
             unjudged = draft._replace(reason=joined(NOT_INSTALLED, draft.reason))
@@ -79,14 +89,30 @@ def compare_samples(
             continue
         twin = twins.of(name, one, other)
         spread = terms.spreads.get(name, UNKNOWN)
-        known[name] = (
-            known[twin]
-            if twin
-            else of_aggregate(name, one, other, rule, groups)
-            or weigh(one, other, scenarios, groups, spread._replace(variance=spread.variance / numbers.of**2))
-        )
-        drafts.append((draft._replace(same_as=twin), summed(known[name], numbers.of)))
+        spread = spread._replace(variance=spread.variance / numbers.of**2)
+        known[name] = known[twin] if twin else _weighed(draft, sides, scenarios, rule, groups, spread)
+        alone = len(one.trials) == len(other.trials) == 1 and not known[name].known
+        drafts.append((draft._replace(same_as=twin), summed(known[name], numbers.of)._replace(alone=alone)))
     return settle(drafts, terms.level)
+
+
+def _weighed(  # noqa: PLR0913, PLR0917 - all that is known of a metric
+    draft: MetricDiff,
+    sides: tuple[Sample, Sample],
+    scenarios: Moved,
+    rule: MetricRule | None,
+    groups: Groups,
+    spread: Spread,
+) -> Weighed:
+    """Judge a metric by what it is made of, else by what its runs say of it."""
+    a, b = sides
+    made = of_aggregate(draft.name, a, b, rule, groups)
+    if made is not None and made.evidence is not None:
+        return allowed_for(made, a.trials[0], b.trials[0], spread)
+    plain = weigh(a, b, scenarios, groups, spread)
+    if made is None or (plain.evidence is not None and not (rule and rule.aggregate)):
+        return plain
+    return made if plain.evidence is None else plain._replace(reason=joined(made.reason, plain.reason))
 
 
 def _with_role(draft: MetricDiff, sides: tuple[Sample, Sample], rule: MetricRule | None, terms: Terms) -> MetricDiff:

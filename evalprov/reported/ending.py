@@ -70,8 +70,8 @@ def _chosen(
     choice = choose(last, [*alone, *(block for block in blocks if block.how == OVER_LINES)], end.known)
     if choice.others:
         told = ", ".join(f"line {one.line} ({', '.join(map(brief, list(one.said)[:_SHOWN]))})" for one in choice.others)
-        are = "JSON objects were" if len(choice.others) > 1 else "JSON object was"
-        text = f"{ledger.at(choice.chosen.line)} is the result: {choice.why}; other {are} passed over: {told}"
+        others = "other JSON objects were" if len(choice.others) > 1 else "another JSON object was"
+        text = f"{ledger.at(choice.chosen.line)} is the result: {choice.why}; {others} passed over: {told}"
         ledger.notes.add("other", text)
     return choice.chosen
 

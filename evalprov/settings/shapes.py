@@ -138,10 +138,10 @@ STRINGS = (str,)
 AMOUNT = Within(0, 1e300, "a number of 0 or more")
 SHARE = Within(0, 1, "a share from 0 to 1")
 AGGREGATE = Written(
-    r"mean|sum|median|p\d{1,2}(\.\d+)?|ratio|weighted_mean|micro_(f1|precision|recall)|bleu|pass@[1-9]\d*"
+    r"mean|sum|median|p\d{1,2}(\.\d+)?|ratio|weighted_mean|micro_(f1|precision|recall)|macro_f1|bleu|pass@[1-9]\d*"
     r"|python:[\w.]+:\w+",
-    "mean, sum, median, p95, ratio, weighted_mean, micro_f1, micro_precision, micro_recall, bleu, pass@1 or "
-    "python:module:function",
+    "mean, sum, median, p95, ratio, weighted_mean, micro_f1, micro_precision, micro_recall, macro_f1, bleu, "
+    "pass@1 or python:module:function",
 )
 TRACKERS = ("mlflow", "opentelemetry", "langsmith", "langfuse", "wandb", "inspect", "comet")
 _VERSIONED = AnyOf((str, {"path": Required(str), "version": str}), 'a path, or {path = "...", version = "..."}')

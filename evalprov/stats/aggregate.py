@@ -1,4 +1,4 @@
-"""Numbers made of all scenarios at once (micro-F1, corpus BLEU, a weighted score, a quantile), and their noise.
+"""Numbers made of all scenarios at once (F1 of two kinds, corpus BLEU, a weighted score, a quantile), and their noise.
 
 What is a smooth function of sums is jackknifed: how far the number moves when one scenario is left out says what that
 scenario brings to it, and these shares are compared as the values of a mean are. A quantile is no smooth function:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Function = Callable[[Sequence[Sequence[float]]], float]  # of columns, each the values by scenario
 
+MACRO_F1 = "macro_f1"
 MOST_LEFT_OUT = 400  # times that a function of the user's own is asked without some of the scenarios
 _EXCHANGES = 1999
 _CELLS = 4_000_000  # numbers that are drawn at a time
@@ -51,6 +52,8 @@ class Aggregate(NamedTuple):
             return float(np.quantile(columns[0], self.share, method=self.method))  # type: ignore[call-overload]
         if self.function is not None:
             return _number(self.function([column.tolist() for column in columns]))
+        if self.name == MACRO_F1:
+            return _macro_f1(columns)[0]
         with np.errstate(all="ignore"):
             return float(_OF_SUMS[self.name](self._table(columns).sum(axis=1)))
 
@@ -61,7 +64,9 @@ class Aggregate(NamedTuple):
     def shares(self, columns: Sequence[Floats]) -> Floats:
         """Return what each scenario brings to the number (the jackknife's pseudo-values), of which it is the mean."""
         n, whole = len(columns[0]), self.value(columns)
-        if self.function is None:
+        if self.name == MACRO_F1:
+            without = _macro_f1(columns)[1]
+        elif self.function is None:
             table = self._table(columns)
             with np.errstate(all="ignore"):
                 without = np.asarray(_OF_SUMS[self.name](table.sum(axis=1)[:, None] - table))
@@ -78,7 +83,7 @@ class Aggregate(NamedTuple):
 
 def names_of(aggregate: str) -> tuple[str, ...] | None:
     """Return the scenarios' metrics that an aggregate takes if none are named; null if it must be told."""
-    return _NAMES.get(aggregate)
+    return _NAMES.get("pass@k" if aggregate.startswith("pass@") else aggregate)
 
 
 def quantile_of(aggregate: str) -> float | None:
@@ -129,6 +134,31 @@ def _bleu(sums: Floats) -> Floats:
     return np.asarray(np.where(right[0] == 0, 0.0, 100 * brevity * np.exp(np.log(precision).mean(axis=0))))
 
 
+def _macro_f1(columns: Sequence[Floats]) -> tuple[float, Floats]:
+    """Return the mean F1 of all classes, of what each scenario is and what it was taken for, and it less each scenario.
+
+    A scenario counts in two classes at most, so the others' F1 stands without it as with it.
+    """
+    n = len(columns[0])
+    classes, places = np.unique(np.concatenate(columns), return_inverse=True)
+    true, said = places[:n], places[n:]
+    right = true == said
+    hit = np.bincount(true[right], minlength=len(classes)).astype(float)
+    rest = np.bincount(places, minlength=len(classes)) - 2 * hit  # of a class, what it has of false and missed ones
+    f1 = 2 * hit / (2 * hit + rest)
+
+    def without(at: NDArray[np.int64]) -> tuple[Floats, NDArray[np.bool_]]:
+        hits, others = hit[at] - right, rest[at] - ~right
+        gone = hits + others == 0
+        return np.where(gone, 0.0, 2 * hits / np.where(gone, 1.0, 2 * hits + others)), gone
+
+    (one, one_gone), (other, other_gone) = without(true), without(said)
+    twice = ~right
+    sums = f1.sum() - f1[true] + one + twice * (other - f1[said])
+    left = len(classes) - one_gone - (twice & other_gone)
+    return float(f1.mean()), sums / np.maximum(left, 1)
+
+
 _OF_SUMS: dict[str, Callable[[Floats], Floats]] = {
     "micro_f1": _f1,
     "micro_precision": _first_of_both,
@@ -148,6 +178,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "bleu_ref_len",
     ),
     "pass@k": ("correct", "samples"),
+    MACRO_F1: ("label", "predicted"),
 }
 
 

@@ -11,6 +11,8 @@ from math import erfc, exp, inf, isfinite, lgamma, log, log1p, pi, sqrt
 _TINY = 1e-300
 _CLOSE = 1e-15
 _STEPS = 10_000
+_HALVINGS = 1200  # as many halve the range of a float
+_LAST = 1e-14
 _LARGE = 1e4  # from here on a series is closer than the difference of two logarithms
 
 
@@ -110,23 +112,28 @@ def t_quantile(share: float, df: float) -> float:
     if share in (0.5, 1):
         return inf if share == 1 else 0.0
     beyond = 2 * (1 - share)
-    low, high = 0.0, 1.0
-    while t_two_sided(high, df) > beyond:
-        low, high = high, high * 2
-        if not isfinite(high):
-            return inf
-    t = (low + high) / 2
-    for _ in range(200):
+    low, high, t = 0.0, inf, _about(share, df)
+    for _ in range(_HALVINGS):
         p = t_two_sided(t, df)
         low, high = (t, high) if p > beyond else (low, t)
         # Newton's step on the logarithm, which is nearly straight; what leads out of the bounds is halved instead.
         slope = -2 * _t_density(t, df) / p if p else 0.0
         step = log(p / beyond) / slope if slope else inf
-        nearer = t - step if low < t - step < high else (low + high) / 2
-        if abs(nearer - t) <= 1e-14 * t:
+        nearer = t - step if low < t - step < high else (low + high) / 2 if isfinite(high) else 2 * t
+        if not isfinite(nearer):
+            return inf
+        if abs(nearer - t) <= _LAST * t:
             return nearer
         t = nearer
     return t
+
+
+def _about(share: float, df: float) -> float:
+    """Return a t near that quantile: the normal one to three digits, stretched for few degrees of freedom."""
+    w = sqrt(-2 * log(1 - share))
+    z = w - (2.515517 + 0.802853 * w + 0.010328 * w * w) / (1 + 1.432788 * w + 0.189269 * w * w + 0.001308 * w**3)
+    stretched = z + (z**3 + z) / (4 * df) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * df * df)
+    return max(stretched, _LAST)
 
 
 def _t_density(t: float, df: float) -> float:

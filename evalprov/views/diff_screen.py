@@ -173,7 +173,7 @@ def rows(found: FoundDifference) -> Iterator[tuple[str, ...]]:
 
 
 def _hidden_rows(found: FoundDifference) -> Iterator[tuple[str, ...]]:
-    """Give what is left out of the metrics, and what their means hide."""
+    """Give what is left out of the metrics, what their means hide, and what to know of their verdicts."""
     for side in found.diff.left_out.sides:
         for name in side.crashed[:CRASHED]:
             yield _row("crashed", of=side.side, name=name)
@@ -184,6 +184,8 @@ def _hidden_rows(found: FoundDifference) -> Iterator[tuple[str, ...]]:
         yield _row("with_all", of=str(one.scenarios), name=one.metric, a=next(ends), b=next(ends))
     for words in sentences(found.diff.inside):
         yield _row("inside", name=words)
+    for names, words in diff_words.remarks(found.diff.metrics):
+        yield _row("about", of=names, name=words)
     for of, words in found.diff.raters.told():
         yield _row("grader", of=of or "-", name=words)
 
@@ -221,9 +223,10 @@ def _row(  # noqa: PLR0913 - one a column
 
 def _metric_row(metric: MetricDiff) -> tuple[str, ...]:
     low, high = metric.interval or (None, None)
+    guessed = "?" if metric.direction_from == "name" else ""
     return _row(
         "metric",
-        of=metric.direction or "-",
+        of=f"{metric.direction}{guessed}" if metric.direction else "-",
         name=metric.name,
         a=_number(metric.a),
         b=_number(metric.b),
@@ -231,7 +234,7 @@ def _metric_row(metric: MetricDiff) -> tuple[str, ...]:
         low=_number(low),
         high=_number(high),
         p=_number(metric.p if metric.p_adjusted is None else metric.p_adjusted),
-        verdict=metric.verdict,
+        verdict=metric.verdict + guessed * (metric.verdict in ("better", "worse")),
     )
 
 

@@ -121,7 +121,7 @@ def verdict(metric: MetricDiff) -> str:
 
 
 def wanted(metric: MetricDiff) -> str:
-    """Say which way is better."""
+    """Say which way is better; a question mark marks a guess."""
     way = {"higher": "high", "lower": "low", None: "-"}[metric.direction]
     return f"{way}?" if metric.direction_from == "name" else way
 
@@ -141,7 +141,15 @@ def remarks(metrics: Sequence[MetricDiff]) -> list[tuple[str, str]]:
             said.setdefault("; ".join(parts), []).append(metric.name)
     told = [(listed(names, 3), words) for words, names in said.items()]
     own = [f"{m.name} {render.number(m.own[0])} -> {render.number(m.own[1])}" for m in metrics if m.own]
-    return [*told, *([("the runs' own numbers", listed(own, SCENARIOS))] if own else [])]
+    return [*told, *missed(metrics), *([("the runs' own numbers", listed(own, SCENARIOS))] if own else [])]
+
+
+def missed(metrics: Sequence[MetricDiff]) -> list[tuple[str, str]]:
+    """Say of the metrics that are within noise which moves would not have been seen."""
+    blind = [m for m in metrics if m.verdict == "within_noise" and m.detectable is not None and m.same_as is None]
+    what = "fall" if blind and all(m.one_sided for m in blind) else "move"
+    sizes = listed([f"{m.name} below {render.number(m.detectable)}" for m in blind], len(blind))
+    return [(f"would miss a {what}", sizes)] if blind else []
 
 
 def _signed(value: float | None) -> str:

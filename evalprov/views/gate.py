@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from evalprov import render
 from evalprov.judge.gate import WORDS
+from evalprov.judge.gate_words import told
 from evalprov.page import BOLD, FactBlock, Line, Remark, TableBlock, line, rest
 from evalprov.views import diff_words
 from evalprov.views.diff_document import falls_document, metric_document
@@ -77,10 +78,11 @@ def _row(one: Judged) -> tuple[str, ...]:
 def _notes(found: Gate, *, per_scenario: bool) -> list[str]:
     """Return what to know beside the numbers, what the first line says left out."""
     said = [one for one in found.problems if len(found.problems) > 1 or one not in found.why]
+    said += [one for one in told(one for one in found.metrics if one.why != one.diff.reason) if one not in found.why]
     unsure = [one.diff for one in found.metrics if one.outcome == "not_evaluated"]
-    told = [one.told for one in found.metrics if one.why and one.why != one.diff.reason]
-    told += [f"{names}: {words}" for names, words in diff_words.remarks(unsure)]
-    said += [one for one in told if one not in found.why]
+    said += [f"{names}: {words}" for names, words in diff_words.remarks(unsure) if words not in found.why]
+    blind = [one.diff for one in found.metrics if one.blocks and one.outcome == "pass"]
+    said += [] if "would be missed" in found.why else map(": ".join, diff_words.missed(blind))
     if not per_scenario and any(falls.many for falls in found.falls):
         said.append("--per-scenario lists the scenarios that collapsed")
     return [*said, *found.notes]

@@ -127,8 +127,10 @@ def _cells(one: MetricNoise) -> list[str]:
 def _wanted(one: MetricNoise) -> str:
     if one.needed is None or one.size is None or one.detectable is None or one.detectable <= one.size:
         return ""
-    amount = f"{one.needed.scenarios:,} scenarios, or {one.needed.trials:,} trials of these {one.scenarios:,} a side"
-    return f"{render.number(one.size)} takes {amount}"
+    scenarios, trials = one.needed
+    ways = [f"{scenarios:,} scenarios"] if scenarios is not None else []
+    ways += [f"{trials:,} trials of these {one.scenarios:,} a side"] if trials is not None else []
+    return f"{render.number(one.size)} takes {', or '.join(ways) or 'more runs than anybody has'}"
 
 
 def _settings(found: SelfComparison) -> Pairs:

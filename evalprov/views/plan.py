@@ -31,6 +31,7 @@ class FoundPlan(NamedTuple):
     move: float
     parts: Parts
     plans: Sequence[PlanRow]
+    enough: int | None  # runs on each side of as many scenarios, that show the move; null where too many would have to
     cost: ScenarioCost
     notes: Sequence[str]
 
@@ -56,6 +57,7 @@ def document(found: FoundPlan) -> dict[str, Any]:
         "metric": found.metric,
         "move": found.move,
         **found.parts._asdict(),
+        "trials_needed": found.enough,
         "plans": [{**row._asdict(), **_spent(row, found.cost)} for row in found.plans],
         "notes": list(found.notes),
     }
@@ -77,15 +79,18 @@ def _spent(row: PlanRow, cost: ScenarioCost) -> dict[str, float | None]:
 
 
 def _answer(found: FoundPlan) -> str:
-    now = found.plans[0].sees
-    sees = "nothing" if now is None else f"a move of {render.number(now)}"
-    first = f"{found.metric}: {found.parts.scenarios} scenarios, one run on each side, see {sees}"
+    now, scenarios = found.plans[0].sees, found.parts.scenarios
+    seen = "nothing" if now is None else f"a move of {render.number(now)}"
+    of = f"{scenarios} scenarios, one run on each side, see" if scenarios else "one run on each side sees"
     ways = [
         f"{row.scenarios:,} scenarios" + ("" if row.trials == 1 else f" {row.trials} times")
         for row in found.plans
         if row.scenarios is not None and row.trials in (1, 3)
     ]
     move = render.number(found.move)
-    if not ways:
-        return f"{first}; {move} is less than whole runs differ by, and no number of scenarios shows it"
-    return f"{first}; {move} takes {' or '.join(ways)}"
+    says = [f"{found.metric}: {of} {seen}"]
+    if scenarios and not any(row.scenarios for row in found.plans):
+        says.append(f"{move} is less than whole runs differ by, and no number of scenarios shows it")
+    if found.enough is not None and found.enough > 1:
+        ways.append(f"{found.enough} runs{' of these' if scenarios else ''} on each side")
+    return "; ".join([*says, *([f"{move} takes {' or '.join(ways)}"] if ways else [])])

@@ -23,7 +23,7 @@ RECORDING = (
     "wire.py",
     "wire_faults.py",
 )
-JUDGING = ("history.py", "diff.py", "power.py", "gate.py", "noise.py", "hostile.py")
+JUDGING = ("history.py", "diff.py", "power.py", "gate.py", "noise.py", "screens.py", "raters.py", "hostile.py")
 PARTS = (*RECORDING, *JUDGING)
 
 

@@ -65,7 +65,7 @@ def main() -> int:
                 wrong = unseen or (not shock and alarms > binom.isf(CHANCE, of, LEVEL))
                 failed |= wrong
                 row = f"{'0/1' if rates else 'numbers':<8}{trials:>7}{shock:>7}{of:>6}{alarms / of:>8.1%}"
-                print(row + "  WRONG" * wrong, flush=True)
+                print(row + ("  WRONG" if wrong else ""), flush=True)
     print(f"took {time.monotonic() - began:.0f} s")
     return int(failed)
 

@@ -77,7 +77,8 @@ def test_a_person_reads_the_answer_first(two: Project) -> None:
     text = seen(two, A, B)
     first, rest = text.split("\n\ncompared\n")
     assert first.replace("\n", " ") == (
-        "correct_mean is worse for real, 0.75 -> 0.5: only the model changed (temperature 0 -> 0.7)"
+        "correct_mean is worse for real, 0.75 -> 0.5: only the model changed (temperature 0 -> 0.7); "
+        "a run that was off as a whole looks the same"
     )
     assert re.search(r"correct_mean +0\.75 +0\.5 +-0\.25 +-0\.\d+ to -0\.\d+ +high +worse", rest)
     assert "correct_mean by scenario: 0 up, 50 down" in rest
@@ -153,6 +154,7 @@ def test_only_a_part_is_shown_on_request(two: Project) -> None:
     """The answer stays; the other part goes."""
     assert {row["kind"] for row in rows(said(two, A, B, "--only", "metrics"))} == {
         "answer",
+        "about",
         "metric",
         "scenario",
         "more",

@@ -103,7 +103,7 @@ def test_layers_that_nobody_declared_are_outside_the_experiment_and_the_answer_s
     found = diff(a, b)
     assert found.answer.kind == "attributed"
     assert found.answer.undeclared == ["prompts", "grader"]
-    assert found.answer.sentence.endswith("; nobody declared prompts, grader")
+    assert "; nobody declared prompts, grader; a run that was off" in found.answer.sentence
     assert "the model changed" in found.answer.sentence
     assert "only" not in found.answer.sentence
 

@@ -7,12 +7,13 @@ import random
 
 import numpy as np
 import pytest
-from generated import Table, manifest
+from generated import Table, known, manifest
 
 from evalprov.judge.metric_diff import MetricDiff, Side
 from evalprov.judge.rules import GateRule, MetricRule, Rules
 from evalprov.judge.verdicts import compare_metrics
 from evalprov.stats.aggregate import Aggregate, of_quantiles, pass_at
+from evalprov.stats.whole_run import Spread
 
 BLEU = tuple(f"bleu_correct_{n}" for n in range(1, 5)) + tuple(f"bleu_total_{n}" for n in range(1, 5))
 
@@ -151,3 +152,61 @@ def test_pass_at_k_is_that_of_its_authors() -> None:
     """The share of all picks of k among n that hold one of c."""
     assert list(pass_at(1, np.array([1.0, 0.0]), np.array([4.0, 4.0]))) == [0.25, 0.0]
     assert list(pass_at(3, np.array([2.0]), np.array([4.0]))) == [1.0]
+
+
+def test_macro_f1_is_judged_class_by_class() -> None:
+    """The mean F1 of three classes is told by its name and value; less a scenario it is what it is of the others."""
+    draw = np.random.default_rng(2)
+    true = draw.integers(0, 3, 90)
+    takes = [np.where(draw.random(90) < share, true, draw.integers(0, 3, 90)) for share in (0.95, 0.5)]
+    tables: list[Table] = [
+        {
+            f"s{i}": {"label": int(is_), "predicted": int(said)}
+            for i, (is_, said) in enumerate(zip(true, take, strict=True))
+        }
+        for take in takes
+    ]
+    by_class = [[2 * sum((true == c) & (t == c)) / (sum(true == c) + sum(t == c)) for c in range(3)] for t in takes]
+    a, b = (side(t, macro_f1=float(np.mean(f1))) for t, f1 in zip(tables, by_class, strict=True))
+    found = named("macro_f1", a, b)
+    assert (found.verdict, str(found.method)[:8]) == ("worse", "macro_f1")
+    one = Aggregate("macro_f1", ("label", "predicted"))
+    columns = [np.array([0.0, 0, 1, 1, 1, 7]), np.array([0.0, 1, 1, 1, 0, 7])]
+    without = [one.value([np.delete(column, place) for column in columns]) for place in range(6)]
+    whole = one.value(columns)
+    assert whole == pytest.approx((1 / 2 + 2 / 3 + 1) / 3)
+    shares = 6 * whole - 5 * np.array(without)
+    assert one.shares(columns) == pytest.approx(shares - shares.mean() + whole)
+
+
+def test_pass_at_k_is_told_by_its_name_and_value() -> None:
+    """pass_at_2 of so many right among so many samples needs no setting."""
+    draw = random.Random(6)
+    tables: list[Table] = [
+        {f"s{i}": {"correct": sum(draw.random() < hit for _ in range(4)), "samples": 4} for i in range(80)}
+        for hit in (0.6, 0.2)
+    ]
+    means = [float(np.mean([1 - math.comb(4 - int(row["correct"] or 0), 2) / 6 for row in t.values()])) for t in tables]
+    a, b = (side(table, pass_at_2=mean) for table, mean in zip(tables, means, strict=True))
+    assert named("pass_at_2", a, b).verdict == "worse"
+
+
+def test_a_number_of_no_scenario_is_judged_by_what_the_run_says_of_it() -> None:
+    """Its standard error counts as it does without scenarios; without one, the line that would tell is named."""
+    rows: Table = {f"s{i}": {"latency_ms": float(i)} for i in range(30)}
+    info = {"f1": known(stderr=0.01, n=500)}
+    a, b = (Side((manifest(rows, {"f1": value}, info=info),)) for value in (0.8, 0.6))
+    assert named("f1", a, b).verdict == "worse"
+    bare = [side(rows, quality=value) for value in (0.8, 0.6)]
+    assert '[metrics.quality] aggregate = "..."' in str(named("quality", *bare).reason)
+
+
+def test_earlier_runs_widen_the_interval_of_what_scenarios_make() -> None:
+    """A micro-F1 that moved by no more than runs of one program do is not called worse."""
+    draw = random.Random(1)
+    a, b = counted(draw, 0.8), counted(draw, 0.7)
+    sides = side(a, f1=micro_f1(a)), side(b, f1=micro_f1(b))
+    spread = Spread(0.05**2, 6.0, 8)
+    found = compare_metrics(*sides, spreads={"f1": spread})[0]
+    assert (found.name, found.verdict) == ("f1", "within_noise")
+    assert "8 earlier runs" in str(found.reason)

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from gate_runs import BASELINE, NO_GPUS, RUN, error, held, outcomes, rate, record, rules, summed_up
 
+from evalprov.judge import gate_words
+
 ALL_RIGHT = {"accuracy": rate(100)}
 FALLEN = {"accuracy": rate(80)}  # proven worse, by 0.2
 SLOW = {"latency_ms": [100.0 + i % 7 for i in range(60)]}
@@ -393,3 +395,19 @@ def test_lower_is_better_collapses_upward() -> None:
     """A latency that doubles is a collapse, one that halves is none."""
     (falls,) = held(*pair({"latency_ms": [100, 200, 150]}, {"latency_ms": [200, 100, 150]})).falls
     assert [(move.scenario, move.a, move.b) for move in falls.fallen] == [("t0", 100, 200)]
+
+
+def test_it_is_said_of_which_metric_why_it_does_not_block() -> None:
+    """One that only scenarios have is not called time or cost, and what is said of several is said once."""
+    fell = [{"my_accuracy": rate(right), "own_accuracy": rate(right - 1)} for right in (90, 50)]
+    a, b = (record(run, rows) for run, rows in zip((BASELINE, RUN), fell, strict=True))
+    a["metric_summary"], b["metric_summary"] = {"accuracy": 0.9}, {"accuracy": 0.9}
+    gate = held(a, b)
+    told = {one.diff.name: one.why for one in gate.metrics}
+    assert "it is not in the summary that the eval reports" in str(told["my_accuracy_mean"])
+    assert gate_words.told(gate.metrics)[0].startswith("my_accuracy_mean, own_accuracy_mean: worse for real; ")
+    info = held(
+        *pair({**ALL_RIGHT, "x": rate(90)}, {**ALL_RIGHT, "x": rate(50)}),
+        rules(x={"role": "info", "direction": "higher"}),
+    )
+    assert "its role is info" in str({one.diff.name: one.why for one in info.metrics}["x_mean"])

@@ -7,7 +7,13 @@ from diffing import answers, diff
 from diffing import record as whole
 from gate_runs import BASELINE, RUN, held, rate, record, rules
 
+from evalprov.judge.metric_diff import Side
+from evalprov.page import Remark
+from evalprov.record.manifest import Manifest
 from evalprov.views import diff_words
+from evalprov.views.diff_screen import rows
+from evalprov.views.diff_words import FoundDifference
+from evalprov.views.gate import lines_of
 
 
 @pytest.mark.parametrize("after", [50, 100])
@@ -56,3 +62,38 @@ def test_a_guess_is_marked_on_the_screen() -> None:
     assert any("is guessed from its name" in words for _, words in diff_words.remarks(found.metrics))
     (known,) = diff(whole(metrics=answers(150)), whole(run=1, metrics=answers(100))).metrics
     assert (diff_words.wanted(known), diff_words.verdict(known)) == ("high", "worse")
+
+
+def test_a_guess_is_marked_in_a_pipe() -> None:
+    """The way and the verdict have a question mark there, and the row of what is to be known says what confirms it."""
+    pair = whole(metrics=answers(150, name="zork_quality")), whole(run=1, metrics=answers(100, name="zork_quality"))
+    lines = {row[0]: row for row in piped(*pair)}
+    assert (lines["metric"][1], lines["metric"][-1]) == ("higher?", "worse?")
+    assert "is guessed from its name" in lines["about"][2]
+    known = next(
+        row for row in piped(whole(metrics=answers(150)), whole(run=1, metrics=answers(100))) if row[0] == "metric"
+    )
+    assert (known[1], known[-1]) == ("higher", "worse")
+
+
+def test_what_would_be_missed_stands_beside_every_metric_within_noise() -> None:
+    """In a pipe as on the screen, and of the gate's metrics beside a pass."""
+    noisy = {name: {"a": answers(150)[name]["correct"], "b": answers(149)[name]["correct"]} for name in answers(150)}
+    other = {name: {"a": row["b"], "b": row["a"]} for name, row in noisy.items()}
+    (row,) = [row for row in piped(whole(metrics=noisy), whole(run=1, metrics=other)) if row[0] == "about"]
+    assert row[1] == "would miss a move"
+    assert row[2].startswith("a_mean below 0.0")
+    assert "b_mean below 0.0" in row[2]
+    names = "a_accuracy", "b_accuracy"
+    first, second = (dict(zip(names, map(rate, ones), strict=True)) for ones in ((75, 74), (74, 75)))
+    gate = held(record(BASELINE, first), record(RUN, second))
+    said = [block.text for block in lines_of(gate, per_scenario=False) if isinstance(block, Remark)]
+    assert any(text.startswith("would miss a fall: a_accuracy_mean below 0.") for text in said)
+    alone = held(record(BASELINE, {"ok": rate(75)}), record(RUN, {"ok": rate(74)}))
+    assert alone.why.startswith("ok_mean did not regress; a fall below 0.")
+
+
+def piped(a: Manifest, b: Manifest) -> list[tuple[str, ...]]:
+    """Return the rows that a pipe gets of two runs."""
+    sides = Side((a,)), Side((b,))
+    return list(rows(FoundDifference(*sides, False, diff(a, b), None, [], diff_words.PARTS, False)))

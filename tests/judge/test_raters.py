@@ -49,8 +49,9 @@ def test_agreement_error_and_corrected_score_are_told_of_each_side() -> None:
 def test_a_move_of_the_graders_is_said_to_be_its() -> None:
     """The first line says so, and that it is not proven where labels are few."""
     found = compared(GRADED, LENIENT, labels())
-    assert found.answer.sentence.startswith("the grader's error of accuracy moved by +")
-    assert "so much of the score's move of +" in found.answer.sentence
+    told = found.raters.moves[0]
+    assert found.answer.sentence.startswith(f"+{told.by:.4g} of accuracy's move of +{told.delta:.4g} is the grader's;")
+    assert "so much of the score's move of +" in told.told()
     few = compared(GRADED, LENIENT, labels(count=12))
     assert few.raters.moves[0].moved is None
     assert "cannot be told" in few.raters.moves[0].told()

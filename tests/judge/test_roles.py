@@ -163,7 +163,7 @@ def test_a_plan_holds_what_it_says() -> None:
 
 def test_no_number_of_scenarios_shows_what_whole_runs_hide() -> None:
     """More runs do; and what the present eval sees grows with them."""
-    parts = Parts(1.0, 50, 0.04, 0.01, rates=False, sure=True)
+    parts = Parts(1.0, 50, 0.04, 0.01, rates=False, sure=True, df=4)
     assert needed(parts, 0.05, 1, LEVEL) is None
     rows = plan(parts, 0.2, LEVEL)
     assert [row.trials for row in rows] == [1, 2, 3, 5, 10]

@@ -37,7 +37,7 @@ def test_a_log_entry_behind_the_metrics_is_not_the_result() -> None:
         assert found.source["line"] == 1
         (warning,) = found.warnings
         assert warning.startswith("stdout line 1 is the result: it ")
-        assert warning.endswith(f'other JSON object was passed over: line {len(between) + 2} ("event", "tokens")')
+        assert warning.endswith(f'another JSON object was passed over: line {len(between) + 2} ("event", "tokens")')
 
 
 def test_the_one_with_most_numbers_is_the_result() -> None:
