@@ -23,7 +23,7 @@ RECORDING = (
     "wire.py",
     "wire_faults.py",
 )
-JUDGING = ("history.py", "diff.py", "power.py", "gate.py", "noise.py", "hostile.py")
+JUDGING = ("house.py", "history.py", "diff.py", "power.py", "gate.py", "noise.py", "hostile.py")
 PARTS = (*RECORDING, *JUDGING)
 
 
