@@ -34,7 +34,7 @@ COMMANDS = {
     "restore": "Bring a run's files back to a folder of their own, and prove that they are what ran.",
     "rerun": "Bring a run back to a folder of its own, run its command there again, and judge what comes out.",
     "export": "Hand runs over to another tool, whole: what they were, what they scored, scenario by scenario.",
-    "import": None,
+    "import": "Make records of runs that were not made under evalprov.",
     "init": "Write an evalprov.toml that names this project's configs, prompts and data.",
     "doctor": "Repair the records: runs that died, history lines that are missing or torn, leftover files.",
     "baseline": "Keep runs that later ones are compared with: whole records under metrics/baselines, meant "

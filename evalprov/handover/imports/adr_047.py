@@ -5,7 +5,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from evalprov.handover.imports.taken import FailedRun, Place, TakenRun, commit_of, document, named, said, seconds_of
+from evalprov.handover.imports.taken import (
+    FailedRun,
+    ImportPlace,
+    TakenRun,
+    commit_of,
+    document,
+    named,
+    said,
+    seconds_of,
+)
 from evalprov.regular import sha256_of
 
 if TYPE_CHECKING:
@@ -23,7 +32,7 @@ def fits(_path: str, head: bytes) -> bool:
     return re.match(rb"\s*\{", head) is not None and b'"run_id"' in head and b'"timestamp"' in head
 
 
-def read(place: Place) -> Iterator[TakenRun | FailedRun]:
+def read(place: ImportPlace) -> Iterator[TakenRun | FailedRun]:
     """Yield the run; what else stands in the manifest is kept as what it says of its configuration."""
     manifest = document(place.path)
     if isinstance(manifest.get("schema"), int):

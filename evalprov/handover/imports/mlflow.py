@@ -9,7 +9,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
-from evalprov.handover.imports.taken import FailedRun, Place, TakenRun, commit_of, named, said
+from evalprov.handover.imports.taken import FailedRun, ImportPlace, TakenRun, commit_of, named, said
 from evalprov.handover.links.ended import beginning
 from evalprov.handover.links.mlflow import opened
 
@@ -35,7 +35,7 @@ def fits(path: str, head: bytes) -> bool:
     return os.path.isdir(path) and (_is_run(path) or any(_runs(path)))
 
 
-def read(place: Place) -> Iterator[TakenRun | FailedRun]:
+def read(place: ImportPlace) -> Iterator[TakenRun | FailedRun]:
     """Yield the runs with the wanted ids, or all that are not deleted, the oldest first."""
     seen: set[str] = set()
     for run in _of_folder(place) if os.path.isdir(place.path) else _of_database(place):
@@ -46,7 +46,7 @@ def read(place: Place) -> Iterator[TakenRun | FailedRun]:
             yield FailedRun(f"{place.path}#{own}", "there is no such run in it, or it has not ended")
 
 
-def _of_database(place: Place) -> Iterator[TakenRun | FailedRun]:
+def _of_database(place: ImportPlace) -> Iterator[TakenRun | FailedRun]:
     import sqlite3
 
     try:
@@ -89,7 +89,7 @@ def _data_sets(database: sqlite3.Connection, own: str) -> dict[str, str]:
     return {str(name): str(digest) for name, digest in rows}
 
 
-def _of_folder(place: Place) -> Iterator[TakenRun | FailedRun]:
+def _of_folder(place: ImportPlace) -> Iterator[TakenRun | FailedRun]:
     folders = [place.path] if _is_run(place.path) else list(_runs(place.path))
     for folder in folders:
         own = os.path.basename(os.path.normpath(folder))

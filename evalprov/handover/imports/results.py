@@ -7,7 +7,7 @@ import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from evalprov.handover.imports.taken import HEAD, FailedRun, Place, TakenRun, commit_of, document, seconds_of
+from evalprov.handover.imports.taken import HEAD, FailedRun, ImportPlace, TakenRun, commit_of, document, seconds_of
 from evalprov.handover.links.ended import beginning
 from evalprov.regular import sha256_of
 from evalprov.reported import Scanner, gather
@@ -26,7 +26,7 @@ def fits(_path: str, head: bytes) -> bool:
     return bool(head) and fitting(head) is not None
 
 
-def read(place: Place) -> Iterator[TakenRun | FailedRun]:
+def read(place: ImportPlace) -> Iterator[TakenRun | FailedRun]:
     """Yield the run that a result is of."""
     adapter = fitting(beginning(place.path, HEAD))
     assert adapter is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from evalprov.handover.imports.taken import Place, TakenRun, commit_of, document, named, said, seconds_of
+from evalprov.handover.imports.taken import ImportPlace, TakenRun, commit_of, document, named, said, seconds_of
 from evalprov.regular import sha256_of
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def fits(_path: str, head: bytes) -> bool:
     return re.match(rb"\s*\{", head) is not None and sum(part in head for part in _PARTS) >= _FEWEST
 
 
-def read(place: Place) -> Iterator[TakenRun]:
+def read(place: ImportPlace) -> Iterator[TakenRun]:
     """Yield a run of that configuration; it has no metrics, and its spec is kept as it stands."""
     spec = document(place.path)
     model, prompts, agent = (_table(spec.get(name)) for name in ("model", "prompts", "agent"))
