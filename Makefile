@@ -6,7 +6,7 @@ LOWEST := .venv-lowest
 ORACLES := .venv-oracles
 SDKS := .venv-sdks
 PORTABLE := .venv-portable
-PORTABLE_TESTS := tests/launch tests/store tests/capture tests/cli tests/test_run.py tests/test_repeat.py tests/test_lost.py
+PORTABLE_TESTS := tests/launch tests/store tests/capture tests/cli tests/test_run.py tests/test_run_trouble.py tests/test_repeat.py tests/test_lost.py
 DEMO := fixtures/demo
 
 .DEFAULT_GOAL := help

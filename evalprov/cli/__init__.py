@@ -16,30 +16,33 @@ if TYPE_CHECKING:
 
     from evalprov.cli.options import Subcommand
 
-# Each is a module of this folder, which holds its COMMAND; of these only the one that is asked for is imported.
-COMMANDS = (
-    "run",
-    "show",
-    "inputs",
-    "calls",
-    "history",
-    "diff",
-    "audit",
-    "gate",
-    "noise",
-    "plan",
-    "verify",
-    "restore",
-    "rerun",
-    "export",
-    "import",
-    "init",
-    "doctor",
-    "baseline",
-    "cache",
-    "trust",
-    "help",
-)
+# Each is a module of this folder, which holds its COMMAND; only the one that is asked for is imported. What it does
+# stands here as it does there, for the list of all.
+COMMANDS = {
+    "run": "Run a command and record it.",
+    "show": "Show what exactly was running.",
+    "inputs": "Say what a run used, which layer has it, what nobody declared, and the settings that would declare it.",
+    "calls": "Say what a run asked of models: how often, which, tokens, cost, times, failures; or how "
+    "two runs' calls differ.",
+    "history": "Show the last runs, newest first.",
+    "diff": "Say why the score moved from A to B, and whether it is real.",
+    "audit": "Find programs that disagree with themselves.",
+    "gate": "Compare a run with a baseline, and say whether it may pass.",
+    "noise": "Say how often the gate would fire although nothing changed.",
+    "plan": "Say how many scenarios, and how many runs of them, show a move of a metric.",
+    "verify": "Compare the present state with a record, and say how far that run can come back.",
+    "restore": "Bring a run's files back to a folder of their own, and prove that they are what ran.",
+    "rerun": "Bring a run back to a folder of its own, run its command there again, and judge what comes out.",
+    "export": "Hand runs over to another tool, whole: what they were, what they scored, scenario by scenario.",
+    "import": "Make records of runs that were not made under evalprov.",
+    "init": "Write an evalprov.toml that names this project's configs, prompts and data.",
+    "doctor": "Repair the records: runs that died, history lines that are missing or torn, leftover files.",
+    "baseline": "Keep runs that later ones are compared with: whole records under metrics/baselines, meant "
+    "to be committed.",
+    "cache": "Say which runs' calls are on disk and how much room they take; remove the oldest.",
+    "trust": "Allow the commands in [versions] of the settings file found here, as they are now.",
+    "help": "Print a page about evalprov, or what a command takes; without a topic, name the pages.",
+}
 _COMPLETION = (["--install-completion"], ["--show-completion"])
 _COMPLETED = "_EVALPROV_COMPLETE"  # what a shell sets that asks how a line may go on
 _EXAMPLE = "to record a command: evalprov run -- python my_eval.py"
@@ -89,7 +92,7 @@ def _carry_out(argv: list[str]) -> int:
     if argv[:1] in _COMPLETION or (not argv and _COMPLETED in os.environ):
         return _completion(argv)
     if not argv or argv[0] in HELP:
-        return _print_help("", {name: load(name) for name in COMMANDS}, asked=bool(argv))
+        return _print_help("", None, asked=bool(argv))
     first, *words = argv
     if first == "--version":
         render.out(f"evalprov {__version__}")
@@ -99,12 +102,12 @@ def _carry_out(argv: list[str]) -> int:
     name = first
     if isinstance(command, SubcommandGroup):
         if not words or words[0] in HELP:
-            return _print_help(first, {first: command}, asked=bool(words))
+            return _print_help(first, command, asked=bool(words))
         name = f"{first} {words[0]}"
         _must_be_known(words[0], command.commands, f"evalprov {first}", f"more: evalprov {first} --help")
         command = command.commands[words.pop(0)]
     if wants_help(command, words):
-        return _print_help(name, {name: command}, asked=True)
+        return _print_help(name, command, asked=True)
     return command.function(**parse(name, command, words))
 
 
@@ -124,15 +127,15 @@ def _must_be_known(word: str, names: Iterable[str], of: str, hint: str) -> None:
     raise UsageError(f"{of} has no command {word!r}", did_you_mean(word, tuple(names)) or there)
 
 
-def _print_help(name: str, commands: dict[str, Subcommand | SubcommandGroup], *, asked: bool) -> int:
-    """Print what a command takes, or without a name which commands there are; unasked it is wrong usage."""
+def _print_help(name: str, command: Subcommand | SubcommandGroup | None, *, asked: bool) -> int:
+    """Print what a command takes, or without one which commands there are; unasked it is wrong usage."""
     from evalprov.cli import helping
 
     _end_with_the_reader()
-    if name:
-        helping.print_one(name, commands[name])
+    if command:
+        helping.print_one(name, command)
     else:
-        helping.print_all(commands)
+        helping.print_all(COMMANDS)
     return 0 if asked else 2
 
 

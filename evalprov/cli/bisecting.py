@@ -65,7 +65,7 @@ def wanted(
 
 
 def bisect(asked: BisectRequest) -> int:
-    """ScoreSearch between two runs; the exit code says how that went."""
+    """Search between two runs; the exit code says how that went."""
     folder = open_store(asked.store)
     settings = load(here())
     environ = given_environment()

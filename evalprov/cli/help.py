@@ -18,7 +18,7 @@ TOPICS = {
     "handover": ("handover/README.md", "what other tools get of a run: identity, exports, links, imports"),
     "settings": ("settings/README.md", "every key of evalprov.toml"),
     "secrets": ("secrets/README.md", "what is hidden, what is not, and who is trusted with what"),
-    "code": ("README.md", "how the program itself is built, for who wants to change it"),
+    "code": ("README.md", "how the program itself is built, for anyone who wants to change it"),
 }
 
 

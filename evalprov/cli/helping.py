@@ -19,15 +19,15 @@ _ABOUT = """Know for good what exactly was running when an experiment scored 0.7
 Prefix an eval: evalprov run -- python my_eval.py, then: evalprov history."""
 
 
-def print_all(commands: Mapping[str, Subcommand | SubcommandGroup]) -> None:
-    """Print what evalprov is, and its commands."""
+def print_all(commands: Mapping[str, str]) -> None:
+    """Print what evalprov is, and what each of its commands does."""
     options = [
         ("--version", "Print the version."),
         ("--install-completion", "Complete words of evalprov in this shell from now on."),
         ("--show-completion", "Print the completion script of this shell."),
         _HELP,
     ]
-    blocks = {"commands": [(name, _summary(one)) for name, one in commands.items()], "options": options}
+    blocks = {"commands": list(commands.items()), "options": options}
     render.page(view.page("evalprov COMMAND [options]", _ABOUT, blocks, render.width()))
 
 
@@ -35,7 +35,7 @@ def print_one(name: str, command: Subcommand | SubcommandGroup) -> None:
     """Print what a command does and takes."""
     if isinstance(command, SubcommandGroup):
         text, usage = command.help, f"evalprov {name} COMMAND [options]"
-        blocks = {"commands": [(inner, _summary(one)) for inner, one in command.commands.items()], "options": [_HELP]}
+        blocks = {"commands": [(inner, summary(one)) for inner, one in command.commands.items()], "options": [_HELP]}
     else:
         text, usage = command.function.__doc__ or "", written(name, command)
         arguments = [
@@ -54,5 +54,6 @@ def _option(option: Option) -> tuple[str, str]:
     return f"{spelled} {option.metavar}" if option.metavar else spelled, text + more
 
 
-def _summary(command: Subcommand | SubcommandGroup) -> str:
+def summary(command: Subcommand | SubcommandGroup) -> str:
+    """Return what a command does, in a sentence."""
     return view.summary(command.help if isinstance(command, SubcommandGroup) else command.function.__doc__ or "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from evalprov import render
 from evalprov.cli.common import STORE, open_store
@@ -13,9 +14,12 @@ from evalprov.isolation import here
 from evalprov.secrets import TellingScrubber
 from evalprov.settings import load
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 
 def import_runs(
-    *, paths: tuple[str, ...], run: list[str], scenario: str | None, as_json: bool, store: str | None
+    *, paths: tuple[str, ...], run: Sequence[str], scenario: str | None, as_json: bool, store: str | None
 ) -> int:
     """Make records of runs that were not made under evalprov.
 

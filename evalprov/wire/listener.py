@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 
 from evalprov.named import NamedTuple
 from evalprov.platform import nameless_file
-from evalprov.wire.calls import CHUNKED, REPLAYED, Call
+from evalprov.wire.calls import REPLAYED, Call
 from evalprov.wire.exchange import ClosedError, End, exchange, outgoing, pass_both_ways, read_request
+from evalprov.wire.framing import head_for, host_and_port, in_pieces, plain_answer, reason_of
 from evalprov.wire.functions import ask
 from evalprov.wire.hello import speaks_http1
 from evalprov.wire.keeper import KeptCall, asked_of
 from evalprov.wire.matching import Miss
-from evalprov.wire.messages import END, Head, MalformedError, parse_head
+from evalprov.wire.messages import Head, MalformedError, parse_head
 from evalprov.wire.providers import PROVIDERS
 from evalprov.wire.upstream import NoHttp1Error, UnreachableError
 
@@ -153,7 +154,7 @@ class Listener:
         try:
             secured = End(self._context(host).wrap_socket(client.sock, server_side=True))
         except OSError as error:
-            self.count(f"{host}: the client does not trust the run's certificates ({_reason(error)})")
+            self.count(f"{host}: the client does not trust the run's certificates ({reason_of(error)})")
             if server is not None:
                 server.close()
             return
@@ -180,13 +181,13 @@ class Listener:
         if self.rules.closed:
             self.count(f"{host}: not let out of the replay")
             if not greeted:
-                client.send(_plain_answer(403, f"evalprov: {host} is not let out of a replay"))
+                client.send(plain_answer(403, f"evalprov: {host} is not let out of a replay"))
             return
         try:
             server = self.upstream.connect(host, port)
         except UnreachableError as error:
             if not greeted:
-                client.send(_plain_answer(502, str(error)))
+                client.send(plain_answer(502, str(error)))
             return
         if not greeted:
             client.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
@@ -198,7 +199,7 @@ class Listener:
 
     def _unreachable(self, client: End, name: str, host: str, why: str) -> None:
         self.count(f"{host}: no way to it ({why.partition(': ')[2]})")
-        client.send(_plain_answer(502, f"evalprov: no way to {name}: {why}"))
+        client.send(plain_answer(502, f"evalprov: no way to {name}: {why}"))
 
     # --- requests
 
@@ -274,7 +275,7 @@ class Listener:
                 client.send(answer.head)
             return False
         told = parse_head(answer.head)
-        framed = _framed(call, told)
+        framed = in_pieces(call, told)
         if not self.rules.timing:
             client.send(b"".join((framed[0][0], *(piece for piece, _ in framed[1:]))))
         else:
@@ -303,13 +304,13 @@ class Listener:
     def _plain(self, client: End, head: Head) -> bool:
         """Serve a request for a host without TLS."""
         place, _, path = head.first[1].removeprefix("http://").partition("/")
-        host, port = _host_and_port(place, 80)
+        host, port = host_and_port(place, 80)
         name = self.rules.opened.name(host, port)
-        sent = _aimed(head, f"/{path}", place)
+        sent = head_for(head, f"/{path}", place)
         if name is None:
             if self.rules.closed:
                 self.count(f"{host}: not let out of the replay")
-                client.send(_plain_answer(403, f"evalprov: {host} is not let out of a replay"))
+                client.send(plain_answer(403, f"evalprov: {host} is not let out of a replay"))
                 return False
             server = End(self.upstream.connect(host, port))
             passed = exchange(client, server, head, sent, None)
@@ -329,15 +330,15 @@ class Listener:
         """Serve a client whose base address was moved here, or a function that is to be recorded."""
         parts = head.first[1].split("/", 3)
         if len(parts) < 4 or not hmac.compare_digest(parts[1].encode(), self.rules.token.encode()):
-            client.send(_plain_answer(404, "evalprov: nothing here"))
+            client.send(plain_answer(404, "evalprov: nothing here"))
             return False
         if parts[2] == "-":
             return self._function(client, head)
         host = _BASES.get(parts[2])
         if host is None or not self.rules.opened.name(host, 443):
-            client.send(_plain_answer(404, f"evalprov: no provider {parts[2]}"))
+            client.send(plain_answer(404, f"evalprov: no provider {parts[2]}"))
             return False
-        sent = _aimed(head, f"/{parts[3]}", host)
+        sent = head_for(head, f"/{parts[3]}", host)
         aimed = Head(sent, (head.first[0], f"/{parts[3]}", head.first[2]), head.headers)
         server, again = self._one(
             client,
@@ -365,56 +366,3 @@ class Listener:
         lines = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
         client.send(lines.encode() + body)
         return head.keeps_open
-
-
-def _framed(call: Call, told: Head) -> list[tuple[bytes, float]]:
-    """Return an answer in the pieces in which it came, each with the seconds after the question."""
-    answer = call.answer
-    assert answer is not None
-    pieces = [(answer.head, call.first or 0.0)]
-    at = 0
-    chunked = bool(call.flags & CHUNKED) and told.has("transfer-encoding", "chunked")
-    for size, when in answer.chunks:
-        piece = answer.body[at : at + size]
-        at += size
-        pieces.append((b"%x\r\n%s\r\n" % (size, piece) if chunked else piece, when))
-    if at < len(answer.body):
-        pieces.append((answer.body[at:], call.ended))
-    if chunked:
-        pieces.append((b"0\r\n\r\n", call.ended))
-    elif (
-        not told.get("content-length")
-        and not told.has("transfer-encoding", "chunked")
-        and call.question.method != "HEAD"
-    ):
-        head = answer.head[: -len(END)] + b"\r\nContent-Length: %d" % len(answer.body) + END
-        if not answer.chunks and told.status not in (204, 304):
-            pieces[0] = (head, pieces[0][1])
-    return pieces
-
-
-def _aimed(head: Head, path: str, host: str) -> bytes:
-    """Return a head that goes to a host by its path."""
-    _, *lines = head.raw[: -len(END)].split(b"\r\n")
-    kept = [
-        line
-        for line in lines
-        if line.partition(b":")[0].lower() not in (b"host", b"proxy-authorization", b"proxy-connection")
-    ]
-    return b"\r\n".join((f"{head.first[0]} {path} HTTP/1.1".encode("latin-1"), b"Host: " + host.encode(), *kept)) + END
-
-
-def _host_and_port(place: str, default: int) -> tuple[str, int]:
-    host, colon, port = place.rpartition(":")
-    return (host.strip("[]"), int(port)) if colon and port.isdecimal() else (place.strip("[]"), default)
-
-
-def _plain_answer(status: int, text: str) -> bytes:
-    body = text.encode("utf-8", "replace")
-    return b"HTTP/1.1 %d %s\r\nContent-Type: text/plain\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (
-        *(status, b"Error", len(body), body),
-    )
-
-
-def _reason(error: Exception) -> str:
-    return str(getattr(error, "reason", None) or getattr(error, "strerror", None) or error)

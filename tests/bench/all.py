@@ -23,7 +23,17 @@ RECORDING = (
     "wire.py",
     "wire_faults.py",
 )
-JUDGING = ("history.py", "diff.py", "power.py", "gate.py", "noise.py", "screens.py", "raters.py", "hostile.py")
+JUDGING = (
+    "house.py",
+    "history.py",
+    "diff.py",
+    "power.py",
+    "gate.py",
+    "noise.py",
+    "screens.py",
+    "raters.py",
+    "hostile.py",
+)
 PARTS = (*RECORDING, *JUDGING)
 
 

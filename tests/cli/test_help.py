@@ -6,7 +6,9 @@ import pytest
 from conftest import Project
 from test_house import PACKAGE
 
+from evalprov.cli import COMMANDS, load
 from evalprov.cli.help import TOPICS
+from evalprov.cli.helping import summary
 
 
 @pytest.mark.parametrize("topic", TOPICS)
@@ -23,3 +25,8 @@ def test_pages_and_commands_are_found(project: Project) -> None:
     assert b"Usage: evalprov run" in project.evalprov("help", "run").stdout
     wrong = project.evalprov("help", "setings")
     assert (wrong.returncode, b"did you mean settings?" in wrong.stderr) == (2, True)
+
+
+def test_the_list_of_all_commands_says_of_each_what_its_own_help_says() -> None:
+    """The list is printed without loading the commands; its sentences are theirs."""
+    assert {name: summary(load(name)) for name in COMMANDS} == COMMANDS

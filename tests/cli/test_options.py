@@ -14,6 +14,7 @@ from gate_runs import called
 
 from evalprov.cli import COMMANDS, load
 from evalprov.cli.options import Subcommand, SubcommandGroup, parse, usage, wants_help
+from evalprov.run.request import Request
 
 
 def every_command() -> dict[str, Subcommand]:
@@ -139,6 +140,13 @@ def test_help_is_ours_until_the_command_begins(line: str, wanted: bool) -> None:
     assert wants_help(EVERY[name], words) is wanted
 
 
+# Options that a command hands on together, and what takes them there.
+BY_OTHERS = {
+    "run": ("values", set(Request._fields)),
+    "rerun": ("searched", {"bisect", "good", "bad", "repeat", "max_reruns", "yes"}),
+}
+
+
 @pytest.mark.parametrize("name", EVERY)
 def test_a_command_takes_what_its_table_declares(name: str) -> None:
     """Every value has a parameter of its name and kind, and every parameter a value; the help has an example."""
@@ -159,11 +167,9 @@ def test_a_command_takes_what_its_table_declares(name: str) -> None:
             declared[option.name] = "Sequence[str]"
     assert len(declared) == len(command.options) + len(command.arguments) + bool(command.behind)
     taken = dict(inspect.signature(command.function).parameters)
-    if name == "run":  # most of its options are the request's fields
-        from evalprov.run.request import Request
-
-        del taken["values"]
-        assert set(declared) - set(taken) <= set(Request._fields)
+    if name in BY_OTHERS:
+        del taken[BY_OTHERS[name][0]]
+        assert set(declared) - set(taken) <= BY_OTHERS[name][1]
         declared = {one: kind for one, kind in declared.items() if one in taken}
     assert {one.name: one.annotation for one in taken.values()} == declared
     assert f"for example: evalprov {name}" in usage(name, command)

@@ -1,7 +1,7 @@
 """Runs that were not made under evalprov, read from what their tool left: a source a kind of file or store.
 
 A source is a module with `fits(path, head)`, which says whether this is one of its files or folders, and
-`read(given)`, which yields a run or says what is wrong with one. What a tool does not tell stays not known.
+`read(place)`, which yields a run or says what is wrong with one. What a tool does not tell stays not known.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from evalprov.handover.imports.taken import HEAD, FailedRun, GivenPath, TakenRun
+from evalprov.handover.imports.taken import HEAD, FailedRun, ImportPlace, TakenRun
 from evalprov.handover.links.ended import beginning
 from evalprov.regular import NOT_REGULAR
 
@@ -35,7 +35,7 @@ def read_in(path: str, ids: tuple[str, ...] = ()) -> Iterator[TakenRun | FailedR
         yield from _one(path, ids, alone=True)
         return
     if (source := _fitting(path, b"")) is not None:
-        yield from source.read(GivenPath(path, ids))
+        yield from source.read(ImportPlace(path, ids))
         return
     found = False
     for file in _files(path):
@@ -56,7 +56,7 @@ def _one(path: str, ids: tuple[str, ...], *, alone: bool) -> Iterator[TakenRun |
     source = _fitting(path, head)
     if source is not None:
         try:
-            yield from source.read(GivenPath(path, ids))
+            yield from source.read(ImportPlace(path, ids))
         except Exception as error:  # noqa: BLE001 - a stranger's file may be anything; the others are still read
             yield FailedRun(path, f"it cannot be read: {type(error).__name__}: {error}")
     elif alone:

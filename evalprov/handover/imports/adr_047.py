@@ -5,7 +5,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from evalprov.handover.imports.taken import FailedRun, GivenPath, TakenRun, commit_of, document, named, said, seconds_of
+from evalprov.handover.imports.taken import (
+    FailedRun,
+    ImportPlace,
+    TakenRun,
+    commit_of,
+    document,
+    named,
+    said,
+    seconds_of,
+)
 from evalprov.regular import sha256_of
 
 if TYPE_CHECKING:
@@ -23,14 +32,14 @@ def fits(_path: str, head: bytes) -> bool:
     return re.match(rb"\s*\{", head) is not None and b'"run_id"' in head and b'"timestamp"' in head
 
 
-def read(given: GivenPath) -> Iterator[TakenRun | FailedRun]:
+def read(place: ImportPlace) -> Iterator[TakenRun | FailedRun]:
     """Yield the run; what else stands in the manifest is kept as what it says of its configuration."""
-    manifest = document(given.path)
+    manifest = document(place.path)
     if isinstance(manifest.get("schema"), int):
-        yield FailedRun(given.path, "it is a record of evalprov already: evalprov show reads it by its path")
+        yield FailedRun(place.path, "it is a record of evalprov already: evalprov show reads it by its path")
         return
     if not isinstance(manifest.get("metrics"), dict) and not isinstance(manifest.get("metric_summary"), dict):
-        yield FailedRun(given.path, "it has no metrics, which a run manifest (ADR-047) has")
+        yield FailedRun(place.path, "it has no metrics, which a run manifest (ADR-047) has")
         return
     system: dict[str, Any] = manifest["system"] if isinstance(manifest.get("system"), dict) else {}
     errors = [_error(one) for one in manifest.get("errors") or [] if isinstance(one, str | dict)]
@@ -44,10 +53,10 @@ def read(given: GivenPath) -> Iterator[TakenRun | FailedRun]:
     took = manifest.get("duration_seconds")
     yield TakenRun(
         tool=_TOOL,
-        source=given.path,
+        source=place.path,
         own=str(manifest["run_id"])[:200],
-        sha256=f"sha256:{sha256_of(given.path)}",
-        reported=said(report, named(given.path), _TOOL),
+        sha256=f"sha256:{sha256_of(place.path)}",
+        reported=said(report, named(place.path), _TOOL),
         began=seconds_of(manifest.get("timestamp")) or seconds_of(manifest["run_id"]),
         seconds=float(took) if isinstance(took, int | float) and not isinstance(took, bool) else None,
         facts={

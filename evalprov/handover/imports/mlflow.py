@@ -9,7 +9,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
-from evalprov.handover.imports.taken import FailedRun, GivenPath, TakenRun, commit_of, named, said
+from evalprov.handover.imports.taken import FailedRun, ImportPlace, TakenRun, commit_of, named, said
 from evalprov.handover.links.ended import beginning
 from evalprov.handover.links.mlflow import opened
 
@@ -35,26 +35,26 @@ def fits(path: str, head: bytes) -> bool:
     return os.path.isdir(path) and (_is_run(path) or any(_runs(path)))
 
 
-def read(given: GivenPath) -> Iterator[TakenRun | FailedRun]:
+def read(place: ImportPlace) -> Iterator[TakenRun | FailedRun]:
     """Yield the runs with the wanted ids, or all that are not deleted, the oldest first."""
     seen: set[str] = set()
-    for run in _of_folder(given) if os.path.isdir(given.path) else _of_database(given):
+    for run in _of_folder(place) if os.path.isdir(place.path) else _of_database(place):
         seen.add(run.own if isinstance(run, TakenRun) and run.own else "")
         yield run
-    for own in given.ids:
-        if own not in seen and os.path.exists(given.path):
-            yield FailedRun(f"{given.path}#{own}", "there is no such run in it, or it has not ended")
+    for own in place.ids:
+        if own not in seen and os.path.exists(place.path):
+            yield FailedRun(f"{place.path}#{own}", "there is no such run in it, or it has not ended")
 
 
-def _of_database(given: GivenPath) -> Iterator[TakenRun | FailedRun]:
+def _of_database(place: ImportPlace) -> Iterator[TakenRun | FailedRun]:
     import sqlite3
 
     try:
-        with opened(given.path, bounded=False) as database:
-            where = f"run_uuid IN ({', '.join('?' * len(given.ids))})" if given.ids else "lifecycle_stage = 'active'"
+        with opened(place.path, bounded=False) as database:
+            where = f"run_uuid IN ({', '.join('?' * len(place.ids))})" if place.ids else "lifecycle_stage = 'active'"
             rows = database.execute(
                 f"SELECT {_COLUMNS} FROM runs WHERE {where} ORDER BY start_time, run_uuid",  # noqa: S608 - no words of others
-                given.ids,
+                place.ids,
             ).fetchall()
             for row in rows:
                 own = str(row[0])
@@ -65,9 +65,9 @@ def _of_database(given: GivenPath) -> Iterator[TakenRun | FailedRun]:
                     for name, value, is_nan in _all(database, "key, value, is_nan FROM latest_metrics", own)
                 }
                 tags = dict(_all(database, "key, value FROM tags", own))
-                yield _run(given.path, own, info, (params, metrics, tags, _data_sets(database, own)))
+                yield _run(place.path, own, info, (params, metrics, tags, _data_sets(database, own)))
     except sqlite3.DatabaseError as error:
-        yield FailedRun(given.path, f"it is no database of MLflow, or damaged: {error}")
+        yield FailedRun(place.path, f"it is no database of MLflow, or damaged: {error}")
 
 
 def _all(database: sqlite3.Connection, what: str, own: str) -> list[Any]:
@@ -89,11 +89,11 @@ def _data_sets(database: sqlite3.Connection, own: str) -> dict[str, str]:
     return {str(name): str(digest) for name, digest in rows}
 
 
-def _of_folder(given: GivenPath) -> Iterator[TakenRun | FailedRun]:
-    folders = [given.path] if _is_run(given.path) else list(_runs(given.path))
+def _of_folder(place: ImportPlace) -> Iterator[TakenRun | FailedRun]:
+    folders = [place.path] if _is_run(place.path) else list(_runs(place.path))
     for folder in folders:
         own = os.path.basename(os.path.normpath(folder))
-        if given.ids and own not in given.ids:
+        if place.ids and own not in place.ids:
             continue
         info = _meta(folder)
         if info is None:

@@ -7,7 +7,7 @@ import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from evalprov.handover.imports.taken import HEAD, FailedRun, GivenPath, TakenRun, commit_of, document, seconds_of
+from evalprov.handover.imports.taken import HEAD, FailedRun, ImportPlace, TakenRun, commit_of, document, seconds_of
 from evalprov.handover.links.ended import beginning
 from evalprov.regular import sha256_of
 from evalprov.reported import Scanner, gather
@@ -26,20 +26,20 @@ def fits(_path: str, head: bytes) -> bool:
     return bool(head) and fitting(head) is not None
 
 
-def read(given: GivenPath) -> Iterator[TakenRun | FailedRun]:
+def read(place: ImportPlace) -> Iterator[TakenRun | FailedRun]:
     """Yield the run that a result is of."""
-    adapter = fitting(beginning(given.path, HEAD))
+    adapter = fitting(beginning(place.path, HEAD))
     assert adapter is not None
-    found = gather(Scanner(), None, given.path)
+    found = gather(Scanner(), None, place.path)
     if found.source is None:
         why = next(iter(found.warnings), None) or found.reason or "it has no metrics"
-        yield FailedRun(given.path, re.sub(r"^the metrics file .{1,2000}? was not used: ", "", why))
+        yield FailedRun(place.path, re.sub(r"^the metrics file .{1,2000}? was not used: ", "", why))
         return
-    told = _TOLD.get(adapter.name, _nothing)(given.path)
+    told = _TOLD.get(adapter.name, _nothing)(place.path)
     yield TakenRun(
         tool=adapter.name,
-        source=given.path,
-        sha256=f"sha256:{sha256_of(given.path)}",
+        source=place.path,
+        sha256=f"sha256:{sha256_of(place.path)}",
         reported=found,
         **{key: one for key, one in told.items() if one is not None},
     )

@@ -24,7 +24,7 @@ LARGEST = 64 << 20  # bytes of a file that is read as one JSON document
 EARLIEST, LATEST = 0.0, 32503680000.0  # Unix times between which a run can have begun: four digits of a year
 
 
-class GivenPath(NamedTuple):
+class ImportPlace(NamedTuple):
     """What is to be read, and of a store which runs."""
 
     path: str

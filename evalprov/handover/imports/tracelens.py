@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from evalprov.handover.imports.taken import GivenPath, TakenRun, commit_of, document, named, said, seconds_of
+from evalprov.handover.imports.taken import ImportPlace, TakenRun, commit_of, document, named, said, seconds_of
 from evalprov.regular import sha256_of
 
 if TYPE_CHECKING:
@@ -22,9 +22,9 @@ def fits(_path: str, head: bytes) -> bool:
     return re.match(rb"\s*\{", head) is not None and sum(part in head for part in _PARTS) >= _FEWEST
 
 
-def read(given: GivenPath) -> Iterator[TakenRun]:
+def read(place: ImportPlace) -> Iterator[TakenRun]:
     """Yield a run of that configuration; it has no metrics, and its spec is kept as it stands."""
-    spec = document(given.path)
+    spec = document(place.path)
     model, prompts, agent = (_table(spec.get(name)) for name in ("model", "prompts", "agent"))
     infra, environment = _table(spec.get("infra")), _table(spec.get("environment"))
     extra = _table(model.get("extra_params"))
@@ -57,10 +57,10 @@ def read(given: GivenPath) -> Iterator[TakenRun]:
     python = environment.get("python_version")
     yield TakenRun(
         tool=_TOOL,
-        source=given.path,
+        source=place.path,
         own=spec["fingerprint"] if isinstance(spec.get("fingerprint"), str) else None,
-        sha256=f"sha256:{sha256_of(given.path)}",
-        reported=said({key: one for key, one in report.items() if one not in ({}, [])}, named(given.path), _TOOL),
+        sha256=f"sha256:{sha256_of(place.path)}",
+        reported=said({key: one for key, one in report.items() if one not in ({}, [])}, named(place.path), _TOOL),
         began=seconds_of(infra.get("wall_clock_start_utc")),
         facts={
             "git_sha": commit_of(environment.get("git_commit")),
