@@ -92,6 +92,8 @@ def supervise(request: Request, context: CaptureContext, prepared: PreparedRun) 
         if wired is not None:
             tried("what was asked of models is not in the record", lambda: wired.finish(manifest))
         tried("what the run wrote is not in the record", lambda: _settle(manifest, look, again.finish(), context))
+        if wired is not None:
+            tried("what went past the proxy is not known", lambda: wired.look_past(manifest))
         tried("what the run wrote is not known to later runs", lambda: add_outputs(store.path, look.rows, context.root))
         tried("what the run was is not in the record", lambda: _identify(manifest))
     child.seen.remove()

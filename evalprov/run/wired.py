@@ -11,6 +11,7 @@ from evalprov.numbers import listed
 from evalprov.store import read
 from evalprov.store.calls import FOLDER, digest_of, name_of, path_of
 from evalprov.wire.door import RunningProxy, WirePlan
+from evalprov.wire.providers import Opened
 
 if TYPE_CHECKING:
     from evalprov.capture.collector import CaptureContext
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 _FIRST_NODE = 24  # that knows proxies by itself
 _NODES = ("node", "npx", "npm", "pnpm", "yarn", "tsx", "promptfoo")
+HTTPS = 443
+_PAST = "asked past the proxy, by a client that heeds none: aiohttp without trust_env, or urllib3 by itself"
+_UNSEEN = "clients that heed no proxy are not seen: aiohttp without trust_env, or urllib3 by itself"
 # What a declaration of the model names, and what stands for it on the wire.
 _DECLARED = ("temperature", "top_p", "top_k", "max_tokens", "seed")
 
@@ -36,6 +40,7 @@ class WiredRun:
         self._wants_bases = recording.get("base_urls", "auto")
         self._mode = "record" if path is None else "replay-or-record" if request.fill else "replay"
         self._file: str | None = None
+        self._past: dict[str, int] = {}  # address to connections that the command opened past the proxy
         self._proxy = RunningProxy(
             WirePlan(
                 mode=self._mode,
@@ -93,6 +98,7 @@ class WiredRun:
                 _fail(manifest, f"the replay was cut short: {calls['reason']}")
             return
         calls.update(self._clean(sums))
+        self._past = report["past"]
         calls["missed"] = [self._clean(one) for one in report["missed"]]
         calls["not_recorded"] = {self._clean(name): count for name, count in report["not_recorded"].items()}
         calls["passed"] = {
@@ -115,6 +121,24 @@ class WiredRun:
             more = f" (and {len(missed) - 1} more)" if len(missed) > 1 else ""
             _fail(manifest, f"the replay had no answer: {missed[0]}{more}")
             manifest["warnings"].insert(0, manifest["errors"][-1]["message"])
+
+    def look_past(self, manifest: Manifest) -> None:
+        """Name the providers that the command was seen to ask for by itself: what heeds no proxy does not come here."""
+        calls, opened = manifest["calls"], Opened(self._proxy.plan.providers)
+        past = list(self._past)
+        for address, count in self._past.items():
+            calls["not_recorded"][f"{address}:{HTTPS}: a connection past the proxy"] = count
+        for said in manifest["observed"]["hosts"]:
+            host, _, port = said.rpartition(" ")
+            if opened.name(host, int(port) if port.isdecimal() else HTTPS):
+                past.append(host)
+                calls["not_recorded"][f"{host}: {_PAST}"] = 1
+        if past:
+            calls["complete"] = False
+            hosts = listed(list(dict.fromkeys(past)))
+            manifest["warnings"].append(f"connections to {hosts} are not recorded: {_PAST}")
+        elif self._mode == "record" and calls["count"] == 0 and not calls["not_recorded"]:
+            manifest["warnings"].append(f"--record saw no call to a provider; {_UNSEEN}")
 
     def _clean(self, value: Any) -> Any:
         return self._scrub.text(value) if isinstance(value, str) else self._scrub.value(value)

@@ -9,18 +9,13 @@ import time
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-    load_pem_private_key,
-)
 
 DAYS = 30  # that a certificate is good for: longer than a run, whose end is the end of its key
 _EARLIER = 3600  # seconds, for clocks that disagree
 _NAME = "evalprov, for one run"
-# Object identifiers, as DER has them: cryptography's own certificates take a tenth of a second to load.
+_SIZE = 32  # bytes of a number of this curve
+# Object identifiers, as DER has them: what cryptography has for certificates and keys takes a tenth of a second.
+_EC_KEY, _CURVE = bytes.fromhex("06072a8648ce3d0201"), bytes.fromhex("06082a8648ce3d030107")
 _COMMON_NAME = bytes.fromhex("0603550403")
 _ECDSA_SHA256 = bytes.fromhex("300a06082a8648ce3d040302")
 _BASIC, _USAGE, _PURPOSE = bytes.fromhex("0603551d13"), bytes.fromhex("0603551d0f"), bytes.fromhex("0603551d25")
@@ -33,21 +28,24 @@ class Authority:
     """Signs certificates for hosts with one key, made anew for each run or taken over from a proxy that was killed."""
 
     def __init__(self, key: str | None = None) -> None:
-        if key is None:
-            self._key = ec.generate_private_key(ec.SECP256R1())
-        else:
-            loaded = load_pem_private_key(key.encode(), None)
-            if not isinstance(loaded, ec.EllipticCurvePrivateKey):
-                raise ValueError("not a key of this authority")
-            self._key = loaded
-        self._public = self._key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        curve = ec.SECP256R1()
+        self._key = ec.generate_private_key(curve) if key is None else ec.derive_private_key(int(key, 16), curve)
+        at = self._key.public_key().public_numbers()
+        self._point = _tlv(3, b"\x00\x04" + at.x.to_bytes(_SIZE, "big") + at.y.to_bytes(_SIZE, "big"))
+        self._public = _seq(_seq(_EC_KEY, _CURVE), self._point)
         self._id = hashlib.sha1(self._public, usedforsecurity=False).digest()
         self.certificate = self._signed(_NAME, _extension(_BASIC, _seq(_TRUE), critical=True), _usage(b"\x01\x06"))
 
     @property
     def key(self) -> str:
         """The private key, for the one who takes over."""
-        return self._key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+        return f"{self._key.private_numbers().private_value:x}"
+
+    def _pem(self) -> str:
+        """Return the private key as a file of keys has it (RFC 5915)."""
+        value = self._key.private_numbers().private_value.to_bytes(_SIZE, "big")
+        parts = (b"\x02\x01\x01", _tlv(4, value), _tlv(0xA0, _CURVE), _tlv(0xA1, self._point))
+        return _armoured("EC PRIVATE KEY", _seq(*parts))
 
     def leaf(self, host: str) -> str:
         """Return the key and the certificate with which to speak for a host, and the authority's own behind them."""
@@ -58,7 +56,7 @@ class Authority:
             _extension(_NAMES, _seq(_alternative(host))),
         )
         # One key serves all: who has it could sign any other as well.
-        return self.key + self._signed(host[:64], *extensions) + self.certificate
+        return self._pem() + self._signed(host[:64], *extensions) + self.certificate
 
     def _signed(self, name: str, *extensions: bytes) -> str:
         now = time.time()
@@ -76,10 +74,13 @@ class Authority:
             _tlv(0xA3, _seq(*ids, *extensions)),
         )
         signature = self._key.sign(signed, ec.ECDSA(hashes.SHA256()))
-        whole = _seq(signed, _ECDSA_SHA256, _tlv(3, b"\x00" + signature))
-        lines = base64.encodebytes(whole).decode().replace("\n", "")
-        rows = "\n".join(lines[at : at + 64] for at in range(0, len(lines), 64))
-        return f"-----BEGIN CERTIFICATE-----\n{rows}\n-----END CERTIFICATE-----\n"
+        return _armoured("CERTIFICATE", _seq(signed, _ECDSA_SHA256, _tlv(3, b"\x00" + signature)))
+
+
+def _armoured(what: str, data: bytes) -> str:
+    lines = base64.b64encode(data).decode()
+    rows = "\n".join(lines[at : at + 64] for at in range(0, len(lines), 64))
+    return f"-----BEGIN {what}-----\n{rows}\n-----END {what}-----\n"
 
 
 def _tlv(tag: int, content: bytes) -> bytes:

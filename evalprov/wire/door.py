@@ -94,7 +94,7 @@ class RunningProxy:
         code = f"import sys; sys.path[:] = {sys.path!r}; from evalprov.wire.process import main; main()"
         handed = [one.fileno() for one in (self._listening, self._theirs) if one is not None]
         proxy = subprocess.Popen(
-            [sys.executable, "-E", "-P", "-c", code],
+            [sys.executable, "-E", "-P", "-S", "-c", code],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=None if os.environ.get("EVALPROV_DEBUG") else subprocess.DEVNULL,

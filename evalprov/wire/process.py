@@ -43,6 +43,7 @@ def main() -> None:
     while (line := _hear()) is not None:
         if "pid" in line:
             pid = line["pid"], _began(line["pid"])
+            proxy.look_past(line["pid"])
         if line.get("close"):
             _tell({"report": proxy.close()})
             return
@@ -64,6 +65,7 @@ class Proxy:
         from evalprov.wire.cleaning import CallCleaner
         from evalprov.wire.keeper import Keeper
         from evalprov.wire.listener import Listener
+        from evalprov.wire.past import PastLook
         from evalprov.wire.prices import read_prices
         from evalprov.wire.replay import Replayer
         from evalprov.wire.summary import Summary
@@ -73,7 +75,8 @@ class Proxy:
         sys.setswitchinterval(0.0005)
         environ = dict(os.environ)
         self._told = told
-        self._kinds = Keeper, Listener
+        self._kinds = Keeper, Listener, PastLook
+        self._past: PastLook | None = None
         self._network: str | None = None
         if told["mode"] == "replay" and told["inside"] is None:
             why = "this system has no network of a process's own" if told["closed"] else "the settings ask for it"
@@ -92,7 +95,7 @@ class Proxy:
         from evalprov.wire.providers import Opened
 
         told = self._told
-        keeper_of, listener_of = self._kinds
+        keeper_of, listener_of, _ = self._kinds
         self._opened = opened
         live = told["mode"] != "replay"
         rules = ProxyRules(told["token"], live, not live and told["closed"], told["timing"], Opened(told["providers"]))
@@ -116,6 +119,11 @@ class Proxy:
         if descriptors:
             self._listener.serve(socket.socket(fileno=descriptors[0]))
 
+    def look_past(self, pid: int) -> None:
+        """Look what the command opens past us, from now on."""
+        self._past = self._kinds[2](pid)
+        self._past.start()
+
     def close(self) -> dict[str, Any]:
         """End all of it; return what there is to say."""
         listener, keeper = self._listener, self._keeper
@@ -132,6 +140,7 @@ class Proxy:
             "lost": keeper.lost,
             "problem": keeper.problem,
             "network": self._network,
+            "past": self._past.stop() if self._past else {},
             "unused": listener.replayer.unused() if listener.replayer else None,
             "sha256": None,
             "bytes": None,

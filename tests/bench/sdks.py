@@ -213,6 +213,28 @@ async def once():
         show(await found.json())
 asyncio.run(once())
 """,
+    "httpx that could speak HTTP/2": """
+import asyncio, httpx
+url, body = "https://api.openai.com/v1/chat/completions", {"model": "gpt-4o", "messages": [{"role": "user", "content": "is it?"}]}
+with httpx.Client(http2=True) as c:
+    for n in range(3):
+        show(c.post(url, json=body).json())
+async def many():
+    async with httpx.AsyncClient(http2=True) as c:
+        for found in await asyncio.gather(*(c.post(url, json={**body, "n": n}) for n in range(8))):
+            show(found.json())
+asyncio.run(many())
+""",
+    "vcrpy inside": """
+import os, tempfile
+import requests, vcr
+url, body = "https://api.openai.com/v1/chat/completions", {"model": "gpt-4o", "messages": [{"role": "user", "content": "is it?"}]}
+place = os.path.join(tempfile.mkdtemp(), "cassette.yaml")
+for n in range(2):
+    with vcr.use_cassette(place, record_mode="once"):
+        show(requests.post(url, json=body).json())
+show(requests.post(url, json=body).json())
+""",
 }
 NODE_SHOW = "const show = (value) => console.log(JSON.stringify(value));\n"
 NODE_PROGRAMS = {
@@ -236,6 +258,16 @@ for await (const event of await c.messages.create(ask("stream", { stream: true }
 import { GoogleGenAI } from "@google/genai";
 const c = new GoogleGenAI({ apiKey: process.env.GEMINI_API_KEY });
 for (let n = 0; n < 3; n++) show((await c.models.generateContent({ model: "gemini-2.0-flash", contents: "is it?" })).text);
+""",
+    "Node undici, could speak HTTP/2": """
+import { EnvHttpProxyAgent, fetch } from "undici";
+const dispatcher = new EnvHttpProxyAgent({ allowH2: true });
+const body = JSON.stringify({ model: "gpt-4o", messages: [{ role: "user", content: "is it?" }] });
+for (let n = 0; n < 3; n++) {
+  const found = await fetch("https://api.openai.com/v1/chat/completions", { method: "POST", body, dispatcher,
+    headers: { "content-type": "application/json", authorization: "Bearer " + process.env.OPENAI_API_KEY } });
+  show(await found.json());
+}
 """,
     "Node ai": """
 import { generateText, streamText } from "ai";

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import socket
 import sys
@@ -17,6 +18,7 @@ from recorded_runs import asking, calls_of, leaked, live, offline, recorded, sta
 from standin import StandIn
 from values import PROVIDERS, value
 
+from evalprov.platform.connections import outward, sockets_below
 from evalprov.wire.calls import EXACT
 
 __all__ = ["asking", "live", "offline", "recorded", "standin"]  # fixtures, by their names
@@ -198,6 +200,34 @@ def test_a_run_that_records_nothing_starts_no_proxy(asking: Project) -> None:
     calls = asking.record()["calls"]
     assert (calls["mode"], calls["count"], calls["file"]) == (None, None, None)
     assert not (asking.path / "metrics" / "calls").exists()
+
+
+def test_a_client_that_heeds_no_proxy_is_named(live: StandIn, asking: Project) -> None:
+    """What goes to a provider past the proxy is not in the file, and that is said; so it is that a run asks none."""
+    asking.write(
+        "eval.py",
+        "import socket\ntry:\n    socket.create_connection(('api.openai.com', 443), 1)\nexcept OSError:\n    pass\n",
+    )
+    done = asking.run("python3", "eval.py", options=("--record", "--observe", "auto"))
+    record = asking.record()
+    (said,) = record["calls"]["not_recorded"]
+    assert said.startswith("api.openai.com: asked past the proxy, by a client that heeds none")
+    assert record["calls"]["complete"] is False
+    assert b"connections to api.openai.com are not recorded" in done.stderr
+    none = asking.run("python3", "-c", "pass", options=("--record",))
+    assert b"--record saw no call to a provider" in none.stderr
+
+
+@pytest.mark.linux("connections of a process")
+def test_a_connection_past_the_proxy_is_seen_by_its_socket() -> None:
+    """Those of a process and of what it started are told by their inodes, with the address of the other side."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port)) as ours:
+            inode = os.readlink(f"/proc/self/fd/{ours.fileno()}")[8:-1]
+            assert (inode, "127.0.0.1") in list(outward(port))
+            assert inode in sockets_below(os.getppid())
+            assert not list(outward(1))
 
 
 def test_the_listening_socket_is_on_loopback_alone(live: StandIn, asking: Project) -> None:
