@@ -29,12 +29,10 @@ def packed(m: Manifest, options: SendOptions) -> Parcel:
     """Return the trace and the scores."""
     uid = content.uid(m)
     scenarios = content.scenarios(m)
-    summary = content.summary(m)
-    count = len(summary) + sum(len(values) for _, _, values in scenarios.each())
     parts: Json = {
         "resource": {"attributes": otlp.attributes({"service.name": m["scenario"] or "evalprov"})},
         "spans": Rows(1 + scenarios.total, lambda: _spans(m, uid)),
-        "scores": Rows(count, lambda: _scores(m, uid)),
+        "scores": Rows(content.values_of(m), lambda: _scores(m, uid)),
     }
     return Parcel(m["run_id"], uid, shown_url(_host(options)), parts)
 

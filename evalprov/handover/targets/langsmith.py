@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _USUAL = "https://api.smith.langchain.com"
 _KEYS = ("LANGSMITH_API_KEY", "LANGCHAIN_API_KEY")
 _TOGETHER = 500
+_PATIENCE_SECONDS, _A_SECOND = 60.0, 500  # for the client's own queue; at least so many in a second
 
 
 def packed(m: Manifest, options: SendOptions) -> Parcel:
@@ -31,11 +32,10 @@ def packed(m: Manifest, options: SendOptions) -> Parcel:
     project = (
         options.project or from_settings(("LANGSMITH_PROJECT", "LANGCHAIN_PROJECT")) or m["scenario"] or "evalprov"
     )
-    count = len(content.summary(m)) + sum(len(values) for _, _, values in scenarios.each())
     parts = {
         "project": project,
         "runs": Rows(1 + scenarios.total, lambda: _runs(m, uid, project)),
-        "feedback": Rows(count, lambda: _feedback(m, uid)),
+        "feedback": Rows(content.values_of(m), lambda: _feedback(m, uid)),
     }
     return Parcel(m["run_id"], uid, f"{shown_url(_url(options))}, project {project}", parts)
 
@@ -120,8 +120,10 @@ def send(parcel: Parcel, options: SendOptions) -> str:
                     options.progress(done, total)
                 if problems:
                     raise problems[0]
-        client.flush()
+        client.flush(timeout=_PATIENCE_SECONDS + total / _A_SECOND)
         if problems:
             raise problems[0]
+        if client.tracing_queue is not None and client.tracing_queue.unfinished_tasks:
+            raise TargetRefused(f"LangSmith ({parcel.where}) did not take all of it in time", "try again")
     notes.add(options.folder, parcel)
     return SENT

@@ -95,13 +95,14 @@ def send(parcel: Parcel, options: SendOptions) -> str:
             base_url=_host(options),
             silent=True,
             console="off",
-            disable_git=True,  # nothing of the folder that this is called in
+            disable_git=not git,
+            git_root="/",  # nothing of the repository that this is called in
             disable_code=True,
             save_code=False,
             x_disable_meta=True,
             x_save_requirements=False,
             x_disable_stats=True,
-            x_disable_machine_info=True,
+            x_disable_machine_info=not git,  # which would leave out the commit, too
             git_commit=git.get("commit"),
             git_remote_url=git.get("remote"),
             init_timeout=60,
