@@ -5,12 +5,13 @@ READY := $(VENV)/.ready
 LOWEST := .venv-lowest
 ORACLES := .venv-oracles
 SDKS := .venv-sdks
+PEERS := .venv-peers
 PORTABLE := .venv-portable
 PORTABLE_TESTS := tests/launch tests/store tests/capture tests/cli tests/test_run.py tests/test_run_trouble.py tests/test_repeat.py tests/test_lost.py
 DEMO := fixtures/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long test-lowest test-portable check check-dist bench campaign oracles sdks format clean
+.PHONY: help demo test test-long test-lowest test-portable check check-dist bench campaign oracles sdks peers format clean
 
 help: ## Say what there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -68,12 +69,19 @@ sdks: pyproject.toml $(READY) ## Record and replay the real libraries of model p
 	$(BIN)/python tests/bench/sdks.py
 	$(BIN)/python tests/bench/harnesses.py
 
+peers: pyproject.toml ## Hand runs over to the real tools, in an environment of their own; one table says how each fared
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[mlflow,wandb,langfuse,langsmith,parquet]' mlflow dvc pandas in-toto-attestation roc-validator prov 'cyclonedx-python-lib[json-validation]' mlcroissant huggingface_hub
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --ignore-requires-python every_eval_ever
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps rocrate
+	$(PEERS)/bin/python tests/bench/peers
+
 format: $(READY) ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean: ## Remove what was built
-	rm -rf $(VENV) $(LOWEST) $(ORACLES) $(SDKS) $(PORTABLE) .bench .pytest_cache .mypy_cache .ruff_cache .hypothesis $(DEMO)/metrics
+	rm -rf $(VENV) $(LOWEST) $(ORACLES) $(SDKS) $(PEERS) $(PORTABLE) .bench .pytest_cache .mypy_cache .ruff_cache .hypothesis $(DEMO)/metrics
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)

@@ -92,6 +92,11 @@ def scenarios(m: Manifest) -> Rows:
     return Rows(len(metrics), lambda: ((name, groups.get(name), values) for name, values in metrics.items()))
 
 
+def values_of(m: Manifest) -> int:
+    """Return how many values there are, of the scenarios and of the whole."""
+    return len(summary(m)) + sum(v is not None for _, _, values in scenarios(m).each() for v in values.values())
+
+
 def metric_names(m: Manifest) -> list[str]:
     """Return the names of the scenarios' metrics, in the order in which they come."""
     names: dict[str, None] = {}

@@ -57,17 +57,12 @@ def refusing(tool: str, where: str, hints: Mapping[str, str] | None = None) -> I
 
 @contextmanager
 def quiet(*loggers: str) -> Iterator[None]:
-    """Let a client be silent, its logging too: what matters is raised, and what is printed is ours to say."""
-    before = {name: logging.getLogger(name).level for name in loggers}
-    try:
-        for name in loggers:
-            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
-        with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for name, level in before.items():
-            logging.getLogger(name).setLevel(level)
+    """Let a client be silent: what matters is raised, and what is printed is ours to say."""
+    for name in loggers:  # to the end of this process: some have threads that speak late
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 @contextmanager

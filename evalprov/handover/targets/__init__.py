@@ -59,6 +59,9 @@ class Target(NamedTuple):
 
 TARGETS = (
     Target("mlflow", "mlflow", "a run: params, metrics, tags, data sets, table, record", extra="mlflow", url=True),
+    Target("wandb", "wandb", "a run: config, summary, table, artifact; offline without a key", extra="wandb", url=True),
+    Target("langfuse", "langfuse", "a trace of the run and its scenarios, with scores", extra="langfuse", url=True),
+    Target("langsmith", "langsmith", "a run a scenario in a project, with feedback", extra="langsmith", url=True),
     Target("otlp", "otlp", "spans by OTLP: one for the run, one a scenario, with evaluation events", url=True),
     Target("csv", "csv_files", "two tables a run: what it was, and a row a scenario"),
     Target("parquet", "parquet", "the same as columns, one data set of all runs", extra="parquet"),

@@ -40,13 +40,13 @@ def packed(m: Manifest, options: SendOptions) -> Parcel:
     named = {"service.name": options.project or m["scenario"] or "evalprov", "service.version": m["git_sha"]}
     code = {"vcs.ref.head.revision": m["git_sha"], "vcs.repository.url.full": content.remote(m)}
     parts: Json = {
-        "resource": {"attributes": _attributes({**named, **code})},
+        "resource": {"attributes": attributes({**named, **code})},
         "scope": {
             "name": "evalprov",
             "version": m["system"].get("evalprov_version") or "",
-            "attributes": _attributes({"evalprov.mapping": MAPPING}),
+            "attributes": attributes({"evalprov.mapping": MAPPING}),
         },
-        "spans": Rows(1 + scenarios.total, lambda: _spans(m, uid)),
+        "spans": Rows(1 + scenarios.total, lambda: spans(m, uid)),
     }
     return Parcel(m["run_id"], uid, shown_url(_endpoint(options)), parts)
 
@@ -59,10 +59,21 @@ def _endpoint(options: SendOptions) -> str:
     return base if base.endswith(_PATH) else f"{base}{_PATH}"
 
 
-def _spans(m: Manifest, uid: str) -> Iterator[Json]:
+def root_id(uid: str) -> str:
+    """Return the id of the run's span."""
+    return content.part_uid(uid, "run")[:16]
+
+
+def scenario_id(uid: str, name: str) -> str:
+    """Return the id of a scenario's span."""
+    return content.part_uid(uid, "scenario", name)[:16]
+
+
+def spans(m: Manifest, uid: str) -> Iterator[Json]:
+    """Yield the run's span, and then one a scenario."""
     begin, end = (str(round(seconds * 1e9)) for seconds in (content.began(m), content.ended(m)))
     times = {"startTimeUnixNano": begin, "endTimeUnixNano": end}
-    root = content.part_uid(uid, "run")[:16]
+    root = root_id(uid)
     params = {f"evalprov.param.{name}": value for name, value in content.params(m).items()}
     model = {"gen_ai.request.model": content.model(m), "gen_ai.provider.name": m["model_config"].get("provider")}
     span = {"traceId": uid, "kind": _INTERNAL, **times}
@@ -71,17 +82,17 @@ def _spans(m: Manifest, uid: str) -> Iterator[Json]:
         **span,
         "spanId": root,
         "name": f"eval {m['scenario'] or m['run_id']}",
-        "attributes": _attributes({**content.tags(m), **model, **params}),
+        "attributes": attributes({**content.tags(m), **model, **params}),
         "events": [_event(name, value, end) for name, value in (m["metric_summary"] or {}).items()],
         "status": {"code": _ERROR, "message": m["status"]} if failed else {"code": _OK},
     }
     for name, group, values in content.scenarios(m).each():
         yield {
             **span,
-            "spanId": content.part_uid(uid, "scenario", name)[:16],
+            "spanId": scenario_id(uid, name),
             "parentSpanId": root,
             "name": f"scenario {name}",
-            "attributes": _attributes({"evalprov.scenario.name": name, "evalprov.scenario.group": group}),
+            "attributes": attributes({"evalprov.scenario.name": name, "evalprov.scenario.group": group}),
             "events": [_event(metric, value, end) for metric, value in values.items() if value is not None],
         }
 
@@ -90,10 +101,11 @@ def _event(name: str, value: Any, when: str) -> Json:
     score = {"gen_ai.evaluation.name": name, "gen_ai.evaluation.score.value": value if value is None else float(value)}
     if isinstance(value, bool):
         score["gen_ai.evaluation.score.label"] = "true" if value else "false"
-    return {"timeUnixNano": when, "name": EVENT, "attributes": _attributes(score)}
+    return {"timeUnixNano": when, "name": EVENT, "attributes": attributes(score)}
 
 
-def _attributes(values: Mapping[str, Any]) -> list[Json]:
+def attributes(values: Mapping[str, Any]) -> list[Json]:
+    """Return values as OTLP has them; what is null is left out."""
     return [{"key": name, "value": _value(value)} for name, value in values.items() if value is not None]
 
 
@@ -113,8 +125,8 @@ def send(parcel: Parcel, options: SendOptions) -> str:
         raise TargetRefused(f"not an address of an OTLP endpoint: {parcel.where}", "it begins with http:// or https://")
     if notes.has(options.folder, parcel):
         return ALREADY
-    spans = parcel.parts["spans"]
-    each, done = spans.each(), 0
+    every = parcel.parts["spans"]
+    each, done = every.each(), 0
     with refusing("the OTLP endpoint", parcel.where):
         while piece := list(islice(each, _TOGETHER)):
             scoped = {"scope": parcel.parts["scope"], "spans": piece}
@@ -123,7 +135,7 @@ def send(parcel: Parcel, options: SendOptions) -> str:
             )
             done += len(piece)
             if options.progress:
-                options.progress(done, spans.total)
+                options.progress(done, every.total)
     notes.add(options.folder, parcel)
     return SENT
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -12,7 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from standins import serving
+
 from peers.common import CANARY, RUN, Peer, must, no_secret
+from peers.wandb_server import answering
 
 
 def _in_mlflow(peer: Peer, uri: str) -> str:
@@ -134,9 +138,93 @@ def otlp(peer: Peer) -> str:
     return f"one trace, {len(spans)} spans, {len(events)} evaluation events; sent twice it is the same"
 
 
+def langfuse(peer: Peer) -> str:
+    """By its own generated client, to a stand-in: one trace, a score for each value; a failure can be tried again."""
+    keys = {"LANGFUSE_PUBLIC_KEY": "pk-lf-1", "LANGFUSE_SECRET_KEY": "sk-lf-2"}
+    with serving(lambda _: (500, {"message": "busy"})) as server:
+        done = peer.evalprov("export", RUN, "--to", "langfuse", "--url", server.url, ok=False, **keys)
+        must(done.returncode == 1 and len(done.stderr.splitlines()) == 1, done.stderr)
+        server.answer = lambda taken: (200, {}) if "otel" in taken.path else (202, {"accepted": 1})
+        server.taken.clear()
+        _twice(peer, "langfuse", "--url", server.url, **keys)
+        scores = [one for taken in server.at("/scores") for one in taken.document]
+        spans = [span for taken in server.at("/otel/") for span in _spans(taken.document)]
+        posts = len(server.taken)
+        must(not any(CANARY.encode() in taken.body for taken in server.taken), "the secret is told")
+    must(len({one["id"] for one in scores}) == len(scores) == _values(peer), f"{len(scores)} scores")
+    must(len(spans) == 1 + peer.scenarios, f"{len(spans)} spans")
+    must({one["traceId"] for one in scores} == {one["traceId"] for one in spans}, "scores of another trace")
+    return f"{len(spans)} spans and {len(scores)} scores in {posts} posts"
+
+
+def _values(peer: Peer) -> int:
+    """Return how many values there are: two a scenario but for one that has no cost, and two of the whole."""
+    return peer.scenarios * 2 - 1 + 2
+
+
+def _spans(document: Any) -> list[Any]:
+    return [
+        span for resource in document["resourceSpans"] for scope in resource["scopeSpans"] for span in scope["spans"]
+    ]
+
+
+def langsmith(peer: Peer) -> str:
+    """By its own client, to a stand-in: a run a scenario, feedback for each value; a failure can be tried again."""
+    keys = {"LANGSMITH_API_KEY": "lsv2_pt_x"}
+    scale = {"scale_up_qsize_trigger": 1000, "scale_up_nthreads_limit": 16, "scale_down_nempty_trigger": 4}
+    batches = {"use_multipart_endpoint": True, "size_limit": 100, "size_limit_bytes": 20_000_000}
+    info = {"version": "0.12.0", "batch_ingest_config": {**batches, **scale}}
+    with serving(lambda taken: (200, info) if "/info" in taken.path else (403, {"detail": "no"})) as server:
+        done = peer.evalprov("export", RUN, "--to", "langsmith", "--url", server.url, ok=False, **keys)
+        must(done.returncode == 1 and "LangSmith" in done.stderr, done.stderr)
+        server.answer = lambda taken: (200, info)
+        server.taken.clear()
+        _twice(peer, "langsmith", "--url", server.url, **keys)
+        body = b"".join(taken.body for taken in server.taken)
+        posts = len(server.at("multipart"))
+    runs, feedback = (set(re.findall(rb'name="%s\.([0-9a-f-]{36})"' % kind, body)) for kind in (b"post", b"feedback"))
+    must(len(runs) == 1 + peer.scenarios, f"{len(runs)} runs")
+    must(len(feedback) == _values(peer), f"{len(feedback)} feedbacks")
+    must(CANARY.encode() not in body, "the secret is told")
+    return f"{len(runs)} runs and {len(feedback)} feedbacks in {posts} posts"
+
+
+def wandb(peer: Peer) -> str:
+    """By its own client offline, then by the real `wandb sync` to a stand-in: config, summary, table, artifact."""
+    _twice(peer, "wandb", WANDB_MODE="offline")
+    folder = peer.folder / "metrics" / "export" / "wandb"
+    (run,) = folder.glob("wandb/offline-run-*")
+    no_secret(folder)
+    env = {**os.environ, "WANDB_API_KEY": "a" * 40, "WANDB_ERROR_REPORTING": "false"}
+    with serving() as server:
+        server.answer = answering(server)
+        done = subprocess.run(
+            [peer.program("wandb"), "sync", str(run)],
+            env={**env, "WANDB_BASE_URL": server.url},
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        must(done.returncode == 0, done.stdout[-800:] + done.stderr[-800:])
+        asked = {one.document["query"].split("(")[0].split()[-1]: one.document for one in server.at("/graphql")}
+        streamed = b"".join(one.body for one in server.at("/file_stream")).decode()
+        uploaded = [one.path for one in server.at("/upload/")]
+        told = b"".join(one.body for one in server.taken)
+    bucket = asked["UpsertBucket"]["variables"]
+    must(bucket.get("commit") == "c" * 40, f"commit: {bucket.get('commit')}")
+    must("model_config.temperature" in str(bucket.get("config")), "config")
+    must("accuracy_mean" in streamed and "table-file" in streamed, f"summary and table: {streamed[:500]}")
+    must(any("record.json" in path for path in uploaded) and "CommitArtifact" in asked, f"artifact: {uploaded}")
+    must(CANARY.encode() not in told, "the secret is told")
+    return f"offline folder; synced: config, commit, summary, table, {len(uploaded)} files"
+
+
 CHECKS = {
+    "wandb": ("wandb", wandb),
     "mlflow sqlite": ("mlflow", mlflow_sqlite),
     "mlflow folder": ("mlflow", mlflow_folder),
     "mlflow server": ("mlflow", mlflow_http),
+    "langfuse": ("langfuse", langfuse),
+    "langsmith": ("langsmith", langsmith),
     "otlp to mlflow": ("mlflow", otlp),
 }
