@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from evalprov.capture import Capturing
@@ -290,6 +291,7 @@ def _link(manifest: Manifest, child: _EndedCommand, context: CaptureContext, sto
     from evalprov.handover.links import find_links
     from evalprov.handover.links.ended import EndedRun
 
+    @cache
     def printed() -> tuple[bytes, ...]:
         from evalprov.store.read import ends_of_log
 

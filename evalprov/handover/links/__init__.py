@@ -1,7 +1,6 @@
 """What a command's own trackers have of the run, found after its end: a finder a tool; none writes or locks.
 
-A finder is a module with `find(run)`, which yields what it found, each with the rule that found it. Where nothing of
-its tool is there it takes no more than a look at a few names.
+A finder is a module with `find(run)`, which yields what it found, each with the rule that found it.
 """
 
 from __future__ import annotations
@@ -13,12 +12,20 @@ from typing import TYPE_CHECKING
 from evalprov.handover.links.ended import CARRIES, MOST, PRINTED, WRITTEN, EndedRun
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from evalprov.record.schema.outcome import RunLink
     from evalprov.secrets import Scrubber
 
-FINDERS = ("mlflow", "wandb", "inspect", "dvc", "hydra", "printed")
+# Each with a sign without which it is not even loaded.
+FINDERS: tuple[tuple[str, Callable[[EndedRun], bool]], ...] = (
+    ("mlflow", lambda run: "MLFLOW_TRACKING_URI" in run.environ or run.has("mlflow.db", "mlruns")),
+    ("wandb", lambda run: "WANDB_DIR" in run.environ or run.has("wandb", ".wandb")),
+    ("inspect", lambda run: "INSPECT_LOG_DIR" in run.environ or run.has("logs")),
+    ("dvc", lambda run: "DVC_EXP_NAME" in run.environ or run.has_experiments()),
+    ("hydra", lambda run: bool(run.composed)),
+    ("printed", lambda run: any(b"://" in text for text in run.printed())),
+)
 SECONDS = 2.0  # for all of them
 _RANK = (CARRIES, PRINTED, WRITTEN)  # which rule is believed before which
 
@@ -28,12 +35,12 @@ def find_links(run: EndedRun, scrub: Scrubber) -> tuple[list[RunLink], list[str]
     found: list[RunLink] = []
     problems: list[str] = []
     until = time.monotonic() + SECONDS
-    for name in FINDERS:
+    for name, is_likely in FINDERS:
         if time.monotonic() > until:
             problems.append(f"there was no time to look for what {name} has of this run")
             continue
         try:
-            for link in import_module(f"evalprov.handover.links.{name}").find(run):
+            for link in () if not is_likely(run) else import_module(f"evalprov.handover.links.{name}").find(run):
                 found.append(link)
                 if len(found) > MOST * len(FINDERS):
                     break

@@ -6,7 +6,6 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from evalprov.handover.merging import OURS
 from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ class EndedRun(NamedTuple):
     @property
     def mark(self) -> str:
         """What a tool's run has that was told of ours."""
-        return f"{OURS}run_id={self.run_id}"
+        return f"evalprov.run_id={self.run_id}"
 
     def link(self, tool: str, own_id: str | None, where: str, rule: str) -> RunLink:
         """Return a link; a path in the project counts from its root."""
@@ -46,6 +45,15 @@ class EndedRun(NamedTuple):
             inside = os.path.relpath(where, self.root)
             where = where if inside.startswith("..") else inside
         return {"tool": tool, "id": own_id, "where": where, "rule": rule}
+
+    def has(self, *names: str) -> bool:
+        """Say whether any of these stands where the command ran."""
+        return any(os.path.exists(os.path.join(self.cwd, name)) for name in names)
+
+    def has_experiments(self) -> bool:
+        """Say whether git may have experiments of DVC; of a work tree beside the first one that shows in its file."""
+        folder = os.path.join(self.root, ".git")
+        return os.path.isdir(os.path.join(folder, "refs", "exps")) or os.path.isfile(folder)
 
     def is_fresh(self, path: str) -> bool:
         """Say whether a file or folder was touched since the command was started."""

@@ -6,7 +6,6 @@ import os
 import re
 from contextlib import closing
 from typing import TYPE_CHECKING
-from urllib.parse import quote, unquote
 
 from evalprov.handover.links.ended import CARRIES, ENTRIES, MOST, SLACK, WRITTEN, EndedRun, beginning
 
@@ -24,6 +23,8 @@ _RUN = re.compile(r"[0-9a-f]{32}")
 
 def find(run: EndedRun) -> Iterator[RunLink]:
     """Yield the runs of the store that the command used by its environment, or of those that are there by default."""
+    from urllib.parse import unquote
+
     said = run.environ.get("MLFLOW_TRACKING_URI", "")
     if said.startswith("sqlite:///"):
         yield from _of_database(run, os.path.join(run.cwd, unquote(said[len("sqlite:///") :]).partition("?")[0]))
@@ -60,6 +61,7 @@ def opened(path: str, *, bounded: bool = True) -> closing[sqlite3.Connection]:
     Where it is bounded, a question that takes too long is an error.
     """
     import sqlite3
+    from urllib.parse import quote
 
     journal = f"{path}-wal"
     if os.path.isfile(journal) and os.path.getsize(journal):
