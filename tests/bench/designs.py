@@ -13,6 +13,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from generated import manifest
+from scipy import stats
 
 from evalprov.judge.metric_diff import Side
 
@@ -50,6 +51,36 @@ def sides(design: Design, rng: Rng, move: float) -> tuple[Side, Side]:
             records.append(manifest(table, groups=groups, run_id=f"202609{'ab'.index(letter) + 20}T1200{number:02d}Z"))
         found.append(Side(tuple(records)))
     return found[0], found[1]
+
+
+def best_p(design: Design, rng: Rng, move: float) -> float | None:
+    """Return the p-value of the test that is best for values made so, by one who knows how; null where none is known.
+
+    Of rates it is McNemar's mid-p, of latencies a t test of their logarithms, of trials Mantel and Haenszel's test
+    where whole runs do not move, else a t test of the runs.
+    """
+    a, b = design.make(rng, move)
+    if len(a[0]) > 1:
+        return None
+    (name,) = a[0]
+    one, other = (np.array([run[name] for run in side], dtype=float) for side in (a, b))
+    is_rate = a[0][name].dtype == bool
+    if not is_rate:
+        one, other = np.log(one), np.log(other)
+    if len(one) == 1 and is_rate:
+        up, down = int(np.sum(other > one)), int(np.sum(other < one))
+        fewer = min(up, down)
+        tail = 2 * stats.binom.cdf(fewer, up + down, 0.5) - stats.binom.pmf(fewer, up + down, 0.5)
+        return 1.0 if up == down else float(tail)
+    if len(one) == 1:
+        return float(stats.ttest_rel(other[0], one[0]).pvalue)
+    if not is_rate:
+        return float(stats.ttest_ind(other.mean(axis=1), one.mean(axis=1)).pvalue)
+    share = np.concatenate([one, other]).mean(axis=0)
+    runs = len(one) + len(other)
+    variance = float((share * (1 - share)).sum()) * len(one) * len(other) / (runs - 1)
+    away = float((other.sum(axis=0) - len(other) * share).sum())
+    return float(2 * stats.norm.sf(abs(away) / variance**0.5)) if variance else 1.0
 
 
 def recorded(runs: Runs, run_id: str) -> Side:
