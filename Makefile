@@ -76,6 +76,13 @@ peers: pyproject.toml ## Hand runs over to the real tools, in an environment of 
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps rocrate
 	$(PEERS)/bin/python tests/bench/peers
 
+peers: pyproject.toml ## Hand runs over to the real tools, in an environment of their own; one table says how each fared
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[mlflow,wandb,langfuse,langsmith,parquet]' mlflow dvc pandas in-toto-attestation roc-validator prov 'cyclonedx-python-lib[json-validation]' mlcroissant huggingface_hub
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --ignore-requires-python every_eval_ever
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps rocrate
+	$(PEERS)/bin/python tests/bench/peers
+
 format: $(READY) ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .

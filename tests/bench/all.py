@@ -22,6 +22,7 @@ RECORDING = (
     "fuzz.py",
     "wire.py",
     "wire_faults.py",
+    "handover.py",
 )
 JUDGING = (
     "house.py",

@@ -1,0 +1,99 @@
+"""What handing over 100,000 scenarios costs: CPU seconds and memory beyond reading the record, target by target.
+
+Those that need a client are measured where that is: `.venv-peers/bin/python tests/bench/handover.py mlflow parquet`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "handover"))
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from gate_runs import Store
+from handed_records import RUN, full
+from standins import serving
+
+from evalprov.handover.targets import TARGETS
+
+SCENARIOS = 100_000
+ALLOWED_SECONDS = 5.0  # for all of it, on a processor that reads a short line of JSON in two microseconds
+ALLOWED_MB = 120  # beyond the record, which is in memory whole
+# What LangSmith says of itself, and any keys: those who are asked here take whatever they get.
+_BATCHES = {"use_multipart_endpoint": True, "size_limit": 100, "size_limit_bytes": 20_000_000}
+_SCALE = {"scale_up_qsize_trigger": 1000, "scale_up_nthreads_limit": 16, "scale_down_nempty_trigger": 4}
+_INFO = {"version": "0.12.0", "batch_ingest_config": {**_BATCHES, **_SCALE}, "accepted": 1}
+_KEYS = {"LANGSMITH_API_KEY": "x", "LANGFUSE_PUBLIC_KEY": "a", "LANGFUSE_SECRET_KEY": "b", "WANDB_MODE": "offline"}
+_PROBE = """
+import json, resource, sys
+from evalprov.cli import main
+code = main(sys.argv[1:])
+used, others = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+seconds = used.ru_utime + used.ru_stime + others.ru_utime + others.ru_stime
+print(json.dumps([code, seconds, used.ru_maxrss / 1024]), file=sys.stderr)
+"""
+_READ = """
+import json, os, resource, sys
+from evalprov.secrets import Scrubber
+from evalprov.store import read
+from evalprov.store.gate import hide_secrets
+import evalprov.cli.export
+record = read.load(sys.argv[1], sys.argv[2])
+hide_secrets(record, Scrubber(os.environ))
+used = resource.getrusage(resource.RUSAGE_SELF)
+print(json.dumps([0, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024]), file=sys.stderr)
+"""
+
+
+def measured(code: str, folder: Path, *words: str) -> tuple[float, float]:
+    """Return the CPU seconds and the MB of a process that must succeed."""
+    done = subprocess.run([sys.executable, "-c", code, *words], cwd=folder, capture_output=True, text=True)
+    last = done.stderr.splitlines()[-1]
+    failed, seconds, megabytes = json.loads(last) if last.startswith("[") else (1, 0.0, 0.0)
+    if failed:
+        raise SystemExit(f"{words}: {done.stderr[-800:]}")
+    return seconds, megabytes
+
+
+def yardstick() -> float:
+    """Return how slow this processor is just now, against the one that the bound is for."""
+    line = b'{"scenario": "case-000001", "metrics": {"accuracy": 0.123456789}}'
+    best = 1.0
+    for _ in range(5):
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_utime
+        for _ in range(20_000):
+            json.loads(line)
+        best = min(best, resource.getrusage(resource.RUSAGE_SELF).ru_utime - before)
+    return max(best / 20_000 / 2e-6, 1.0)
+
+
+def main(wanted: list[str]) -> int:
+    """Print a line a target; return 1 where one takes too much."""
+    slower, wrong = yardstick(), 0
+    with tempfile.TemporaryDirectory() as made, serving(lambda _: (200, _INFO)) as server:
+        folder = Path(made)
+        Store(folder / "metrics").put(full(RUN, SCENARIOS))
+        base = measured(_READ, folder, str(folder / "metrics"), RUN)
+        print(f"{'reading it':<18} {base[0]:5.2f} s CPU  {base[1]:5.0f} MB   ({slower:.1f} times slower than stated)")
+        for target in TARGETS:
+            if target.name not in wanted if wanted or target.extra else False:
+                continue
+            url = f"sqlite:///{folder}/mlflow.db" if target.name == "mlflow" else server.url
+            where = ["--url", url] if target.url else []
+            server.taken.clear()
+            seconds, megabytes = measured(_PROBE, folder, "export", RUN, "--to", target.name, *where)
+            told = f"{seconds:5.2f} s CPU  {megabytes:5.0f} MB   beyond reading it {seconds - base[0]:5.2f} s"
+            fits = seconds <= ALLOWED_SECONDS * slower and megabytes - base[1] <= ALLOWED_MB
+            wrong += not fits
+            print(f"{target.name:<18} {told}, {megabytes - base[1]:4.0f} MB{'' if fits else '   TOO MUCH'}", flush=True)
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    os.environ.update(_KEYS)
+    sys.exit(main(sys.argv[1:]))
