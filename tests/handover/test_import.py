@@ -258,6 +258,23 @@ def test_what_cannot_be_read_is_one_line_and_stops_nothing(tmp_path: Path, name:
     assert good.run_id == "20260920T143000Z"
 
 
+def test_of_a_folder_what_has_the_names_of_results_is_taken(tmp_path: Path) -> None:
+    """Among other files, those that no tool of ours names so are passed over; a folder without any is named."""
+    folder = tmp_path / "logs"
+    (folder / "deep").mkdir(parents=True)
+    written(folder / "deep", "adr.json", ADR)
+    written(folder, "wheel.whl", "PK\3\4")
+    written(folder, "other.db", "SQLite format 3\0")
+    store = tmp_path / "metrics"
+    assert [one.run_id for one in take(store, folder)] == ["20260920T143000Z"]
+    (folder / "deep" / "adr.json").unlink()
+    (nothing,) = take(store, folder)
+    assert nothing.problem
+    assert nothing.problem.startswith("no file in it is known")
+    (wrong,) = take(store, written(tmp_path, "a.json", ADR), ids=("x",))
+    assert wrong.problem == "it is no MLflow store, of which --run names a run"
+
+
 def test_odd_values_are_bounded(tmp_path: Path) -> None:
     """Wrong types, times that no calendar has and secrets are no reason to stop, and no secret is kept."""
     odd = {

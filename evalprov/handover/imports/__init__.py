@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 from evalprov.handover.imports.taken import HEAD, FailedRun, ImportPlace, TakenRun
 from evalprov.handover.links.ended import beginning
 from evalprov.regular import NOT_REGULAR
+from evalprov.reported.adapters import ADAPTERS
+from evalprov.reported.open_results import is_called
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +26,9 @@ WANTED = (
     " (mlflow.db, mlruns)"
 )
 _FILES = 10_000  # of a folder
+_PACKAGES = ("node_modules", "site-packages", "dist-packages")
+# What such files are called, by which they are known among others.
+_NAMES = (*(pattern for adapter in ADAPTERS for pattern in adapter.patterns), "mlflow.db")
 
 
 def read_in(path: str, ids: tuple[str, ...] = ()) -> Iterator[TakenRun | FailedRun]:
@@ -38,8 +43,11 @@ def read_in(path: str, ids: tuple[str, ...] = ()) -> Iterator[TakenRun | FailedR
         yield from source.read(ImportPlace(path, ids))
         return
     found = False
-    for file in _files(path):
-        for one in _one(file, ids, alone=False):
+    for count, file in enumerate(_files(path)):
+        if count == _FILES:
+            yield FailedRun(path, f"it holds more than {_FILES:,} files; the first were looked at: name a folder in it")
+            return
+        for one in _one(file, ids, alone=False) if is_called(file, _NAMES) else ():
             found = True
             yield one
     if not found:
@@ -56,7 +64,10 @@ def _one(path: str, ids: tuple[str, ...], *, alone: bool) -> Iterator[TakenRun |
     source = _fitting(path, head)
     if source is not None:
         try:
-            yield from source.read(ImportPlace(path, ids))
+            if ids and not source.__name__.endswith(".mlflow"):
+                yield FailedRun(path, "it is no MLflow store, of which --run names a run")
+            else:
+                yield from source.read(ImportPlace(path, ids))
         except Exception as error:  # noqa: BLE001 - a stranger's file may be anything; the others are still read
             yield FailedRun(path, f"it cannot be read: {type(error).__name__}: {error}")
     elif alone:
@@ -75,13 +86,8 @@ def _fitting(path: str, head: bytes) -> Any:
 
 
 def _files(folder: str) -> Iterator[str]:
-    """Yield the files of a folder and of those in it, in the order of their names."""
-    count = 0
+    """Yield the files of a folder and of those in it, in the order of their names; packages hold none."""
     for inside, folders, names in os.walk(folder):
         folders.sort()
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in sorted(names):
-            count += 1
-            if count > _FILES:
-                return
-            yield os.path.join(inside, name)
+        folders[:] = [name for name in folders if not name.startswith(".") and name not in _PACKAGES]
+        yield from (os.path.join(inside, name) for name in sorted(names))

@@ -13,7 +13,8 @@ import zipfile
 from collections.abc import Callable
 from typing import Any
 
-from handover.standins import StandInServer, Taken, serving
+from standins import StandInServer, Taken, serving
+
 from peers.common import Peer, must
 from peers.trackers import mlflow_server
 
