@@ -89,7 +89,7 @@ class ScoreSearch:
         return [piece for piece in self.pieces if piece.layer == layer]
 
     def run(self) -> Bisection:
-        """ScoreSearch."""
+        """Search, and say what it came to."""
         try:
             return self._search()
         except AllRerunsMade:
@@ -198,7 +198,7 @@ class ScoreSearch:
     def _among(
         self, pieces: list[DifferingPiece], upon: frozenset[DifferingPiece], more: Sequence[str] = ()
     ) -> Bisection:
-        """ScoreSearch piece by piece, and in what was found field by field."""
+        """Search piece by piece, and in what was found field by field."""
         found = halving.smallest(pieces, self._asks, upon)
         only = halving.all_of(found.groups)
         if len(only) == 1 and only[0].kind == "file" and only[0].layer == "config":
@@ -224,7 +224,7 @@ class ScoreSearch:
         return self._came_to("found" if sure else "narrowed", said, found=[piece.said for piece in taken])
 
     def _of_commits(self, upon: frozenset[DifferingPiece], more: Sequence[str]) -> Bisection:
-        """ScoreSearch commit by commit; NoHistory where none leads from the one run to the other."""
+        """Search commit by commit; NoHistory where none leads from the one run to the other."""
 
         def asked(commit: str) -> bool | None:
             self._left = [f"{self._commits.left} commits"]
