@@ -134,7 +134,7 @@ def _ask(cost: Estimate, asked: BisectRequest) -> None:
     sys.stderr.write("evalprov  go on? [y/N] ")
     sys.stderr.flush()
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise EvalprovError("nothing was rerun", exit_code=1)
+        raise EvalprovError("nothing was rerun", exit_code=3)
 
 
 def _tell(point: TriedPoint, reruns: int, most: int) -> None:

@@ -146,6 +146,7 @@ def test_calls_to_a_host_that_wants_http2_alone_pass_and_are_named(
     assert (calls["count"], calls["complete"]) == (0, False)
 
 
+@pytest.mark.long
 def test_a_provider_whose_certificate_has_expired_is_as_unreachable_as_without_us(
     live: StandIn, asking: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
