@@ -185,7 +185,7 @@ def test_only_the_tail_is_read(store: str) -> None:
 
         os.pread = counted
         assert len(listed(store, 20)) == 20
-        return 0 if count <= 6 * BLOCK else 1
+        return 0 if count <= 12 * BLOCK else 1
 
     assert ended(in_child(work)) == 0
 
