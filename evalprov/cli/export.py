@@ -181,7 +181,12 @@ def _tell(  # noqa: PLR0913 - a way of telling each
     elif dry_run:
         render.table(DRY_COLUMNS, [row for one in receipts for row in _parts(one)])
     elif receipts:
-        render.table(COLUMNS, [(one.run_id, one.state, one.where, one.id) for one in receipts])
+        render.table(COLUMNS, [(one.run_id, one.state, _near(one.where), one.id) for one in receipts])
+
+
+def _near(where: str) -> str:
+    """Return a path below the present folder as seen from there; all else as it is."""
+    return where.removeprefix(f"{os.getcwd()}/")
 
 
 def _document(receipt: Receipt, *, parts: bool) -> dict[str, Any]:

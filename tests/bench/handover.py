@@ -22,6 +22,7 @@ from standins import serving
 from evalprov.handover.targets import TARGETS
 
 SCENARIOS = 100_000
+SMALL = "20260919T143000Z"
 ALLOWED_SECONDS = 5.0  # for all of it, on a processor that reads a short line of JSON in two microseconds
 ALLOWED_MB = 120  # beyond the record, which is in memory whole
 # What LangSmith says of itself, and any keys: those who are asked here take whatever they get.
@@ -77,7 +78,7 @@ def main(wanted: list[str]) -> int:
     slower, wrong = yardstick(), 0
     with tempfile.TemporaryDirectory() as made, serving(lambda _: (200, _INFO)) as server:
         folder = Path(made)
-        Store(folder / "metrics").put(full(RUN, SCENARIOS))
+        Store(folder / "metrics").put(full(RUN, SCENARIOS), full(SMALL, 3))
         base = measured(_READ, folder, str(folder / "metrics"), RUN)
         print(f"{'reading it':<18} {base[0]:5.2f} s CPU  {base[1]:5.0f} MB   ({slower:.1f} times slower than stated)")
         for target in TARGETS:
@@ -87,6 +88,9 @@ def main(wanted: list[str]) -> int:
             where = ["--url", url] if target.url else []
             server.taken.clear()
             seconds, megabytes = measured(_PROBE, folder, "export", RUN, "--to", target.name, *where)
+            if target.extra:  # what its client takes for three scenarios is its own
+                own = measured(_PROBE, folder, "export", SMALL, "--to", target.name, *where)
+                seconds, megabytes = seconds - own[0] + base[0], megabytes - own[1] + base[1]
             told = f"{seconds:5.2f} s CPU  {megabytes:5.0f} MB   beyond reading it {seconds - base[0]:5.2f} s"
             fits = seconds <= ALLOWED_SECONDS * slower and megabytes - base[1] <= ALLOWED_MB
             wrong += not fits
