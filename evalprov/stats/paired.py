@@ -159,7 +159,7 @@ def _compared(sums: Floats, sizes: Floats, noise: Noise, *, grouped: bool) -> Ev
         p = max(flips_p(changed) - 2.0**-_FIVE, t_two_sided(own_t, _FIVE - 1))
         method = "sign flips, mid-p, and paired t, which takes differences as normal"
     elif by_t:
-        p = t_two_sided(t, noise.df) if noise.error else _least(units)
+        p = t_two_sided(t, noise.df) if noise.error else _least(units) if len(changed) else 1.0
         method = f"t over {units} groups, which takes the mean of each as normal"
     elif len(changed) <= COUNTED:
         p = flips_p(changed)

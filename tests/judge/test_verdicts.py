@@ -560,3 +560,15 @@ def test_the_interval_is_of_the_level_of_the_verdict(level: float) -> None:
     d = [1 + i % 5 for i in range(40)]
     expected = stats.ttest_1samp(d, 0).confidence_interval(1 - level)
     assert found.interval == pytest.approx(tuple(expected))
+
+
+def test_a_few_groups_of_which_nothing_moved_are_no_move() -> None:
+    """Though other scenarios stand on one side only, and no group has any noise."""
+    sides = []
+    for name, extra in (("a", 3), ("b", 4)):
+        scenarios = [f"t{i}" for i in range(12)] + [f"{name}{i}" for i in range(extra)]
+        groups = {scenario: f"g{place % 6}" for place, scenario in enumerate(scenarios)}
+        table: Table = {one: {"accuracy": one.startswith("t")} for one in scenarios}
+        sides.append(Side((manifest(table, groups=groups),)))
+    found = compare_metrics(*sides)[0]
+    assert (found.verdict, found.p, found.delta) == ("within_noise", 1.0, 0.0)
