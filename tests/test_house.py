@@ -79,7 +79,7 @@ MAY_IMPORT = {
         "secrets",
     },
     "__main__": {"cli", "isolation", "__init__"},
-    "builder": {"secrets"},
+    "builder": {"secrets", "record"},
     "__init__": {"builder", "restore", "handover"},
 }
 TOP_LEVEL = {"pyproject.toml", "README.md", "CHANGELOG.md", "Makefile", "evalprov", "tests", "fixtures"}

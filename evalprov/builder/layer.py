@@ -7,9 +7,9 @@ import os
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 
-from evalprov.builder.canonical import sha256
 from evalprov.builder.line import report
 from evalprov.builder.values import FIELD_NESTING, CodeHash, file_hash, hash_code, path_name, plain, scrubbed, text_hash
+from evalprov.record.canonical import sha256
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

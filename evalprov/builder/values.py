@@ -8,8 +8,8 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any, TypedDict
 
-from evalprov.builder.canonical import canonical, sha256
 from evalprov.builder.source import NoSource, class_text, function_text, no_source, short_name, unwrapped
+from evalprov.record.canonical import canonical, sha256
 from evalprov.regular import sha256_of
 
 FIELD_NESTING = 64

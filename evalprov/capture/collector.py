@@ -68,6 +68,7 @@ class Absent(Exception):  # noqa: N818 - it is a finding and no error
 
 
 Steps = Generator[list[Question], list[Reply], Findings]
+Collector = Callable[[CaptureContext], Steps]
 
 
 class Capture(NamedTuple):

@@ -1,50 +1,15 @@
 """The hashes that say what a run was."""
 
 import hashlib
-import math
 from typing import Any
 
+from evalprov.record.canonical import canonical
 from evalprov.record.decision_spec import decision_spec
 from evalprov.record.decision_spec import fingerprint as spec_fingerprint
 from evalprov.record.facts import tool_versions
 from evalprov.record.form import RECIPE
 from evalprov.record.layers import JUDGED, PROGRAM, hashed, layers
 from evalprov.record.manifest import Identity, Manifest
-
-SAFE = (1 << 53) - 1  # up to here every whole number is exactly a double
-
-
-def canonical(value: Any) -> bytes:
-    """Return the value as canonical JSON (RFC 8785), the same bytes in any language.
-
-    A whole number whose digits a double does not give back stands as a string of them, as the RFC advises.
-    Raises ValueError for what JSON has not: NaN, infinities, lone surrogates, keys that are no strings.
-    """
-    import rfc8785
-
-    return rfc8785.dumps(_exact(value))
-
-
-def _exact(value: Any, path: str = "") -> Any:
-    if isinstance(value, dict):
-        return {key: _exact(inner, f"{path}.{key}") for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_exact(inner, f"{path}.{number}") for number, inner in enumerate(value)]
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError(f"{path.lstrip('.') or 'the value'} is {value}, which JSON has not")
-    if isinstance(value, int) and not -SAFE <= value <= SAFE:
-        return _large(value)
-    return value
-
-
-def _large(number: int) -> float | str:
-    import rfc8785
-
-    digits = str(number)
-    # Far below where a double overflows, its shortest form has an exponent and so never these digits.
-    if len(digits) < 23 and rfc8785.dumps(float(number)).decode() == digits:
-        return float(number)
-    return digits
 
 
 def hash_of(value: Any) -> str:

@@ -167,7 +167,7 @@ def _as_its_user_has_it(environ: dict[str, str]) -> tuple[dict[str, str], dict[s
 
 def _load_handover() -> None:
     """Load what is needed before the command starts only where its trackers are told of the run."""
-    for name in ("rfc8785", "evalprov.handover.identity", "evalprov.record.identity"):
+    for name in ("evalprov.handover.identity", "evalprov.record.identity"):
         __import__(name)
 
 

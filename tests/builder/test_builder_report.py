@@ -293,9 +293,9 @@ def test_importing_it_loads_little(tmp_path: Path) -> None:
     assert json.loads(done.stdout.replace("'", '"')) == ["__future__"]
 
 
-@pytest.mark.parametrize("name", ["canonical", "layer", "line", "values"])
+@pytest.mark.parametrize("name", ["record.canonical", "builder.layer", "builder.line", "builder.values"])
 def test_every_example_in_the_documentation_holds(name: str) -> None:
     """The examples are run."""
-    found = doctest.testmod(importlib.import_module(f"evalprov.builder.{name}"))
+    found = doctest.testmod(importlib.import_module(f"evalprov.{name}"))
     assert found.attempted > 0
     assert found.failed == 0

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from evalprov.capture.declared import config
 from evalprov.capture.declared.parsing import ENTRIES, flatten
 from evalprov.errors import EvalprovError
-from evalprov.record.identity import canonical
+from evalprov.record.canonical import canonical
 
 if TYPE_CHECKING:
     from pathlib import Path

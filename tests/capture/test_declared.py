@@ -14,7 +14,7 @@ from collecting import collected, context_of
 from evalprov.capture.collector import Absent
 from evalprov.capture.declared import declared, named
 from evalprov.errors import EvalprovError
-from evalprov.record.identity import canonical
+from evalprov.record.canonical import canonical
 from evalprov.settings import load
 
 if TYPE_CHECKING:

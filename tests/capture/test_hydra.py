@@ -16,7 +16,7 @@ import yaml
 from evalprov.capture.declared.hydra import HydraFound, HydraLook, composed_from, hydra_outputs
 from evalprov.capture.declared.interpolation import resolve
 from evalprov.capture.declared.parsing import flatten
-from evalprov.record.identity import canonical
+from evalprov.record.canonical import canonical
 from evalprov.secrets import Scrubber
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "hydra"

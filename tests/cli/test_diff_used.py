@@ -41,6 +41,7 @@ def once(project: Project) -> Project:
     return project
 
 
+@pytest.mark.linux("the project's folders are watched")
 def test_a_page_that_was_not_read_is_not_the_code(once: Project) -> None:
     """Committed or not; a helper that was imported is."""
     once.write("README.md", "two\n")

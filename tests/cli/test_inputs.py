@@ -74,6 +74,7 @@ def test_show_sums_up_what_was_used(seen: Project) -> None:
     assert "undeclared variables  KIND" in block
 
 
+@pytest.mark.linux("the project's folders are watched")
 def test_a_program_gets_one_document(seen: Project) -> None:
     """The settings in it are TOML that names exactly what nobody declared, or as code alone."""
     told = json.loads(seen.evalprov("inputs", "--json").stdout)

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evalprov.record.canonical import canonical
 from evalprov.record.form import blank
-from evalprov.record.identity import canonical, hash_of, identify
+from evalprov.record.identity import hash_of, identify
 from evalprov.record.layers import layers
 from evalprov.record.manifest import Identity, Manifest
 

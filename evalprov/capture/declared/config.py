@@ -212,7 +212,7 @@ def _content(context: CaptureContext, data: bytes, named: _Named, key: str, warn
     ending = os.path.splitext(named.path)[1].lower()
     if ending in {".json", ".toml", ".yaml", ".yml"}:
         from evalprov.capture.declared.parsing import ENTRIES, FORMATS, NotParsed, flatten, parse
-        from evalprov.record.identity import canonical
+        from evalprov.record.canonical import canonical
 
         kind = FORMATS[ending]
         try:

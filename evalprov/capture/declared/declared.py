@@ -240,7 +240,7 @@ def _file_of(context: CaptureContext, said: str) -> str | None:
 
 def _content_hash(data: bytes, ending: str) -> str:
     from evalprov.capture.declared.parsing import FORMATS, NotParsed, parse
-    from evalprov.record.identity import canonical
+    from evalprov.record.canonical import canonical
 
     if ending in FORMATS:
         # A template with such an ending is a text.

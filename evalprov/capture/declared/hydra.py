@@ -135,7 +135,7 @@ def _entry(data: bytes, hydra: Any, environ: Mapping[str, str], scrub: Scrubber)
     """Return one file's entry, resolved, and what was odd about it."""
     from evalprov.capture.declared.interpolation import resolve
     from evalprov.capture.declared.parsing import ENTRIES, NotParsed, flatten, parse
-    from evalprov.record.identity import canonical
+    from evalprov.record.canonical import canonical
 
     entry: ConfigFile = {
         "sha256": "",

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalprov.builder.canonical import canonical
-from evalprov.record import identity
+from evalprov.record.canonical import canonical
 
 ANSWERS = Path(__file__).parents[2] / "fixtures" / "canonical" / "answers.jsonl"
 # RFC 8785, appendix B: the bits of a double, and how it is written.
@@ -63,7 +63,7 @@ def test_numbers_are_written_as_the_rfc_shows(bits: str, written: str) -> None:
 def test_what_json_has_not_is_refused(bits: str) -> None:
     """NaN and the infinities are an error, at any depth."""
     (value,) = struct.unpack(">d", bytes.fromhex(bits))
-    with pytest.raises(ValueError, match="no JSON number"):
+    with pytest.raises(ValueError, match=r"a\.0 is .*, which JSON has not"):
         canonical({"a": [value]})
 
 
@@ -80,10 +80,23 @@ def test_the_rfc_examples_come_out_byte_for_byte() -> None:
     assert list(json.loads(canonical(keys)).values()) == [1, 2, 3, 4, 5, 6, 7]
 
 
+def exact(value: Any) -> Any:
+    """Return a document with every large whole number as a double, where that has its digits, else as a text."""
+    if isinstance(value, dict):
+        return {key: exact(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [exact(inner) for inner in value]
+    if isinstance(value, int) and abs(value) >= 1 << 53:
+        digits = str(value)
+        same = len(digits) < 23 and rfc8785.dumps(float(value)).decode() == digits
+        return float(value) if same else digits
+    return value
+
+
 @given(DOCUMENT)
 def test_it_is_the_canonical_form_of_the_record(document: Any) -> None:
-    """The builder, which may import no package, writes the same bytes as the record's own function."""
-    assert canonical(document) == identity.canonical(document)
+    """The package `rfc8785` writes the same bytes, once whole numbers that no double holds are texts."""
+    assert canonical(document) == rfc8785.dumps(exact(document))
 
 
 @given(st.binary(min_size=8, max_size=8))
@@ -91,7 +104,7 @@ def test_any_double_is_written_as_the_package_writes_it(bits: bytes) -> None:
     """For every bit pattern both give the same digits or refuse."""
     (value,) = struct.unpack(">d", bits)
     if value - value == 0:
-        assert canonical(value) == identity.canonical(value)
+        assert canonical(value) == rfc8785.dumps(value)
 
 
 def test_javascript_agrees_on_a_thousand_documents() -> None:
@@ -112,5 +125,5 @@ def test_one_and_one_point_zero_are_alike() -> None:
 @pytest.mark.parametrize("value", ["\ud800", {"\udfff": 1}, {1: 2}, {"a": object()}, b"bytes", {1, 2}])
 def test_what_has_no_form_is_refused(value: object) -> None:
     """Half characters, keys that are no strings, and foreign types are a ValueError."""
-    with pytest.raises(ValueError, match=r"surrogates not allowed|no string|no JSON type"):
+    with pytest.raises(ValueError, match=r"half a character|no string|no JSON type"):
         canonical(value)
