@@ -191,7 +191,7 @@ def _cause(blank: Answer, evidence: AnswerEvidence) -> tuple[Answer, str]:
     if blank.levers:
         # What was seen to hold all else fast is proven to be the one; no record knows by itself what else was read.
         held = not (blank.named or blank.undeclared)
-        only = "only " if held and evidence.used.rest else ""
+        only = "only " if held and evidence.used.rest and evidence.used.all_held else ""
         alone = "; nothing else recorded did" if held and not evidence.used.whole else ""
         said = f": {only}the {_called(blank.levers[0], evidence)} changed{_facts(evidence)}{alone}"
         return blank._replace(kind="attributed"), said + _unproven(blank) + _of_used(evidence)
