@@ -28,6 +28,13 @@ def watched_project(request: Request, context: CaptureContext) -> AbstractContex
     return ProjectWatch(context.root, LeftAlone(_LEFT_ALONE, frozenset(ENVIRONMENTS), store))
 
 
+def looks_at_calls(request: Request, context: CaptureContext) -> bool:
+    """Say whether the calls to providers are to be looked at, and not kept."""
+    mode = mode_of(request, context)
+    wanted: bool = context.settings.declared.get("observe", {}).get("wire", mode == "strict")
+    return wanted and mode != "off"
+
+
 def mode_of(request: Request, context: CaptureContext) -> str:
     """Return how far a run is to be observed."""
     return request.observe or context.settings.observe

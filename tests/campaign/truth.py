@@ -257,11 +257,14 @@ class Row(NamedTuple):
     truth: Causes  # in what the eval uses
     edit: Edit
     prepare: Edit = lambda _: None
+    idle: frozenset[str] = frozenset()  # layers that differ in what the eval does not use
 
 
-def row(name: str, truth: str, edit: Edit, prepare: Edit = lambda _: None) -> Row:
+def row(name: str, truth: str, edit: Edit, prepare: Edit = lambda _: None, idle: str = "") -> Row:
     """Make a row; the truth is one word a cause, with a bar between layers that may both be its home."""
-    return Row(name, tuple(frozenset(word.split("|")) for word in truth.split()), edit, prepare)
+    return Row(
+        name, tuple(frozenset(word.split("|")) for word in truth.split()), edit, prepare, frozenset(idle.split())
+    )
 
 
 def both(*edits: Edit) -> Edit:
@@ -559,11 +562,7 @@ def finding(one: Row, found: dict[str, Any], moved: int, *, declared: bool) -> F
         states,
         layer is not None and (len({*truth}) != 1 or layer not in homes),
         ["|".join(sorted(cause)) for cause in truth if all(states[home] == "equal" for home in cause)],
-        sorted(
-            name
-            for name, state in states.items()
-            if state == "changed" and name not in homes and not (name == "code" and "not read by either" in sentence)
-        ),
+        sorted(name for name, state in states.items() if state == "changed" and name not in homes | one.idle),
         moved,
     )
 

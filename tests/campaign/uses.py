@@ -83,9 +83,9 @@ def hidden(name: str, homes: str, edit: Edit, prepare: Edit = lambda _: None) ->
     return known(f"{name}, behind a prompt", f"{homes} prompts", both(edit, PLAN), prepare)
 
 
-def known(name: str, homes: str, edit: Edit, prepare: Edit = lambda _: None) -> Row:
+def known(name: str, homes: str, edit: Edit, prepare: Edit = lambda _: None, idle: str = "") -> Row:
     """Make a row in which the model tells which it is: else nothing could ever be called the only change."""
-    return row(name, homes, edit, both(outside("tell-model", "yes"), prepare))
+    return row(name, homes, edit, both(outside("tell-model", "yes"), prepare), idle)
 
 
 def archive(value: int) -> Edit:
@@ -328,7 +328,7 @@ USES: tuple[Row, ...] = (
     hidden("a cache of data sets", "model|data|code|used", outside("hub/datasets--d/refs/main", "2" * 40), both(cached(HF_HUB_CACHE="hub"), outside("hub/datasets--d/refs/main", "1" * 40), uses("VALUE = (world / 'hub/datasets--d/refs/main').read_text()"))),
     hidden("weights by TORCH_HOME", "model|data|code|used", outside("torch/hub/checkpoints/w.pth", "2"), both(cached(TORCH_HOME="torch"), outside("torch/hub/checkpoints/w.pth", "1"), uses("VALUE = (world / 'torch/hub/checkpoints/w.pth').read_text()"))),
     # What only looks like a cause.
-    known("a README that nobody opens, and a prompt", "prompts", both(README, PLAN)),
+    known("a README that nobody opens, and a prompt", "prompts", both(README, PLAN), idle="code"),
     known("a file far away that nobody opens, and a prompt", "prompts", both(FAR, PLAN)),
     known("a README that the eval reads", "code", README, uses("VALUE = Path('README.md').read_text()")),
     known("a README that a shell reads before", "code", README, both(uses("VALUE = os.environ['WORDS']"), aside("export WORDS=$(cat README.md); "))),
