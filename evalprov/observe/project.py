@@ -90,6 +90,11 @@ class ProjectWatch:
         return None if self.reason else len(self._paths)
 
     @property
+    def is_blind(self) -> bool:
+        """Say whether not a single folder was watched."""
+        return not self._paths
+
+    @property
     def is_untouched(self) -> bool:
         """Say whether nothing at all was written to, made or removed in it, since it is watched."""
         return self.folders is not None and self._is_here and not self._changed and not self._left

@@ -83,8 +83,10 @@ class UsedLook:
             "complete": False,
             "reason": None,
         }
-        if path is None and not project:
-            looked["reason"] = self._text(self._seen.reason or "")
+        if path is None and (project is None or project.is_blind):
+            why = [self._seen.reason or ""] if project is None or self._seen.mode not in NO_HOOK else []
+            why += [project.reason or ""] if project else []
+            looked["reason"] = self._text("; ".join(filter(None, why)))
             ran: RanObserved = {"looked": looked, "programs": self._programs({})}
             return Findings({"observed": ran})
         seen = read_sightings(path) if path else Sightings()

@@ -172,6 +172,28 @@ def test_a_run_can_do_without(shell: Project, mode: str) -> None:
     assert (looked["mode"], looked["folders"]) == (mode, 1 if mode == "project" else None)
 
 
+@pytest.mark.parametrize(("limit", "most"), [("instances", 0), ("watches", 1)])
+def test_where_no_more_can_be_watched_the_run_goes_on(shell: Project, limit: str, most: int) -> None:
+    """All that a user may have is taken: the record says so, and nothing is called removed, or the only change."""
+    shell.write("sub/plan.txt", "one\n")
+    shell.commit_all()
+    assert shell.run("sh", "eval.sh").returncode == 0
+    words = [sys.executable, "-m", "evalprov", "run", "--quiet", "--", "sh", "eval.sh"]
+    limited = f'echo {most} > /proc/sys/user/max_inotify_{limit}; exec "$@"'
+    done = subprocess.run(["unshare", "-Ur", "sh", "-ec", limited, "sh", *words], cwd=shell.path, capture_output=True)
+    if b"unshare" in done.stderr:
+        pytest.skip("no namespace of users is to be had here")
+    assert done.returncode == 0, done.stderr
+    looked = recorded(shell)["looked"]
+    assert (looked["folders"], looked["complete"]) == (None, False)
+    assert looked["files"] == (None if most == 0 else 3)
+    assert "could not be watched" in looked["reason"]
+    code, out, _ = called(shell, "latest~1", "latest", "--json")
+    answer = json.loads(out)["answer"]
+    assert (code, answer["levers"]) == (0, [])
+    assert "only" not in answer["sentence"].replace("by name only", "")
+
+
 def test_trials_at_once_are_watched_each(project: Project) -> None:
     """What they read is the same; what one of them writes is no input of another."""
     project.write("eval.py", "open('out.json', 'w').write('1')\nprint('{\"metrics\": {\"ok\": 1}}')\n")
