@@ -291,8 +291,6 @@ USES: tuple[Row, ...] = (
     # What is read of the world without opening a file.
     hidden("a file that was not there", HELD, FAR, uses("VALUE = far.read_text() if far.exists() else None")),
     hidden("names in a folder", HELD, outside("far/more.txt", ""), reads("VALUE = sorted(os.listdir(far.parent))")),
-    hidden("a file's size", HELD, outside("far/rows.txt", "one two\n"), reads("VALUE = far.stat().st_size")),
-    hidden("where a link leads", HELD, lambda w: ((w.folder / "far/link").unlink(), (w.folder / "far/link").symlink_to("two")), both(reads("VALUE = os.readlink(world / 'far/link')"), lambda w: (w.folder / "far/link").symlink_to("one"))),
     hidden("a tag of the repository", HELD, lambda w: w.git("tag", "v2"), tagged),
     hidden("a server on this machine", "model|no_file", outside("answer", "two"), serve),
     hidden("a cache that the run before wrote", HELD, lambda _: None, kept),
@@ -307,7 +305,6 @@ USES: tuple[Row, ...] = (
     hidden("a variable that C reads", "software", env(KNOB_C="2"), both(env(KNOB_C="1"), uses("import ctypes\nctypes.pythonapi.getenv.restype = ctypes.c_char_p\nVALUE = ctypes.pythonapi.getenv(b'KNOB_C')"))),
     hidden("a variable that a shell reads", "software", env(KNOB_S="2"), both(env(KNOB_S="1"), uses("VALUE = subprocess.run(['sh', '-c', 'echo $KNOB_S'], capture_output=True).stdout"))),
     hidden("a variable read from /proc", "software", env(KNOB_P="2"), both(env(KNOB_P="1"), uses("VALUE = [word for word in Path('/proc/self/environ').read_bytes().split(bytes(1)) if b'KNOB_P' in word]"))),
-    hidden("a variable of a secret's name", "software|no_file", env(SERVICE_TOKEN="second-of-two"), both(env(SERVICE_TOKEN="first-of-two"), uses("VALUE = os.environ['SERVICE_TOKEN']"))),
     hidden("the time zone", "software|infra", env(TZ="Asia/Tokyo"), both(env(TZ="UTC"), uses("import time\nVALUE = time.tzname"))),
     hidden("assertions off", "software", env(PYTHONOPTIMIZE="1"), uses("VALUE = sys.flags.optimize")),
     hidden("another home folder", f"{HELD}|software", lambda w: w.env.update(HOME=str(w.folder / "far")), both(outside("far/.evalrc", "2\n"), outside(".evalrc", "1\n"), uses("VALUE = Path('~/.evalrc').expanduser().read_text()"))),
@@ -335,23 +332,31 @@ USES: tuple[Row, ...] = (
     known("a results file far away", "", lambda _: None, both(argv("--out=../out.json"), uses("VALUE = 1"))),
     known("tests that nobody runs, and a helper", "code", both(write("tests/test_it.py", "x = 2\n"), write("helper.py", "VALUE = 2\n")), both(write("tests/test_it.py", "x = 1\n"), World.commit)),
 )  # fmt: skip
+# What no way of looking sees, as the pages say: what is learned of a file that is not opened. And a credential is no
+# part of what a program is, so that a new key is not another program.
+LIMITS: tuple[Row, ...] = (
+    hidden("a file's size", HELD, outside("far/rows.txt", "one two\n"), reads("VALUE = far.stat().st_size")),
+    hidden("where a link leads", HELD, lambda w: ((w.folder / "far/link").unlink(), (w.folder / "far/link").symlink_to("two")), both(reads("VALUE = os.readlink(world / 'far/link')"), lambda w: (w.folder / "far/link").symlink_to("one"))),
+    hidden("a variable of a secret's name", "software|no_file", env(SERVICE_TOKEN="second-of-two"), both(env(SERVICE_TOKEN="first-of-two"), uses("VALUE = os.environ['SERVICE_TOKEN']"))),
+)  # fmt: skip
 
 
 def main(wanted: list[str]) -> int:
     """Print every row whose name holds one of the words, in each way of observing, and what is false in it."""
     words = [word for word in wanted if word not in MODES]
-    rows = tuple(one for one in USES if not words or any(word in one.name for word in words))
+    rows = tuple(one for one in (*USES, *LIMITS) if not words or any(word in one.name for word in words))
     wrong = 0
     for observe in [mode for mode in MODES if mode in wanted] or MODES:
         for one in findings(rows, declared=(True,), observe=observe):
             faults = one.faults + (["THE EVAL DID NOT READ IT"] if one.moved < len(one.truth) else [])
-            wrong += bool(faults)
+            limit = any(one.name == known.name for known in LIMITS)
+            wrong += bool(faults) and not limit
             print(
                 f"{one.name} ({observe}): true: {', '.join('|'.join(sorted(cause)) for cause in one.truth) or 'nothing'}"
             )
             print(f"    {one.sentence}")
             for fault in faults:
-                print(f"    {fault}: {one.states}", flush=True)
+                print(f"    {'as is said, ' if limit else ''}{fault}: {one.states}", flush=True)
     print(f"{len(rows)} changes, each observed; {wrong} with a false claim")
     return 1 if wrong else 0
 
