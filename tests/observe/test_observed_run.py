@@ -61,11 +61,15 @@ def test_files_are_told_with_the_layer_that_has_them(project: Project, tmp_path:
     assert project.record()["outputs"]["files"].keys() == {"out.json"}
 
 
-@pytest.mark.parametrize("change", ["cache.bin", "variable", "README.md"])
-def test_the_hash_of_what_was_used(project: Project, change: str) -> None:
+@pytest.mark.parametrize("change", ["cache.bin", "variable", "far/new.txt", "README.md"])
+def test_the_hash_of_what_was_used(project: Project, tmp_path: Path, change: str) -> None:
     """It moves with what was read and nobody declared, stays where that was not read, and no fingerprint moves."""
     project.write(".gitignore", "*.bin\n*.md\nmetrics/\n")
-    project.write("main.py", "import os\nopen('cache.bin').read()\nos.environ.get('EVAL_KIND')\n")
+    far = tmp_path / "far"
+    far.mkdir()
+    project.write(
+        "main.py", f"import os\nopen('cache.bin').read()\nos.environ.get('EVAL_KIND')\nos.listdir({str(far)!r})\n"
+    )
     for name in ("cache.bin", "README.md"):
         project.write(name, "before")
     project.commit_all()
@@ -73,6 +77,8 @@ def test_the_hash_of_what_was_used(project: Project, change: str) -> None:
     project.run("python3", "main.py", env=kind)
     if change == "variable":
         kind = {"EVAL_KIND": "two"}
+    elif change == "far/new.txt":
+        (far / "new.txt").touch()
     else:
         project.write(change, "after!")
     project.run("python3", "main.py", env=kind)

@@ -270,9 +270,9 @@ class _EventWatch(object):
             self.on_file(name, "q")
 
     def on_listing(self, args):
-        """A folder's names are read."""
+        """A folder's names are read; an import does that with each folder of the module path."""
         name = self.getcwd() if args[0] is None else _plain(args[0])
-        if name:
+        if name and not any(type(one) is str and one == name for one in sys.path):
             self.on_file(name, "l")
 
     def on_rename(self, args):
