@@ -94,7 +94,9 @@ class UsedLook:
         if project:
             seen.add_files({path: how for path, how in project.touched().items() if not self._is_of_trials(path)})
         found = dict(self._read(seen))
-        inside = [one for one in found.values() if not os.path.isabs(one.name) and one.layer is None]
+        # Of a file in a submodule git does not say whether it ignores it, and nothing then of any other.
+        apart = self._submodules()
+        inside = [one for one in found.values() if one.layer is None and not one.name.startswith(("/", *apart))]
         if inside and self._manifest["code"]["tree"] is not None:
             [answer] = yield [self._ignored(inside)]
             if answer.problem or answer.code not in (0, 1):
@@ -197,6 +199,14 @@ class UsedLook:
                 return "config" if layers[name] == "command" else layers[name]
             name = os.path.dirname(name)
         return None
+
+    def _submodules(self) -> list[str]:
+        """Return the folders of submodules, from the project root."""
+        if self._before is None:
+            return []
+        top, root = os.path.realpath(self._before.repo.top), os.path.realpath(self._context.root)
+        paths = (os.path.join(top, one["path"]) for one in self._manifest["git"]["submodules"])
+        return [os.path.join(os.path.relpath(path, root), "") for path in paths]
 
     def _ignored(self, inside: Iterable[_UsedInput]) -> Any:
         names = b"\0".join(os.fsencode(one.path) for one in inside)

@@ -235,3 +235,20 @@ def test_git_is_asked_again_where_anything_may_have_changed(
     assert ("diff-index" in log.read_text()) is looks
     written = shell.records()[-1]
     assert bool(written["outputs"]["count"] or written["observed"]["edited"]) is tells
+
+
+def test_what_a_submodule_has_keeps_nothing_else_from_being_known(project: Project, tmp_path: Path) -> None:
+    """Git does not say what it ignores where one of the files lies in a submodule: the others are asked for alone."""
+    inner = Project(tmp_path / "inner")
+    inner.write("part.txt", "one\n")
+    inner.commit_all()
+    project.write(".gitignore", "metrics/\n*.local\n")
+    for name in ("plan.txt", "w.local"):
+        project.write(name, "1\n")
+    project.write("eval.sh", "cat sub/part.txt plan.txt w.local\n")
+    project.commit_all()
+    project.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(inner.path), "sub")
+    project.commit_all()
+    assert project.run("sh", "eval.sh").returncode == 0
+    layers = {name: one["layer"] for name, one in recorded(project)["inputs"].items()}
+    assert layers == {"eval.sh": "code", "plan.txt": "code", "w.local": None, "sub/part.txt": None}
