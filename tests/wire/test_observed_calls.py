@@ -70,12 +70,12 @@ def test_a_host_that_was_reached_past_the_proxy_is_named(asking: Project, live: 
 
 def test_calls_that_cannot_be_looked_at_stop_no_run(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """The run begins without, and the record says why; switched off, nobody looks."""
-    monkeypatch.setenv("HTTPS_PROXY", "socks5://127.0.0.1:9")
+    monkeypatch.setenv("HTTPS_PROXY", "gopher://127.0.0.1:9")
     done = project.python("print('hello')", options=("--observe", "strict"))
     assert (done.returncode, done.stdout) == (0, b"hello\n")
     calls = project.record()["calls"]
     assert (calls["mode"], calls["count"]) == ("observe", None)
-    assert "could not be looked at: --observe: the proxy that HTTPS_PROXY names" in calls["reason"]
+    assert "could not be looked at: --observe: the proxy that HTTPS_PROXY or ALL_PROXY names" in calls["reason"]
     project.write("evalprov.toml", "[observe]\nwire = false\n")
     project.python("print('hello')", options=("--observe", "strict"))
     assert project.records()[-1]["calls"]["mode"] is None
