@@ -11,7 +11,7 @@ PORTABLE_TESTS := tests/launch tests/store tests/capture tests/cli tests/test_ru
 DEMO := fixtures/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long test-lowest test-portable check check-dist bench campaign oracles sdks peers format clean
+.PHONY: help demo test test-long test-lowest test-portable check check-dist bench campaign oracles sdks peers format clean suites
 
 help: ## Say what there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -52,7 +52,12 @@ campaign: $(READY) ## Run in hundreds of odd states of a machine; hold what a di
 	$(BIN)/python tests/campaign/run.py
 	$(BIN)/python tests/campaign/states.py
 	$(BIN)/python tests/campaign/truth.py
+	$(BIN)/python tests/campaign/uses.py
 	$(BIN)/python tests/campaign/restore.py
+
+suites: $(READY) ## Run the tests of well-known packages and close-looking tools bare, recorded and observed: they must end alike
+	$(BIN)/python tests/bench/suites.py
+	$(BIN)/python tests/bench/observe.py --tools
 
 oracles: pyproject.toml ## Hold the statistics against large packages, in an environment of their own
 	$(PYTHON) -m venv $(ORACLES)

@@ -103,7 +103,7 @@ COMMAND = Subcommand(
             "--observe",
             "MODE",
             "project: see which of the project's files it opens; auto: also what its Pythons read, "
-            "where they cannot notice; strict: that in any case; off: nothing.",
+            "where they cannot notice; strict: that in any case, and what it asks of models; off: nothing.",
             choices=("project", "auto", "strict", "off"),
         ),
         Option("--record", None, "Record its calls to model providers, so that they can be replayed."),

@@ -28,6 +28,7 @@ class UsedStanding(NamedTuple):
 
     unread: Sequence[str] = ()  # files of the code that differ, all of them, and that no run read
     rest: str = ""  # what else is proven equal, in words
+    all_held: bool = False  # and that is all there is: no host answered, no variable is unknown but credentials
     whole: bool = False  # all that the runs' Pythons read is known
 
     @property
@@ -109,7 +110,7 @@ def _variables(a: Manifest, b: Manifest) -> Iterator[Change]:
     ones, others = a["observed"]["environment"], b["observed"]["environment"]
     for name in sorted(ones.keys() & others.keys()):
         one, other = ones[name], others[name]
-        if one == other or {one, other} & {"recorded", "session"}:
+        if one == other or "recorded" in (one, other) or any(how.startswith("session") for how in (one, other)):
             continue
         if "unset" in (one, other):
             sides = (None, other) if one == "unset" else (one, None)
@@ -152,12 +153,12 @@ def standing(
         changed -= {"code"}
         equal |= {"code"}
     first, *others = runs
-    rest = ""
+    rest, held = "", all(_all_is_equal(first, run) for run in others)
     if all(_files_are_equal(first, run, changed, equal) for run in others):
         rest = "all other files that were read are equal"
-        if all(_all_is_equal(first, run) for run in others) and "software" in equal:
+        if held and "software" in equal and not any("named" in run["observed"]["environment"].values() for run in runs):
             rest = "all else that was read is equal"
-    return UsedStanding(unread, rest, whole=True)
+    return UsedStanding(unread, rest, held, whole=True)
 
 
 def _are_unread(runs: Sequence[Manifest], changes: Sequence[Change], files: Sequence[str]) -> bool:
@@ -207,8 +208,14 @@ def _files_are_equal(a: Manifest, b: Manifest, changed: set[str], equal: set[str
 
 
 def _all_is_equal(a: Manifest, b: Manifest) -> bool:
-    """Say whether nothing was read beside files and software: a host's answers are never proven equal."""
+    """Say whether what was read beside files and software is equal: a host's answers are never proven to be.
+
+    Another credential is no other program.
+    """
     if a["observed"]["hosts"] or b["observed"]["hosts"]:
         return False
-    sides = a["observed"]["environment"], b["observed"]["environment"]
-    return not any(how in ("session", "named") for side in sides for how in side.values())
+    ones, others = a["observed"]["environment"], b["observed"]["environment"]
+    if any(how in ("session", "counted") for side in (ones, others) for how in side.values()):
+        return False
+    of_session = {name for side in (ones, others) for name, how in side.items() if how.startswith("session ")}
+    return all(ones.get(name) == others.get(name) for name in of_session)

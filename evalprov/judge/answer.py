@@ -189,9 +189,11 @@ def _cause(blank: Answer, evidence: AnswerEvidence) -> tuple[Answer, str]:
         said = f"; {several}: {changed}"
         return blank._replace(kind="confounded"), said + _by_name(blank) + _of_used(evidence)
     if blank.levers:
-        # Only what holds all else fast is proven to be the one.
-        only = "" if blank.named or blank.undeclared or (evidence.used.whole and not evidence.used.rest) else "only "
-        said = f": {only}the {_called(blank.levers[0], evidence)} changed{_facts(evidence)}"
+        # What was seen to hold all else fast is proven to be the one; no record knows by itself what else was read.
+        held = not (blank.named or blank.undeclared)
+        only = "only " if held and evidence.used.rest and evidence.used.all_held else ""
+        alone = "; nothing else recorded did" if held and not evidence.used.whole else ""
+        said = f": {only}the {_called(blank.levers[0], evidence)} changed{_facts(evidence)}{alone}"
         return blank._replace(kind="attributed"), said + _unproven(blank) + _of_used(evidence)
     said = ": no layer that is recorded did: nondeterminism, or something untracked"
     return blank._replace(kind="untracked"), said + _unproven(blank) + _of_used(evidence)

@@ -11,7 +11,7 @@ import select
 import time
 from collections import deque
 from contextlib import suppress
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from evalprov.named import NamedTuple
 from evalprov.observe.sightings import FILES, TouchedFile
@@ -32,6 +32,9 @@ from evalprov.platform.folders import (
     Mounts,
     watches_to_be_had,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 FOLDERS = 5_000
 SHARE = 16  # of the watches a user may have: the command may want some itself
@@ -56,11 +59,12 @@ class LeftAlone(NamedTuple):
 class ProjectWatch:
     """Watches the folders of a project until the command has ended."""
 
-    def __init__(self, root: str, apart: LeftAlone) -> None:
+    def __init__(self, root: str, apart: LeftAlone, caches: Iterable[str] = ()) -> None:
         self.reason: str | None = None  # why not all is known
         self._apart = apart
         self._events: FolderEvents | None = None
         self._paths: dict[int, str] = {}
+        self._of_caches: set[int] = set()  # numbers of folders beside the project
         self._seen: dict[tuple[int, bytes], int] = {}
         self._moves: set[int] = set()
         self._changed = False
@@ -74,6 +78,7 @@ class ProjectWatch:
             self._counts = self._is_here and mounts.counts_folders(root)
             self._events = FolderEvents()
             self._add_all(self._events, root)
+            self._add_caches(self._events, caches)
         except (OSError, ValueError) as error:
             self._give_up(f"the project's folders could not be watched: {getattr(error, 'strerror', None) or error}")
 
@@ -87,7 +92,12 @@ class ProjectWatch:
     @property
     def folders(self) -> int | None:
         """How many folders were watched, from before the start to the end; null where not all of them were."""
-        return None if self.reason else len(self._paths)
+        return None if self.reason else len(self._paths) - len(self._of_caches)
+
+    @property
+    def is_blind(self) -> bool:
+        """Say whether not a single folder was watched."""
+        return not self._paths
 
     @property
     def is_untouched(self) -> bool:
@@ -156,6 +166,18 @@ class ProjectWatch:
             except OSError as error:
                 self._give_up(f"{path} could not be watched: {error.strerror}")
 
+    def _add_caches(self, events: FolderEvents, folders: Iterable[str]) -> None:
+        """Watch what lies in caches; nobody looks there where a server might not answer."""
+        until = time.monotonic() + SECONDS
+        for path in folders if not self._may_hang else ():
+            with suppress(OSError):
+                number = events.add(path)
+                if number not in self._paths:
+                    self._paths[number] = path
+                    self._of_caches.add(number)
+            if time.monotonic() > until:
+                return
+
     def _below(self, events: FolderEvents, path: str) -> list[str] | None:
         """Return the folders in a folder; null where it is one of software."""
         found: list[str] = []
@@ -211,12 +233,12 @@ class ProjectWatch:
         self._changed |= self._is_change(event)
         if kinds & (LOST | UNMOUNTED):
             self._give_up("more happened to the project's files than could be taken up")
-        elif kinds & OF_FOLDER:
+        elif kinds & OF_FOLDER and event.folder not in self._of_caches:
             if kinds & MOVED_FROM:
                 self._moves.add(event.pair)
             elif kinds & MOVED_TO and event.pair not in self._moves:
                 self._give_up("a folder was moved into the project while the command ran")
-        elif event.folder not in self._paths:
+        elif event.folder not in self._paths or kinds & OF_FOLDER:
             pass
         elif key in self._seen or len(self._seen) < FILES:
             known = self._seen.get(key, 0)
@@ -226,7 +248,7 @@ class ProjectWatch:
             self._give_up(f"more than {FILES:,} files of the project were opened")
 
     def _is_change(self, event: FolderEvent) -> bool:
-        if not event.kinds & CHANGES:
+        if not event.kinds & CHANGES or event.folder in self._of_caches:
             return bool(event.kinds & (LOST | UNMOUNTED))
         return os.path.join(self._paths.get(event.folder, ""), os.fsdecode(event.name)) not in self._apart.paths
 

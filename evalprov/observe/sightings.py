@@ -17,7 +17,7 @@ PIECE = 1 << 18
 FILES = 20_000  # that are kept in mind; so of every other kind
 OTHERS = 2_000
 FOLDERS = 64  # of a Python
-LETTERS = frozenset("BFrwbqpexhc")
+LETTERS = frozenset("BFrwbqlpexhc")
 
 
 class TouchedFile(NamedTuple):
@@ -49,6 +49,7 @@ class Sightings:
 
     def __init__(self) -> None:
         self.files: dict[str, TouchedFile] = {}  # by full path
+        self.folders: dict[str, None] = {}  # whose names were read, by full path
         self.packages: dict[str, None] = {}  # entries of the folders for what is installed, by full path
         self.variables: dict[str, None] = {}
         self.programs: dict[str, StartedProgram] = {}  # by the name or path they were started by
@@ -85,7 +86,7 @@ class Sightings:
         elif kind == "x":
             self._add_program(text)
         elif text:
-            self._keep({"p": self.packages, "e": self.variables, "h": self.hosts}[kind], text, None)
+            self._keep({"l": self.folders, "p": self.packages, "e": self.variables, "h": self.hosts}[kind], text, None)
 
     def add_files(self, touched: Mapping[str, TouchedFile]) -> None:
         """Take up files that were seen in another way; what a program said of one is more exact."""

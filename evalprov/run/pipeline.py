@@ -15,7 +15,7 @@ from evalprov.capture.collector import Capture, CaptureContext
 from evalprov.errors import EvalprovError
 from evalprov.platform.events import heed_children
 from evalprov.run.request import Done
-from evalprov.run.watching import watched_project
+from evalprov.run.watching import looks_at_calls, watched_project
 from evalprov.secrets import TellingScrubber
 from evalprov.settings import load, overlay
 
@@ -83,8 +83,8 @@ def record_run(
 
 @contextmanager
 def _wired(request: Request, context: CaptureContext) -> Iterator[WiredRun | None]:
-    """Have a proxy start beside the capture, where calls are to be recorded or replayed; else there is none."""
-    if not request.record and request.replay is None:
+    """Have a proxy start beside the capture, where calls are to be recorded, replayed or looked at; else none."""
+    if not request.record and request.replay is None and not looks_at_calls(request, context):
         yield None
         return
     from evalprov.run.wired import WiredRun

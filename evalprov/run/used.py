@@ -21,7 +21,8 @@ from evalprov.capture.watch import stamp
 from evalprov.named import NamedTuple
 from evalprov.numbers import listed
 from evalprov.observe import NO_HOOK
-from evalprov.observe.sightings import Sightings, read_sightings
+from evalprov.observe.caches import content_in
+from evalprov.observe.sightings import Sightings, TouchedFile, read_sightings
 from evalprov.regular import open_regular
 
 if TYPE_CHECKING:
@@ -83,15 +84,19 @@ class UsedLook:
             "complete": False,
             "reason": None,
         }
-        if path is None and not project:
-            looked["reason"] = self._text(self._seen.reason or "")
+        if path is None and (project is None or project.is_blind):
+            why = [self._seen.reason or ""] if project is None or self._seen.mode not in NO_HOOK else []
+            why += [project.reason or ""] if project else []
+            looked["reason"] = self._text("; ".join(filter(None, why)))
             ran: RanObserved = {"looked": looked, "programs": self._programs({})}
             return Findings({"observed": ran})
         seen = read_sightings(path) if path else Sightings()
         if project:
             seen.add_files({path: how for path, how in project.touched().items() if not self._is_of_trials(path)})
         found = dict(self._read(seen))
-        inside = [one for one in found.values() if not os.path.isabs(one.name) and one.layer is None]
+        # Of a file in a submodule git does not say whether it ignores it, and nothing then of any other.
+        apart = self._submodules()
+        inside = [one for one in found.values() if one.layer is None and not one.name.startswith(("/", *apart))]
         if inside and self._manifest["code"]["tree"] is not None:
             [answer] = yield [self._ignored(inside)]
             if answer.problem or answer.code not in (0, 1):
@@ -136,7 +141,7 @@ class UsedLook:
         reports = [os.path.join(os.path.dirname(self._seen.path), "")] if self._seen.path else []
         ours = (os.path.join(self._context.store, ""), *reports, *SYSTEM)
         root = os.path.join(self._context.root, "")
-        for name, touched in seen.files.items():
+        for name, touched in [*seen.files.items(), *self._listed(seen)]:
             path = _source_of(os.path.normpath(name))
             if (
                 not touched.read
@@ -145,13 +150,27 @@ class UsedLook:
                 or path == self._context.settings.path
             ):
                 continue
-            if not _is_file(path):
+            is_folder = name in seen.folders and os.path.isdir(path)
+            if not is_folder and not _is_file(path):
                 continue
             real = os.path.realpath(path)
-            if real.startswith((*of_software, *ours)) or path.startswith(of_software):
+            if f"{real}/".startswith((*of_software, *ours)) or path.startswith(of_software):
+                continue
+            if is_folder:
+                yield f"{path}/", _UsedInput(f"{path}/", f"{path}/", None)
                 continue
             shown = path.removeprefix(root) if path.startswith(root) else path
-            yield path, _UsedInput(shown, path, self._layer(shown, path, layers))
+            yield path, _UsedInput(shown, path, self._layer(path, real, layers))
+
+    def _listed(self, seen: Sightings) -> Iterator[tuple[str, TouchedFile]]:
+        """Give the folders outside the project whose names were read, but for those that were looked at for modules."""
+        root = os.path.join(self._context.root, "")
+        of_modules = {os.path.dirname(_source_of(name)) for name in seen.files if name.endswith((".py", ".pyc"))}
+        of_modules |= {os.path.normpath(one) for one in self._context.environ.get("PYTHONPATH", "").split(os.pathsep)}
+        for name in seen.folders:
+            path = os.path.normpath(name)
+            if path not in of_modules and not f"{path}/".startswith(root) and not root.startswith(f"{path}/"):
+                yield name, TouchedFile(read=True)
 
     def _software(self, seen: Sightings) -> tuple[str, ...]:
         """Return the folders of the Pythons and of what is installed for them."""
@@ -162,13 +181,15 @@ class UsedLook:
         root = os.path.join(self._context.root, "")
         return tuple(one for one in folders if one.count("/") > 2 and not root.startswith(one))
 
-    def _layer(self, name: str, path: str, layers: dict[str, str]) -> str | None:
+    def _layer(self, path: str, real: str, layers: dict[str, str]) -> str | None:
         """Return the layer that has a file by content, as far as the record itself says."""
-        beside = self._manifest["code"]["beside"]
-        if name in beside or os.path.basename(path) in beside:
+        root, beside = self._context.root, self._manifest["code"]["beside"]
+        name = os.path.relpath(path, root)
+        if not beside.keys().isdisjoint((name, path, os.path.basename(path), f"PATH/{os.path.basename(path)}")):
             return "code"
         for tree in self._manifest["software"]["package_trees"].values():
-            if path.startswith(os.path.join(tree["path"], "")):
+            folder = os.path.join(os.path.normpath(os.path.join(root, tree["path"])), "")
+            if tree["sha256"] is not None and (path.startswith(folder) or real.startswith(folder)):
                 return "software"
         for number, folder in enumerate(self._context.environ.get("PYTHONPATH", "").split(os.pathsep)):
             if folder and f"PYTHONPATH[{number}]/{os.path.relpath(path, folder)}" in beside:
@@ -178,6 +199,14 @@ class UsedLook:
                 return "config" if layers[name] == "command" else layers[name]
             name = os.path.dirname(name)
         return None
+
+    def _submodules(self) -> list[str]:
+        """Return the folders of submodules, from the project root."""
+        if self._before is None:
+            return []
+        top, root = os.path.realpath(self._before.repo.top), os.path.realpath(self._context.root)
+        paths = (os.path.join(top, one["path"]) for one in self._manifest["git"]["submodules"])
+        return [os.path.join(os.path.relpath(path, root), "") for path in paths]
 
     def _ignored(self, inside: Iterable[_UsedInput]) -> Any:
         names = b"\0".join(os.fsencode(one.path) for one in inside)
@@ -205,7 +234,9 @@ class UsedLook:
             layer = "secret" if one.layer is None and _may_hold_a_key(one.path) else one.layer
             digest = None
             if layer != "secret" and time.monotonic() < until:
-                digest, read = _hash(one.path, room, launched)
+                hashing = _hash_names if one.path.endswith("/") else _hash
+                known = content_in(os.path.realpath(one.path))  # weights are large
+                digest, read = (known, 0) if known else hashing(one.path, room, launched)
                 room -= read
             whole = whole and (digest is not None or layer is not None)
             rows.append({"sha256": digest, "layer": layer})
@@ -270,12 +301,11 @@ class UsedLook:
                 told[shown] = "recorded"
             elif shown in software["env_names"]:
                 told[shown] = "named"
-            elif is_of_session(name):
-                told[shown] = "session"
-            elif sum(one.startswith("scrypt:") for one in told.values()) < DIGESTS:
-                told[shown] = digest_of(self._context, {name: environ[name]})
+            elif sum("scrypt:" in one for one in told.values()) < DIGESTS:
+                digest = digest_of(self._context, {name: environ[name]})
+                told[shown] = f"session {digest}" if is_of_session(name) else digest
             else:
-                told[shown] = "counted"
+                told[shown] = "session" if is_of_session(name) else "counted"
         return told
 
     def _clean(self, texts: list[str]) -> list[str]:
@@ -316,6 +346,17 @@ def _may_hold_a_key(path: str) -> bool:
     """Say whether a file's content is a secret by its name: no plain hash of one is kept."""
     name = os.path.basename(path)
     return name.startswith((".env", "id_", "credentials")) or name.endswith(KEYS) or any(c in path for c in CREDENTIALS)
+
+
+def _hash_names(path: str, room: int, launched: float) -> tuple[str | None, int]:
+    """Return the hash of the names in a folder, where they are as they were when the run began."""
+    try:
+        if os.stat(path).st_mtime >= launched:
+            return None, 0
+        names = b"\0".join(sorted(map(os.fsencode, os.listdir(path))))
+    except OSError:
+        return None, 0
+    return (f"sha256:{hashlib.sha256(names).hexdigest()}", len(names)) if len(names) < room else (None, 0)
 
 
 def _hash(path: str, room: int, launched: float) -> tuple[str | None, int]:

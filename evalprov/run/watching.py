@@ -1,4 +1,4 @@
-"""The project's folders, watched while the command runs."""
+"""The project's folders, and those of models that are kept for all, watched while the command runs."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from evalprov.capture.made import CACHES, ENVIRONMENTS
+from evalprov.observe.caches import cache_folders
 from evalprov.observe.project import LeftAlone, ProjectWatch
 
 if TYPE_CHECKING:
@@ -25,7 +26,15 @@ def watched_project(request: Request, context: CaptureContext) -> AbstractContex
     if mode_of(request, context) == "off":
         return nullcontext()
     store = frozenset((context.store, os.path.realpath(context.store)))
-    return ProjectWatch(context.root, LeftAlone(_LEFT_ALONE, frozenset(ENVIRONMENTS), store))
+    apart = LeftAlone(_LEFT_ALONE, frozenset(ENVIRONMENTS), store)
+    return ProjectWatch(context.root, apart, cache_folders(context.environ))
+
+
+def looks_at_calls(request: Request, context: CaptureContext) -> bool:
+    """Say whether the calls to providers are to be looked at, and not kept."""
+    mode = mode_of(request, context)
+    wanted: bool = context.settings.declared.get("observe", {}).get("wire", mode == "strict")
+    return wanted and mode != "off"
 
 
 def mode_of(request: Request, context: CaptureContext) -> str:

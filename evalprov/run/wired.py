@@ -1,19 +1,22 @@
-"""A run whose calls to providers are recorded or replayed: the proxy beside it, and what that saw in its record."""
+"""A run whose calls to providers are recorded, replayed or looked at: the proxy, and what it saw in the record."""
 
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, cast
 
 from evalprov.capture.software.way import which
+from evalprov.errors import EvalprovError
 from evalprov.numbers import listed
 from evalprov.store import read
 from evalprov.store.calls import FOLDER, digest_of, name_of, path_of
-from evalprov.wire.door import RunningProxy, WirePlan
+from evalprov.wire.door import HOST, RunningProxy, WirePlan
 from evalprov.wire.providers import Opened
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from evalprov.capture.collector import CaptureContext
     from evalprov.record.manifest import Manifest
     from evalprov.run.request import Request
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
 _FIRST_NODE = 24  # that knows proxies by itself
 _NODES = ("node", "npx", "npm", "pnpm", "yarn", "tsx", "promptfoo")
 HTTPS = 443
+OBSERVE = "observe"
+_LOST = "calls under way just then are not in the file"
 _PAST = "asked past the proxy, by a client that heeds none: aiohttp without trust_env, or urllib3 by itself"
 _UNSEEN = "clients that heed no proxy are not seen: aiohttp without trust_env, or urllib3 by itself"
 # What a declaration of the model names, and what stands for it on the wire.
@@ -38,63 +43,88 @@ class WiredRun:
         replaying = context.settings.declared.get("replay", {})
         prices = recording.get("prices")
         self._wants_bases = recording.get("base_urls", "auto")
-        self._mode = "record" if path is None else "replay-or-record" if request.fill else "replay"
+        if path is None:
+            self._mode = "record" if request.record else OBSERVE
+        else:
+            self._mode = "replay-or-record" if request.fill else "replay"
         self._file: str | None = None
         self._past: dict[str, int] = {}  # address to connections that the command opened past the proxy
-        self._proxy = RunningProxy(
-            WirePlan(
-                mode=self._mode,
-                providers=tuple(recording.get("providers", ("auto",))),
-                ignore=tuple(replaying.get("ignore", ())),
-                timing=replaying.get("timing", False),
-                errors=replaying.get("errors", False),
-                source=path,
-                closed=replaying.get("network", "closed") == "closed",
-                base_urls=self._wants_bases == "always" or (self._wants_bases == "auto" and _is_old_node(context)),
-                prices=prices and os.path.join(context.root, prices),
-                secret=context.settings.env_secret,
-            ),
-            context.environ,
+        self._problem: str | None = None  # why nothing is seen of a run that is only looked at
+        self._proxy: RunningProxy | None = None
+        plan = WirePlan(
+            mode=self._mode,
+            providers=tuple(recording.get("providers", ("auto",))),
+            ignore=tuple(replaying.get("ignore", ())),
+            timing=replaying.get("timing", False),
+            errors=replaying.get("errors", False),
+            source=path,
+            closed=replaying.get("network", "closed") == "closed",
+            base_urls=self._wants_bases == "always" or (self._wants_bases == "auto" and _is_old_node(context)),
+            prices=prices and os.path.join(context.root, prices),
+            secret=context.settings.env_secret,
         )
+        with self._forgiven():
+            self._proxy = RunningProxy(plan, context.environ)
 
     def open(self, store: Store, manifest: Manifest) -> dict[str, str]:
         """Have the proxy serve the run; return what the command's environment needs."""
         run_id = manifest["run_id"]
-        if self._mode != "replay":
+        if self._mode not in ("replay", OBSERVE):
             store.enter(FOLDER).__exit__()  # it is made where it is not there yet
             self._file = name_of(run_id)
         interpreter = manifest["software"]["interpreter"]
         prefixes = [interpreter["prefix"]] if interpreter and interpreter.get("prefix") else []
-        return self._proxy.open(run_id, self._file and f"{store.path}/{self._file}", prefixes)
+        with self._forgiven():
+            if self._proxy is not None:
+                return self._proxy.open(run_id, self._file and f"{store.path}/{self._file}", prefixes)
+        return {}
+
+    @contextmanager
+    def _forgiven(self) -> Iterator[None]:
+        """Where calls are only looked at, the run begins without."""
+        try:
+            yield
+        except EvalprovError as problem:
+            if self._mode != OBSERVE:
+                raise
+            self._proxy, self._problem = None, f"{problem.message}; {problem.hint}".rstrip("; ")
 
     def command(self, context: CaptureContext, argv: tuple[str, ...]) -> tuple[str, ...]:
         """Return the command as it is to be started: shut into a network of its own for a replay."""
-        words = self._proxy.shut_in
+        words = self._proxy.shut_in if self._proxy is not None else ()
         found = which(argv[0], context.cwd, context.environ) if words else None
         return (*words, found, *argv) if found else argv
 
     def started(self, pid: int) -> None:
         """Tell the proxy whom it serves."""
-        self._proxy.started(pid)
+        if self._proxy is not None:
+            self._proxy.started(pid)
 
     def abandon(self) -> None:
         """The run does not begin."""
-        self._proxy.abandon()
+        if self._proxy is not None:
+            self._proxy.abandon()
 
     def finish(self, manifest: Manifest) -> None:
         """End the proxy, and write down what it saw."""
-        report = self._proxy.close()
         calls = manifest["calls"]
         calls["mode"] = cast("Any", self._mode)
+        if self._proxy is None:
+            why = self._clean(f"the calls could not be looked at: {self._problem}")
+            calls["reason"] = why
+            manifest["warnings"].append(why)
+            return
+        report = self._proxy.close()
         calls["source"], calls["source_sha256"] = self._source, self._source_sha256
         sums = report.get("sums")
         reasons = [report["problem"]] if report.get("problem") else []
         if report["restarts"]:
-            reasons.append("the proxy was killed and started again: calls under way just then are not in the file")
+            lost = "calls before that are not counted" if self._file is None else _LOST
+            reasons.append(f"the proxy was killed and started again: {lost}")
         if sums is None:
             calls["reason"] = self._clean("; ".join(reasons))
             manifest["warnings"] += [self._clean(one) for one in reasons]
-            if self._mode != "record":
+            if self._mode not in ("record", OBSERVE):
                 _fail(manifest, f"the replay was cut short: {calls['reason']}")
             return
         calls.update(self._clean(sums))
@@ -110,8 +140,9 @@ class WiredRun:
             calls["file"], calls["sha256"], calls["bytes"] = self._file, report["sha256"], report["bytes"]
         if report["lost"]:
             reasons.append(f"{report['lost']} calls are not in the file")
-        calls["complete"] = not reasons and not calls["not_recorded"]
-        calls["reason"] = self._clean("; ".join(reasons)) or None
+        kept_nowhere = [] if self._mode != OBSERVE else ["the calls were looked at and not kept: see --record"]
+        calls["complete"] = not reasons and not calls["not_recorded"] and not kept_nowhere
+        calls["reason"] = self._clean("; ".join(reasons + kept_nowhere)) or None
         manifest["observed"]["prompts"] = report["prompts"]
         manifest["observed"]["tools"] = self._clean(report["tools"])
         manifest["warnings"] += [self._clean(one) for one in (*reasons, *_contradictions(manifest))]
@@ -124,11 +155,14 @@ class WiredRun:
 
     def look_past(self, manifest: Manifest) -> None:
         """Name the providers that the command was seen to ask for by itself: what heeds no proxy does not come here."""
-        calls, opened = manifest["calls"], Opened(self._proxy.plan.providers)
+        if self._proxy is None:
+            return
+        calls, opened, observed = manifest["calls"], Opened(self._proxy.plan.providers), manifest["observed"]
+        observed["hosts"] = [said for said in observed["hosts"] if said != f"{HOST} {self._proxy.port}"]
         past = list(self._past)
         for address, count in self._past.items():
             calls["not_recorded"][f"{address}:{HTTPS}: a connection past the proxy"] = count
-        for said in manifest["observed"]["hosts"]:
+        for said in observed["hosts"]:
             host, _, port = said.rpartition(" ")
             if opened.name(host, int(port) if port.isdecimal() else HTTPS):
                 past.append(host)

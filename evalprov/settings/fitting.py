@@ -75,7 +75,8 @@ def kind_of(path: str) -> str | None:
 
 def _named_config(name: str) -> bool:
     stem = name.rsplit(".", 1)[0]
-    return any(word in stem for word in ("config", "eval", "params", "experiment")) and "lock" not in stem
+    named = stem in CONFIG_FOLDERS or any(word in stem for word in ("config", "eval", "params", "experiment"))
+    return named and "lock" not in stem
 
 
 def _files(root: str) -> Iterator[str]:

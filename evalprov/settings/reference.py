@@ -16,6 +16,7 @@ WORDS = {
     "golden_version": "version of the expected answers",
     "store": "the folder for the records (`metrics`)",
     "observe.mode": "which files of the project are opened; what Pythons use, if none can tell; or always (`project`)",
+    "observe.wire": "true: look at the calls to model providers, and keep none (with `strict`)",
     "record.providers": "whose calls --record keeps: auto for all that are known, a provider's name, a host (`auto`)",
     "record.base_urls": "move clients by their variables for addresses, too: for a Node that knows no proxy (`auto`)",
     "record.prices": "a file of prices in place of ours",

@@ -151,7 +151,7 @@ SHAPE: dict[str, Any] = {
     "scenario": str,
     "golden_version": str,
     "store": str,
-    "observe": {"mode": Choice(("project", "auto", "strict", "off"))},
+    "observe": {"mode": Choice(("project", "auto", "strict", "off")), "wire": bool},
     "record": {"providers": STRINGS, "base_urls": Choice(("auto", "always", "never")), "prices": str},
     "replay": {
         "ignore": Patterns(),

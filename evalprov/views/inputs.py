@@ -34,7 +34,8 @@ def page(m: Manifest) -> Iterator[Block]:
         yield _list(layer, [name for name, one in seen["inputs"].items() if one["layer"] == layer])
     yield _list("no layer has these files", undeclared_files(m))
     yield _list("no layer has these variables", undeclared_variables(m))
-    others = [f"{name}: {VALUES[how]}" for name, how in seen["environment"].items() if how in VALUES]
+    told = {name: how.partition(" ")[0] for name, how in seen["environment"].items()}
+    others = [f"{name}: {VALUES[how]}" for name, how in told.items() if how in VALUES]
     yield _list("other variables that were read", [one for one in others if not one.endswith(VALUES["counted"])])
     yield _list("installed packages", seen["packages"])
     yield _list("hosts", seen["hosts"])

@@ -37,7 +37,7 @@ _HINT = "pip install '.[record]' in evalprov's checkout brings what it needs"
 class WirePlan(NamedTuple):
     """What is wanted of the proxy."""
 
-    mode: str  # record, replay, or replay-or-record
+    mode: str  # record, replay, replay-or-record, or observe: then nothing is kept
     providers: tuple[str, ...] = ("auto",)
     ignore: tuple[str, ...] = ()
     timing: bool = False
@@ -166,7 +166,8 @@ class RunningProxy:
                 variable, end = one.base_url
                 if variable and variable not in self._environ:
                     found[variable] = f"http://{HOST}:{self.port}/{self._token}/{one.name}{end}"
-        found[FUNCTIONS_VARIABLE] = f"http://{HOST}:{self.port}/{self._token}/-/{self.plan.mode}"
+        if self.plan.mode != "observe":
+            found[FUNCTIONS_VARIABLE] = f"http://{HOST}:{self.port}/{self._token}/-/{self.plan.mode}"
         if self.plan.mode == "replay":
             found |= self._placeholders()
         return found
@@ -204,7 +205,7 @@ class RunningProxy:
             line = process.stdout.readline()
             with self._lock:
                 # What a replay has given already only the one knew that was killed.
-                if line or self._closing or self.plan.mode != "record" or self.restarts >= _AGAIN:
+                if line or self._closing or self.plan.mode not in ("record", "observe") or self.restarts >= _AGAIN:
                     with suppress(ValueError):
                         self._report = json.loads(line).get("report")
                     # Nobody answers any more: who asks is refused, and does not wait for ever.

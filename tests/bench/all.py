@@ -11,6 +11,7 @@ HERE = Path(__file__).parent
 RECORDING = (
     "launch.py",
     "observe.py",
+    "bounds.py",
     "relay.py",
     "scan.py",
     "large.py",

@@ -10,13 +10,16 @@ from __future__ import annotations
 
 import argparse
 import compileall
+import difflib
 import os
 import re
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import venv
+import zipapp
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -75,6 +78,43 @@ if __name__ == "__main__":
 """
 
 
+WORKERS = """
+import multiprocessing, os, sys
+def look(n):
+    return len(open(f"data/{n}.json").read()), sys.path[1:], sorted(os.environ.items()), str(sys.flags)
+if __name__ == "__main__":
+    with multiprocessing.get_context(sys.argv[1]).Pool(2) as pool:
+        print(sorted(pool.map(look, range(8))))
+"""
+
+
+def conda_layout(place: Path) -> str:
+    """Make an installation as conda does: a prefix of its own with no pyvenv.cfg; return its Python."""
+    prefix, base = place / "conda", Path(sys.base_prefix)
+    (prefix / "conda-meta").mkdir(parents=True)
+    (prefix / "bin").mkdir()
+    name = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    shutil.copy2(base / "bin" / name, prefix / "bin" / name)
+    (prefix / "lib").symlink_to(base / "lib")
+    return str(prefix / "bin" / name)
+
+
+def with_sitecustomize(place: Path) -> str:
+    """Make an environment with a sitecustomize of its own; return its Python."""
+    venv.create(place / "own", symlinks=True)
+    (packages,) = (place / "own" / "lib").glob("python*/site-packages")
+    (packages / "sitecustomize.py").write_text("import os\nos.environ['MINE'] = '1'\nprint('mine')\n")
+    return str(place / "own" / "bin" / "python")
+
+
+def zipped(work: Path) -> str:
+    """Pack the probe as an archive that Python runs."""
+    (work / "packed").mkdir()
+    shutil.copy(work / "probe.py", work / "packed" / "__main__.py")
+    zipapp.create_archive(work / "packed", work / "packed.pyz")
+    return "packed.pyz"
+
+
 def cpu_of(both: Both, words: tuple[str, ...], *, observed: bool) -> float:
     """Return the CPU seconds of a command and its children."""
     before = os.times()
@@ -95,8 +135,8 @@ def price(both: Both, name: str, words: tuple[str, ...], rounds: int) -> bool:
 
 
 def plain(output: bytes) -> bytes:
-    """Leave out times and addresses, which differ between any two runs."""
-    return re.sub(rb"={4,}|\d+\.\d+ ?s(econds)?( \([\d:]+\))?|0x[0-9a-f]+|pid=\d+", b"#", output)
+    """Leave out times, addresses and random names, which differ between any two runs."""
+    return re.sub(rb"={4,}|\d+\.\d+ ?s(econds)?( \([\d:]+\))?|0x[0-9a-f]+|pid=\d+|_MEI\w+", b"#", output)
 
 
 def compare(both: Both, name: str, *words: str, left: str | None = None) -> bool:
@@ -111,7 +151,10 @@ def compare(both: Both, name: str, *words: str, left: str | None = None) -> bool
     pythons = len(both.seen().pythons)
     print(f"{name}: {'the same' if bare == seen else 'NOT THE SAME'} (exit {bare[0]}, {pythons} Pythons observed)")
     if bare != seen:
-        print(bare, seen, sep="\n")
+        for one, other in zip(bare[1:], seen[1:], strict=True):
+            print(
+                *difflib.unified_diff(*(text.decode("utf-8", "replace").split("\n") for text in (one, other))), sep="\n"
+            )
     return bare == seen
 
 
@@ -124,6 +167,7 @@ def tools(both: Both, place: Path) -> bool:
     (work / "probe.py").write_text(PROBE.replace("1 / 0", ""))
     (work / "book.py").write_text(NOTEBOOK)
     (work / "parallel.py").write_text(PARALLEL)
+    (work / "workers.py").write_text(WORKERS)
     (work / "test_it.py").write_text(
         "import os, sys\ndef test_a(): open('data/1.json').read()\ndef test_b(): os.environ.get('A')\n"
     )
@@ -148,6 +192,13 @@ def tools(both: Both, place: Path) -> bool:
         ),
         compare(both, "venv", python, "-m", "venv", "--without-pip", "made"),
         compare(both, "pip", python, "-m", "pip", "list"),
+        *(compare(both, " ".join(options), python, *options, "probe.py") for options in (("-S",), ("-I",), ("-E",))),
+        compare(both, "-S -I -E", python, "-S", "-I", "-E", "probe.py"),
+        compare(both, "conda layout", conda_layout(place), "probe.py"),
+        compare(both, "zipapp", python, zipped(work)),
+        compare(both, "another sitecustomize", with_sitecustomize(place), "probe.py"),
+        compare(both, "spawned workers", python, "workers.py", "spawn"),
+        compare(both, "a fork server", python, "workers.py", "forkserver"),
     ]
     frozen = [python, "-m", "PyInstaller", "--log-level", "ERROR", "--onefile", "probe.py"]
     subprocess.run(frozen, cwd=work, check=True, capture_output=True)

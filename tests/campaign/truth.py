@@ -29,17 +29,17 @@ world = Path(os.environ["WORLD"])
 
 def value(name):
     try:
-        return __import__(name).VALUE
-    except ImportError:
+        return getattr(__import__(name), "VALUE", None)
+    except ModuleNotFoundError:
         return None
 
 def text(path):
     return path.read_text() if path.exists() else None
 
-value("reach")
+reached = value("reach")
 words = [w for w in sys.argv[1:] if not w.startswith(("--run-name", "--out"))]
 read = [PROMPT_IN_CODE, words, helper.VALUE, fakepkg.VALUE, value("edited"), value("ignored_helper"), value("outside")]
-read += [value("hacked_module"), value("added"), os.path.relpath(os.getcwd(), here)]
+read += [value("hacked_module"), value("added"), reached, os.path.relpath(os.getcwd(), here)]
 for name in ("prompts/plan.txt", "prompts/other.txt", "conf.yaml", "grader.py", "data/rows.jsonl", "data/plain.jsonl",
              "data/ignored.jsonl", "data/tracked.jsonl", ".env", "link", "memory.json", "sub/module.py", "tool.json",
              "graph.json"):
@@ -56,10 +56,9 @@ base = world / "base"
 if not base.exists():
     base.write_text(digest)
 right = 30 if base.read_text() == digest else 8
-if text(world / "crash") and base.read_text() != "first":
-    if (world / "ran").exists():
-        sys.exit("crashed")
-(world / "ran").write_text("")
+(world / "read").write_text(json.dumps([repr(one) for one in read]))
+if text(world / "crash"):
+    sys.exit("crashed")
 report = {"metrics": {f"s{i}": {"correct": i < right} for i in range(40)}}
 if text(world / "tell-model"):
     report["observed_model"] = {"model": text(world / "served") or "m-1", "system_fingerprint": "fp"}
@@ -105,20 +104,23 @@ LEVERS = {
     "golden version": "data",
     "reported data": "data",
     "served model": "model",
+    "undeclared inputs": "used",
+    "modules": "used",
 }
 
 
 class World:
     """One project with its interpreter, and how its eval is started."""
 
-    def __init__(self, folder: Path, *, declared: bool) -> None:
+    def __init__(self, folder: Path, *, declared: bool, observe: str = "project") -> None:
         self.folder = folder
+        self.observe = observe
         self.repo = folder / "repo"
         self.venv = folder / "venv"
         self.packages = next((self.venv / "lib").glob("python*")) / "site-packages"
         self.declared = declared
         self.argv = [str(self.venv / "bin/python"), "eval.py", "--config", "conf.yaml"]
-        self.env: dict[str, str] = {"WORLD": str(folder), "LANG": "C.UTF-8"}
+        self.env: dict[str, str] = {"LANG": "C.UTF-8"}
         self.cwd = "."
         self.stdin: Path | None = None
         self.cpus: set[int] | None = None
@@ -176,8 +178,23 @@ class World:
         direct = {"url": f"file://{folder}", "dir_info": {"editable": True}}
         (info / "direct_url.json").write_text(json.dumps(direct))
 
-    def run(self, *options: str) -> None:
-        """Record one run."""
+    def run(self) -> list[str]:
+        """Record one run; return what its eval read."""
+        base = self.folder / "base"
+        if not base.exists():
+            # What the score is held against is no input that differs: it is there before both runs.
+            with tempfile.TemporaryDirectory(prefix="truth-first-") as name:
+                copy = Path(name, "world")
+                shutil.copytree(self.folder, copy, symlinks=True)
+                self._start(copy)
+                shutil.copy(copy / "base", base)
+        ours = (sys.executable, "-m", "evalprov", "run", "--quiet", "--observe", self.observe, "--")
+        done = self._start(self.folder, *ours)
+        assert done.returncode != 125, done.stderr
+        read: list[str] = json.loads((self.folder / "read").read_text())
+        return read
+
+    def _start(self, folder: Path, *ours: str) -> subprocess.CompletedProcess[bytes]:
 
         def limits() -> None:
             if self.cpus:
@@ -187,18 +204,16 @@ class World:
 
         # No more than what every program needs: the machine's own variables are not these rows' business.
         environ = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "PYTHONDONTWRITEBYTECODE": "1", **self.env}
-        command = [sys.executable, "-m", "evalprov", "run", "--quiet", *options, "--", *self.argv]
         with (self.stdin or Path(os.devnull)).open("rb") as stdin:
-            done = subprocess.run(
-                command,
-                cwd=self.repo / self.cwd,
-                env=environ,
+            return subprocess.run(
+                [*ours, *self.argv],
+                cwd=folder / "repo" / self.cwd,
+                env={**environ, "WORLD": str(folder)},
                 stdin=stdin,
                 capture_output=True,
                 timeout=120,
                 preexec_fn=limits,
             )
-        assert done.returncode != 125, done.stderr
 
     def diff(self) -> dict[str, Any]:
         """Compare the last two runs."""
@@ -242,11 +257,14 @@ class Row(NamedTuple):
     truth: Causes  # in what the eval uses
     edit: Edit
     prepare: Edit = lambda _: None
+    idle: frozenset[str] = frozenset()  # layers that differ in what the eval does not use
 
 
-def row(name: str, truth: str, edit: Edit, prepare: Edit = lambda _: None) -> Row:
+def row(name: str, truth: str, edit: Edit, prepare: Edit = lambda _: None, idle: str = "") -> Row:
     """Make a row; the truth is one word a cause, with a bar between layers that may both be its home."""
-    return Row(name, tuple(frozenset(word.split("|")) for word in truth.split()), edit, prepare)
+    return Row(
+        name, tuple(frozenset(word.split("|")) for word in truth.split()), edit, prepare, frozenset(idle.split())
+    )
 
 
 def both(*edits: Edit) -> Edit:
@@ -402,8 +420,8 @@ TABLE: tuple[Row, ...] = (
     row("the served model, reported", "model", SERVED, outside("tell-model", "yes")),
     row("the served model and a README", "model code", both(SERVED, README)),
     row("the served model, reported, and a README", "model code", both(SERVED, README), outside("tell-model", "yes")),
-    row("a cache of models", "model", outside("hf/hub/models--m/refs/main", "2" * 40), cache),
-    row("a cache of models and a prompt", "model prompts", both(outside("hf/hub/models--m/refs/main", "2"), PLAN), cache),
+    row("a cache of models", "model|used", outside("hf/hub/models--m/refs/main", "2" * 40), cache),
+    row("a cache of models and a prompt", "model|used prompts", both(outside("hf/hub/models--m/refs/main", "2"), PLAN), cache),
     row("the data", "data", sub("data/rows.jsonl", '"id": 8', '"id": 99')),
     row("the data in another order", "data", lambda w: w.write("data/rows.jsonl", ROWS[10:] + ROWS[:10])),
     row("the pointer to data that is not here", "data", write("data/rows.jsonl.dvc", POINTER.format("b" * 32)), pointer),
@@ -430,8 +448,8 @@ TABLE: tuple[Row, ...] = (
     row("a prompt edited while it runs", "prompts", lambda _: None, outside("edit-meanwhile", "prompts/plan.txt")),
     row("an edit under assume-unchanged", "code", flagged("--assume-unchanged")),
     row("an edit under skip-worktree", "code", flagged("--skip-worktree")),
-    row("a submodule's commit", "code", move_submodule, submodule),
-    row("a submodule's dirt", "code", lambda w: (w.repo / "sub/module.py").write_text("VALUE = 3\n"), submodule),
+    row("a submodule's commit", "code", move_submodule, submodule, idle="used"),
+    row("a submodule's dirt", "code", lambda w: (w.repo / "sub/module.py").write_text("VALUE = 3\n"), submodule, idle="used"),
     row("a link's target", "code", lambda w: ((w.repo / "link").unlink(), (w.repo / "link").symlink_to("helper.py")), lambda w: (w.repo / "link").symlink_to("README.md")),
     row("a mode", "code", lambda w: (w.repo / "helper.py").chmod(0o755)),
     row("line ends", "code", write("helper.py", "VALUE = 1\r\n")),
@@ -471,6 +489,16 @@ class Finding(NamedTuple):
     false_only: bool
     false_equal: list[str]
     false_changed: list[str]
+    moved: int  # so many things that the eval reads were others
+
+    @property
+    def faults(self) -> list[str]:
+        """What is wrong with what was claimed, in words."""
+        return [
+            *(["FALSE ONLY"] if self.false_only else []),
+            *(f"FALSE EQUAL {layer}" for layer in self.false_equal),
+            *(f"FALSE CHANGED {layer}" for layer in self.false_changed),
+        ]
 
 
 def template(folder: Path) -> Path:
@@ -497,27 +525,29 @@ def template(folder: Path) -> Path:
     return folder
 
 
-def judged(one: Row, base: Path, *, declared: bool) -> Finding:
+def judged(one: Row, base: Path, *, declared: bool, observe: str = "project") -> Finding:
     """Carry out a row."""
     with tempfile.TemporaryDirectory(prefix="truth-") as name:
         folder = Path(name, "world")
         shutil.copytree(base, folder, symlinks=True)
-        world = World(folder, declared=declared)
+        world = World(folder, declared=declared, observe=observe)
         if declared:
             world.write("evalprov.toml", SETTINGS)
             world.commit()
         one.prepare(world)
-        world.run()
+        before = world.run()
         one.edit(world)
-        world.run()
+        after = world.run()
         found = world.diff()
-    return finding(one, found, declared=declared)
+    moved = sum(a != b for a, b in zip(before, after, strict=True))
+    return finding(one, found, moved, declared=declared)
 
 
-def finding(one: Row, found: dict[str, Any], *, declared: bool) -> Finding:
+def finding(one: Row, found: dict[str, Any], moved: int, *, declared: bool) -> Finding:
     """Hold what was claimed against the truth."""
     sentence = found["answer"]["sentence"]
     states = {layer: said["state"] for layer, said in found["layers"].items()}
+    states |= _of_all_that_was_read(found)
     claim = re.search(r"\bonly the ([a-z ]+?) changed", sentence)
     layer = claim and LEVERS.get(claim[1], claim[1])
     # What no settings claim for another layer is a file of the tree.
@@ -532,16 +562,30 @@ def finding(one: Row, found: dict[str, Any], *, declared: bool) -> Finding:
         states,
         layer is not None and (len({*truth}) != 1 or layer not in homes),
         ["|".join(sorted(cause)) for cause in truth if all(states[home] == "equal" for home in cause)],
-        sorted(name for name, state in states.items() if state == "changed" and name not in homes),
+        sorted(name for name, state in states.items() if state == "changed" and name not in homes | one.idle),
+        moved,
     )
 
 
-def findings(rows: tuple[Row, ...] = TABLE, *, declared: tuple[bool, ...] = (False, True)) -> Iterator[Finding]:
+def _of_all_that_was_read(found: dict[str, Any]) -> dict[str, str]:
+    """Return what is claimed of files that no layer has, and of what is no file, as if they were layers."""
+    sentence = found["answer"]["sentence"]
+    files, all_else = (f"all {what} read" in sentence for what in ("other files that were", "else that was"))
+    undeclared = "undeclared inputs" in found["answer"]["levers"]
+    return {
+        "used": "changed" if undeclared else "equal" if files or all_else else "unknown",
+        "no_file": "equal" if all_else else "unknown",
+    }
+
+
+def findings(
+    rows: tuple[Row, ...] = TABLE, *, declared: tuple[bool, ...] = (False, True), observe: str = "project"
+) -> Iterator[Finding]:
     """Carry out rows, two at a time."""
     with tempfile.TemporaryDirectory(prefix="truth-base-") as name, ThreadPoolExecutor(2) as crew:
         base = template(Path(name, "base"))
         todo = [(one, how) for how in declared for one in (*rows, *(DECLARED if how and rows is TABLE else ()))]
-        yield from crew.map(lambda it: judged(it[0], base, declared=it[1]), todo)
+        yield from crew.map(lambda it: judged(it[0], base, declared=it[1], observe=observe), todo)
 
 
 def main() -> int:
@@ -549,16 +593,11 @@ def main() -> int:
     wrong = count = 0
     for one in findings():
         count += 1
-        faults = [
-            *(["FALSE ONLY"] if one.false_only else []),
-            *(f"FALSE EQUAL {layer}" for layer in one.false_equal),
-            *(f"FALSE CHANGED {layer}" for layer in one.false_changed),
-        ]
-        wrong += bool(faults)
+        wrong += bool(one.faults)
         how = "declared" if one.declared else "no settings"
         print(f"{one.name} ({how}): true: {', '.join('|'.join(sorted(cause)) for cause in one.truth) or 'nothing'}")
         print(f"    {one.sentence}")
-        for fault in faults:
+        for fault in one.faults:
             print(f"    {fault}: {one.states}")
     print(f"{count} changes; {wrong} with a false claim")
     return 1 if wrong else 0

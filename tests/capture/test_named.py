@@ -212,3 +212,19 @@ def test_what_is_declared_and_what_is_named_stand_side_by_side(repo: Repo) -> No
     with start(context, ("named", "declared")) as capturing:
         facts = capturing.finish().facts
     assert list(facts["data"]["sets"]) == ["data/x.jsonl", "golden"]
+
+
+@pytest.mark.parametrize(("word", "key"), [("evaluate", "PATH/evaluate"), ("../bin/evaluate", "../bin/evaluate")])
+def test_a_script_that_is_the_command_itself(repo: Repo, tmp_path: Path, word: str, key: str) -> None:
+    """Found on PATH or named, it is a source; what a package installed, or starts others, is software."""
+    script = tmp_path / "bin" / "evaluate"
+    script.parent.mkdir()
+    for name, first in (("evaluate", "#!/bin/sh\n"), ("make", "#!/bin/sh\n"), ("pytest", f"#!{tmp_path}/bin/python\n")):
+        (script.parent / name).write_text(first)
+        (script.parent / name).chmod(0o755)
+    environ = {**os.environ, "PATH": f"{tmp_path}/bin:{os.environ['PATH']}"}
+    told = answered(named.collect(repo.context(argv=(word,), environ=environ, stdin=None)))
+    assert told.facts["code"]["beside"] == {key: sha(b"#!/bin/sh\n")}
+    for other in ("make", "pytest", "python3"):
+        with pytest.raises(Absent):
+            answered(named.collect(repo.context(argv=(other,), environ=environ, stdin=None)))

@@ -41,11 +41,11 @@ def said(*edits: Edit, files: tuple[str, ...] = (), before: tuple[Edit, ...] = (
 
 
 def test_only_stands_where_the_rest_that_was_read_is_equal() -> None:
-    """And says that; where something that was read is not known by content, the word is not said."""
+    """And says that; where something that was read is not known by content, or a host answered, it is not said."""
     found = said(PROMPT, put("observed/inputs/plan.txt/sha256", OTHER))
     assert ": only the prompts changed (prompt plan changed); all else that was read is equal" in found.sentence
     hosts = said(PROMPT, put("observed/hosts", ["api.example.org:443"]))
-    assert "only the prompts changed (prompt plan changed); all other files that were read are equal" in hosts.sentence
+    assert ": the prompts changed (prompt plan changed); all other files that were read are equal" in hosts.sentence
     for doubt in (
         put("observed/inputs/~far~w.bin/sha256", None),
         put("observed/inputs/~far~x.bin", {"sha256": None, "layer": None}),
@@ -55,11 +55,25 @@ def test_only_stands_where_the_rest_that_was_read_is_equal() -> None:
         assert "equal" not in unsure.sentence
 
 
-@pytest.mark.parametrize("how", ["session", "named"])
-def test_a_variable_of_unknown_value_is_not_called_equal(how: str) -> None:
-    """Only the files are."""
-    found = said(PROMPT, put("observed/environment", {"KIND": "scrypt:000001", "TOKEN": how}))
-    assert "all other files that were read are equal" in found.sentence
+@pytest.mark.parametrize(
+    ("before", "after", "only", "all_else"),
+    [
+        ("session", "session", False, False),
+        ("session scrypt:000002", "session scrypt:000003", False, False),
+        ("session scrypt:000002", "session scrypt:000002", True, True),
+        ("named", "named", True, False),  # another credential is no other program
+        ("counted", "counted", False, False),
+    ],
+)
+def test_a_variable_of_unknown_value_is_not_called_equal(
+    before: str, after: str, *, only: bool, all_else: bool
+) -> None:
+    """Only the files are; where it is no credential, nothing is called the only change."""
+    one, other = (put("observed/environment", {"KIND": "scrypt:000001", "NAME": how}) for how in (before, after))
+    found = said(PROMPT, other, before=(one,))
+    assert found.levers == ["prompts"]
+    assert f"all {'else that was read is' if all_else else 'other files that were read are'} equal" in found.sentence
+    assert ("only the prompts" in found.sentence) is only
 
 
 UNDECLARED = [
@@ -152,9 +166,10 @@ def test_what_one_run_alone_read_is_told_where_all_is_known() -> None:
 
 
 def test_runs_that_were_not_observed_are_answered_as_ever() -> None:
-    """Nothing is said of what was read."""
+    """Of what was read nothing is known: what is recorded is all that is spoken of."""
     found = diff(record(), record(PROMPT, run=1, metrics=WORSE)).answer
-    assert ": only the prompts changed (prompt plan changed); a run that was off as a whole" in found.sentence
+    said = ": the prompts changed (prompt plan changed); nothing else recorded did; a run that was off as a whole"
+    assert said in found.sentence
 
 
 def test_any_trial_that_differs_takes_the_word_away() -> None:

@@ -207,6 +207,23 @@ def test_hooks_of_the_users_own(both: Both) -> None:
     assert both.same(PYTHON, "-c", program).files
 
 
+def test_folders_whose_names_are_read(both: Both, tmp_path: Path) -> None:
+    """They are told by whatever way that is done, and those that an import looks through are not."""
+    far = [tmp_path / name for name in ("one", "two", "three", "four")]
+    for place in far:
+        place.mkdir()
+    program = (
+        "import glob, os, pathlib, sys\n"
+        f"one, two, three, four = {list(map(str, far))!r}\n"
+        "sys.path.insert(0, four)\n"
+        "try: import no_such_module\n"
+        "except ImportError: pass\n"
+        "print(os.listdir(one), glob.glob(two + '/*'), list(pathlib.Path(three).iterdir()))\n"
+    )
+    seen = both.same(PYTHON, "-c", program)
+    assert [place for place in map(str, far) if place in seen.folders] == list(map(str, far[:3]))
+
+
 ODD = (
     *("'open', 1", "'open'", "'open', None, None, None", "'open', b'\\xff', 'r', 0", "'open', '\\ud800', 'r', 0"),
     *("'open', 'x' * 100000, 'r', 0", "'open', '', 'r', 0", "'cpython.run_file'", "'import', 1", "'socket.connect', 1"),
@@ -216,6 +233,7 @@ ODD = (
         "'subprocess.Popen', 1, None, None, {}",
     ),
     *("'socket.connect', 1, ('a', 'b')", "'os.exec', object(), object(), object()", "'sqlite3.connect', object()"),
+    *("'os.listdir', object()", "'os.scandir'", "'os.listdir', None", "'os.listdir', 99", "'os.scandir', b'\\xff'"),
     *("'os.rename', 1, 2, 3, 4", "'socket.getaddrinfo', b'\\xff', object()", "'ctypes.dlopen', None", "'os.system'"),
 )
 

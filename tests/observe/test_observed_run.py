@@ -61,11 +61,15 @@ def test_files_are_told_with_the_layer_that_has_them(project: Project, tmp_path:
     assert project.record()["outputs"]["files"].keys() == {"out.json"}
 
 
-@pytest.mark.parametrize("change", ["cache.bin", "variable", "README.md"])
-def test_the_hash_of_what_was_used(project: Project, change: str) -> None:
+@pytest.mark.parametrize("change", ["cache.bin", "variable", "far/new.txt", "README.md"])
+def test_the_hash_of_what_was_used(project: Project, tmp_path: Path, change: str) -> None:
     """It moves with what was read and nobody declared, stays where that was not read, and no fingerprint moves."""
     project.write(".gitignore", "*.bin\n*.md\nmetrics/\n")
-    project.write("main.py", "import os\nopen('cache.bin').read()\nos.environ.get('EVAL_KIND')\n")
+    far = tmp_path / "far"
+    far.mkdir()
+    project.write(
+        "main.py", f"import os\nopen('cache.bin').read()\nos.environ.get('EVAL_KIND')\nos.listdir({str(far)!r})\n"
+    )
     for name in ("cache.bin", "README.md"):
         project.write(name, "before")
     project.commit_all()
@@ -73,6 +77,8 @@ def test_the_hash_of_what_was_used(project: Project, change: str) -> None:
     project.run("python3", "main.py", env=kind)
     if change == "variable":
         kind = {"EVAL_KIND": "two"}
+    elif change == "far/new.txt":
+        (far / "new.txt").touch()
     else:
         project.write(change, "after!")
     project.run("python3", "main.py", env=kind)
@@ -82,20 +88,29 @@ def test_the_hash_of_what_was_used(project: Project, change: str) -> None:
     assert first["fingerprint"] == second["fingerprint"] is not None
 
 
-def test_nothing_secret_is_kept(project: Project) -> None:
-    """Neither a variable's value nor a file's name nor a host lets a secret through; a key's file is not hashed."""
+def test_nothing_secret_is_kept(project: Project, tmp_path: Path) -> None:
+    """No value, word, host or name of a variable, file, folder or module lets one through; no key's file is hashed."""
     project.write(".gitignore", ".env\nmetrics/\n*.pem\n")
     project.write(".env", f"KEY={CANARY}\n")
     project.write("server.pem", CANARY)
     project.write(f"{SECRET}.txt", "1")
+    (tmp_path / SECRET).mkdir()
+    (tmp_path / SECRET / "far.py").write_text("")
+    (tmp_path / f"m_{SECRET}.py").write_text("")
+    (tmp_path / f"{CANARY}.sh").write_text(f"echo {CANARY} >&2\n")
     project.write(
         "main.py",
         f"import os, socket, sys\nopen('.env').read(); open('server.pem').read(); open('{SECRET}.txt').read()\n"
-        "os.environ['SERVICE_TOKEN']\n"
+        "os.environ['SERVICE_TOKEN']; os.environ.get('PLAIN'); os.environ.get('USER')\n"
+        f"import subprocess; os.environ.get('{SECRET}'); os.listdir('{tmp_path}/{SECRET}')\n"
+        f"sys.path.insert(0, '{tmp_path}'); __import__('m_{SECRET}')\n"
+        f"subprocess.run(['sh', '{tmp_path}/{CANARY}.sh', '--key={CANARY}'], env={{'KEY_OF_IT': '{CANARY}'}})\n"
         f"sys.audit('socket.getaddrinfo', '{SECRET}.example.org', 443, 0, 0, 0)\n"
         f"sys.audit('subprocess.Popen', '/bin/{SECRET}', ['{SECRET}'], None, None)\n",
     )
-    project.run("python3", "main.py", env={"SERVICE_TOKEN": CANARY})
+    environ = {"SERVICE_TOKEN": CANARY, "PLAIN": f"a={SECRET}", "USER": SECRET}
+    done = project.run("python3", "main.py", env=environ)
+    assert done.returncode == 0, done.stderr
     told = observed(project)
     assert told["inputs"]["server.pem"] == {"sha256": None, "layer": "secret"}
     assert told["environment"]["SERVICE_TOKEN"] == "named"

@@ -172,6 +172,28 @@ def test_a_run_can_do_without(shell: Project, mode: str) -> None:
     assert (looked["mode"], looked["folders"]) == (mode, 1 if mode == "project" else None)
 
 
+@pytest.mark.parametrize(("limit", "most"), [("instances", 0), ("watches", 1)])
+def test_where_no_more_can_be_watched_the_run_goes_on(shell: Project, limit: str, most: int) -> None:
+    """All that a user may have is taken: the record says so, and nothing is called removed, or the only change."""
+    shell.write("sub/plan.txt", "one\n")
+    shell.commit_all()
+    assert shell.run("sh", "eval.sh").returncode == 0
+    words = [sys.executable, "-m", "evalprov", "run", "--quiet", "--", "sh", "eval.sh"]
+    limited = f'echo {most} > /proc/sys/user/max_inotify_{limit}; exec "$@"'
+    done = subprocess.run(["unshare", "-Ur", "sh", "-ec", limited, "sh", *words], cwd=shell.path, capture_output=True)
+    if b"unshare" in done.stderr:
+        pytest.skip("no namespace of users is to be had here")
+    assert done.returncode == 0, done.stderr
+    looked = recorded(shell)["looked"]
+    assert (looked["folders"], looked["complete"]) == (None, False)
+    assert looked["files"] == (None if most == 0 else 3)
+    assert "could not be watched" in looked["reason"]
+    code, out, _ = called(shell, "latest~1", "latest", "--json")
+    answer = json.loads(out)["answer"]
+    assert (code, answer["levers"]) == (0, [])
+    assert "only" not in answer["sentence"].replace("by name only", "")
+
+
 def test_trials_at_once_are_watched_each(project: Project) -> None:
     """What they read is the same; what one of them writes is no input of another."""
     project.write("eval.py", "open('out.json', 'w').write('1')\nprint('{\"metrics\": {\"ok\": 1}}')\n")
@@ -213,3 +235,20 @@ def test_git_is_asked_again_where_anything_may_have_changed(
     assert ("diff-index" in log.read_text()) is looks
     written = shell.records()[-1]
     assert bool(written["outputs"]["count"] or written["observed"]["edited"]) is tells
+
+
+def test_what_a_submodule_has_keeps_nothing_else_from_being_known(project: Project, tmp_path: Path) -> None:
+    """Git does not say what it ignores where one of the files lies in a submodule: the others are asked for alone."""
+    inner = Project(tmp_path / "inner")
+    inner.write("part.txt", "one\n")
+    inner.commit_all()
+    project.write(".gitignore", "metrics/\n*.local\n")
+    for name in ("plan.txt", "w.local"):
+        project.write(name, "1\n")
+    project.write("eval.sh", "cat sub/part.txt plan.txt w.local\n")
+    project.commit_all()
+    project.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(inner.path), "sub")
+    project.commit_all()
+    assert project.run("sh", "eval.sh").returncode == 0
+    layers = {name: one["layer"] for name, one in recorded(project)["inputs"].items()}
+    assert layers == {"eval.sh": "code", "plan.txt": "code", "w.local": None, "sub/part.txt": None}

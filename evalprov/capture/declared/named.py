@@ -13,6 +13,8 @@ from evalprov.capture.collector import Absent, CaptureContext, Findings, Steps
 from evalprov.capture.declared.declared import declared_files
 from evalprov.capture.declared.naming import key_of
 from evalprov.capture.declared.written import is_output_option, named_outputs, wrote_before
+from evalprov.capture.software.interpreter import DIRECTORS, ELSEWHERE, MANAGERS, OTHERS, RUNNERS, SHELLS, is_python
+from evalprov.capture.software.way import read_head, which
 from evalprov.capture.text import readable
 from evalprov.named import NamedTuple
 from evalprov.platform import path_of
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 MOST = 16  # files and folders; a command that names more names a list
 FILES = 1000  # in a folder
 BUDGET = 1 << 30  # bytes: hashed in a second or two
+_STARTERS = MANAGERS | ELSEWHERE | SHELLS | RUNNERS | OTHERS | DIRECTORS
 NOT_FILES = ("/dev/", "/proc/", "/sys/")
 SCRIPTS = (
     *(".py", ".pyw", ".ipynb", ".sh", ".bash", ".js", ".mjs", ".cjs", ".ts", ".rb", ".pl"),
@@ -51,6 +54,7 @@ class _Word(NamedTuple):
     path: str  # absolute
     real: str  # with links resolved
     folder: bool
+    key: str | None = None  # what it is called in the record, where that is not its path
 
 
 Working = Generator["list[Question]", "list[Reply]", Any]
@@ -122,6 +126,25 @@ def words_of(context: CaptureContext) -> Iterator[_Word]:
         claimed = config.claimed(context) | declared_files(context) if claimed is None else claimed
         if os.path.relpath(path, context.root) not in claimed and not wrote_before(context, path):
             yield _Word(text, path, os.path.realpath(path), kind == "folder")
+    if (program := _program(context)) and program.path not in seen:
+        yield program
+
+
+def _program(context: CaptureContext) -> _Word | None:
+    """Return the command's own program where it is a script that somebody wrote and no package installed."""
+    said = context.argv[0]
+    if "/" not in said and (is_python(said) or said in _STARTERS):
+        return None
+    path = which(said, context.cwd, context.environ)
+    if path is None or not (head := read_head(path)).startswith(b"#!"):
+        return None
+    path = os.path.normpath(path)
+    real = os.path.realpath(path)
+    interpreter = os.fsdecode(head[2:].partition(b"\n")[0].strip()).partition(" ")[0]
+    installed = os.path.dirname(interpreter) in (os.path.dirname(path), os.path.dirname(real))
+    if installed or os.path.basename(os.path.dirname(path)) == "shims" or _is_program(real) or _around(real, context):
+        return None
+    return _Word(said, path, real, folder=False, key=None if "/" in said else f"PATH/{said}")
 
 
 def _texts(argv: tuple[str, ...]) -> Iterator[str]:
@@ -224,7 +247,7 @@ class _Hasher:
 
     def take(self, word: _Word) -> Working:
         """Take a file or folder that the command names."""
-        name = key_of(self._context, word.path, word.said)
+        name = word.key or key_of(self._context, word.path, word.said)
         if not word.folder and _is_script(word.path):
             if _is_program(word.path):
                 return

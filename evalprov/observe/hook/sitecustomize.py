@@ -8,7 +8,7 @@ Each fact is written at once, by one `write` to a file that everybody only appen
 
     newline, letter, space, pid, space, text with \\ and newlines escaped, newline
 
-Letters: B begun, F forked, r read, w written, b both, q opened as a database, p package used,
+Letters: B begun, F forked, r read, w written, b both, q opened as a database, l folder listed, p package used,
 e variable read, x program started, h host, c facts cut so far.
 """
 
@@ -153,12 +153,13 @@ class _EventWatch(object):
 
     def __init__(self, file):
         self.file = file
-        self.seen = {letter: set() for letter in "rwbqpexh"}
+        self.seen = {letter: set() for letter in "rwbqlpexh"}
         self.read = self.seen["r"]
         self.getcwd = os.getcwd
         self.standard = os.path.dirname(os.__file__) + "/"
         folders = {one.rstrip("/") + "/" for one in sys.path if one.endswith(("/site-packages", "/dist-packages"))}
         self.sites = tuple(sorted(folders))
+        self.software = tuple(sorted(folders | {self.standard}))
         self.ignored = ("/proc/", "/sys/", "/dev/", file.path)
         self.of_event = {
             "open": self.on_open,
@@ -166,6 +167,8 @@ class _EventWatch(object):
             "cpython.run_file": self.on_script,
             "ctypes.dlopen": self.on_library,
             "sqlite3.connect": self.on_database,
+            "os.listdir": self.on_listing,
+            "os.scandir": self.on_listing,
             "os.rename": self.on_rename,
             "subprocess.Popen": self.on_popen,
             "os.exec": self.on_exec,
@@ -217,7 +220,7 @@ class _EventWatch(object):
                     return
             if name.startswith(self.standard):
                 return
-        elif "/__pycache__/" in name:
+        elif "/__pycache__/" in name or (letter == "l" and name.startswith(self.software)):
             return
         self.tell(letter, name)
 
@@ -265,6 +268,12 @@ class _EventWatch(object):
                 name = name[1:]
         if name and name[:1] != ":":
             self.on_file(name, "q")
+
+    def on_listing(self, args):
+        """A folder's names are read; an import does that with each folder of the module path."""
+        name = self.getcwd() if args[0] is None else _plain(args[0])
+        if name and not any(type(one) is str and one == name for one in sys.path):
+            self.on_file(name, "l")
 
     def on_rename(self, args):
         """A file is put into its place."""

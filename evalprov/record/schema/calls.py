@@ -33,7 +33,8 @@ class PassedHost(TypedDict):
 class Calls(TypedDict):
     """The calls to model providers; names with dots are OpenTelemetry's."""
 
-    mode: Literal["record", "replay", "replay-or-record"] | None  # null where nobody looked
+    # Observed is what was only looked at, and kept nowhere; null where nobody looked.
+    mode: Literal["record", "replay", "replay-or-record", "observe"] | None
     file: str | None  # below the store
     sha256: str | None
     bytes: int | None

@@ -75,11 +75,12 @@ class RanObserved(TypedDict):
 class UsedObserved(RanObserved):
     """What was seen to be used."""
 
-    inputs: dict[str, UsedFile]  # by path from the project root, or in full
+    # By path from the project root, or in full; of a folder outside, whose path ends in a slash, the names in it.
+    inputs: dict[str, UsedFile]
     modules: dict[str, str]  # imported, neither Python's own nor installed: name to path
     packages: list[str]  # installed ones that were used, by what is imported
     # Variables that were read: `recorded` (in software.env), `named`, `session`, `unset`, `counted` or a short digest
-    # of the value.
+    # of the value, behind `session` where a variable is of that.
     environment: dict[str, str]
     hosts: list[str]  # looked up or connected to, with the port
 
