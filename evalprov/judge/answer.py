@@ -189,11 +189,7 @@ def _cause(blank: Answer, evidence: AnswerEvidence) -> tuple[Answer, str]:
         said = f"; {several}: {changed}"
         return blank._replace(kind="confounded"), said + _by_name(blank) + _of_used(evidence)
     if blank.levers:
-        # What was seen to hold all else fast is proven to be the one; no record knows by itself what else was read.
-        held = not (blank.named or blank.undeclared)
-        only = "only " if held and evidence.used.rest and evidence.used.all_held else ""
-        alone = "; nothing else recorded did" if held and not evidence.used.whole else ""
-        said = f": {only}the {_called(blank.levers[0], evidence)} changed{_facts(evidence)}{alone}"
+        said = f": {_only(blank, evidence)}the {_called(blank.levers[0], evidence)} changed{_facts(evidence)}"
         return blank._replace(kind="attributed"), said + _unproven(blank) + _of_used(evidence)
     said = ": no layer that is recorded did: nondeterminism, or something untracked"
     return blank._replace(kind="untracked"), said + _unproven(blank) + _of_used(evidence)
@@ -299,6 +295,15 @@ def _is_guess(metric: MetricDiff) -> bool:
 
 def _better(metric: MetricDiff) -> str:
     return "more" if metric.direction == "higher" else "less"
+
+
+def _only(blank: Answer, evidence: AnswerEvidence) -> str:
+    """Say of the one layer that changed whether it is the only one, and of what: no record knows what else was read."""
+    if blank.named or blank.undeclared:
+        return ""
+    if not evidence.used.whole:
+        return "of what is recorded, only "
+    return "only " if evidence.used.rest and evidence.used.all_held else ""
 
 
 def _not_told(unclear: Sequence[MetricDiff], evidence: AnswerEvidence) -> str:

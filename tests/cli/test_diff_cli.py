@@ -77,8 +77,9 @@ def test_a_person_reads_the_answer_first(two: Project) -> None:
     text = seen(two, A, B)
     first, rest = text.split("\n\ncompared\n")
     assert first.replace("\n", " ") == (
-        "correct_mean is worse for real, 0.75 -> 0.5: the model changed (temperature 0 -> 0.7); "
-        "nothing else recorded did; a run that was off as a whole looks the same"
+        "correct_mean is worse for real, 0.75 -> 0.5: of what is recorded, only the model changed "
+        "(temperature 0 -> 0.7); "
+        "a run that was off as a whole looks the same"
     )
     assert re.search(r"correct_mean +0\.75 +0\.5 +-0\.25 +-0\.\d+ to -0\.\d+ +high +worse", rest)
     assert "correct_mean by scenario: 0 up, 50 down" in rest
@@ -361,7 +362,9 @@ def test_markdown_answers_in_its_heading_and_folds_the_rest_away(two: Project) -
     """It is a heading, a table of metrics, and what changed, by layer."""
     text = said(two, A, B, "--markdown")
     html = MarkdownIt("gfm-like", {"linkify": False}).render(text)
-    assert html.startswith("<h2>correct_mean is worse for real, 0.75 -&gt; 0.5: the model changed")
+    assert html.startswith(
+        "<h2>correct_mean is worse for real, 0.75 -&gt; 0.5: of what is recorded, only the model changed"
+    )
     assert re.search(r"<td><code>correct_mean</code></td>\s*<td[^>]*>0.75</td>", html)
     assert "<details><summary>model: changed</summary>" in html
     assert "<code>0.0 -&gt; 0.7</code>" in html

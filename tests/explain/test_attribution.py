@@ -45,7 +45,7 @@ def test_one_edit_changes_one_layer_and_is_named_in_the_answer(layer: str) -> No
     assert found.answer.kind == "attributed"
     assert found.answer.levers == [lever]
     assert "correct_mean is worse for real, 0.75 -> 0.5" in found.answer.sentence
-    assert re.search(rf": the {lever} changed .*; nothing else recorded did", found.answer.sentence)
+    assert re.search(rf": of what is recorded, only the {lever} changed", found.answer.sentence)
     assert {change.layer for change in found.changes} == {layer}
     assert differs(found)
 
@@ -177,7 +177,7 @@ def test_another_served_model_is_another_model() -> None:
     served = diff(record(a), record(b, run=1, metrics=FALLEN))
     assert served.layers["model"].state == "changed"
     assert served.answer.levers == ["model"]
-    assert ": the served model changed (system_fingerprint fp_a -> fp_b)" in served.answer.sentence
+    assert "only the served model changed (system_fingerprint fp_a -> fp_b)" in served.answer.sentence
     both = diff(record(a), record(b, EDITS["prompts"][0], run=1, metrics=FALLEN))
     assert both.answer.kind == "confounded"
     silent = put("observed/model", {})
@@ -206,7 +206,7 @@ def test_what_is_the_same_by_name_is_not_proven_and_nothing_is_the_only_change_b
     assert found.answer.named == [layer]
     assert (found.answer.kind, found.answer.levers) == ("attributed", [EDITS[other][1]])
     assert f": the {other} changed (" in found.answer.sentence
-    assert "nothing else" not in found.answer.sentence
+    assert "only the" not in found.answer.sentence
     assert f"; {layer} is the same by name only" in found.answer.sentence
 
 
@@ -265,7 +265,7 @@ def test_a_fact_that_one_evalprov_did_not_look_for_says_nothing() -> None:
     assert diff(record(unlooked), record(beside, run=1)).changes == []
     assert layer_states(record(), record(beside, run=1))["code"] == "changed"
     patched = diff(record(), record(put("software/packages_content", OTHER), run=1, metrics=FALLEN))
-    assert ": the software changed (installed files changed); nothing else recorded did" in patched.answer.sentence
+    assert ": of what is recorded, only the software changed (installed files changed)" in patched.answer.sentence
 
 
 def test_data_that_is_not_pulled_is_known_by_its_pointer() -> None:

@@ -168,7 +168,7 @@ def test_what_one_run_alone_read_is_told_where_all_is_known() -> None:
 def test_runs_that_were_not_observed_are_answered_as_ever() -> None:
     """Of what was read nothing is known: what is recorded is all that is spoken of."""
     found = diff(record(), record(PROMPT, run=1, metrics=WORSE)).answer
-    said = ": the prompts changed (prompt plan changed); nothing else recorded did; a run that was off as a whole"
+    said = ": of what is recorded, only the prompts changed (prompt plan changed); a run that was off as a whole"
     assert said in found.sentence
 
 

@@ -42,7 +42,7 @@ def test_the_first_line_fits_whatever_it_is_of() -> None:
     files = [f"evals/some/deep/folder/module_{i}.py (+10 -2)" for i in range(9)]
     line = sentence(record(), record(put("code/tree", "d" * 40), run=1, metrics=FALLEN), files=files)
     assert len(line) <= LINE
-    assert ": the code changed (evals/some/deep/folder/module_0.py (+10 -2)" in line
+    assert "only the code changed (evals/some/deep/folder/module_0.py (+10 -2)" in line
 
 
 def test_a_line_is_cut_between_words() -> None:
@@ -63,7 +63,7 @@ def test_only_is_never_said_where_something_was_cut_off() -> None:
     bare = (put("prompts", {}), put("prompt_versions", {}), put("software/env_rest", None))
     line = sentence(record(*bare), record(*bare, put("model_config", long), run=1, metrics=FALLEN))
     assert "the model changed" in line
-    assert "nothing else" not in line
+    assert "only the model" not in line
 
 
 def test_a_wrapped_command_reads_as_one() -> None:
@@ -82,7 +82,7 @@ def test_a_wrapped_command_reads_as_one() -> None:
 def test_code_of_which_no_file_can_be_named_says_so() -> None:
     """A tree is no fact that a person can look at."""
     line = sentence(record(), record(put("code/tree", "d" * 40), run=1, metrics=FALLEN))
-    assert ": the code changed (which files is not known); nothing else recorded did" in line
+    assert ": of what is recorded, only the code changed (which files is not known)" in line
 
 
 def test_what_noise_would_have_hidden_is_said() -> None:
