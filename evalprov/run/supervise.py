@@ -293,7 +293,7 @@ def _link(manifest: Manifest, child: _EndedCommand, context: CaptureContext, sto
 
     @cache
     def printed() -> tuple[bytes, ...]:
-        from evalprov.store.read import ends_of_log
+        from evalprov.store.folder import ends_of_log
 
         both = zip(child.log_names, (child.stdout, child.stderr), strict=True)
         return tuple(ends_of_log(store.path, name) if name else log.tail(PRINTED_TAIL) for name, log in both)

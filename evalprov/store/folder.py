@@ -253,3 +253,18 @@ def read_all(fd: int, largest: int, path: str) -> bytes:
     finally:
         os.close(fd)
     return b"".join(pieces)
+
+
+def ends_of_log(store: str, name: str, size: int = 1 << 19) -> bytes:
+    """Return the first and the last bytes of a kept log; none where it is not there."""
+    folder, _, file = name.partition("/")
+    try:
+        with Folder(f"{store}/{folder}") as logs, os.fdopen(logs.open(file, os.O_RDONLY), "rb") as kept:
+            head = kept.read(size)
+            length = os.fstat(kept.fileno()).st_size
+            if length <= size:
+                return head
+            kept.seek(max(size, length - size))
+            return head + (b"" if length <= 2 * size else b"\n") + kept.read(size)
+    except OSError:
+        return b""

@@ -16,7 +16,7 @@ from evalprov.store.lookup import as_path, baseline_name, find, read_baseline, r
 if TYPE_CHECKING:
     from evalprov.record.manifest import Manifest
 
-__all__ = ["blob", "ends_of_log", "history", "iterate", "load", "log"]
+__all__ = ["blob", "history", "iterate", "load", "log"]
 
 
 def load(store: str, spec: str) -> Manifest:
@@ -43,21 +43,6 @@ def log(store: str, name: str) -> bytes | None:
         return None
     except OSError as error:
         raise EvalprovError(f"cannot read {store}/{name}: {error.strerror}") from None
-
-
-def ends_of_log(store: str, name: str, size: int = 1 << 19) -> bytes:
-    """Return the first and the last bytes of a kept log; none where it is not there."""
-    folder, _, file = name.partition("/")
-    try:
-        with Folder(f"{store}/{folder}") as logs, os.fdopen(logs.open(file, os.O_RDONLY), "rb") as kept:
-            head = kept.read(size)
-            length = os.fstat(kept.fileno()).st_size
-            if length <= size:
-                return head
-            kept.seek(max(size, length - size))
-            return head + (b"" if length <= 2 * size else b"\n") + kept.read(size)
-    except OSError:
-        return b""
 
 
 def blob(store: str, name: str) -> bytes | None:
