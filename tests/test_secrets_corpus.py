@@ -99,6 +99,7 @@ def test_lines_that_differ_from_others_in_their_numbers_alone_are_scrubbed_as_if
         assert used.data(data) == Scrubber(ENVIRON).data(data)
 
 
+@pytest.mark.long
 def test_whether_there_is_a_secret_is_known_without_cleaning() -> None:
     """The search that ends at the first secret says of every text what the scrubber makes of it."""
     scrubber = Scrubber(ENVIRON)

@@ -41,6 +41,7 @@ def critic(answers: list[str]) -> str:
     return max(answers)
 
 
+@pytest.mark.long
 @given(st.dictionaries(TEXT.filter(bool), VALUE, max_size=5), st.randoms(use_true_random=False))
 def test_the_order_of_fields_does_not_count(fields: dict[str, Any], shuffler: Any) -> None:
     """The same fields added in any order, and keys in any order within them, give the same hash."""

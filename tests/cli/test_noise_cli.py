@@ -55,6 +55,7 @@ def seen(project: Project, columns: int, *words: str) -> str:
     return project.on_terminal(*words, columns=columns).rpartition("\x1b[K")[2]
 
 
+@pytest.mark.long
 def test_the_trials_of_a_repeat_are_compared(repository: Project) -> None:
     """Any trial names them all; the answer, the rates, and what each metric's noise is made of are there."""
     record(repository, "noisy.py", 4)

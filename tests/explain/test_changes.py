@@ -197,6 +197,7 @@ leaves = st.none() | st.booleans() | st.integers(-3, 3) | st.sampled_from(["", "
 tables = st.dictionaries(st.sampled_from(["a", "b", "c"]), leaves, max_size=3)
 
 
+@pytest.mark.long
 @settings(max_examples=150, deadline=None)
 @given(tables, tables, tables, tables)
 def test_a_layer_has_certain_changes_just_where_its_hash_differs(a: Any, b: Any, c: Any, d: Any) -> None:

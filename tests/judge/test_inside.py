@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
+import pytest
 from diffing import diff, record
 from gate_runs import BASELINE, RUN, held
 from gate_runs import record as run_of
@@ -96,6 +97,7 @@ def trials(b_differs: bool, seed: int) -> tuple[Side, Side]:
     return Side(tuple(run(i, rates) for i in range(3))), Side(tuple(run(3 + i, others) for i in range(3)))
 
 
+@pytest.mark.long
 def test_with_trials_it_is_tested_whether_scenarios_moved_more_than_trials_do() -> None:
     """Of a program that is the same it is seldom said; of one that does others right it is."""
     said = {differs: [compared(*trials(differs, seed)).inside for seed in range(40)] for differs in (False, True)}

@@ -57,6 +57,7 @@ def test_identical_programs_rarely_fail_the_gate() -> None:
     assert low <= found.level
 
 
+@pytest.mark.long
 def test_the_same_trials_give_the_same_figures() -> None:
     """Chance has a fixed seed."""
     assert measured(noisy(2)) == measured(noisy(2))
@@ -75,6 +76,7 @@ def test_trials_that_drift_are_not_alike() -> None:
     assert one.tolerance is not None  # its scenarios do not tell its noise
 
 
+@pytest.mark.long
 def test_what_whole_groups_do_is_not_taken_for_drift() -> None:
     """Scenarios of one group that go up and down together are no sign that trials differ."""
     rng = random.Random(5)

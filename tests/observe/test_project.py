@@ -105,6 +105,7 @@ def test_what_cannot_all_be_seen_says_so(place: Path, monkeypatch: pytest.Monkey
         assert watch.reason == "the project has too many folders to watch them all: 1 are"
 
 
+@pytest.mark.long
 def test_a_hundred_thousand_opens_are_taken_up(place: Path) -> None:
     """However fast they come: the queue of the kernel is emptied in time, or it is said that it was not."""
     script = f"{sys.executable} -c 'for _ in range(100000): open(\"a.txt\").close()'"

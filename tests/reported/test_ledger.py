@@ -322,6 +322,7 @@ KEYS += " model_config observed_model tools agent grader data config online arti
 KEYS += " metric_info scenario_groups group"
 
 
+@pytest.mark.long
 @settings(max_examples=100, deadline=None)
 @given(reports=st.lists(st.dictionaries(st.sampled_from(KEYS.split()), JSON, max_size=6), max_size=4))
 def test_any_json_is_taken_without_a_crash(reports: list[dict[str, Any]]) -> None:
