@@ -65,7 +65,8 @@ def kind_of(path: str) -> str | None:
     name = os.path.basename(path).lower()
     if name.startswith("."):
         return None
-    if any("prompt" in part for part in folders) and name.endswith(PROMPT_ENDS):
+    named_prompt = "prompt" in name.rpartition(".")[0] and not (name.endswith(CONFIG_ENDS) and _named_config(name))
+    if (named_prompt or any("prompt" in part for part in folders)) and name.endswith(PROMPT_ENDS):
         return "prompts"
     if name.endswith(".dvc") or (DATA_FOLDERS & set(folders) and name.endswith(DATA_ENDS)):
         return "data"

@@ -15,6 +15,8 @@ def test_init_names_what_the_repository_has(project: Project) -> None:
         "config/eval.yaml",
         "prompts/plan.txt",
         "prompts/judge.md",
+        "system_prompt.md",
+        "prompt_config.yaml",
         "data/golden.jsonl",
         "src/app.py",
         "uv.lock",
@@ -26,12 +28,13 @@ def test_init_names_what_the_repository_has(project: Project) -> None:
     assert done.returncode == 0, done.stderr
     settings = tomllib.loads((project.path / "evalprov.toml").read_text())
     assert settings["scenario"] == "support"
-    assert settings["config"]["files"] == ["config/eval.yaml"]
-    assert settings["prompts"] == {"plan": "prompts/plan.txt", "judge": "prompts/judge.md"}
+    assert settings["config"]["files"] == ["config/eval.yaml", "prompt_config.yaml"]
+    prompts = {"plan": "prompts/plan.txt", "judge": "prompts/judge.md", "system_prompt": "system_prompt.md"}
+    assert settings["prompts"] == prompts
     assert settings["data"] == {"golden": "data/golden.jsonl"}
     assert project.run("true").returncode == 0
     record = project.record()
-    assert set(record["prompts"]) == {"plan", "judge"}
+    assert set(record["prompts"]) == prompts.keys()
     assert record["data"]["sets"]["golden"]["sha256"]
     assert record["scenario"] == "support"
 
