@@ -28,7 +28,7 @@ def test_init_names_what_the_repository_has(project: Project) -> None:
     assert done.returncode == 0, done.stderr
     settings = tomllib.loads((project.path / "evalprov.toml").read_text())
     assert settings["scenario"] == "support"
-    assert settings["config"]["files"] == ["config/eval.yaml", "prompt_config.yaml"]
+    assert settings["config"]["files"] == ["prompt_config.yaml", "config/eval.yaml"]
     prompts = {"plan": "prompts/plan.txt", "judge": "prompts/judge.md", "system_prompt": "system_prompt.md"}
     assert settings["prompts"] == prompts
     assert settings["data"] == {"golden": "data/golden.jsonl"}
