@@ -125,7 +125,7 @@ def _ask(cost: Estimate, asked: BisectRequest) -> None:
         if cost.seconds is None
         else f", {render.duration(cost.seconds)} each as recorded: {render.duration(cost.seconds * reruns)}"
     )
-    text = f"{', '.join(cost.differs)} differ; about {counted(reruns, 'rerun')} at most{spent}"
+    text = f"what differs: {', '.join(cost.differs)}; about {counted(reruns, 'rerun')} at most{spent}"
     render.note(text)
     if asked.yes:
         return

@@ -71,7 +71,7 @@ def test_nobody_is_asked_to_pay_unseen_and_a_wrong_command_line_is_refused(good:
     good.run("python3", "eval.py")
     code, out, err = called(good, "rerun", "--bisect", "correct_mean", "--good", only, "--bad", "latest")
     assert (code, out) == (2, "")
-    assert "code differ; about 2 reruns at most" in err
+    assert "what differs: code; about 2 reruns at most" in err
     assert "--yes agrees ahead" in err
     assert len(good.records()) == 2
 
