@@ -548,8 +548,8 @@ def finding(one: Row, found: dict[str, Any], moved: int, *, declared: bool) -> F
     sentence = found["answer"]["sentence"]
     states = {layer: said["state"] for layer, said in found["layers"].items()}
     states |= _of_all_that_was_read(found)
-    claim = re.search(r"\bonly the ([a-z ]+?) changed", sentence)
-    layer = claim and LEVERS.get(claim[1], claim[1])
+    claim = re.search(r"(of what is recorded, )?\bonly the ([a-z ]+?) changed", sentence)
+    layer = claim and LEVERS.get(claim[2], claim[2])
     # What no settings claim for another layer is a file of the tree.
     tracked = {"prompts", "data", "grader"}
     truth = tuple(cause | {"code"} if cause & tracked and not declared else cause for cause in one.truth)
@@ -560,11 +560,18 @@ def finding(one: Row, found: dict[str, Any], moved: int, *, declared: bool) -> F
         truth,
         sentence,
         states,
-        layer is not None and (len({*truth}) != 1 or layer not in homes),
+        claim is not None and (layer not in homes or _is_belied(truth, states, of_record=bool(claim[1]))),
         ["|".join(sorted(cause)) for cause in truth if all(states[home] == "equal" for home in cause)],
         sorted(name for name, state in states.items() if state == "changed" and name not in homes | one.idle),
         moved,
     )
+
+
+def _is_belied(truth: tuple[frozenset[str], ...], states: dict[str, str], *, of_record: bool) -> bool:
+    """Say whether more than one thing changed; of what is recorded that is so where the record has the others, too."""
+    if of_record:
+        return sum(states[home] == "changed" for home in frozenset().union(*truth)) != 1
+    return len({*truth}) != 1
 
 
 def _of_all_that_was_read(found: dict[str, Any]) -> dict[str, str]:
