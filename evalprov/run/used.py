@@ -13,6 +13,7 @@ from evalprov.capture.code.codetree import from_top
 from evalprov.capture.code.gitfacts import TreeBefore
 from evalprov.capture.code.outputs import CLOCK, claims
 from evalprov.capture.collector import Findings
+from evalprov.capture.declared.declared import agent_files
 from evalprov.capture.software.environment import digest_of, is_of_session
 from evalprov.capture.software.interpreter import is_python
 from evalprov.capture.software.way import which
@@ -137,7 +138,8 @@ class UsedLook:
     def _read(self, seen: Sightings) -> Iterator[tuple[str, _UsedInput]]:
         """Give the files that were there and were read, what is of Python, its packages and the system left out."""
         of_software = self._software(seen)
-        layers = {os.path.normpath(path): layer for path, layer in claims(self._manifest)}
+        layers = dict.fromkeys(agent_files(self._context), "agent")
+        layers |= {os.path.normpath(path): layer for path, layer in claims(self._manifest)}
         reports = [os.path.join(os.path.dirname(self._seen.path), "")] if self._seen.path else []
         ours = (os.path.join(self._context.store, ""), *reports, *SYSTEM)
         root = os.path.join(self._context.root, "")

@@ -145,6 +145,20 @@ def shell(project: Project) -> Project:
     return project
 
 
+def test_the_files_of_a_tool_and_of_an_agent_are_the_agents(shell: Project) -> None:
+    """They count by what they say, and not a second time as files that nobody declared."""
+    shell.write(
+        "evalprov.toml", '[[tools]]\nname = "search"\nschema = "w.local"\n[agent]\nname = "a"\ngraph = "plan.txt"\n'
+    )
+    assert shell.run("sh", "eval.sh").returncode == 0
+    told = recorded(shell)["inputs"]
+    assert {name: one["layer"] for name, one in told.items()} == {
+        "eval.sh": "code",
+        "plan.txt": "agent",
+        "w.local": "agent",
+    }
+
+
 def test_an_ignored_file_that_a_shell_script_read_is_named(shell: Project) -> None:
     """By content, by default: it is no layer's, and the first line has it where it changed."""
     told = recorded(shell)

@@ -80,12 +80,17 @@ def declared_files(context: CaptureContext) -> set[str]:
         pointers += [f"{one.path}.dvc" for one in found] or [f"{path}.dvc"]
         pointers += [path.removesuffix(".dvc")] if path.endswith(".dvc") else []
     paths = {file.path for file in files} | {path for path in pointers if os.path.lexists(path)}
+    if (labels := context.settings.declared.get("grader", {}).get("calibration")) is not None:
+        paths.add(os.path.join(context.root, labels))  # they judge what a run was worth, and are no part of it
+    return {os.path.relpath(path, context.root) for path in paths} | agent_files(context)
+
+
+def agent_files(context: CaptureContext) -> set[str]:
+    """Return the files that the agent and its tools are declared by, by their path from the project root."""
     declared = context.settings.declared
     texts = [tool.get(key) for tool in declared.get("tools", ()) for key in ("description", "schema")]
     texts += [declared.get("agent", {}).get(key) for key in ("graph", "config")]
-    paths |= {file for said in texts if said is not None and (file := _file_of(context, said)) is not None}
-    if (labels := declared.get("grader", {}).get("calibration")) is not None:
-        paths.add(os.path.join(context.root, labels))  # they judge what a run was worth, and are no part of it
+    paths = {file for said in texts if said is not None and (file := _file_of(context, said)) is not None}
     return {os.path.relpath(path, context.root) for path in paths}
 
 
