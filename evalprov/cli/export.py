@@ -9,7 +9,6 @@ from evalprov import render
 from evalprov.cli import remarks, selection
 from evalprov.cli.common import STORE, open_store
 from evalprov.cli.options import Argument, Option, Subcommand
-from evalprov.cli.parse_time import second
 from evalprov.errors import EvalprovError, UnreadableError, UsageError
 from evalprov.handover.export import hand_over
 from evalprov.handover.parcel import SendOptions, amount, shown
@@ -72,7 +71,7 @@ def export(  # noqa: PLR0913 - one argument an option
             "name runs, or pick them, not both" if picks else "export needs runs",
             "evalprov export latest --to csv, or all: evalprov export --all --to csv",
         )
-    found = _picked(folder, asked, since) if picks else _Picked(list(runs))
+    found = _picked(folder, asked) if picks else _Picked(list(runs))
     if target.single and len(found.runs) > 1:
         raise UsageError(f"{target.name} takes one run: its files have the same names in each commit")
     rules = rules_of(load(here()).declared).metrics
@@ -120,8 +119,8 @@ class _Picked(NamedTuple):
     notes: list[str] = []  # noqa: RUF012 - what is to be said of others
 
 
-def _picked(folder: str, asked: selection.Asked, since: str | None) -> _Picked:
-    query = Query(asked.conditions, [path("status")], since=since and second(since))
+def _picked(folder: str, asked: selection.Asked) -> _Picked:
+    query = Query(asked.conditions, [path("status")], since=asked.since)
     with Search(folder, query) as search:
         found = [(run.run_id, run.values[0]) for run in search.runs()]
         notes = search.notes()

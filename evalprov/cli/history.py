@@ -14,7 +14,6 @@ from evalprov.cli import remarks, selection
 from evalprov.cli.columns import COLUMNS, chosen, column, key_path
 from evalprov.cli.common import STORE, open_store
 from evalprov.cli.options import Option, Subcommand
-from evalprov.cli.parse_time import second
 from evalprov.errors import UsageError
 from evalprov.numbers import counted
 from evalprov.store import ids
@@ -83,7 +82,7 @@ def history(  # noqa: PLR0913 - one argument an option
     asked = selection.asked(where, scenario, program, tag, status, since)
     brought = [key_path(key) for key in (sort and sort.removeprefix("-"), trend, by) if key]
     names = None if scenario is None else path("scenario")
-    query = Query(asked.conditions, brought, since=since and second(since), names=names)
+    query = Query(asked.conditions, brought, since=asked.since, names=names)
     named = chosen(columns) if columns else [column(name) for name in _usual(scenario, program)]
     shown = [one.shown for one in named]
     reading = _HistoryReading({one.path for one in named if one.path})

@@ -8,6 +8,7 @@ from evalprov.cli.options import Option
 from evalprov.errors import EvalprovError
 from evalprov.named import NamedTuple
 from evalprov.record.manifest import Status
+from evalprov.store.parse_time import second
 from evalprov.store.where import begins, condition, equals, tagged
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class Asked(NamedTuple):
 
     conditions: list[Condition]
     words: str  # of all that is asked, as what a run is or has
+    since: str | None  # the second, spelled as in run ids
 
 
 def asked(  # noqa: PLR0913, PLR0917 - one argument an option
@@ -59,7 +61,7 @@ def asked(  # noqa: PLR0913, PLR0917 - one argument an option
         words.append(f"has {' and '.join(one.text for one in having)}")
     if since is not None:
         words.append(f"began since {since}")
-    return Asked([*of, *having], " and ".join(words))
+    return Asked([*of, *having], " and ".join(words), since and second(since))
 
 
 def _digits(program: str) -> str:

@@ -19,7 +19,7 @@ FILE = "sent.jsonl"
 def has(folder: str, parcel: Parcel) -> bool:
     """Say whether a parcel was sent there before."""
     with suppress(OSError), reading(os.path.join(folder, FILE)) as file:
-        return any(_is(line, parcel) for line in file)
+        return any(_is(line, parcel) for line in file if parcel.id.encode() in line)
     return False
 
 

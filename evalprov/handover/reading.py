@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from evalprov.settings import load as load_settings
 from evalprov.store import read
 from evalprov.store.lines import Search, left_out
+from evalprov.store.parse_time import second
 from evalprov.store.query import Query
-from evalprov.store.times import second
 from evalprov.store.where import condition
 
 if TYPE_CHECKING:

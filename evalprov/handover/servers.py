@@ -9,14 +9,15 @@ import re
 import tempfile
 import warnings
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 
 from evalprov.handover.parcel import TargetRefused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from evalprov.handover.parcel import FileContent
+    from evalprov.handover.parcel import FileContent, Rows, SendOptions
 
 _LONGEST = 300
 _LOGIN = re.compile(r"(://)[^/@\s]*@")
@@ -63,6 +64,18 @@ def quiet(*loggers: str) -> Iterator[None]:
     with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
+
+
+def in_pieces(options: SendOptions, size: int, *parts: Rows) -> Iterator[tuple[Rows, list[Any]]]:
+    """Yield what is to be sent in pieces, each with what it is of; one that was taken is shown as done."""
+    done, total = 0, sum(part.total for part in parts)
+    for part in parts:
+        each = part.each()
+        while piece := list(islice(each, size)):
+            yield part, piece
+            done += len(piece)
+            if options.progress:
+                options.progress(done, total)
 
 
 @contextmanager

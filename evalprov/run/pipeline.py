@@ -109,7 +109,9 @@ def _reserved(store: Store, capturing: Capturing, form: Callable[[str, str], Man
 
 def _finish(store: Store, manifest: Manifest, context: CaptureContext, request: Request) -> list[str]:
     """Complete the record, and leave one of each job where the command ran several; return what went wrong."""
-    if sum(path.endswith("/.hydra/config.yaml") for path in manifest["config"]["files"]) < 2:
+    from evalprov.run.supervise import COMPOSED
+
+    if sum(path.endswith(COMPOSED) for path in manifest["config"]["files"]) < 2:
         return store.finish(manifest)
     from evalprov.run.jobs import begun, record_jobs  # few commands run several
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 from evalprov.handover.imports import read_in
@@ -63,10 +64,14 @@ class Importing:
         """Put what was entered where its time belongs; return what went wrong with that."""
         return put_in_their_place(self._store, self._new) if self._new else None
 
+    @cached_property
+    def _open(self) -> Store:
+        """The store, which is made only where there is something to enter."""
+        return Store.open(self._store, self._scrub)
+
     def _entered(self, taken: TakenRun) -> EnteredRun:
-        store = Store.open(self._store, self._scrub)
         began = taken.began if taken.began is not None else os.stat(taken.source.partition("#")[0]).st_mtime
-        manifest = store.reserve(began, blank)
+        manifest = self._open.reserve(began, blank)
         manifest["observed"]["process"] = None  # it is we who write it, and not who ran it
         self._fill(manifest, taken)
         merge_reported(manifest, taken.reported._replace(facts=less_secrets(taken.reported.facts, self._scrub)))
@@ -74,7 +79,7 @@ class Importing:
             manifest["warnings"].append("when it ran is not known: its id is the time of the file that it is from")
         manifest["identity"] = identify(manifest)
         manifest["system"]["config_hash"] = manifest["identity"]["config_hash"]
-        problems = store.finish(manifest)
+        problems = self._open.finish(manifest)
         run_id = manifest["run_id"]
         self._known[taken.sha256] = run_id
         self._new.add(run_id)

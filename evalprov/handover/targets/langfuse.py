@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from evalprov.handover import content, notes
 from evalprov.handover.files import ALREADY, SENT
 from evalprov.handover.parcel import Parcel, Rows, TargetRefused
-from evalprov.handover.servers import from_settings, quiet, refusing, shown_url
+from evalprov.handover.servers import from_settings, in_pieces, quiet, refusing, shown_url
 from evalprov.handover.targets import otlp
 
 if TYPE_CHECKING:
@@ -85,21 +84,15 @@ def send(parcel: Parcel, options: SendOptions) -> str:
         base_url=_host(options), username=public, password=secret, x_langfuse_public_key=public, headers=_INGESTION
     )
     spans, scores = parcel.parts["spans"], parcel.parts["scores"]
-    done, total = 0, spans.total + scores.total
     with quiet("langfuse", "httpx"), refusing("Langfuse", parcel.where):
-        for part in (spans, scores):
-            each = part.each()
-            while piece := list(islice(each, _TOGETHER)):
-                if part is spans:
-                    scoped = {"scope": {"name": "evalprov"}, "spans": piece}
-                    client.opentelemetry.export_traces(
-                        resource_spans=[{"resource": parcel.parts["resource"], "scopeSpans": [scoped]}]
-                    )
-                else:
-                    _must_be_whole(client.scores.create(request=piece))
-                done += len(piece)
-                if options.progress:
-                    options.progress(done, total)
+        for part, piece in in_pieces(options, _TOGETHER, spans, scores):
+            if part is spans:
+                scoped = {"scope": {"name": "evalprov"}, "spans": piece}
+                client.opentelemetry.export_traces(
+                    resource_spans=[{"resource": parcel.parts["resource"], "scopeSpans": [scoped]}]
+                )
+            else:
+                _must_be_whole(client.scores.create(request=piece))
     notes.add(options.folder, parcel)
     return SENT
 

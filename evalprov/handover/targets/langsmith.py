@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from evalprov.handover import content, notes
 from evalprov.handover.files import ALREADY, SENT
 from evalprov.handover.parcel import Parcel, Rows, TargetRefused
-from evalprov.handover.servers import from_settings, quiet, refusing, shown_url
+from evalprov.handover.servers import from_settings, in_pieces, quiet, refusing, shown_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,24 +102,18 @@ def send(parcel: Parcel, options: SendOptions) -> str:
         return ALREADY
     problems: list[Exception] = []
     runs, feedback = parcel.parts["runs"], parcel.parts["feedback"]
-    done, total = 0, runs.total + feedback.total
     with quiet("langsmith", "langsmith.client", "urllib3"), refusing("LangSmith", parcel.where):
         client = Client(api_url=_url(options), tracing_error_callback=problems.append)
         client.request_with_retries("GET", "/info", stop_after_attempt=1)  # else nobody there is found out late
-        for part in (runs, feedback):
-            each = part.each()
-            while piece := list(islice(each, _TOGETHER)):
-                if part is runs:
-                    client.multipart_ingest(create=piece)
-                else:
-                    for one in piece:
-                        client.create_feedback(**one)
-                done += len(piece)
-                if options.progress:
-                    options.progress(done, total)
-                if problems:
-                    raise problems[0]
-        client.flush(timeout=_PATIENCE_SECONDS + total / _A_SECOND)
+        for part, piece in in_pieces(options, _TOGETHER, runs, feedback):
+            if part is runs:
+                client.multipart_ingest(create=piece)
+            else:
+                for one in piece:
+                    client.create_feedback(**one)
+            if problems:
+                raise problems[0]
+        client.flush(timeout=_PATIENCE_SECONDS + (runs.total + feedback.total) / _A_SECOND)
         if problems:
             raise problems[0]
         if client.tracing_queue is not None and client.tracing_queue.unfinished_tasks:

@@ -6,7 +6,6 @@ import gzip
 import json
 import os
 import urllib.request
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError
 from urllib.parse import unquote
@@ -14,7 +13,7 @@ from urllib.parse import unquote
 from evalprov.handover import content, notes
 from evalprov.handover.files import ALREADY, SENT
 from evalprov.handover.parcel import Parcel, Rows, TargetRefused
-from evalprov.handover.servers import from_settings, refusing, shown_url
+from evalprov.handover.servers import from_settings, in_pieces, refusing, shown_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -125,17 +124,12 @@ def send(parcel: Parcel, options: SendOptions) -> str:
         raise TargetRefused(f"not an address of an OTLP endpoint: {parcel.where}", "it begins with http:// or https://")
     if notes.has(options.folder, parcel):
         return ALREADY
-    every = parcel.parts["spans"]
-    each, done = every.each(), 0
     with refusing("the OTLP endpoint", parcel.where):
-        while piece := list(islice(each, _TOGETHER)):
+        for _, piece in in_pieces(options, _TOGETHER, parcel.parts["spans"]):
             scoped = {"scope": parcel.parts["scope"], "spans": piece}
             _post(
                 _endpoint(options), {"resourceSpans": [{"resource": parcel.parts["resource"], "scopeSpans": [scoped]}]}
             )
-            done += len(piece)
-            if options.progress:
-                options.progress(done, every.total)
     notes.add(options.folder, parcel)
     return SENT
 
