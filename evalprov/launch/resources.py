@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from evalprov.launch.programs import ProgramsSeen
+from evalprov.launch.series import UsageSeries
 from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class Sampler:
         self._samples = 0
         self._memory = 0
         self._processes = 0
+        self._series = UsageSeries()
         self.programs = ProgramsSeen()
         self.warnings: list[str] = []
         self._stop = _thread.allocate_lock()
@@ -72,7 +74,7 @@ class Sampler:
             first = True
             while not self._stop.acquire(timeout=pause):
                 before = time.thread_time()
-                self._look()
+                self._look(begun)
                 cost = time.thread_time() - before
                 pause = min(max(_FIRST_LOOK, (time.monotonic() - begun) / 10), _LONGEST_PAUSE)
                 if not first:  # that one alone looks at every process there is
@@ -83,7 +85,7 @@ class Sampler:
         finally:
             self._stopped.release()
 
-    def _look(self) -> None:
+    def _look(self, begun: float) -> None:
         processes = self._tree.look()
         if processes:
             self._samples += 1
@@ -91,7 +93,9 @@ class Sampler:
             self._processes = max(self._processes, len(processes))
             # Resident memory, which is what people know and limits count; shared pages count once a process.
             # The exact share (PSS) would have the kernel walk, and hold up, every process's memory.
-            self._memory = max(self._memory, sum(one.rss for one in processes))
+            memory = sum(one.rss for one in processes)
+            self._memory = max(self._memory, memory)
+            self._series.add(time.monotonic() - begun, self._tree.cpu, memory, len(processes))
 
     def resources(self, usage: Usage, ours_at_start: int) -> Resources:
         """Return what the tree used; processes left running are in no account."""
@@ -105,4 +109,5 @@ class Sampler:
             "read_bytes": usage.read,
             "written_bytes": usage.written,
             "samples": self._samples,
+            "series": self._series.facts(),
         }

@@ -23,17 +23,20 @@ _ONLY_NAMESPACE = 1  # of a system that has no others
 _PR_SET_CHILD_SUBREAPER = 36
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 _PAGE = os.sysconf("SC_PAGE_SIZE")
+_TICK = 1 / os.sysconf("SC_CLK_TCK")
 _DEAD = (b"Z", b"X")
 APART: set[int] = set()  # children of ours that are of no command, be they started while one runs
 
 
 class TreeProcess(NamedTuple):
-    """One living process."""
+    """One process."""
 
     pid: int
     parent: int
     start: int  # with the pid it names a process for good, on one machine until it is started anew
     rss: int  # bytes
+    cpu: float  # seconds, its own and of the children it waited for
+    lives: bool = True  # else it has ended, and nobody has waited for it yet
 
 
 class ProcessStart(NamedTuple):
@@ -49,6 +52,7 @@ class ProcessTree:
 
     def __init__(self, apart: set[int], mark: tuple[str, str] | None = None) -> None:
         self._apart = apart  # children of ours that do not belong to it
+        self.cpu = 0.0  # seconds, of all that was there at the last look
         # A variable that all of it has in its environment: where no orphan comes to us, it tells whose one is.
         self._mark = mark
         self._begun = (time.time() - _INACCURACY) * 1e6
@@ -68,7 +72,7 @@ class ProcessTree:
         self._others &= listed
         found = {one.pid: one for pid in listed - self._others if (one := _read(pid))}
         self._ours = {pid: start for pid, start in self._ours.items() if pid in found and found[pid].start == start}
-        members = []
+        members: list[TreeProcess] = []
         others = set()
         for one in found.values():
             belongs = self._belongs(one, found)
@@ -78,7 +82,8 @@ class ProcessTree:
                 others.add(one.pid)
         self._ours.update((one.pid, one.start) for one in members)
         self._others |= others
-        return members
+        self.cpu = sum(one.cpu for one in members)
+        return [one for one in members if one.lives]
 
     def _belongs(self, process: TreeProcess, found: dict[int, TreeProcess]) -> bool | None:
         """Say whether a process is in the tree; None where its parent went while we looked."""
@@ -113,7 +118,7 @@ def adopt_orphans() -> None:
 
 def children_of(parent: int) -> set[int]:
     """Return the living processes whose parent this is."""
-    return {found.pid for pid in _listed() if (found := _read(pid)) and found.parent == parent}
+    return {found.pid for pid in _listed() if (found := _read(pid)) and found.lives and found.parent == parent}
 
 
 def standing_of(pid: int) -> tuple[bool, int] | None:
@@ -231,14 +236,16 @@ def _listed() -> list[int]:
 
 
 def _read(pid: int) -> TreeProcess | None:
-    """Return a process, or None for one that is gone or but a zombie."""
+    """Return a process, or None for one that is gone."""
     if not HAS_PROC:
         return _read_portably(pid)
     fields = _fields(pid)
-    # A process can outlive its first thread, which then looks like a zombie with threads.
-    if fields is None or (fields[0] in _DEAD and int(fields[17]) <= 1):
+    if fields is None:
         return None
-    return TreeProcess(pid, int(fields[1]), int(fields[19]), int(fields[21]) * _PAGE)
+    # A process can outlive its first thread, which then looks like a zombie with threads.
+    lives = fields[0] not in _DEAD or int(fields[17]) > 1
+    cpu = sum(map(int, fields[11:15])) * _TICK
+    return TreeProcess(pid, int(fields[1]), int(fields[19]), int(fields[21]) * _PAGE, cpu, lives)
 
 
 def _read_portably(pid: int) -> TreeProcess | None:
@@ -251,9 +258,9 @@ def _read_portably(pid: int) -> TreeProcess | None:
                 return None
             parent, start = one.ppid(), _micros(one)
             try:
-                return TreeProcess(pid, parent, start, one.memory_info().rss)
+                return TreeProcess(pid, parent, start, one.memory_info().rss, sum(one.cpu_times()[:4]))
             except psutil.AccessDenied:  # another user's: no memory of ours, but it may stand between two that are
-                return TreeProcess(pid, parent, start, 0)
+                return TreeProcess(pid, parent, start, 0, 0.0)
     except (psutil.Error, OSError):
         return None
 

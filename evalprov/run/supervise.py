@@ -25,12 +25,13 @@ from evalprov.run.watching import mode_of
 from evalprov.store.outputs import add_outputs, read_outputs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from evalprov.capture.collector import Capture, CaptureContext, Steps
     from evalprov.record.manifest import Manifest
     from evalprov.record.schema.outcome import Stream
     from evalprov.reported.open_results import Before
+    from evalprov.run.gpu_use import GpuWatch
     from evalprov.run.prepare import PreparedRun
     from evalprov.run.request import Request
     from evalprov.store import Store
@@ -144,14 +145,7 @@ def _launch(request: Request, context: CaptureContext, prepared: PreparedRun, af
     """Start the command and stay with it to its end."""
     store, manifest, project, wired = prepared.store, prepared.manifest, prepared.project, prepared.wired
     run_id = manifest["run_id"]
-    mode = request.log or context.settings.log
-    limit = None if mode == "full" else context.settings.log_bytes
-    logs: list[BoundedLog] = []
-    names: list[str | None] = []
-    for end in ("out", "err"):
-        fd = os.open(os.devnull, os.O_WRONLY) if mode == "off" else store.open_log(run_id, end)
-        logs.append(BoundedLog(fd, context.scrub, limit))
-        names.append(None if mode == "off" else f"logs/{run_id}.{end}")
+    logs, names = _logs(request, context, store, run_id)
     scanner = Scanner()
     report = ReportFile(run_id)
     environ = {**context.environ, **prepared.identity, "EVALPROV_RUN_ID": run_id}
@@ -175,6 +169,7 @@ def _launch(request: Request, context: CaptureContext, prepared: PreparedRun, af
         if wired is not None:
             wired.started(pid)
 
+    busy = _watch(manifest, environ)
     kills = _oom_kills()
     began = time.time()
     try:
@@ -187,13 +182,44 @@ def _launch(request: Request, context: CaptureContext, prepared: PreparedRun, af
         report.remove()
         raise
     finally:
+        gpu = busy.end() if busy else None
         if project:
             project.end()
         for log in logs:
             log.close()
     kills_after = _oom_kills()
     killed = None if kills is None or kills_after is None else kills_after - kills
+    if series := outcome.resources["series"]:
+        series["gpu"] = gpu
     return _EndedCommand(outcome, killed, logs[0], logs[1], (names[0], names[1]), scanner, report, began, before, seen)
+
+
+def _logs(
+    request: Request, context: CaptureContext, store: Store, run_id: str
+) -> tuple[list[BoundedLog], list[str | None]]:
+    """Open a log for each of the two outputs; return their names in the store, too."""
+    mode = request.log or context.settings.log
+    limit = None if mode == "full" else context.settings.log_bytes
+    logs: list[BoundedLog] = []
+    names: list[str | None] = []
+    for end in ("out", "err"):
+        fd = os.open(os.devnull, os.O_WRONLY) if mode == "off" else store.open_log(run_id, end)
+        logs.append(BoundedLog(fd, context.scrub, limit))
+        names.append(None if mode == "off" else f"logs/{run_id}.{end}")
+    return logs, names
+
+
+def _watch(manifest: Manifest, environ: Mapping[str, str]) -> GpuWatch | None:
+    """Begin to watch how busy the cards are; on most machines there are none, and nothing of this is loaded."""
+    gpu = manifest["infra"]["gpu"]
+    if gpu is None or not any(card["uuid"] for card in gpu["devices"]):
+        return None
+    from evalprov.run.gpu_use import GpuWatch
+
+    try:
+        return GpuWatch(gpu["devices"], environ)
+    except OSError:  # no process is to be had for it; that the command may yet have one is more important
+        return None
 
 
 def _oom_kills() -> int | None:

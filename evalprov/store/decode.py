@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     Migrations = Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]]
 
 
-_LATEST = ("links", "handover", "imported")  # which not every record of version 3 has
+# Which not every record of version 3 has.
+_LATEST = ("links", "handover", "imported")
+_LATEST_KEYS = ("resources.series",)
 
 
 def _to_3(record: dict[str, Any]) -> dict[str, Any]:
@@ -32,6 +34,7 @@ def _to_3(record: dict[str, Any]) -> dict[str, Any]:
         name: {**{key: model[name][key] for key in keys}, **record[name]}
         for name, keys in {
             "config": ("program",),
+            "resources": ("series",),
             "code": ("beside",),
             "software": ("executable", "packages_content", "package_trees", "env_rest"),
             "observed": (
@@ -221,7 +224,8 @@ def _add_newer_facts(record: dict[str, Any]) -> bool:
         if name not in record:
             record[name] = model[name]
             added = True
-    for section, _, name in (key.partition(".") for fact in FACTS for key in fact.keys):
+    keys = [*_LATEST_KEYS, *(key for fact in FACTS for key in fact.keys)]
+    for section, _, name in (key.partition(".") for key in keys):
         there = record.setdefault(section, model.get(section))
         if isinstance(there, dict) and isinstance(model.get(section), dict) and name in model[section].keys() - there:
             record[section] = {**there, name: model[section][name]}

@@ -14,6 +14,7 @@ from evalprov.numbers import and_more, listed
 from evalprov.page import BOLD, FactBlock, Line, line, rest
 from evalprov.record.facts import FACTS
 from evalprov.record.layers import layers
+from evalprov.views.sparkline import sparkline
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,12 +22,14 @@ if TYPE_CHECKING:
     from evalprov.page import Block, Pairs
     from evalprov.record.manifest import Manifest
     from evalprov.record.schema.declared import DataSet
-    from evalprov.record.schema.outcome import ErrorEntry, MetricInfo
+    from evalprov.record.schema.outcome import ErrorEntry, MetricInfo, ResourceSeries
 
 NAMES_SHOWN = 5
 MORE_SHOWN = 20
 NOT_KNOWN = "content not known"
 STDERR_LINES = 12
+SPARKLINE = 30  # letters
+SPARKLINE_LEAST = 4  # points that are worth a line
 
 
 def page(m: Manifest) -> Iterator[Block]:
@@ -312,5 +315,32 @@ def _output(m: Manifest) -> Pairs:
         peak = f", {render.size(used['peak_memory_bytes'])} of memory at most" if used["peak_memory_bytes"] else ""
         cpu = used["cpu_user_seconds"] + (used["cpu_system_seconds"] or 0.0)
         pairs.append(("used", f"{cpu:.2f} s of CPU" + peak))
+    pairs += _over_time(used["series"])
     pairs += [(f"stage {name}", render.duration(seconds)) for name, seconds in m["stages"].items()]
+    return pairs
+
+
+def _over_time(series: ResourceSeries | None) -> Pairs:
+    """Return what was used when, a line of bars each; a run that was over at once has none."""
+    if series is None or len(series["seconds"]) < SPARKLINE_LEAST:
+        return []
+    ends = series["seconds"]
+    cores = [one for one in series["cpu"] if one is not None]
+    pairs: Pairs = [
+        ("cpu over time", f"{sparkline(ends, series['cpu'], SPARKLINE)}  {max(cores, default=0.0):.1f} cores at most"),
+        (
+            "memory",
+            f"{sparkline(ends, series['memory_bytes'], SPARKLINE)}  {render.size(max(series['memory_bytes']))} at most",
+        ),
+    ]
+    gpu = series["gpu"]
+    for card in gpu["devices"] if gpu else ():
+        percents = [one for one in card["percent"] if one is not None]
+        taken = [one for one in card["memory_bytes"] if one is not None]
+        said = [f"{max(percents):.0f} % at most"] if percents else ["how busy is not told"]
+        said += [f"{render.size(max(taken))} of memory"] if taken else []
+        bars = sparkline(gpu["seconds"], card["percent"], SPARKLINE) if gpu else ""
+        pairs.append((f"GPU {card['index']}, by all", f"{bars}  {', '.join(said)}".lstrip()))
+    if gpu and gpu["reason"]:
+        pairs.append(("GPU use", f"not known: {gpu['reason']}"))
     return pairs

@@ -10,6 +10,7 @@ from evalprov.named import NamedTuple
 from evalprov.numbers import and_more, counted
 from evalprov.page import BOLD, DIM, line
 from evalprov.views.columns import exactly
+from evalprov.views.sparkline import BARS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 COLUMNS = ("run", "time", "group", "value")
 GROUPS_SHOWN = 20
-_BARS = "▁▂▃▄▅▆▇█"
 _COLOURS = ("36", "33", "35", "32", "34", "31")
 _NAME_WIDTH = 24
 _LEAST_WIDTH = 10
@@ -127,10 +127,10 @@ def _bars(group: TrendGroup, frame: Frame) -> str:
         at = (frame.runs + place) * frame.width // frame.runs
         runs[at] += 1
         means[at] += (value - means[at]) / runs[at]
-    top = len(_BARS) - 1
+    top = len(BARS) - 1
     step = (frame.high - frame.low) / top
     levels = [round((mean - frame.low) / step) if step else top // 2 for mean in means]
-    return "".join(_BARS[level] if some else " " for level, some in zip(levels, runs, strict=True)).rstrip()
+    return "".join(BARS[level] if some else " " for level, some in zip(levels, runs, strict=True)).rstrip()
 
 
 def _figures(group: TrendGroup) -> tuple[str, ...]:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -14,7 +17,9 @@ import pynvml
 import pytest
 from machine_samples import context_of, finish
 
-from evalprov.capture.machine import gpu, nvml
+from evalprov.capture.machine import gpu, nvml, nvml_use
+from evalprov.run import gpu_use
+from evalprov.run.gpu_use import GpuWatch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,6 +47,7 @@ int nvmlInitWithFlags(unsigned flags) {
     if (!mood) return 0;
     if (!strcmp(mood, "crash")) abort();
     if (!strcmp(mood, "hang")) sleep(60);
+    if (!strcmp(mood, "later")) return 0;
     return atoi(mood);
 }
 int nvmlShutdown(void) { return 0; }
@@ -61,9 +67,24 @@ int nvmlDeviceGetName(device it, char *to, unsigned size) {
 }
 int nvmlDeviceGetMemoryInfo(device it, unsigned long long *memory) {
     memory[0] = (it->slot == 0 ? 19968ull : it->slot == 2 ? 4864ull : it->card ? 40536ull : 81559ull) << 20;
+    memory[2] = 5ull << 20;
+    return 0;
+}
+int nvmlDeviceGetUtilizationRates(device it, unsigned *busy) {
+    if (it->slot != 99) return 3;
+    if (getenv("MOOD")) pause();
+    busy[0] = 40;
     return 0;
 }
 #ifndef OLD
+int nvmlDeviceGetHandleByUUID(const char *uuid, device *found) {
+    char known[80];
+    for (int each = 0; each < 4; each++) {
+        nvmlDeviceGetUUID((device)&things[each], known, 80);
+        if (!strcmp(uuid, known)) { *found = (device)&things[each]; return 0; }
+    }
+    return 6;
+}
 int nvmlSystemGetCudaDriverVersion_v2(int *version) { *version = 12020; return 0; }
 int nvmlDeviceGetMigMode(device it, unsigned *now, unsigned *later) {
     if (!it->card) return 3;
@@ -356,6 +377,77 @@ class Recorded:
             return self.answers[name]
 
         return answer
+
+
+def watch(libraries: Path, uuids: list[str], **environ: str) -> GpuWatch:
+    """Begin to watch some cards."""
+    devices: list[Any] = [{"index": index, "uuid": uuid} for index, uuid in enumerate(uuids)]
+    return GpuWatch(devices, {"LD_LIBRARY_PATH": str(libraries / "new"), **environ})
+
+
+def test_how_busy_the_cards_are_is_watched(libraries: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the command runs each card's use is looked at; an instance of a card tells its memory alone."""
+    monkeypatch.setattr(gpu_use, "PATIENCE", 30.0)
+    found = watch(libraries, [H100, HALF]).end()
+    looks = len(found["seconds"])
+    assert looks >= 1
+    assert sorted(found["seconds"]) == found["seconds"]
+    assert found["reason"] is None
+    assert found["devices"] == [
+        {"index": 0, "uuid": H100, "percent": [40] * looks, "memory_bytes": [5 << 20] * looks},
+        {"index": 1, "uuid": HALF, "percent": [None] * looks, "memory_bytes": [5 << 20] * looks},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("uuids", "mood", "words"),
+    [
+        ([H100], {"MOOD": "crash"}, "the program that watched it ended early"),
+        ([H100], {"MOOD": "9"}, "Driver Not Loaded"),
+        (["GPU-gone"], {}, "Not Found"),
+    ],
+)
+def test_a_driver_that_refuses_is_a_reason(
+    libraries: Path, uuids: list[str], mood: dict[str, str], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A driver that crashes or refuses leaves the use of the cards unknown, and the record says why."""
+    monkeypatch.setattr(gpu_use, "PATIENCE", 30.0)
+    assert watch(libraries, uuids, **mood).end() == {"seconds": [], "devices": [], "reason": words}
+
+
+def test_a_driver_that_hangs_does_not_hold_the_end_up(libraries: Path) -> None:
+    """What does not answer within a second of the command's end is ended, and has not told."""
+    hung = watch(libraries, [H100], MOOD="later")
+    began = time.monotonic()
+    assert hung.end()["reason"] == "the driver did not answer within 1 s of the command's end"
+    assert time.monotonic() - began < 10
+    assert hung._process.returncode == -signal.SIGKILL
+
+
+def test_a_long_watch_stays_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looks are joined two by two where they are too many: the mean of how busy, the most of what was taken."""
+    monkeypatch.setattr(nvml_use, "MOST", 8)
+    monkeypatch.setattr(nvml_use, "EVERY", 0.0005)
+    nvml = Recorded(
+        {},
+        {
+            "nvmlDeviceGetHandleByUUID": "card",
+            "nvmlDeviceGetUtilizationRates": SimpleNamespace(gpu=30),
+            "nvmlDeviceGetMemoryInfo": SimpleNamespace(used=7),
+        },
+    )
+    reading, writing = os.pipe()
+    end = threading.Timer(0.2, os.close, [writing])
+    end.start()
+    found = nvml_use.watch(nvml, ["GPU-1"], reading)
+    end.join()
+    os.close(reading)
+    assert 4 <= len(found["seconds"]) <= 8
+    assert found["seconds"][-1] - found["seconds"][0] > 0.05
+    assert {*found["percent"][0]} == {30}
+    assert {*found["memory_bytes"][0]} == {7}
+    one, other = (1.0, [10.0, None], [5, None]), (2.0, [20.0, 3.0], [4, 7])
+    assert nvml_use.joined(one, other) == (2.0, [15.0, 3.0], [5, 7])
 
 
 @pytest.mark.parametrize(

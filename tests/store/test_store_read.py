@@ -126,6 +126,20 @@ def test_old_records_are_migrated_step_by_step() -> None:
         migrate({"schema": 4}, steps, 3)
 
 
+@pytest.mark.parametrize("late", ["links", "handover", "imported", "resources.series", "software.packages_content"])
+def test_a_record_from_before_a_key_was_there_is_read(late: str) -> None:
+    """What an earlier evalprov of the same version did not look at is not known, in a record and in a line."""
+    whole: dict[str, Any] = {**blank(RUN, "2026-09-20T12:00:00Z")}
+    section, _, name = late.partition(".")
+    before = {key: value for key, value in whole.items() if key != late}
+    if name:
+        before[section] = {key: value for key, value in whole[section].items() if key != name}
+    assert before != whole
+    assert decode(json.dumps(before).encode()) == whole
+    line = {key: value for key, value in before.items() if key in json.loads(history_line(blank(RUN, "")))}
+    assert decode_line(json.dumps(line).encode())["run_id"] == RUN
+
+
 def test_a_record_too_large_to_be_one_is_not_read(tmp_path: Path) -> None:
     """A file beyond the bound is refused before it fills the memory."""
     store = stored(tmp_path, b"")

@@ -5,6 +5,33 @@ from typing import Literal, TypedDict
 from evalprov.record.schema.values import Json
 
 
+class GpuUse(TypedDict):
+    """What one card, or instance of one, was doing, whoever used it; null where it does not say."""
+
+    index: int
+    uuid: str | None
+    percent: list[float | None]
+    memory_bytes: list[int | None]
+
+
+class GpuSeries(TypedDict):
+    """The use of the GPUs that the command could see, over time."""
+
+    seconds: list[float]  # since the command's start
+    devices: list[GpuUse]
+    reason: str | None  # why it is not known, or not all of it
+
+
+class ResourceSeries(TypedDict):
+    """What the process tree used over time, in at most 200 points."""
+
+    seconds: list[float]  # since the command's start: the end of a point
+    cpu: list[float | None]  # cores in use, on average since the point before
+    memory_bytes: list[int]  # the most that was seen in it
+    processes: list[int]
+    gpu: GpuSeries | None  # null where the command could see none
+
+
 class Resources(TypedDict):
     """What the whole process tree used."""
 
@@ -15,6 +42,7 @@ class Resources(TypedDict):
     read_bytes: int | None
     written_bytes: int | None
     samples: int  # how often the tree was looked at; 0 leaves the kernel's own account of it
+    series: ResourceSeries | None  # null where nobody looked
 
 
 class Stream(TypedDict):
