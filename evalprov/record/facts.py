@@ -21,9 +21,14 @@ ARGUMENTS = "arguments"
 TREE = "tree"
 
 
+def prompt_named(name: str) -> str:
+    """Return what a prompt is called in a sentence: `system_prompt` says by itself that it is one."""
+    return name if name.lower().endswith("prompt") else f"prompt {name}"
+
+
 def _prompt_items(m: Manifest) -> Items:
     return {
-        f"prompt {name}": Item(
+        prompt_named(name): Item(
             {key: one[key] for key in ("version", "sha256")}, None, {"path": one["path"]}, whole=True
         )
         for name, one in m["prompts"].items()

@@ -12,7 +12,7 @@ from evalprov.explain.elide import cut
 from evalprov.explain.used import undeclared_files, undeclared_variables
 from evalprov.numbers import and_more, listed
 from evalprov.page import BOLD, FactBlock, Line, line, rest
-from evalprov.record.facts import FACTS
+from evalprov.record.facts import FACTS, prompt_named
 from evalprov.record.layers import layers
 from evalprov.views.sparkline import sparkline
 
@@ -141,7 +141,7 @@ def _declared(m: Manifest) -> Pairs:
     """Return the facts of the program and the scenario, each with what named it."""
     pairs = [(f"model {name}", _short(value)) for name, value in m["model_config"].items()]
     pairs += [
-        (f"prompt {name}", _held(one["sha256"], one["version"], one["path"])) for name, one in m["prompts"].items()
+        (prompt_named(name), _held(one["sha256"], one["version"], one["path"])) for name, one in m["prompts"].items()
     ]
     agent = m["agent"]
     pairs.append(("agent", " ".join(filter(None, [agent["name"], agent["version"]]))))

@@ -43,6 +43,17 @@ def test_a_config_file_whose_values_do_not_tell_is_told_by_its_hash() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("judge", "prompt judge"), ("prompt", "prompt"), ("system_prompt", "system_prompt"), ("userPrompt", "userPrompt")],
+)
+def test_a_prompt_that_is_called_so_is_not_called_so_twice(name: str, words: str) -> None:
+    """A prompt's own name may say that it is one."""
+    prompt = {"path": None, "sha256": OTHER, "version": None, "source": "prompts"}
+    (change,) = told(lambda m: m["prompts"].update({name: prompt}))
+    assert change[:4] == ("prompts", words, "", "added")
+
+
 def test_a_file_that_came_is_one_change() -> None:
     """A thing that only one side has is told as a whole."""
     file = {"sha256": OTHER, "format": "bytes", "bytes": 3, "source": "command", "values": {}}
