@@ -42,6 +42,7 @@ MAY_IMPORT = {
     "views": {"restore", "wire", "judge", "explain", "stats", "record", "page", "render", "repository"},
     "repository": {"errors"},
     "handover": {"store", "judge", "record", "errors", "secrets", "settings", "reported"},
+    "report": {"views", "page", "render", "judge", "explain", "stats", "store", "record", "errors", "__init__"},
     "observe": {"record"},
     "wire": {"record", "errors", "secrets", "builder"},
     "run": {
@@ -62,6 +63,7 @@ MAY_IMPORT = {
     "cli": {
         "handover",
         "isolation",
+        "report",
         "restore",
         "run",
         "wire",

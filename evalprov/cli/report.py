@@ -1,0 +1,57 @@
+"""`evalprov report`: a page to look at, in one file that fetches nothing."""
+
+from __future__ import annotations
+
+import os
+
+from evalprov import render
+from evalprov.cli.common import NEEDED_RUN, STORE
+from evalprov.cli.comparing import found_difference
+from evalprov.cli.options import Argument, Option, Subcommand
+from evalprov.errors import UsageError
+from evalprov.report import pair, place
+
+
+def report(  # noqa: PLR0913 - one an option
+    *, a: str, b: str | None, out: str | None, open_: bool, trials: bool, everything: bool, store: str | None
+) -> int:
+    """Write a page to look at: two runs held against each other, or one run.
+
+    It is one file that fetches nothing: it opens without a network, from a disk or from what a CI job kept. Without
+    -o it is put into the store, under reports/, where git does not see it. Its path is printed.
+
+    Examples: evalprov report latest~1 latest --open; evalprov report baseline:main latest -o report.html
+    """
+    if out == "":
+        raise UsageError("-o needs a file's path")
+    if b is None:
+        raise UsageError("missing B: the run that A is held against")
+    found, folder = found_difference(a, b, store, everything=everything, trials=trials)
+    named = [side.runs[0]["run_id"] for side in (found.a, found.b)]
+    return put(pair.page(found), out or _default(folder, "-".join(named)), open_=open_)
+
+
+def _default(folder: str, name: str) -> str:
+    return os.path.join(folder, place.FOLDER, f"{name}.html")
+
+
+def put(page: str, path: str, *, open_: bool) -> int:
+    """Write a page, say where it is, and open it if that is wanted."""
+    place.write(path, page)
+    render.out(path)
+    if open_ and not place.show(path):
+        render.note(f"no browser was found to open it with; it is there: {path}")
+    return 0
+
+
+COMMAND = Subcommand(
+    report,
+    (
+        Option("--out", "FILE", "Where to put the page; else into the store, under reports/.", short="-o"),
+        Option("--open", None, "Open it in the browser.", into="open_"),
+        Option("--trials", None, "Take all trials of a repeated run together, on both sides."),
+        Option("--all", None, "Show what is the same too, and all of it.", into="everything"),
+        STORE,
+    ),
+    (NEEDED_RUN._replace(name="a", metavar="A"), Argument("b", "B", "Another run, or a dot: the present state.")),
+)

@@ -1,0 +1,1 @@
+"""What is looked at: pages of one file that fetch nothing, drawn from what the terminal says."""
