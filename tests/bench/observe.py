@@ -27,7 +27,8 @@ sys.path.insert(0, str(ROOT / "tests" / "observe"))
 
 from bare import PROBE, Both  # noqa: E402
 
-from evalprov.observe import HOOK  # noqa: E402
+from evalprov.observe import HOOK, observe  # noqa: E402
+from evalprov.record.schema.software import Interpreter  # noqa: E402
 
 MOST_CPU, MOST_MS = 0.03, 15.0
 TOOLS = ("coverage", "pytest", "pytest-xdist", "nbclient", "ipykernel", "joblib", "debugpy", "pyinstaller", "uv")
@@ -158,6 +159,17 @@ def compare(both: Both, name: str, *words: str, left: str | None = None) -> bool
     return bare == seen
 
 
+def left_alone(name: str, *words: str) -> bool:
+    """Say whether a command that the hook would show itself to is started without it."""
+    interpreter: Interpreter = {"path": words[0], "certain": True, "implementation": "cpython"}  # type: ignore[typeddict-item]
+    version = ".".join(map(str, sys.version_info[:3]))
+    environ = {"EVALPROV_REPORT": "/nowhere/report.jsonl"}
+    seen = observe("auto", words, environ, interpreter, version)
+    well = seen.path is None and "would not load the hook, or show it" in str(seen.reason) and len(environ) == 1
+    print(f"{name}: {'left alone' if well else 'NOT LEFT ALONE'} ({seen.reason})")
+    return well
+
+
 def tools(both: Both, place: Path) -> bool:
     """Try what looks closely at a Python, or starts Pythons in ways of its own."""
     venv.create(place, with_pip=True)
@@ -192,8 +204,8 @@ def tools(both: Both, place: Path) -> bool:
         ),
         compare(both, "venv", python, "-m", "venv", "--without-pip", "made"),
         compare(both, "pip", python, "-m", "pip", "list"),
-        *(compare(both, " ".join(options), python, *options, "probe.py") for options in (("-S",), ("-I",), ("-E",))),
-        compare(both, "-S -I -E", python, "-S", "-I", "-E", "probe.py"),
+        *(compare(both, options, python, *options.split(), "probe.py") for options in ("-I", "-E", "-S -I -E")),
+        *(left_alone(options, python, *options.split(), "probe.py") for options in ("-S", "-v", "-X importtime")),
         compare(both, "conda layout", conda_layout(place), "probe.py"),
         compare(both, "zipapp", python, zipped(work)),
         compare(both, "another sitecustomize", with_sitecustomize(place), "probe.py"),
