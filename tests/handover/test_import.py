@@ -267,6 +267,7 @@ def test_of_a_folder_what_has_the_names_of_results_is_taken(tmp_path: Path) -> N
     written(folder, "other.db", "SQLite format 3\0")
     store = tmp_path / "metrics"
     assert [one.run_id for one in take(store, folder)] == ["20260920T143000Z"]
+    assert [one.run_id for one in take(store, tmp_path)] == ["20260920T143000Z"]  # the store is in it, and no result
     (folder / "deep" / "adr.json").unlink()
     (nothing,) = take(store, folder)
     assert nothing.problem

@@ -16,6 +16,7 @@ from evalprov.handover.links.ended import beginning
 from evalprov.regular import NOT_REGULAR
 from evalprov.reported.adapters import ADAPTERS
 from evalprov.reported.open_results import is_called
+from evalprov.store.index import HISTORY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,8 +87,11 @@ def _fitting(path: str, head: bytes) -> Any:
 
 
 def _files(folder: str) -> Iterator[str]:
-    """Yield the files of a folder and of those in it, in the order of their names; packages hold none."""
+    """Yield the files of a folder and of those in it, in the order of their names; packages and stores hold none."""
     for inside, folders, names in os.walk(folder):
+        if HISTORY in names and "runs" in folders:
+            folders.clear()
+            continue
         folders.sort()
         folders[:] = [name for name in folders if not name.startswith(".") and name not in _PACKAGES]
         yield from (os.path.join(inside, name) for name in sorted(names))
