@@ -1,6 +1,8 @@
 """What handing over 100,000 scenarios costs: CPU seconds and memory beyond reading the record, target by target.
 
-Those that need a client are measured where that is: `.venv-peers/bin/python tests/bench/handover.py mlflow parquet`.
+Of those that need a client, what it takes to make all that the client is given is told apart: the rest is the tool's
+own time, of which ours may be a fifth. They are measured where their client is:
+`.venv-peers/bin/python tests/bench/handover.py mlflow parquet`.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from evalprov.handover.targets import TARGETS
 SCENARIOS = 100_000
 SMALL = "20260919T143000Z"
 ALLOWED_SECONDS = 5.0  # for all of it, on a processor that reads a short line of JSON in two microseconds
+ALLOWED_SHARE = 0.2  # of the tool's own time, where that alone is more
 ALLOWED_MB = 120  # beyond the record, which is in memory whole
 # What LangSmith says of itself, and any keys: those who are asked here take whatever they get.
 _BATCHES = {"use_multipart_endpoint": True, "size_limit": 100, "size_limit_bytes": 20_000_000}
@@ -46,6 +49,20 @@ from evalprov.store.gate import hide_secrets
 import evalprov.cli.export
 record = read.load(sys.argv[1], sys.argv[2])
 hide_secrets(record, Scrubber(os.environ))
+used = resource.getrusage(resource.RUSAGE_SELF)
+print(json.dumps([0, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024]), file=sys.stderr)
+"""
+# All that the tool would be given, made and thrown away.
+_MAKE = """
+import json, resource, sys
+import evalprov.cli.export
+from evalprov.handover.parcel import FileContent, Rows, SendOptions
+from evalprov.handover.targets import named
+from evalprov.store import read
+record = read.load(sys.argv[1], sys.argv[2])
+for part in named(sys.argv[3]).packed(record, SendOptions("/nowhere", sys.argv[4])).parts.values():
+    for _ in part.chunks() if isinstance(part, FileContent) else part.each() if isinstance(part, Rows) else ():
+        pass
 used = resource.getrusage(resource.RUSAGE_SELF)
 print(json.dumps([0, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024]), file=sys.stderr)
 """
@@ -88,11 +105,18 @@ def main(wanted: list[str]) -> int:
             where = ["--url", url] if target.url else []
             server.taken.clear()
             seconds, megabytes = measured(_PROBE, folder, "export", RUN, "--to", target.name, *where)
-            if target.extra:  # what its client takes for three scenarios is its own
-                own = measured(_PROBE, folder, "export", SMALL, "--to", target.name, *where)
-                seconds, megabytes = seconds - own[0] + base[0], megabytes - own[1] + base[1]
-            told = f"{seconds:5.2f} s CPU  {megabytes:5.0f} MB   beyond reading it {seconds - base[0]:5.2f} s"
-            fits = seconds <= ALLOWED_SECONDS * slower and megabytes - base[1] <= ALLOWED_MB
+            beyond = seconds - base[0]
+            told = f"{seconds:5.2f} s CPU  {megabytes:5.0f} MB   beyond reading it {beyond:5.2f} s"
+            quick = seconds <= ALLOWED_SECONDS * slower
+            if target.extra:
+                # What its client takes for three scenarios is its own.
+                small = measured(_PROBE, folder, "export", SMALL, "--to", target.name, *where)
+                megabytes -= small[1] - base[1]
+                ours = measured(_MAKE, folder, str(folder / "metrics"), RUN, target.name, url)[0] - base[0]
+                share = ours / max(beyond - ours, 0.01)
+                told += f", of that ours {ours:.2f} s ({share:.0%} of the tool's own)"
+                quick = quick or share <= ALLOWED_SHARE
+            fits = quick and megabytes - base[1] <= ALLOWED_MB
             wrong += not fits
             print(f"{target.name:<18} {told}, {megabytes - base[1]:4.0f} MB{'' if fits else '   TOO MUCH'}", flush=True)
     return 1 if wrong else 0
