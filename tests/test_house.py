@@ -59,7 +59,7 @@ MAY_IMPORT = {
         "settings",
         "__init__",
     },
-    "restore": {"run", "capture", "judge", "explain", "stats", "store", "record", "errors", "settings"},
+    "restore": {"run", "capture", "judge", "explain", "stats", "store", "record", "errors", "secrets", "settings"},
     "cli": {
         "handover",
         "isolation",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from evalprov import render
+from evalprov.cli import texts
 from evalprov.cli.common import NEEDED_RUN, STORE
 from evalprov.cli.comparing import PRESENT, found_difference
 from evalprov.cli.options import Argument, Option, Subcommand
@@ -24,6 +25,8 @@ def diff(  # noqa: PLR0913 - one argument an option
     only: str | None,
     everything: bool,
     trials: bool,
+    code: bool,
+    prompts: bool,
     store: str | None,
 ) -> int:
     """Say why the score moved from A to B, and whether it is real.
@@ -33,20 +36,28 @@ def diff(  # noqa: PLR0913 - one argument an option
 
     In a pipe the columns are separated by tabs, and the line `answer` comes first.
 
+    --code and --prompts show the lines that differ instead: coloured on a terminal, in your PAGER; in a pipe a patch
+    that `git apply` reads. With --json they stand beside the rest. What looks like a secret is hidden in them.
+
     With --exit-code the exit code is 0 where every metric is the same or within noise, every layer proven equal,
     the same by name or declared by nobody, and both are whole runs of one scenario; else 1, also for what nobody knows.
 
-    Examples: evalprov diff latest~1 latest; evalprov diff baseline:main latest --markdown; evalprov diff latest
+    Examples: evalprov diff latest~1 latest; evalprov diff baseline:main latest --markdown; evalprov diff latest;
+    evalprov diff latest~1 latest --code --prompts
     """
     if as_json and markdown:
         raise UsageError("--json and --markdown cannot be used together")
     found, folder = found_difference(a, b, store, only=only, everything=everything, trials=trials)
+    if wanted := texts.layers(code=code, prompts=prompts, everything=everything):
+        found = texts.with_texts(found, folder, wanted)
     if as_json:
         render.document({**diff_document.document(found), "store": folder})
     elif markdown:
         from evalprov.views import diff_markdown
 
         render.out("\n".join(diff_markdown.lines(found)))
+    elif found.texts:
+        texts.print_texts(found.texts)
     elif width := render.width():
         render.page(diff_screen.page(found, width))
     else:
@@ -63,6 +74,7 @@ COMMAND = Subcommand(
         Option("--only", "PART", "Show only metrics, or layers.", choices=PARTS),
         Option("--all", None, "Show what is the same too, and all of it.", into="everything"),
         Option("--trials", None, "Take all trials of a repeated run together, on both sides."),
+        *texts.OPTIONS,
         STORE,
     ),
     (

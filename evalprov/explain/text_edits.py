@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from evalprov.named import NamedTuple
 
+LAYERS = ("prompts", "config", "grader", "data", "software", "code")  # those that have files, as they are shown
 NO_NEWLINE = "\\"  # the mark of a line that says that the one above has no newline after it
 
 
@@ -21,11 +22,19 @@ class TextEdit(NamedTuple):
     path: str
     layer: str
     hunks: tuple[Hunk, ...]
-    reason: str | None  # why there is no text, or not all of it
-    how: str = "changed"  # or added, removed, renamed
+    reason: str | None  # why there is no text
+    how: str = "changed"  # or added, removed, renamed; unknown where it may be the same
     was: str | None = None  # its path in A, where that was another
     modes: tuple[str | None, str | None] = (None, None)  # as git writes them; null where it is not there, or not known
 
     def count(self, mark: str) -> int:
         """Return how many lines have a mark."""
         return sum(one == mark for hunk in self.hunks for one, _ in hunk.lines)
+
+
+class TextEdits(NamedTuple):
+    """The files that differ between two runs, of the layers that were asked for."""
+
+    edits: tuple[TextEdit, ...]
+    elsewhere: tuple[tuple[str, int], ...] = ()  # the other layers, with how many files differ there
+    problem: str | None = None  # why not every file that differs is known

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from evalprov.record.schema.code import SavedFile, Withheld
     from evalprov.restore.folder import NewFolder
 
-_APPLY = ("-c", "apply.whitespace=nowarn", "-c", "apply.ignoreWhitespace=no", "apply", "--whitespace=nowarn", "-p1")
+APPLY = ("-c", "apply.whitespace=nowarn", "-c", "apply.ignoreWhitespace=no", "apply", "--whitespace=nowarn", "-p1")
 
 
 class NoCode(Exception):  # noqa: N818 - it is a finding about a record
@@ -126,7 +126,7 @@ def _patch(m: Manifest, to: NewFolder, sources: CodeSources) -> bytes:
         return b""
     patch = kept(sources.store, m["git"]["patch"])
     try:
-        git(to.path, *_APPLY, stdin=patch)
+        git(to.path, *APPLY, stdin=patch)
     except GitFailed as problem:
         raise NoCode(f"the changes do not fit the commit: {problem}") from None
     return patch

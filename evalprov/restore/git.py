@@ -55,7 +55,13 @@ class ReadRepository(NamedTuple):
     ours: bool = True  # the user stands in it; else a record named it, and its filters are not started
 
 
-def git(folder: str, *words: str, stdin: bytes = b"", environ: Mapping[str, str] | None = None) -> bytes:
+def git(
+    folder: str,
+    *words: str,
+    stdin: bytes = b"",
+    environ: Mapping[str, str] | None = None,
+    patience: float = PATIENCE,
+) -> bytes:
     """Ask git in a folder; nothing of the user's is started but the filters that checking out needs."""
     env = {name: value for name, value in (environ or os.environ).items() if name not in OF_ANOTHER} | ENVIRON
     try:
@@ -64,11 +70,11 @@ def git(folder: str, *words: str, stdin: bytes = b"", environ: Mapping[str, str]
             env={name: value for name, value in env.items() if not name.startswith("GIT_TRACE")},
             input=stdin,
             capture_output=True,
-            timeout=PATIENCE,
+            timeout=patience,
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise GitFailed(f"git {words[0]}: no answer within {PATIENCE:g} s") from None
+        raise GitFailed(f"git {words[0]}: no answer within {patience:g} s") from None
     except OSError as error:
         raise GitFailed(f"git: {error.strerror}") from None
     if done.returncode:
@@ -78,16 +84,17 @@ def git(folder: str, *words: str, stdin: bytes = b"", environ: Mapping[str, str]
     return done.stdout
 
 
-def source_with(folders: Iterable[str], commit: str | None) -> ReadRepository | str:
+def source_with(folders: Iterable[str], commit: str | None, patience: float = PATIENCE) -> ReadRepository | str:
     """Return the first repository of these folders that has a commit, or why there is none."""
     why = "there is no repository here"
     for folder in folders:
         try:
-            lines = git(folder, "rev-parse", "--show-object-format", "--git-common-dir", "--git-path", "objects")
+            asked = ("--show-object-format", "--git-common-dir", "--git-path", "objects")
+            lines = git(folder, "rev-parse", *asked, patience=patience)
             algorithm, common, objects = (os.path.join(folder, one) for one in os.fsdecode(lines).splitlines())
             top = folder
             with suppress(GitFailed):  # of a bare one there is none
-                top = os.fsdecode(git(folder, "rev-parse", "--show-toplevel")[:-1])
+                top = os.fsdecode(git(folder, "rev-parse", "--show-toplevel", patience=patience)[:-1])
             found = ReadRepository(
                 top, os.path.realpath(common), os.path.realpath(objects), os.path.basename(algorithm)
             )
@@ -97,7 +104,7 @@ def source_with(folders: Iterable[str], commit: str | None) -> ReadRepository | 
         if commit is None:
             return found
         try:
-            git(folder, "cat-file", "-e", f"{commit}^{{commit}}")
+            git(folder, "cat-file", "-e", f"{commit}^{{commit}}", patience=patience)
         except GitFailed:
             why = f"{found.top} does not have commit {commit[:12]}: fetch it there"
         else:
@@ -113,12 +120,11 @@ def make_clone(
     folder = os.path.join(place, ".git")
     os.makedirs(f"{folder}/info", exist_ok=True)
     if source:
-        with open(f"{folder}/objects/info/alternates", "w", encoding="utf-8", errors="surrogateescape") as file:
-            file.write(f"{_quoted(source.objects)}\n")
+        read_objects_of(folder, [source])
         for name in ("shallow", "info/attributes", "info/exclude"):
             with suppress(OSError), reading(f"{source.common}/{name}") as old, open(f"{folder}/{name}", "wb") as new:
                 new.write(old.read())
-        for key, value in _shaping(source):
+        for key, value in shaping(source):
             if (key, value) != ("core.filemode", "true"):  # as it is anyway: a question less
                 git(place, "config", "--add", key, value)
     head = _branch(place, branch)
@@ -131,7 +137,14 @@ def make_clone(
             _tags(place, source)
 
 
-def _shaping(source: ReadRepository) -> list[tuple[str, str]]:
+def read_objects_of(folder: str, sources: Iterable[ReadRepository]) -> None:
+    """Have a repository's own folder read the objects of others; they are only read."""
+    with open(f"{folder}/objects/info/alternates", "w", encoding="utf-8", errors="surrogateescape") as file:
+        file.writelines(f"{_quoted(one.objects)}\n" for one in sources)
+
+
+def shaping(source: ReadRepository) -> list[tuple[str, str]]:
+    """Return those of a repository's settings by which files get their bytes."""
     try:
         told = git(source.top, "config", "-z", "--get-regexp", _SHAPING)
     except GitFailed:  # there are none

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from evalprov.judge.diff import differs
+from evalprov.views import text_edits
 
 if TYPE_CHECKING:
     from evalprov.judge.collapsed import Falls
@@ -43,6 +44,8 @@ def document(found: FoundDifference) -> dict[str, Any]:
         document["decision_spec"] = result.decision_spec._asdict()
         document["commits"] = found.history and _commits(found.history)
         document["files"] = [file._asdict() for file in found.files]
+    if found.texts:
+        document["text_edits"] = text_edits.document(found.texts)
     return document
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from evalprov.explain.changes import Change
+    from evalprov.explain.text_edits import TextEdits
     from evalprov.judge.diff import Diff, Scenarios
     from evalprov.judge.left_out import LeftOut
     from evalprov.judge.metric_diff import MetricDiff, Side
@@ -79,6 +80,7 @@ class FoundDifference(NamedTuple):
     files: list[FileEdit]  # of the code, that differ
     parts: tuple[str, ...]  # what is to be shown
     everything: bool
+    texts: TextEdits | None = None  # null where nobody asked for them
 
 
 def cells(metric: MetricDiff) -> tuple[str, ...]:
