@@ -39,6 +39,10 @@ class LineFacts(TypedDict, total=False):
     group: str | None  # what the scenario comes from, as others do
     scenario_groups: Mapping[str, str] | None  # likewise for many
     layer: Mapping[str, Any] | None  # a ConfigLayer's to_dict()
+    input: Any  # what was asked of the program for this scenario: a text, or any JSON
+    expected: Any
+    output: Any  # what it said
+    explanation: Any  # of the score
 
 
 def report(

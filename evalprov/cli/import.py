@@ -37,7 +37,8 @@ def import_runs(
         raise UsageError("missing PATH: what to import", "for example: evalprov import logs/ mlflow.db")
     folder = open_store(store)
     settings = load(here())
-    importing = Importing(folder, settings.root, TellingScrubber(os.environ, settings.env_secret), scenario)
+    scrub = TellingScrubber(os.environ, settings.env_secret)
+    importing = Importing(folder, settings.root, scrub, scenario, settings.text_bytes)
     entered = [one for given in paths for one in importing.take(given, run)]
     problem = importing.settle()
     if as_json:

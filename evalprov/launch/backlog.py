@@ -1,21 +1,19 @@
 """What a log has still to take: it is worked off beside the relaying, so that no command waits for its log.
 
-So much is held in memory. More, where the log has been slow for long, goes to a file without a name, written with a key
-that exists in this process alone: no secret of the output is on a disk, not even there.
+So much is held in memory. More, where the log has been slow for long, goes to a file that nobody else can read.
 """
 
 from __future__ import annotations
 
 import _thread
-import hashlib
-import os
 import time
 from typing import TYPE_CHECKING
+
+from evalprov.private import VeiledFile
 
 if TYPE_CHECKING:
     from collections import deque
     from collections.abc import Callable
-    from typing import IO
 
 HELD = 1 << 24  # bytes in memory
 WAITS = 2.0  # seconds that the command may have waited in all, for a log that nearly keeps up
@@ -117,16 +115,13 @@ class Backlog:
 
 
 class _Aside:
-    """A queue of pieces in a file without a name, unreadable to whoever finds them there."""
+    """A queue of pieces that nobody else can read."""
 
     def __init__(self) -> None:
-        import tempfile
         from collections import deque
 
-        self._file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - it is gone with this process
-        self._key = os.urandom(32)
-        self._places: deque[tuple[int, int]] = deque()  # of each piece, with its length
-        self._end = 0
+        self._file = VeiledFile()
+        self._places: deque[tuple[int, int]] = deque()
 
     @property
     def waiting(self) -> bool:
@@ -135,31 +130,14 @@ class _Aside:
 
     def put(self, data: bytes) -> None:
         """Add a piece, whole or not at all."""
-        hidden, at = self._veiled(data, self._end), self._end
-        while hidden:
-            sent = os.pwrite(self._file.fileno(), hidden, at)
-            hidden, at = hidden[sent:], at + sent
-        self._places.append((self._end, len(data)))
-        self._end = at
+        self._places.append(self._file.put(data))
 
     def take(self) -> bytes:
         """Return the oldest piece."""
-        at, length = self._places[0]
-        hidden = b""
-        while len(hidden) < length:
-            more = os.pread(self._file.fileno(), length - len(hidden), at + len(hidden))
-            if not more:
-                raise OSError("what was put aside is gone")
-            hidden += more
+        piece = self._file.get(*self._places[0])
         self._places.popleft()
-        return self._veiled(hidden, at)
+        return piece
 
     def close(self) -> None:
-        """Let go of the file, which is gone with that."""
+        """Let go of all."""
         self._file.close()
-
-    def _veiled(self, data: bytes, at: int) -> bytes:
-        """Return a piece as it is written at a place; the same once more gives it back."""
-        veil = hashlib.shake_256(self._key + at.to_bytes(8, "little")).digest(len(data))
-        mixed = int.from_bytes(data, "little") ^ int.from_bytes(veil, "little")
-        return mixed.to_bytes(len(data), "little")

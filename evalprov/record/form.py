@@ -214,6 +214,7 @@ def blank(run_id: str, timestamp: str) -> Manifest:
         },
         "output": {"stdout": None, "stderr": None, "metrics_source": None, "artifacts": []},
         "outputs": {"files": {}, "count": None, "bytes": None, "reason": None},
+        "texts": None,
         "links": [],
         "handover": {"trackers": [], "variables": {}},
         "imported": None,

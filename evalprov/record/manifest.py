@@ -22,6 +22,7 @@ from evalprov.record.schema.outcome import (
     ErrorEntry,
     HandedOver,
     ImportedFrom,
+    KeptTexts,
     MetricInfo,
     Output,
     Outputs,
@@ -135,6 +136,7 @@ class Manifest(TypedDict):
     resources: Resources
     output: Output
     outputs: Outputs
+    texts: KeptTexts | None  # null where the eval said nothing for its scenarios, or nothing of it is kept
     links: list[RunLink]  # what other tools have of it
     handover: HandedOver
     imported: ImportedFrom | None  # null for a run that evalprov recorded

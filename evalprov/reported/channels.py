@@ -40,9 +40,9 @@ def put_together(
     last = scanner.close(known)
     channels = [scanner.ledger]
     if report_file is not None:
-        channels.insert(0, read_report(report_file))
+        channels.insert(0, read_report(report_file, scanner.text_bytes))
     if metrics_file is not None:
-        channels.insert(0, read_metrics(metrics_file, before))
+        channels.insert(0, read_metrics(metrics_file, before, scanner.text_bytes))
     elif last and not any(channel.reports for channel in channels):
         _take_last(scanner.ledger, last)
     elif last and not any(channel.reports for channel in channels[:-1]):
@@ -71,7 +71,8 @@ def put_together(
         others = channels[channels.index(winner) + 1 :]
         warnings += [text for other in others if (text := _disagreement(winner, other))]
     reason = None if winner else _why_none(channels, report_file, metrics_file)
-    return Reported(facts, source, warnings, reason, round((time.perf_counter() - began) * 1000, 1))
+    texts = next((channel.texts for channel in channels if channel.texts.names()), None)
+    return Reported(facts, source, warnings, reason, round((time.perf_counter() - began) * 1000, 1), texts)
 
 
 def _take_last(ledger: Ledger, last: FoundObject) -> None:

@@ -11,10 +11,11 @@ from evalprov.named import NamedTuple
 from evalprov.reported.adapters import ADAPTERS, HEAD, Adapter, fitting, named
 from evalprov.reported.adapters.source import ROWS, Source, described
 from evalprov.reported.facts import KEYS
-from evalprov.reported.ledger import Ledger, is_failure
+from evalprov.reported.ledger import TEXT_KEYS, Ledger, is_failure
 from evalprov.reported.open_results import FILE_LIMIT, Unusable, is_called, opened, opened_fresh, words_of, written
 from evalprov.reported.tail import begins, may_sum_up
 from evalprov.reported.text import BOM, LINE_LIMIT, OBJECT_LIMIT, NotAnObject, Reader, may_be_object, printable, shown
+from evalprov.reported.texts import ASIDE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -34,9 +35,9 @@ _WANTED = (
 )
 
 
-def read_report(path: str) -> Ledger:
+def read_report(path: str, text_bytes: int | None = None) -> Ledger:
     """Return what the child wrote into the report file; that there is none is nothing odd."""
-    ledger = Ledger("report", "the report file")
+    ledger = Ledger("report", "the report file", text_bytes=text_bytes)
     try:
         with opened(path, os.O_NOFOLLOW) as file:
             _read(file, ledger, facts_alone=True)
@@ -47,12 +48,12 @@ def read_report(path: str) -> Ledger:
     return ledger
 
 
-def read_metrics(path: str, before: Before | None) -> Ledger:
+def read_metrics(path: str, before: Before | None, text_bytes: int | None = None) -> Ledger:
     """Return what a metrics file named by the user holds; one that stood there before the run is not used."""
     path, name = _chosen(path)
     adapter = named(name)
     called = printable(path)
-    ledger = Ledger(printable(os.path.basename(path.rstrip("/"))), called)
+    ledger = Ledger(printable(os.path.basename(path.rstrip("/"))), called, text_bytes=text_bytes)
     try:
         if adapter is None and name:
             _refuse_format(name)
@@ -90,7 +91,7 @@ def _read_named(path: str, adapter: Adapter | None, before: Before | None, ledge
             return
         ledger.rule = adapter.name
         with _readable(adapter):
-            for line in adapter.read(Source(path, file, before, ledger.notes)):
+            for line in adapter.read(Source(path, file, before, ledger.notes, ledger.texts)):
                 ledger.take(line, None)
             if not ledger.has_metrics:
                 raise Unusable("it holds no metric")
@@ -114,7 +115,7 @@ def _read_folder(folder: str, adapters: tuple[Adapter, ...], before: Before | No
             with opened_fresh(path, before) as file:
                 head = _head(file)
                 adapter = next((one for one in adapters if is_called(path, one.patterns) and one.fits(head)), None)
-                source = Source(path, file, before, ledger.notes)
+                source = Source(path, file, before, ledger.notes, ledger.texts)
                 if adapter:
                     with _readable(adapter):
                         lines = _with_metrics(islice(adapter.read(source), room + 1))
@@ -142,10 +143,10 @@ def _read_folder(folder: str, adapters: tuple[Adapter, ...], before: Before | No
 
 def _plain(file: IO[bytes], path: str, ledger: Ledger) -> Iterator[dict[str, Any]]:
     """Give what a program wrote by itself as report lines."""
-    own = Ledger(ledger.channel, printable(path), ledger.budget)
+    own = Ledger(ledger.channel, printable(path), ledger.budget, ledger.texts.limit)
     _read(file, own, facts_alone=False)
     for scenario, metrics in own.scenarios.items():
-        yield {"metrics": metrics, "scenario": scenario}
+        yield {"metrics": metrics, "scenario": scenario, ASIDE: ledger.texts.put(own.texts.of(scenario))}
     for text in own.notes.texts():
         ledger.notes.add((path, text), text)
     yield {"metrics": {}, "metric_summary": own.summary or None, **own.facts.said}
@@ -252,7 +253,8 @@ def _take_report(ledger: Ledger, said: dict[str, Any], line: int | None, *, fact
     if "metrics" in said:
         ledger.take(said, line)
         return True
-    if is_failure(said) or (facts_alone and not said.keys() - KEYS - {"scenario"} and said.keys() & KEYS):
+    beside = KEYS | TEXT_KEYS if "scenario" in said else KEYS
+    if is_failure(said) or (facts_alone and not said.keys() - beside - {"scenario"} and said.keys() & beside):
         ledger.take_facts(said, {}, line)
         return True
     return False

@@ -9,6 +9,7 @@ from evalprov.reported.facts import KEYS, WHOLE_LIMIT, Facts
 from evalprov.reported.fields import is_field
 from evalprov.reported.repeats import MARKS, Repeats, mean
 from evalprov.reported.text import NotAnObject, Reader, brief, kind_of, name
+from evalprov.reported.texts import BYTES, FIELDS, PutAside, ScenarioTexts
 from evalprov.reported.warnings import Budget, Notes
 
 if TYPE_CHECKING:
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
 METRIC_KEYS = frozenset(("metrics", "scenario", "group", "metric_summary"))
 _METRICS_ALONE = {"metrics"}
 _ERRORS = frozenset(("error", "errors"))
-_OF_A_FAILURE = frozenset((*_ERRORS, *MARKS, "scenario", "group"))
+TEXT_KEYS = frozenset(FIELDS)  # what it said for a scenario
+_OF_A_FAILURE = frozenset((*_ERRORS, *MARKS, *TEXT_KEYS, "scenario", "group"))
+_WORDS = frozenset((str, list))
 _NUMBERS = frozenset((bool, int, float))
 _NAMES = 100_000  # spellings of names remembered
 
@@ -31,7 +34,9 @@ class _NoMetric(Exception):  # noqa: N818 - no error: the eval's line is read on
 class Ledger:
     """The metrics and facts of one channel."""
 
-    def __init__(self, channel: str, called: str = "", budget: Budget | None = None) -> None:
+    def __init__(
+        self, channel: str, called: str = "", budget: Budget | None = None, text_bytes: int | None = None
+    ) -> None:
         self.channel = channel
         self.called = called or channel  # in messages
         self.notes = Notes()
@@ -39,6 +44,7 @@ class Ledger:
         self.facts = Facts(self.notes, self.budget)
         self.summary: dict[str, MetricValue] = {}
         self.scenarios: dict[str, dict[str, MetricValue]] = {}
+        self.texts = ScenarioTexts(BYTES if text_bytes is None else text_bytes)
         self.reports = 0  # lines that had metrics
         self.line: int | None = None  # the last of them
         self.rule = "report-line"
@@ -109,7 +115,7 @@ class Ledger:
                 scenario = self._scenario(said["scenario"], line)
                 metrics = {} if scenario is None else metrics
             if not said.keys() <= METRIC_KEYS:
-                self._take_beside(said, scenario, line, marked=scenario is not None or _is_by_scenario(metrics))
+                self._take_beside(said, metrics, scenario, line)
             if (group := said.get("group")) is not None:
                 if scenario is None:
                     self.notes.add("group", f"{self.at(line)}: a group without a scenario beside it was left out")
@@ -145,10 +151,19 @@ class Ledger:
         """Return where something was said."""
         return self.called if line is None else f"{self.called} line {line}"
 
-    def _take_beside(self, said: dict[str, Any], scenario: str | None, line: int | None, *, marked: bool) -> None:
+    def _take_beside(
+        self, said: dict[str, Any], metrics: dict[str, Any], scenario: str | None, line: int | None
+    ) -> None:
+        by_scenario = scenario is None and _is_by_scenario(metrics)
+        marked = scenario is not None or by_scenario
         where = self.at(line)
+        texts: dict[str, Any] = {}
         for key, value in said.items():
             if key in METRIC_KEYS or (marked and key in MARKS):  # which trial of the scenarios this is
+                continue
+            if key in TEXT_KEYS or type(value) is PutAside:
+                if value is not None:
+                    texts[key] = value
                 continue
             if key in KEYS:
                 if value is not None:
@@ -158,11 +173,25 @@ class Ledger:
                     self.facts.take_field(key, value, where)
             else:
                 self.facts.unknown(key, where)
+        if scenario is not None and texts:
+            self.texts.take(scenario, texts)
+        elif texts:
+            self._take_texts(texts, metrics if by_scenario else {}, where)
+
+    def _take_texts(self, texts: dict[str, Any], metrics: dict[str, Any], where: str) -> None:
+        """Take in maps of scenario to text, which stand beside one of scenario to metrics."""
+        for field, said in texts.items():
+            if not isinstance(said, dict) or not (found := metrics.keys() & said.keys()):
+                self.notes.add("texts", f"{where}: {field} was left out: no scenario stands beside it")
+                continue
+            for scenario in found:
+                self.texts.take(self._name(scenario), {field: said[scenario]})
 
     def settle(self) -> None:
         """Make of what was said of a scenario again and again what it is, once all was read."""
         if note := self._repeats.settle(self.scenarios):
             self.notes.add("repeats", note)
+        self.texts.are_trials = self._repeats.are_trials
 
     def _take_metrics(self, said: dict[str, Any], metrics: dict[str, Any], line: int | None) -> None:
         """Take in metrics without a scenario beside them: flat ones, or a map of scenario to metrics."""
@@ -193,6 +222,11 @@ class Ledger:
                 self._full(line)
                 return
             into = self.scenarios[scenario] = {}
+        if not TEXT_KEYS.isdisjoint(metrics):
+            # A number of that name is a metric, an object several.
+            texts = {key: metrics[key] for key in TEXT_KEYS & metrics.keys() if type(metrics[key]) in _WORDS}
+            self.texts.take(scenario, texts)
+            metrics = {key: value for key, value in metrics.items() if key not in texts}
         self._put(into, metrics, line)
 
     def _put(

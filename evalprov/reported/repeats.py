@@ -21,6 +21,7 @@ class Repeats:
     """What was said of scenarios before it was said anew."""
 
     def __init__(self) -> None:
+        self.are_trials = False  # as it turns out
         self._earlier: dict[str, list[Row]] = {}
         self._all_marked = True
         self._kept = 0
@@ -52,6 +53,7 @@ class Repeats:
             return (
                 f'{some}, and the last word on each counts; "trial": 1, "trial": 2 beside them would make trials of it'
             )
+        self.are_trials = True
         for scenario, rows in self._earlier.items():
             scenarios[scenario] = _mean([*rows, scenarios[scenario]])
         often = f"each scenario was reported {most} times" if each else f"scenarios were reported up to {most} times"

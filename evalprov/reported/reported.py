@@ -8,6 +8,7 @@ from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
     from evalprov.record.schema.outcome import MetricsSource
+    from evalprov.reported.texts import ScenarioTexts
 
 
 class Reported(NamedTuple):
@@ -18,3 +19,4 @@ class Reported(NamedTuple):
     warnings: list[str]
     reason: str | None  # why there are no metrics
     ms: float = 0.0  # what putting it together took
+    texts: ScenarioTexts | None = None  # what was said for each scenario, on the best channel that says any

@@ -45,7 +45,8 @@ _Region = tuple[bytes, int, int, int]  # whole lines: a chunk, from where, to wh
 class Scanner:
     """A sink for the child's stdout: merges report lines as they come, and remembers the last object after them."""
 
-    def __init__(self) -> None:
+    def __init__(self, text_bytes: int | None = None) -> None:
+        self.text_bytes = text_bytes  # of what is said for a scenario; null for as many as usual
         self._ledger: Ledger | None = None
         self._reader = Reader()
         self._lines = 0
@@ -71,7 +72,7 @@ class Scanner:
         if self._ledger is None:
             from evalprov.reported.ledger import Ledger
 
-            self._ledger = Ledger("stdout")
+            self._ledger = Ledger("stdout", text_bytes=self.text_bytes)
         return self._ledger
 
     def feed(self, data: bytes, newlines: int | None = None) -> None:

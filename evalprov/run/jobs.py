@@ -16,6 +16,7 @@ from evalprov.reported import Scanner, gather, merge_reported
 from evalprov.reported.files import PLAIN
 from evalprov.reported.open_results import Before
 from evalprov.run.cleaning import scrubbed
+from evalprov.store.texts import keep_texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,7 +27,16 @@ if TYPE_CHECKING:
 
 MOST = 200  # records that one command may leave
 _CONFIG = f"{OUTPUT}/config.yaml"
-_OWN = ("output", "outputs", "resources", "metric_info", "scenario_groups", "decision_spec", "stages")  # not the job's
+_OWN = (
+    "output",
+    "outputs",
+    "resources",
+    "metric_info",
+    "scenario_groups",
+    "decision_spec",
+    "stages",
+    "texts",
+)  # not the job's
 _SHARED = ("exit_code", "signal", "git", "software")  # looked at again when all was over
 
 
@@ -53,7 +63,7 @@ def record_jobs(
         for folder in folders[:MOST]:
             job = _job(store, before, parent, folder, os.path.relpath(folder, above))
             job["status"] = parent["status"]
-            _take_metrics(job, folder, [*names, *PLAIN], context)
+            _take_metrics(store, job, folder, [*names, *PLAIN], context)
             job["identity"] = identify(job)
             job["system"]["config_hash"] = job["identity"]["config_hash"]
             if problems := store.finish(job):
@@ -93,13 +103,16 @@ def _told(arguments: Iterable[str], overrides: list[str]) -> Iterable[str]:
     yield from own.values()
 
 
-def _take_metrics(job: Manifest, folder: str, names: list[str], context: CaptureContext) -> None:
+def _take_metrics(store: Store, job: Manifest, folder: str, names: list[str], context: CaptureContext) -> None:
     """Put in what the job left of metrics in its own folder; what it printed is among what all of them did."""
     for name in dict.fromkeys(names):
         path = os.path.join(folder, name)
         if os.path.isfile(path):
             began = os.stat(os.path.join(folder, _CONFIG)).st_mtime
-            merge_reported(job, scrubbed(gather(Scanner(), None, path, Before(began)), context.scrub))
+            reported = gather(Scanner(context.settings.text_bytes), None, path, Before(began))
+            merge_reported(job, scrubbed(reported, context.scrub))
+            job["texts"], problems = keep_texts(store, reported.texts, context.scrub)
+            job["warnings"] += problems
             return
     why = f"the job's folder holds none of {', '.join(PLAIN)}; what it printed is in the command's own record"
     job["capture"]["metrics"] = {"status": "absent", "ms": 0.0, "reason": why}

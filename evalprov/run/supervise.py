@@ -89,7 +89,7 @@ def supervise(request: Request, context: CaptureContext, prepared: PreparedRun) 
         tried("what the run used is not known", lambda: again.add("observe", used))
         tried("what Hydra composed is not in the record", lambda: _add_hydra(manifest, child.began, context, look))
         reported = "what the command reported is not all in the record"
-        tried(reported, lambda: _interpret(manifest, child, request, context, look))
+        tried(reported, lambda: _interpret(prepared, child, request, context, look))
         tried("what other tools have of it is not in the record", lambda: _link(manifest, child, context, store))
         if wired is not None:
             tried("what was asked of models is not in the record", lambda: wired.finish(manifest))
@@ -146,7 +146,7 @@ def _launch(request: Request, context: CaptureContext, prepared: PreparedRun, af
     store, manifest, project, wired = prepared.store, prepared.manifest, prepared.project, prepared.wired
     run_id = manifest["run_id"]
     logs, names = _logs(request, context, store, run_id)
-    scanner = Scanner()
+    scanner = Scanner(context.settings.text_bytes)
     report = ReportFile(run_id)
     environ = {**context.environ, **prepared.identity, "EVALPROV_RUN_ID": run_id}
     if report.path:
@@ -261,9 +261,10 @@ def _conclude(manifest: Manifest, child: _EndedCommand, request: Request, contex
 
 
 def _interpret(
-    manifest: Manifest, child: _EndedCommand, request: Request, context: CaptureContext, look: OutputsLook
+    prepared: PreparedRun, child: _EndedCommand, request: Request, context: CaptureContext, look: OutputsLook
 ) -> None:
     """Write down what it said, and what it read."""
+    store, manifest = prepared.store, prepared.manifest
 
     def known() -> set[str]:
         from evalprov.store.earlier import metric_names  # asked for where several objects might be the result
@@ -284,6 +285,11 @@ def _interpret(
 
         reported.warnings.extend(held_by_content(reported.facts, context, child.began))
     merge_reported(manifest, scrubbed(reported, context.scrub))
+    if reported.texts:
+        from evalprov.store.texts import keep_texts  # many evals say nothing for their scenarios
+
+        manifest["texts"], problems = keep_texts(store, reported.texts, context.scrub)
+        manifest["warnings"] += problems
     told = [*manifest["data"]["sets"].values(), *manifest["prompts"].values()]
     look.others |= {one["path"] for one in told if one["source"] == REPORTED and one["path"] and one["sha256"]}
 

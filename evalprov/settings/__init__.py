@@ -30,6 +30,7 @@ class Settings(NamedTuple):
     env_secret: tuple[str, ...] = ()  # further names whose values are secrets: names or globs
     log: str = "bounded"  # bounded, full or off
     log_bytes: int = 1 << 20  # bound of a log, half for the head and half for the tail
+    text_bytes: int = 2048  # bound of each text that the eval says for a scenario; 0 keeps none
     observe: str = "project"  # or auto, strict, off
     trackers: str | tuple[str, ...] = "off"  # that learn the run's id; auto for those that are installed
     declared: Mapping[str, Any] = {}  # the checked tables, the command line's over the file's
@@ -94,6 +95,7 @@ def _settings(root: str, path: str | None, table: dict[str, Any], origins: dict[
         env_secret=tuple(env.get("secret", ())),
         log=log.get("mode", "bounded"),
         log_bytes=log.get("bytes", 1 << 20),
+        text_bytes=table.get("report", {}).get("text_bytes", 2048),
         observe=table.get("observe", {}).get("mode", "project"),
         trackers=trackers if isinstance(trackers, str) else tuple(trackers),
         declared=table,

@@ -27,6 +27,7 @@ WORDS = {
     "handover.trackers": "which trackers learn this run's id, by variables of theirs: auto for those installed (`off`)",
     "log.mode": "how much of what the command prints is kept (`bounded`)",
     "log.bytes": "how much that is, half for the head and half for the tail (1048576)",
+    "report.text_bytes": "how much is kept of what the eval says for a scenario, each text of it; 0: nothing (2048)",
     "model.provider": "who serves the model",
     "model.model": "its name; a dated one, since an alias such as gpt-4o is warned about",
     "model.version": "its version",

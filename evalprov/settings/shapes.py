@@ -161,6 +161,7 @@ SHAPE: dict[str, Any] = {
     },
     "handover": {"trackers": ChosenWords(("off", "auto"), TRACKERS)},
     "log": {"mode": Choice(("bounded", "full", "off")), "bytes": AtLeast(0)},
+    "report": {"text_bytes": AtLeast(0)},
     "model": {
         "provider": str,
         "model": str,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 # Which not every record of version 3 has.
-_LATEST = ("links", "handover", "imported")
+_LATEST = ("texts", "links", "handover", "imported")
 _LATEST_KEYS = ("resources.series",)
 
 

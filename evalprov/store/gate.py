@@ -29,7 +29,7 @@ def hide_secrets(manifest: Manifest, scrub: Scrubber) -> bool:
     record = cast("dict[str, Any]", manifest)
     names = _names(manifest)
     facts = {text for key, value in record.items() if key not in _OF_SCENARIOS for text in texts(value)} - names
-    known = {**_found(names, scrub.plain()), **_found(facts, scrub)}
+    known = {**names_less_secrets(names, scrub), **_found(facts, scrub)}
     return bool(known) and _hide(manifest, lambda text: known.get(text, text))
 
 
@@ -38,6 +38,11 @@ def less_secrets(facts: dict[str, Any], scrub: Scrubber) -> dict[str, Any]:
     rest = {key: said for key, said in facts.items() if key not in _OF_SCENARIOS}
     told = scrub.knowing(texts(rest))
     return {**facts, **{key: told.value(said) for key, said in rest.items()}}
+
+
+def names_less_secrets(names: set[str], scrub: Scrubber) -> dict[str, str]:
+    """Return the names of scenarios that hold a secret, and what stands in their place in the record."""
+    return _found(names, scrub.plain())
 
 
 def _found(those: set[str], scrub: Scrubber) -> dict[str, str]:

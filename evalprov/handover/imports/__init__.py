@@ -32,31 +32,33 @@ _PACKAGES = ("node_modules", "site-packages", "dist-packages")
 _NAMES = (*(pattern for adapter in ADAPTERS for pattern in adapter.patterns), "mlflow.db")
 
 
-def read_in(path: str, ids: tuple[str, ...] = ()) -> Iterator[TakenRun | FailedRun]:
+def read_in(path: str, ids: tuple[str, ...] = (), text_bytes: int | None = None) -> Iterator[TakenRun | FailedRun]:
     """Yield the runs that a file, a folder or a store holds; of an MLflow store those with these ids, or all."""
+    place = ImportPlace(path, ids, text_bytes)
     if not os.path.exists(path):
         yield FailedRun(path, "it is not there")
         return
     if not os.path.isdir(path):
-        yield from _one(path, ids, alone=True)
+        yield from _one(place, alone=True)
         return
     if (source := _fitting(path, b"")) is not None:
-        yield from source.read(ImportPlace(path, ids))
+        yield from source.read(place)
         return
     found = False
     for count, file in enumerate(_files(path)):
         if count == _FILES:
             yield FailedRun(path, f"it holds more than {_FILES:,} files; the first were looked at: name a folder in it")
             return
-        for one in _one(file, ids, alone=False) if is_called(file, _NAMES) else ():
+        for one in _one(place._replace(path=file), alone=False) if is_called(file, _NAMES) else ():
             found = True
             yield one
     if not found:
         yield FailedRun(path, f"no file in it is known; wanted is {WANTED}")
 
 
-def _one(path: str, ids: tuple[str, ...], *, alone: bool) -> Iterator[TakenRun | FailedRun]:
+def _one(place: ImportPlace, *, alone: bool) -> Iterator[TakenRun | FailedRun]:
     """Yield what one file holds; among others, one that is not known is nothing odd."""
+    path = place.path
     if not os.path.isfile(path):
         if alone:
             yield FailedRun(path, NOT_REGULAR)
@@ -65,10 +67,10 @@ def _one(path: str, ids: tuple[str, ...], *, alone: bool) -> Iterator[TakenRun |
     source = _fitting(path, head)
     if source is not None:
         try:
-            if ids and not source.__name__.endswith(".mlflow"):
+            if place.ids and not source.__name__.endswith(".mlflow"):
                 yield FailedRun(path, "it is no MLflow store, of which --run names a run")
             else:
-                yield from source.read(ImportPlace(path, ids))
+                yield from source.read(place)
         except Exception as error:  # noqa: BLE001 - a stranger's file may be anything; the others are still read
             yield FailedRun(path, f"it cannot be read: {type(error).__name__}: {error}")
     elif alone:

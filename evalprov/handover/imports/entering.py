@@ -18,6 +18,7 @@ from evalprov.store.entering import put_in_their_place
 from evalprov.store.gate import less_secrets
 from evalprov.store.lines import Search
 from evalprov.store.query import Query
+from evalprov.store.texts import keep_texts
 from evalprov.store.where import path
 
 if TYPE_CHECKING:
@@ -40,17 +41,20 @@ class EnteredRun(NamedTuple):
 class Importing:
     """One import into a store."""
 
-    def __init__(self, store: str, root: str, scrub: Scrubber, scenario: str | None = None) -> None:
+    def __init__(
+        self, store: str, root: str, scrub: Scrubber, scenario: str | None = None, text_bytes: int | None = None
+    ) -> None:
         self._store = store
         self._root = root
         self._scrub = scrub
         self._scenario = scenario
+        self._text_bytes = text_bytes
         self._known, self._ours = _known(store)
         self._new: set[str] = set()
 
     def take(self, source: str, own_ids: Sequence[str] = ()) -> Iterator[EnteredRun]:
         """Enter the runs of one file, folder or store; what cannot be read is told, and the others are entered."""
-        for one in read_in(source, tuple(own_ids)):
+        for one in read_in(source, tuple(own_ids), self._text_bytes):
             if isinstance(one, FailedRun):
                 yield EnteredRun(one.source, None, problem=self._scrub.text(one.why))
             elif one.of in self._ours:
@@ -75,6 +79,8 @@ class Importing:
         manifest["observed"]["process"] = None  # it is we who write it, and not who ran it
         self._fill(manifest, taken)
         merge_reported(manifest, taken.reported._replace(facts=less_secrets(taken.reported.facts, self._scrub)))
+        manifest["texts"], lost = keep_texts(self._open, taken.reported.texts, self._scrub)
+        manifest["warnings"] += lost
         if taken.began is None:
             manifest["warnings"].append("when it ran is not known: its id is the time of the file that it is from")
         manifest["identity"] = identify(manifest)

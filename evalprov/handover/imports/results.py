@@ -30,7 +30,7 @@ def read(place: ImportPlace) -> Iterator[TakenRun | FailedRun]:
     """Yield the run that a result is of."""
     adapter = fitting(beginning(place.path, HEAD))
     assert adapter is not None
-    found = gather(Scanner(), None, place.path)
+    found = gather(Scanner(place.text_bytes), None, place.path)
     if found.source is None:
         why = next(iter(found.warnings), None) or found.reason or "it has no metrics"
         yield FailedRun(place.path, re.sub(r"^the metrics file .{1,2000}? was not used: ", "", why))

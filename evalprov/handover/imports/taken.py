@@ -29,6 +29,7 @@ class ImportPlace(NamedTuple):
 
     path: str
     ids: tuple[str, ...] = ()
+    text_bytes: int | None = None  # of what was said for a scenario; null for as many as usual
 
 
 class FailedRun(NamedTuple):

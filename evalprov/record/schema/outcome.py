@@ -92,6 +92,18 @@ class Outputs(TypedDict):
     reason: str | None  # why it is not known, or not all of it
 
 
+class KeptTexts(TypedDict):
+    """What the eval said for its scenarios, in a file of the store; in no layer, and in no hash of the run."""
+
+    object: str  # below the store: objects/..., lines of JSON, a scenario each, compressed
+    sha256: str  # of that file
+    bytes: int  # of that file
+    scenarios: int
+    fields: dict[str, int]  # output, input, expected, explanation: how many texts there are of each
+    cut: int  # texts of which only the beginning is kept
+    left_out: int  # texts for which there was no room
+
+
 class RunLink(TypedDict):
     """What another tool has of this run."""
 

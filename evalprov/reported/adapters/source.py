@@ -12,12 +12,14 @@ from typing import IO, TYPE_CHECKING, Any
 from evalprov.named import NamedTuple
 from evalprov.reported.open_results import FILE_LIMIT, opened_fresh
 from evalprov.reported.text import BOM, LINE_LIMIT, NotAnObject, Reader, brief, printable
+from evalprov.reported.texts import ASIDE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from evalprov.record.schema.values import MetricValue
     from evalprov.reported.open_results import Before
+    from evalprov.reported.texts import ScenarioTexts
     from evalprov.reported.warnings import Notes
 
 ROWS = 1_000_000  # samples held at most
@@ -46,16 +48,24 @@ class About(NamedTuple):
 class Source:
     """A file to read, opened, and what goes with it."""
 
-    def __init__(self, path: str, file: IO[bytes], before: Before | None, notes: Notes) -> None:
+    def __init__(
+        self, path: str, file: IO[bytes], before: Before | None, notes: Notes, texts: ScenarioTexts | None = None
+    ) -> None:
         self.path = path
         self.file = file
         self.notes = notes
         self.about = About()
+        self._texts = texts  # null where nobody wants any
         self._before = before  # what stood there before the run is another's
 
     def is_of(self, *names: object, attempt: str | None = None) -> None:
         """Say what the result is of."""
         self.about = About(tuple(str(name) for name in names if name), attempt)
+
+    def said(self, **texts: Any) -> dict[str, Any]:
+        """Put aside what a sample's texts are, by the names that reports have for them; return what is of its line."""
+        place = self._texts.put(texts) if self._texts else None
+        return {} if place is None else {ASIDE: place}
 
     def beside(self, name: str) -> IO[bytes]:
         """Open another file of this run in the same folder."""
