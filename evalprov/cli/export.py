@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from evalprov import render
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
     from evalprov.handover.parcel import Receipt
     from evalprov.handover.targets import Target
+    from evalprov.record.manifest import Manifest
+    from evalprov.settings import Settings
 
 COLUMNS = ("run", "state", "where", "id")
 DRY_COLUMNS = ("run", "where", "part", "amount")
@@ -47,6 +50,7 @@ def export(  # noqa: PLR0913 - one argument an option
     status: str | None,
     since: str | None,
     every: bool,
+    prompts: bool,
     dry_run: bool,
     as_json: bool,
     store: str | None,
@@ -62,7 +66,7 @@ def export(  # noqa: PLR0913 - one argument an option
     evalprov export --where 'accuracy>=0.7' --since 7d --to wandb
     """
     target = _target(to)
-    _must_fit(target, out=out, url=url, project=project)
+    _must_fit(target, out=out, url=url, project=project, prompts=prompts)
     folder = open_store(store)
     asked = selection.asked(where, scenario, program, tag, status, since)
     picks = every or bool(asked.words)
@@ -74,9 +78,11 @@ def export(  # noqa: PLR0913 - one argument an option
     found = _picked(folder, asked) if picks else _Picked(list(runs))
     if target.single and len(found.runs) > 1:
         raise UsageError(f"{target.name} takes one run: its files have the same names in each commit")
-    rules = rules_of(load(here()).declared).metrics
+    settings = load(here())
+    rules = rules_of(settings.declared).metrics
     place = os.path.abspath(out) if out else f"{folder}/export/{target.name}"
-    options = SendOptions(place, url, project, rules, dry_run=dry_run)
+    texts = partial(_prompts, folder, settings) if prompts else None
+    options = SendOptions(place, url, project, rules, dry_run=dry_run, prompts=texts)
     receipts: list[Receipt] = []
     failed = 0
     try:
@@ -105,8 +111,22 @@ def _target(name: str | None) -> Target:
     return target
 
 
-def _must_fit(target: Target, *, out: str | None, url: str | None, project: str | None) -> None:
+def _prompts(store: str, settings: Settings, m: Manifest) -> dict[str, bytes]:
+    """Return the texts of a run's prompts, and say which are not to be had."""
+    from evalprov.restore.edits import TextPlace
+    from evalprov.restore.prompts import prompt_texts
+
+    found = prompt_texts(m, TextPlace(store, settings.root, Scrubber(os.environ, settings.env_secret)))
+    for name, why in found.missing.items():
+        render.note(f"run {m['run_id']}: prompt {render.neutral(name)} is not handed over: {why}")
+    return found.texts
+
+
+def _must_fit(target: Target, *, out: str | None, url: str | None, project: str | None, prompts: bool) -> None:
     """Refuse options that would have no effect."""
+    if prompts and not target.texts:
+        takers = " and ".join(one.name for one in TARGETS if one.texts)
+        raise UsageError(f"--prompts: {target.name} has no place for the prompts' text", f"{takers} have one")
     if out and target.url:
         raise UsageError(f"--out is for files, and {target.name} is no file", "a server is named by --url")
     for flag, given in (("--url", url), ("--project", project)):
@@ -214,6 +234,7 @@ COMMAND = Subcommand(
         Option("--project", "NAME", "The project or experiment there; the scenario's name otherwise."),
         *selection.OPTIONS,
         Option("--all", None, "All runs that have ended.", into="every"),
+        Option("--prompts", None, "The text of its prompts, too, as the run had them."),
         Option("--dry-run", None, "Say what would be sent; with --json all of it."),
         Option("--json", None, "Print the receipts as JSON.", into="as_json"),
         STORE,

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from calendar import timegm
+from functools import partial
 from time import gmtime, strftime, strptime
 from typing import TYPE_CHECKING, Any
 
-from evalprov.handover.parcel import Rows, TargetRefused
+from evalprov.handover.parcel import FileContent, Rows, TargetRefused
 from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from evalprov.handover.parcel import SendOptions
     from evalprov.record.manifest import Manifest
 
     Scalar = str | int | float | bool | None
 
 HEX = re.compile(r"sha256:([0-9a-f]{64})")
+_NOT_PLAIN = re.compile(r"[^A-Za-z0-9_.-]")
 _CANONICAL = ("json", "toml", "yaml")  # files whose hash is of what stands in them, not of their bytes
 
 
@@ -218,6 +222,18 @@ def _material(  # noqa: PLR0913 - a field each
     return Material(
         layer, name, path, None if canonical else digits, digits if canonical else None, size=size, version=version
     )
+
+
+def prompt_files(m: Manifest, options: SendOptions, folder: str) -> dict[str, FileContent]:
+    """Return the texts of the prompts as files, where they are wanted: by paths that any tool takes."""
+    found: dict[str, FileContent] = {}
+    for name, text in (options.prompts(m) if options.prompts else {}).items():
+        suffix = os.path.splitext(m["prompts"][name]["path"] or "")[1] or ".txt"
+        plain = _NOT_PLAIN.sub("_", name.removesuffix(suffix)).strip(".") or "prompt"
+        while f"{folder}/{plain}{suffix}" in found:
+            plain += "_"
+        found[f"{folder}/{plain}{suffix}"] = FileContent(partial(iter, [text]))
+    return found
 
 
 def model(m: Manifest) -> str | None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from evalprov.judge.rules import MetricRule
+    from evalprov.record.manifest import Manifest
 
 
 class TargetRefused(EvalprovError):  # noqa: N818 - it is what the target said
@@ -30,6 +31,7 @@ class SendOptions(NamedTuple):
     rules: Mapping[str, MetricRule] = {}
     dry_run: bool = False
     progress: Callable[[int, int], None] | None = None  # of the parts of one run
+    prompts: Callable[[Manifest], Mapping[str, bytes]] | None = None  # their texts, by name; null where not asked for
 
 
 class Rows(NamedTuple):

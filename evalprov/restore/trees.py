@@ -131,6 +131,13 @@ class Trees:
         lines = self.ask("cat-file", "--batch-check=%(objectname) %(objectsize)", stdin=names).decode().splitlines()
         return {name: int(size) for name, _, size in (line.partition(" ") for line in lines) if size.isdigit()}
 
+    def content(self, tree: str, path: str) -> bytes | None:
+        """Return what a file of a tree holds; null where it is not there, or git does not have it here."""
+        try:
+            return self.ask("cat-file", "blob", f"{tree}:{path}")
+        except GitFailed:
+            return None
+
     def texts(self, chosen: Iterable[FileStep]) -> tuple[list[FileStep], bytes]:
         """Return the same files with renames found, and git's patch of them, in the same order."""
         trees = []

@@ -29,6 +29,7 @@ class Target(NamedTuple):
     extra: str = ""  # of the package, where a client is needed
     url: bool = False  # it is somewhere: --url and --project have a meaning
     single: bool = False  # its files have the same names for each run
+    texts: bool = False  # it has a place for the prompts' texts
 
     def packed(self, record: Manifest, options: SendOptions) -> Parcel:
         """Return what would be sent."""
@@ -58,8 +59,22 @@ class Target(NamedTuple):
 
 
 TARGETS = (
-    Target("mlflow", "mlflow", "a run: params, metrics, tags, data sets, table, record", extra="mlflow", url=True),
-    Target("wandb", "wandb", "a run: config, summary, table, artifact; offline without a key", extra="wandb", url=True),
+    Target(
+        "mlflow",
+        "mlflow",
+        "a run: params, metrics, tags, data sets, table, record",
+        extra="mlflow",
+        url=True,
+        texts=True,
+    ),
+    Target(
+        "wandb",
+        "wandb",
+        "a run: config, summary, table, artifact; offline without a key",
+        extra="wandb",
+        url=True,
+        texts=True,
+    ),
     Target("langfuse", "langfuse", "a trace of the run and its scenarios, with scores", extra="langfuse", url=True),
     Target("langsmith", "langsmith", "a run a scenario in a project, with feedback", extra="langsmith", url=True),
     Target("otlp", "otlp", "spans by OTLP: one for the run, one a scenario, with evaluation events", url=True),

@@ -70,6 +70,7 @@ def packed(m: Manifest, options: SendOptions) -> Parcel:
             if one.layer == "data"
         ],
         RECORD: document(m, indent=None),
+        **content.prompt_files(m, options, "evalprov/prompts"),
     }
     if m["metrics"]:
         parts[SCENARIOS] = _table(["scenario", "group", *content.metric_names(m)], content.table(m))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import netrc
 import os
+import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -18,10 +19,11 @@ if TYPE_CHECKING:
 
     Json = dict[str, Any]
 
-RECORD, SCENARIOS = "record.json", "scenarios"
+RECORD, SCENARIOS, PROMPTS = "record.json", "scenarios", "prompts"
 _MARK = "evalprov.export"
 _USUAL = "https://api.wandb.ai"
 _LONGEST_TAG = 64
+_NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9_.-]")
 _HINTS = {"401": "WANDB_API_KEY holds the key", "403": "WANDB_API_KEY holds the key"}
 
 
@@ -45,6 +47,7 @@ def packed(m: Manifest, options: SendOptions) -> Parcel:
         "summary": {**content.summary(m), "evalprov.duration_seconds": m["duration_seconds"]},
         "git": {"commit": m["git_sha"], "remote": content.remote(m)},
         RECORD: document(m, indent=None),
+        **content.prompt_files(m, options, PROMPTS),
     }
     if m["metrics"]:
         names = content.metric_names(m)
@@ -116,14 +119,17 @@ def send(parcel: Parcel, options: SendOptions) -> str:
         )
         try:
             _log(wandb, run, parcel)
-        finally:
-            run.finish()
+        except BaseException:
+            run.finish(exit_code=1)
+            raise
     notes.add(options.folder, parcel)
     return SENT
 
 
 def _log(wandb: Any, run: Any, parcel: Parcel) -> None:
+    """Log all of it, and end the run while its files are still there."""
     parts = parcel.parts
+    about = parts["run"]
     if SCENARIOS in parts:
         table = wandb.Table(columns=parts["columns"], data=list(parts[SCENARIOS].each()), allow_mixed_types=True)
         run.log({SCENARIOS: table})
@@ -133,6 +139,10 @@ def _log(wandb: Any, run: Any, parcel: Parcel) -> None:
         artifact = wandb.Artifact(f"evalprov-{parcel.id[:24]}", type="evalprov-record")
         artifact.add_file(os.path.join(folder, RECORD), RECORD)
         run.log_artifact(artifact)
+        if os.path.isdir(os.path.join(folder, PROMPTS)):
+            prompts = wandb.Artifact(f"{_NOT_IN_A_NAME.sub('-', about['project'])}-prompts", type="prompt")
+            prompts.add_dir(os.path.join(folder, PROMPTS))
+            run.log_artifact(prompts)
         run.summary.update({_MARK: "whole"})
         run.finish()
 
