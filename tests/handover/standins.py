@@ -6,7 +6,7 @@ import gzip
 import json
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 
@@ -48,6 +48,10 @@ def serving(answer: Answer = lambda _: (200, {})) -> Iterator[StandInServer]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+
+        def handle(self) -> None:
+            with suppress(ConnectionResetError):  # a client may just go
+                super().handle()
 
         def _any(self) -> None:
             if self.headers.get("Transfer-Encoding") == "chunked":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -15,6 +16,7 @@ from gate_runs import Store  # noqa: E402
 from handed_records import RUN, full  # noqa: E402
 
 LATER = "20260921T143000Z"
+PROMPT = "Answer in one word.\n"
 CANARY = "canary-3f9a17c2-do-not-tell"
 
 
@@ -41,6 +43,10 @@ class Peer:
         later = full(LATER, scenarios)
         later["model_config"]["temperature"] = 0.7
         later["metric_summary"]["accuracy_mean"] = 0.5
+        (folder / "prompts").mkdir()
+        (folder / "prompts" / "plan.txt").write_text(PROMPT)
+        for record in (first, later):
+            record["prompts"]["plan"]["sha256"] = f"sha256:{hashlib.sha256(PROMPT.encode()).hexdigest()}"
         Store(folder / "metrics").put(first, later)
 
     def evalprov(self, *words: str, ok: bool = True, **env: str) -> subprocess.CompletedProcess[str]:

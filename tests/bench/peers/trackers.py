@@ -15,13 +15,14 @@ from typing import Any
 
 from standins import serving
 
-from peers.common import CANARY, RUN, Peer, must, no_secret
+from peers.common import CANARY, PROMPT, RUN, Peer, must, no_secret
 from peers.wandb_server import answering
 
 
 def _in_mlflow(peer: Peer, uri: str) -> str:
     """Look at what MLflow has, with its own client."""
-    os.environ.update({"MLFLOW_ALLOW_FILE_STORE": "true", "MLFLOW_DISABLE_TELEMETRY": "true"})
+    silent = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
+    os.environ.update({"MLFLOW_ALLOW_FILE_STORE": "true", **silent})
     import mlflow
 
     client = mlflow.MlflowClient(tracking_uri=uri)
@@ -41,11 +42,14 @@ def _in_mlflow(peer: Peer, uri: str) -> str:
     record = mlflow.artifacts.load_dict(f"runs:/{run.info.run_id}/evalprov/record.json")
     must(record["run_id"] == RUN, "the record")
     must(CANARY not in str(run.to_dictionary()) + str(record) + table.to_csv(), "the secret is told")
-    return f"run, {len(run.data.params)} params, data set, table of {len(table)} rows, record"
+    prompt = mlflow.artifacts.load_text(f"runs:/{run.info.run_id}/evalprov/prompts/plan.txt")
+    must(prompt == PROMPT, f"the prompt: {prompt!r}")
+    return f"run, {len(run.data.params)} params, data set, table of {len(table)} rows, record, prompt"
 
 
 def _twice(peer: Peer, target: str, *words: str, **env: str) -> None:
-    states = [peer.export(RUN, "--to", target, *words, **env)[0]["state"] for _ in range(2)]
+    texts = ("--prompts",) if target in ("mlflow", "wandb") else ()
+    states = [peer.export(RUN, "--to", target, *texts, *words, **env)[0]["state"] for _ in range(2)]
     must(states == ["sent", "already there"], str(states))
 
 
@@ -216,8 +220,9 @@ def wandb(peer: Peer) -> str:
     must("model_config.temperature" in str([one.get("config") for one in buckets]), "config")
     must("accuracy_mean" in streamed and "table-file" in streamed, f"summary and table: {streamed[:500]}")
     must(any("record.json" in path for path in uploaded) and "CommitArtifact" in dict(asked), f"artifact: {uploaded}")
+    must(any("plan.txt" in path for path in uploaded) and PROMPT.encode() in told, f"prompt: {uploaded}")
     must(CANARY.encode() not in told, "the secret is told")
-    return f"offline folder; synced: config, commit, summary, table, {len(uploaded)} files"
+    return f"offline folder; synced: config, commit, summary, table, prompt, {len(uploaded)} files"
 
 
 CHECKS = {
