@@ -75,8 +75,8 @@ def join(pieces: Iterable[object], between: str = "") -> Markup:
 
 def identifier(*names: str) -> str:
     """Return an anchor for a thing of these names: readable where they are plain, else by their hash."""
-    plain = "-".join(names)
-    if _PLAIN_ID.fullmatch(plain):
+    plain = ":".join(names)
+    if all(map(_PLAIN_ID.fullmatch, names)):
         return plain
     hashed = blake2s("\0".join(names).encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
     return f"x-{hashed}"

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from evalprov.judge.inside import sentences
-from evalprov.numbers import and_more
 from evalprov.views import diff_words
 from evalprov.views.diff_screen import blocks, shown_metrics, with_moves
+from evalprov.views.links import links
 from evalprov.views.markdown import code, details, table, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from evalprov.judge.metric_diff import MetricDiff, Side
-    from evalprov.record.schema.outcome import RunLink
     from evalprov.views.diff_words import FoundDifference
 
 WIDTH = 160  # of a value
-ARTIFACTS = 5  # linked
 _MARKS = {"better": "\N{WHITE HEAVY CHECK MARK}", "worse": "\N{CROSS MARK}"}
-_PLAIN_LINK = re.compile(r"https?://[\w.:-]+(/[\w./%~+=?&;:@,#!-]*)?")
 
 
 def lines(found: FoundDifference) -> Iterator[str]:
@@ -48,22 +44,10 @@ def _item(pair: tuple[str, str]) -> str:
 
 
 def _link(side: Side) -> str:
-    """Link what a reader will want to open: the CI's run, what other tools have, what the eval says it left."""
-    run = side.runs[0]
-    links: list[tuple[str, Any]] = [("run", run["observed"]["ci"].get("run_url"))]
-    links += [(_tool(one), one["where"]) for one in run["links"][:ARTIFACTS]]
-    artifacts = [one for one in run["output"]["artifacts"] if isinstance(one, dict)]
-    links += [(text(one.get("name") or "artifact"), one.get("url")) for one in artifacts[:ARTIFACTS]]
-    plain = [f"[{name}](<{url}>)" for name, url in links if isinstance(url, str) and _PLAIN_LINK.fullmatch(url)]
-    paths = [one for one in run["links"][:ARTIFACTS] if not _PLAIN_LINK.fullmatch(one["where"])]
-    plain += [f"{_tool(one)} {code(one['where'])}" for one in paths]
-    plain += and_more(max(0, len(artifacts) - ARTIFACTS) + max(0, len(run["links"]) - ARTIFACTS))
-    return f" ({', '.join(plain)})" if plain else ""
-
-
-def _tool(link: RunLink) -> str:
-    """Name what another tool has of a run."""
-    return text(" ".join(filter(None, (link["tool"], link["id"]))))
+    """Link what a reader will want to open."""
+    found, more = links(side.runs[0])
+    said = [f"[{text(one.name)}](<{one.where}>)" if one.web else f"{text(one.name)} {code(one.where)}" for one in found]
+    return f" ({', '.join([*said, *more])})" if said else ""
 
 
 def _metrics(found: FoundDifference) -> Iterator[str]:

@@ -44,9 +44,10 @@ def test_a_name_of_a_megabyte_is_cut() -> None:
 
 def test_an_anchor_is_plain_or_a_hash() -> None:
     """Anchors are readable where the names are, and never what the names say otherwise; different names, others."""
-    assert html.identifier("accuracy", "case-1") == "accuracy-case-1"
-    odd = {html.identifier(*names) for names in (("a b",), ("a", "b c"), ('"><script>',), ("\ud800",), ("x" * 10**6,))}
+    assert html.identifier("accuracy", "case-1") == "accuracy:case-1"
+    odd = {html.identifier(*names) for names in (("a b",), ("a", "b:c"), ('"><script>',), ("\ud800",), ("x" * 10**6,))}
     assert len(odd) == 5
+    assert html.identifier("a-b", "c") != html.identifier("a", "b-c")
     assert all(one.startswith("x-") and one[2:].isalnum() for one in odd)
 
 

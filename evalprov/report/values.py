@@ -1,0 +1,86 @@
+"""What is drawn of each metric: its values by scenario on both sides, as they were judged."""
+
+from __future__ import annotations
+
+from heapq import nsmallest
+from typing import TYPE_CHECKING
+
+from evalprov.judge.choose_test import moved
+from evalprov.judge.direction import is_spent
+from evalprov.judge.samples import NO_SAMPLE, Sample, samples
+from evalprov.named import NamedTuple
+from evalprov.stats.columns import NO_COLUMN, Pairing
+from evalprov.views.diff_screen import in_order
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from evalprov.judge.metric_diff import MetricDiff
+    from evalprov.stats.columns import Pairs
+    from evalprov.views.diff_words import FoundDifference
+
+LISTED = 500  # scenarios that moved most
+
+
+class MovedScenario(NamedTuple):
+    """One scenario that moved."""
+
+    name: str
+    a: float
+    b: float
+    way: str  # better, worse, or moved where nobody knows which way is better
+
+
+class MetricValues(NamedTuple):
+    """One metric with its values."""
+
+    metric: MetricDiff
+    a: Sample
+    b: Sample
+    pairs: Pairs  # of the scenarios that both sides have
+    differences: Sequence[float]  # what is no more than rounding is none
+    most: list[MovedScenario]  # those that moved most, first
+
+    @property
+    def rates(self) -> bool:
+        """Whether every value is 0 or 1."""
+        return bool(len(self.pairs.a)) and {*self.pairs.a, *self.pairs.b} <= {0.0, 1.0}
+
+    @property
+    def trials(self) -> int:
+        """How many runs there are on the side with more."""
+        return max(len(self.a.trials), len(self.b.trials))
+
+    @property
+    def spent(self) -> bool:
+        """Whether it is time, money or memory: what few scenarios take much of counts as much as the mean."""
+        return is_spent(self.metric.name, self.metric.unit) and not self.rates
+
+    def way(self, difference: float) -> str:
+        """Say which way a difference goes."""
+        if self.metric.direction is None:
+            return "moved"
+        return "better" if (difference > 0) == (self.metric.direction == "higher") else "worse"
+
+
+def values(found: FoundDifference) -> Iterator[MetricValues]:
+    """Give the metrics that are more than a number on each side, those that moved first."""
+    ours, theirs = samples(found.a.runs), samples(found.b.runs)
+    pairing = Pairing()
+    for metric in in_order(found.diff.metrics):
+        a, b = ours.get(metric.name, NO_SAMPLE), theirs.get(metric.name, NO_SAMPLE)
+        if metric.same_as is None and metric.verdict != "same":
+            scenarios = moved(a.column or NO_COLUMN, b.column or NO_COLUMN, pairing)
+            held = MetricValues(metric, a, b, scenarios.pairs, scenarios.differences, [])
+            yield held._replace(most=_most(held))
+
+
+def _most(held: MetricValues) -> list[MovedScenario]:
+    """Return the scenarios that moved most, of those that moved as far first what is worse."""
+    better = held.metric.direction == "higher"
+    names, ones, others = held.pairs
+    sizes = ((-abs(by), (by > 0) == better, names[place], place) for place, by in enumerate(held.differences) if by)
+    return [
+        MovedScenario(name, ones[place], others[place], held.way(held.differences[place]))
+        for _, _, name, place in nsmallest(LISTED, sizes)
+    ]
