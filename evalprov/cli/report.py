@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 
 from evalprov import render
-from evalprov.cli.common import NEEDED_RUN, STORE
+from evalprov.cli.common import NEEDED_RUN, STORE, open_store
 from evalprov.cli.comparing import found_difference
 from evalprov.cli.options import Argument, Option, Subcommand
+from evalprov.cli.rules import rules_for
 from evalprov.errors import UsageError
-from evalprov.report import pair, place
+from evalprov.isolation import here
+from evalprov.report import pair, place, single
+from evalprov.settings import load
+from evalprov.store import read
 
 
 def report(  # noqa: PLR0913 - one an option
@@ -17,18 +21,34 @@ def report(  # noqa: PLR0913 - one an option
 ) -> int:
     """Write a page to look at: two runs held against each other, or one run.
 
+    Of two runs it shows what `evalprov diff` says of them, drawn: every metric, each scenario, what changed, and what
+    nobody knows. Of one run: what ran, its scenarios, where the time went, what it used, the end of its output.
+
     It is one file that fetches nothing: it opens without a network, from a disk or from what a CI job kept. Without
     -o it is put into the store, under reports/, where git does not see it. Its path is printed.
 
-    Examples: evalprov report latest~1 latest --open; evalprov report baseline:main latest -o report.html
+    Examples: evalprov report latest~1 latest --open; evalprov report baseline:main latest -o report.html;
+    evalprov report latest
     """
     if out == "":
         raise UsageError("-o needs a file's path")
     if b is None:
-        raise UsageError("missing B: the run that A is held against")
+        return put(*_single(a, store, out), open_=open_)
     found, folder = found_difference(a, b, store, everything=everything, trials=trials)
     named = [side.runs[0]["run_id"] for side in (found.a, found.b)]
     return put(pair.page(found), out or _default(folder, "-".join(named)), open_=open_)
+
+
+def _single(run: str, store: str | None, out: str | None) -> tuple[str, str]:
+    """Return the page of one run, and where it goes."""
+    folder = open_store(store)
+    manifest = read.load(folder, run)
+    streams = {name: manifest["output"][name] for name in ("stdout", "stderr")}
+    output = {
+        name: read.log_end(folder, one["log"], single.TAIL_BYTES) for name, one in streams.items() if one and one["log"]
+    }
+    page = single.page(manifest, rules_for(load(here())), output)
+    return page, out or _default(folder, manifest["run_id"])
 
 
 def _default(folder: str, name: str) -> str:

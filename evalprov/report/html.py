@@ -44,13 +44,16 @@ def text(said: object, most: int = LONGEST, *, lines: bool = False) -> Markup:
         return said
     words = str(said)
     if lines:
-        cut = words[:most] + ("..." if len(words) > most else "")
-        return Markup(escape(render.neutral(cut, lines=True)))
-    if len(words) > 4 * most:  # a name of a megabyte is not looked at letter by letter
-        words = words[: 2 * most] + words[-2 * most :]
-    if not words.isprintable():
-        words = render.neutral(words)
-    return Markup(escape(elide.cut(words, most)))
+        begin = words[:most] + ("..." if len(words) > most else "")
+        return Markup(escape(render.neutral(begin, lines=True)))
+    return Markup(escape(cut(words, most)))
+
+
+def cut(said: str, most: int) -> str:
+    """Return a text of so many letters at most, control characters spelled out; it is not escaped yet."""
+    if len(said) > 4 * most:  # a name of a megabyte is not looked at letter by letter
+        said = said[: 2 * most] + said[-2 * most :]
+    return elide.cut(said if said.isprintable() else render.neutral(said), most)
 
 
 def element(name: str, /, *inside: object, **attributes: object) -> Markup:
@@ -95,6 +98,12 @@ def section(title: object, *inside: object, id_: str = "", level: int = 2) -> Ma
     return element("section", element(f"h{level}", title), held, id=id_) if held else NOTHING
 
 
+def contents(parts: Iterable[tuple[str, str, Markup]]) -> Markup:
+    """Return links to the parts of a page, each with its id and its title."""
+    leads = (element("li", element("a", title, href=Markup(f"#{id_}"))) for id_, title, _ in parts)
+    return element("nav", element("ul", *leads), aria_label="on this page")
+
+
 def folded(summary: object, *inside: object, open_: bool = False, id_: str = "") -> Markup:
     """Return what is folded away below a line."""
     return element("details", element("summary", summary), *inside, open=open_, id=id_)
@@ -131,9 +140,16 @@ def table(
     class_: str = "",
 ) -> Markup:
     """Return a table, whose first column heads the rows; on a phone each row stands as a block of named values."""
-    heads = element("tr", *(element("th", one, scope="col", role="columnheader") for one in columns), role="row")
     names = [text(one) for one in columns]
     numbers = [one in right for one in columns]
+    heads = element(
+        "tr",
+        *(
+            element("th", name, scope="col", role="columnheader", class_="number" if is_number else "")
+            for name, is_number in zip(names, numbers, strict=True)
+        ),
+        role="row",
+    )
     body = Markup(
         "".join(
             f'<tr role="row">{"".join(map(_cell, row, names, numbers, range(len(names))))}</tr>'

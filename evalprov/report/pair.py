@@ -60,17 +60,9 @@ def page(found: FoundDifference) -> str:
         answer,
         html.element("header", _badge(found), html.element("h1", answer)),
         side_cards(found),
-        html.element(
-            "nav",
-            html.element("ul", *(_leads(id_, title) for id_, title, _ in held)),
-            aria_label="on this page",
-        ),
+        html.contents(held),
         *(html.section(title, inside, id_=id_) for id_, title, inside in held),
     )
-
-
-def _leads(id_: str, title: str) -> Markup:
-    return html.element("li", html.element("a", title, href=html.Markup(f"#{id_}")))
 
 
 def _badge(found: FoundDifference) -> Markup:

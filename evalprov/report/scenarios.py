@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from evalprov import render
 from evalprov.numbers import and_more
 from evalprov.report import html, svg
+from evalprov.report.spread import quantile
 from evalprov.report.values import LISTED
 from evalprov.stats.columns import finite
 
@@ -29,7 +30,7 @@ _DOT, _LARGEST = 3.0, 14.0  # how large one scenario is, and many at most
 _BINS = 48
 _SHADES = 5
 _TITLED = 30  # of what moved most, where the others are binned
-_WIDE = 100  # times as large: from there on a scale counts in powers
+_WIDE = 20  # times the median: from there on a scale counts in powers
 
 
 def drawn(held: MetricValues, anchor: str) -> Markup:
@@ -154,7 +155,7 @@ def _against(held: MetricValues, anchor: str) -> Markup:
     _, ones, others = held.pairs
     both = (*ones, *others)
     low, high = min(both), max(both)
-    powers = low > 0 and high / low > _WIDE
+    powers = low > 0 and high / quantile(sorted(both), 0.5) > _WIDE
     y = svg.scale(both, _SIDE, 0, logarithmic=powers, room=0.03)
     left = svg.room_for(y.ticks())
     x = y._replace(start=left, end=left + _SIDE)

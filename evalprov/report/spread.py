@@ -24,7 +24,7 @@ _WIDTH = 340.0
 _STRIP = 40.0  # how high one side of a strip plot is
 _BARS = 40
 _HEIGHT = 120.0
-_WIDE = 30  # times as large: from there on a scale counts in powers
+_WIDE = 10  # times the median: from there on a scale counts in powers
 
 
 def strips(held: MetricValues) -> Markup:
@@ -79,35 +79,49 @@ def _mean_and_deviation(runs: Sequence[float]) -> tuple[float, float | None]:
 
 
 def tails(held: MetricValues) -> Markup:
-    """Show the high ends of what the eval spends, and both distributions; also where nothing pairs the two sides."""
-    if not held.spent and (len(held.pairs.a) or held.rates):
+    """Show how the values of both sides lie; of what the eval spends also the high ends."""
+    if held.rates:
         return html.NOTHING
-    sides = [sorted(_every_value(side)) for side in (held.a, held.b)]
+    sides = [sorted(every_value(side)) for side in (held.a, held.b)]
     if not all(len(side) > 1 for side in sides):
         return html.NOTHING
-    rows = [_share_row(share, sides, held.metric.direction) for share in SHARES]
-    table = html.table(
-        f"of {len(sides[0]):,} values in A, {len(sides[1]):,} in B", ("", "A", "B", "by"), rows, right=("A", "B", "by")
+    keys = (html.element("span", name, class_=f"key {name.lower()}") for name in "AB")
+    drawn = svg.figure(
+        distribution(held.metric.name, held.metric.unit, sides),
+        html.join((*keys, " the share of values in each bin: A shaded, B as a line"), " "),
     )
-    return html.element("div", svg.figure(_distributions(held, sides), _legend()), table)
+    if not held.spent:
+        return drawn
+    rows = [_share_row(share, sides, held.metric.direction) for share in SHARES]
+    told = f"of {len(sides[0]):,} values in A, {len(sides[1]):,} in B"
+    return html.element("div", drawn, html.table(told, ("share", "A", "B", "by"), rows, right=("A", "B", "by")))
 
 
-def _every_value(side: Sample) -> list[float]:
+def every_value(side: Sample) -> list[float]:
     """Return the values of every trial: their means by scenario would hide the high ends."""
     columns = side.by_trial or ([side.column] if side.column else [])
     return [value for column in columns for value in column.values]
 
 
+def shares_of(ordered: Sequence[float]) -> list[tuple[str, str]]:
+    """Return the value that each of some shares lies below; of too few values it would be the largest."""
+    known = ((share, len(ordered) * (1 - share) >= 1 - 1e-9) for share in SHARES)
+    return [(_name(share), render.number(quantile(ordered, share)) if told else "too few") for share, told in known]
+
+
+def _name(share: float) -> str:
+    return f"p{share * 100:.0f}"
+
+
 def _share_row(share: float, sides: Sequence[Sequence[float]], direction: str | None) -> tuple[object, ...]:
-    name = f"p{share * 100:.0f}"
-    if any(len(side) * (1 - share) < 1 - 1e-9 for side in sides):  # it would be the largest value, whatever that is
-        return (name, "too few", "too few", "-")
+    if any(len(side) * (1 - share) < 1 - 1e-9 for side in sides):
+        return (_name(share), "too few", "too few", "-")
     a, b = (quantile(side, share) for side in sides)
     by = finite(b - a)
     way = "calm" if not by or direction is None else "better" if (by > 0) == (direction == "higher") else "worse"
     percent = f" ({by / abs(a):+.0%})" if a and abs(by / a) < 100 else ""
     signed = f"{'+' if by > 0 else ''}{render.number(by)}{percent}"
-    return (name, render.number(a), render.number(b), html.element("span", signed, class_=way))
+    return (_name(share), render.number(a), render.number(b), html.element("span", signed, class_=way))
 
 
 def quantile(ordered: Sequence[float], share: float) -> float:
@@ -119,32 +133,25 @@ def quantile(ordered: Sequence[float], share: float) -> float:
     return finite(ordered[low] * (1 - part) + ordered[high] * part)
 
 
-def _legend() -> Markup:
-    keys = (html.element("span", name, class_=f"key {name.lower()}") for name in "AB")
-    return html.join((*keys, " the share of values in each bin: A shaded, B as a line"), " ")
-
-
-def _distributions(held: MetricValues, sides: Sequence[Sequence[float]]) -> Markup:
+def distribution(name: str, unit: str | None, sides: Sequence[Sequence[float]]) -> Markup:
+    """Draw which share of the values lies where: of one side shaded, of a second as a line."""
     low, high = min(side[0] for side in sides), max(side[-1] for side in sides)
-    powers = low > 0 and high / low > _WIDE
+    powers = low > 0 and high / quantile(max(sides, key=len), 0.5) > _WIDE
     x = svg.scale((low, high), 10, _WIDTH - 10, logarithmic=powers)
     edges = _edges(low, high, powers=powers)
     shares = [_shares(side, edges) for side in sides]
-    y = svg.scale((0, *shares[0], *shares[1]), _HEIGHT, 8)
-    steps = []
-    for one in shares:
-        points = []
-        for number, share in enumerate(one):
-            points += [(x.at(edges[number]), y.at(share)), (x.at(edges[number + 1]), y.at(share))]
-        steps.append(points)
-    told = f"{held.metric.name}: how the values of A and of B are distributed"
+    y = svg.scale((0.0, *(share for one in shares for share in one)), _HEIGHT, 8)
+    steps = [
+        [(x.at(edge), y.at(share)) for number, share in enumerate(one) for edge in (edges[number], edges[number + 1])]
+        for one in shares
+    ]
     return svg.drawing(
         _WIDTH,
-        _HEIGHT + 36,
-        told,
-        svg.bottom_axis(x.ticks(4), _HEIGHT, held.metric.unit or "", top=8),
-        svg.area(steps[0], _HEIGHT, "a wash"),
-        svg.line(steps[1], "b thick"),
+        _HEIGHT + (36 if unit else 20),
+        f"{html.cut(name, 80)}: how the values are distributed, from {render.number(low)} to {render.number(high)}",
+        svg.bottom_axis(x.ticks(4), _HEIGHT, unit or "", top=8),
+        svg.area(steps[0], _HEIGHT, "a wash" if len(sides) > 1 else "b wash"),
+        *(svg.line(one, "b thick") for one in steps[1:]),
     )
 
 

@@ -21,7 +21,7 @@ Shape = Literal["circle", "square", "triangle", "diamond", "down", "cross", "plu
 SHAPES: tuple[Shape, ...] = ("circle", "square", "triangle", "diamond", "down", "cross", "plus", "star")
 LETTER = 6.2  # wide, at the size of a tick's words
 _TICKS = 12  # at most
-_STEPS = (1.0, 2.0, 5.0, 10.0)
+_STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 
 
 class Scale(NamedTuple):
@@ -107,6 +107,13 @@ def drawing(width: float, height: float, words: str, *inside: object, class_: st
         role="img",
         aria_label=words,
         class_=class_,
+    )
+
+
+def key(class_: str) -> Markup:
+    """Return a small square of a colour, for what stands beside it in words."""
+    return Markup(
+        f'<svg class="key" aria-hidden="true" viewBox="0 0 12 12"><rect class="{class_}" width="12" height="12"/></svg>'
     )
 
 
@@ -219,7 +226,7 @@ def area(points: Sequence[Point], base: float, class_: str) -> Markup:
         return NOTHING
     inner = "L".join(f"{number(x)} {number(y)}" for x, y in points)
     ends = (f"M{number(points[0][0])} {number(base)}L", f"V{number(base)}z")
-    return _path(class_, inner.join(ends))
+    return _path(f"area {class_}", inner.join(ends))
 
 
 def box(corner: Point, size: Point, class_: str, *, words: object = "", to: str = "") -> Markup:

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from evalprov.errors import EvalprovError, UnreadableError
 from evalprov.store import ids
 from evalprov.store.decode import as_seen
-from evalprov.store.folder import Folder, read_all
+from evalprov.store.folder import Folder, ends_of_log, read_all
 from evalprov.store.lines import history, iterate
 from evalprov.store.lookup import as_path, baseline_name, find, read_baseline, read_file, read_record
 
 if TYPE_CHECKING:
     from evalprov.record.manifest import Manifest
 
-__all__ = ["blob", "history", "iterate", "load", "log"]
+__all__ = ["blob", "history", "iterate", "load", "log", "log_end"]
 
 
 def load(store: str, spec: str) -> Manifest:
@@ -32,10 +32,7 @@ def load(store: str, spec: str) -> Manifest:
 
 def log(store: str, name: str) -> bytes | None:
     """Return a kept log, named as in the record (logs/RUN.out); null where it is not there."""
-    folder, _, file = name.partition("/")
-    run_id, _, which = file.partition(".")
-    if folder != "logs" or which not in ("out", "err") or not ids.is_run_id(run_id):
-        raise EvalprovError(f"not a log's name: {ids.shown(name)}")
+    file = _log_file(name)
     try:
         with Folder(f"{store}/logs") as logs:
             return read_all(logs.open(file, os.O_RDONLY), sys.maxsize, f"{store}/{name}")
@@ -43,6 +40,21 @@ def log(store: str, name: str) -> bytes | None:
         return None
     except OSError as error:
         raise EvalprovError(f"cannot read {store}/{name}: {error.strerror}") from None
+
+
+def log_end(store: str, name: str, size: int) -> bytes:
+    """Return the last bytes of a kept log, named as in the record; none where it is not there."""
+    _log_file(name)
+    return ends_of_log(store, name, size)[-size:]
+
+
+def _log_file(name: str) -> str:
+    """Return the file that a log's name in the record stands for."""
+    folder, _, file = name.partition("/")
+    run_id, _, which = file.partition(".")
+    if folder != "logs" or which not in ("out", "err") or not ids.is_run_id(run_id):
+        raise EvalprovError(f"not a log's name: {ids.shown(name)}")
+    return file
 
 
 def blob(store: str, name: str) -> bytes | None:

@@ -21,7 +21,7 @@ READS = "next time: --metrics-file "
 def remarks(manifest: Manifest, room: int = LINES) -> Iterator[Remark]:
     """Give the run, its first metrics and its first warning; the way to more metrics where there is room."""
     took = render.duration(manifest["duration_seconds"])
-    yield Remark(f"{manifest['run_id']}  {_ending(manifest)} in {took}  {_metrics(manifest)}")
+    yield Remark(f"{manifest['run_id']}  {ending(manifest)} in {took}  {_metrics(manifest)}")
     warnings = manifest["warnings"]
     reason = manifest["capture"].get("metrics", {"reason": None})["reason"] or ""
     if READS in reason and 1 + bool(warnings) < room:
@@ -30,7 +30,8 @@ def remarks(manifest: Manifest, room: int = LINES) -> Iterator[Remark]:
         yield Remark(f"warning: {listed(warnings, 1, between='; ')}; see: evalprov show {manifest['run_id']}")
 
 
-def _ending(manifest: Manifest) -> str:
+def ending(manifest: Manifest) -> str:
+    """Say in a word or two what became of a run."""
     status, code, signal = manifest["status"], manifest["exit_code"], manifest["signal"]
     if status == "failed":
         return f"failed (exit {code})"

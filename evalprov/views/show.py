@@ -35,7 +35,7 @@ SPARKLINE_LEAST = 4  # points that are worth a line
 def page(m: Manifest) -> Iterator[Block]:
     """Give a record, block by block."""
     yield headline(m, _ended(m))
-    yield FactBlock("metrics", _metrics(m))
+    yield FactBlock("metrics", metrics(m))
     yield FactBlock("what ran", _what(m))
     yield FactBlock("identity", _identity(m))
     yield FactBlock("declared", _declared(m))
@@ -81,7 +81,8 @@ def _ended(m: Manifest) -> str:
     return "  ".join(parts)
 
 
-def _metrics(m: Manifest) -> Pairs:
+def metrics(m: Manifest) -> Pairs:
+    """Return what a run scored, or why nothing is known of that."""
     if m["metric_summary"] is None:
         outcome = m["capture"].get("metrics")
         return [("", outcome["reason"] or "none reported")] if outcome else []

@@ -1,0 +1,132 @@
+"""The lines that differ in prompts, configs and code, as far as there is room for them in a page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from evalprov.explain.text_edits import NO_NEWLINE
+from evalprov.explain.words import GONE, NEW, SAME, word_edits
+from evalprov.numbers import and_more, counted
+from evalprov.report import html
+from evalprov.report.html import Markup
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from evalprov.explain.text_edits import Hunk, TextEdit
+
+LETTERS = 120_000  # of all lines together
+FILE = 30_000  # of one file
+LINE = 600  # of one line
+UNFOLDED = 24  # lines of a file that stands open
+FILES = 60
+_WORDS = 4_000  # letters of a line in which words are told apart
+
+Line = tuple[str, str]
+
+
+def drawn(edits: Sequence[TextEdit], problem: str | None) -> Markup:
+    """Return every file that differs, layer by layer, long ones folded away; and why some may be missing."""
+    room = LETTERS
+    pieces: list[Markup] = []
+    for edit in edits[:FILES]:
+        lines, room = _file(edit, room)
+        pieces.append(lines)
+    more = and_more(len(edits) - FILES, "evalprov diff --code --prompts", "file")
+    more += [f"Not every file that differs is known: {problem}"] if problem else []
+    return html.join((*pieces, *(html.element("p", words, class_="soft") for words in more)))
+
+
+def _file(edit: TextEdit, room: int) -> tuple[Markup, int]:
+    """Return one file, and how many letters are left for the others."""
+    plus, minus = edit.count("+"), edit.count("-")
+    name = f"{edit.was} -> {edit.path}" if edit.was else edit.path
+    told = [edit.layer, edit.how if edit.how != "unknown" else "it may be the same"]
+    told += [f"+{plus} -{minus}"] if plus or minus else []
+    told += [f"mode {edit.modes[0]} -> {edit.modes[1]}"] if edit.modes[0] != edit.modes[1] and all(edit.modes) else []
+    summary = html.join(
+        (html.element("span", name, class_="code"), " ", html.element("span", ", ".join(told), class_="soft"))
+    )
+    if not edit.hunks:
+        return html.element("p", summary, f": {edit.reason}" if edit.reason else "", class_="file"), room
+    held, left_out, used = _within(edit.hunks, min(room, FILE))
+    body = Markup("".join(_hunk(hunk) for hunk in held))
+    more = [f"and {counted(left_out, 'more line')}: evalprov diff --code --prompts"] if left_out else []
+    more += [edit.reason] if edit.reason else []
+    lines = sum(len(hunk.lines) for hunk in held)
+    inside = (html.element("pre", body, class_="diff") if body else "", *(html.element("p", words) for words in more))
+    return html.folded(summary, *inside, open_=lines <= UNFOLDED), room - used
+
+
+def _within(hunks: Sequence[Hunk], room: int) -> tuple[list[Hunk], int, int]:
+    """Return the first lines that there is room for, how many are left out, and the letters of the others."""
+    held: list[Hunk] = []
+    used = 0
+    for hunk in hunks:
+        kept = []
+        for line in hunk.lines:
+            used += min(len(line[1]), LINE) + 1
+            if used > room:
+                break
+            kept.append(line)
+        if kept:
+            held.append(hunk._replace(lines=tuple(kept)))
+        if len(kept) < len(hunk.lines):
+            break
+    shown = sum(len(hunk.lines) for hunk in held)
+    return held, sum(len(hunk.lines) for hunk in hunks) - shown, min(used, room)
+
+
+def _hunk(hunk: Hunk) -> str:
+    head = f'<span class="at">line {hunk.a_start} in A, {hunk.b_start} in B</span>\n'
+    return head + "".join(f"{line}\n" for line in _lines(hunk.lines))
+
+
+def _lines(lines: Sequence[Line]) -> Iterator[str]:
+    """Give lines with their marks; where as many came as went, the words in them are told apart."""
+    at = 0
+    while at < len(lines):
+        gone = _run(lines, at, "-")
+        come = _run(lines, at + len(gone), "+")
+        if gone and len(gone) == len(come):
+            pairs = [_worded(one, other) for one, other in zip(gone, come, strict=True)]
+            yield from (f"<del>- {one}</del>" for one, _ in pairs)
+            yield from (f"<ins>+ {other}</ins>" for _, other in pairs)
+            at += len(gone) + len(come)
+            continue
+        mark, words = lines[at]
+        at += 1
+        shown = html.text(words, LINE, lines=True)
+        if mark == NO_NEWLINE:
+            yield '<span class="at">no newline at the end</span>'
+        else:
+            yield {"-": f"<del>- {shown}</del>", "+": f"<ins>+ {shown}</ins>"}.get(mark, f"  {shown}")
+
+
+def _run(lines: Sequence[Line], at: int, mark: str) -> list[str]:
+    end = at
+    while end < len(lines) and lines[end][0] == mark:
+        end += 1
+    return [words for _, words in lines[at:end]]
+
+
+def _worded(one: str, other: str) -> tuple[str, str]:
+    if max(len(one), len(other)) > min(_WORDS, LINE):
+        return html.text(one, LINE, lines=True), html.text(other, LINE, lines=True)
+    edits = word_edits(one, other)
+    if not any(mark == SAME and not words.isspace() for mark, words in edits):
+        return html.text(one, LINE, lines=True), html.text(other, LINE, lines=True)
+    return marked(edits, GONE), marked(edits, NEW)
+
+
+def marked(edits: Sequence[tuple[str, str]], own: str) -> Markup:
+    """Return one side of two texts, the words that it alone has marked."""
+    return Markup(
+        "".join(
+            f"<b>{html.text(words, len(words), lines=True)}</b>"
+            if mark == own
+            else html.text(words, len(words), lines=True)
+            for mark, words in edits
+            if mark in (SAME, own)
+        )
+    )
