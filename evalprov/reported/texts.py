@@ -48,10 +48,14 @@ class ScenarioTexts:
         self._place(scenario, place if type(place) is PutAside else self.put(said))
 
     def put(self, said: dict[str, Any]) -> PutAside | None:
-        """Put texts aside; null where there are none, or no room."""
+        """Put texts aside; null where there are none, or no room. What tells several apart may stand behind a #."""
         if not self.limit:
             return None
-        texts = {field: self._cut(value) for field in FIELDS if (value := said.get(field)) is not None}
+        texts = {
+            field: self._cut(value)
+            for field, value in said.items()
+            if value is not None and field.partition("#")[0] in FIELDS
+        }
         if not texts:
             return None
         data = json.dumps(texts, separators=(",", ":")).encode()
@@ -81,10 +85,11 @@ class ScenarioTexts:
         if scenario not in self._last:
             return {}
         said = [self._at(place) for place in (*self._before.get(scenario, ()), self._last[scenario])]
+        fields = sorted(dict.fromkeys(field for one in said for field in one), key=_order)
         if not self.are_trials:
-            return {field: one[field] for field in FIELDS for one in said if field in one}
+            return {field: one[field] for field in fields for one in said if field in one}
         texts: dict[str, Said] = {}
-        for field in FIELDS:
+        for field in fields:
             all_said = [one[field] for one in said if field in one]
             for number, text in enumerate(all_said if len(set(all_said)) > 1 else all_said[:1], 1):
                 texts[field if number == 1 else f"{field}#{number}"] = text
@@ -113,3 +118,7 @@ class ScenarioTexts:
         assert self._file
         data = self._file.get(place >> 32, place & 0xFFFFFFFF)
         return {field: Said(*text) for field, text in json.loads(data).items()}
+
+
+def _order(field: str) -> int:
+    return FIELDS.index(field.partition("#")[0])

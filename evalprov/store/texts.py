@@ -136,10 +136,11 @@ class _Writing:
                 if self._room < 0:
                     self._left_out += 1
                     continue
-                line[field] = shown
+                plain, _, label = field.partition("#")
+                called = f"{plain}#{scrub.text(label)}" if label else plain
+                line[called] = shown
                 if more:
-                    cut[field] = more
-                plain = field.partition("#")[0]
+                    cut[called] = more
                 self._fields[plain] = self._fields.get(plain, 0) + 1
             if len(line) > 1:
                 self._scenarios += 1

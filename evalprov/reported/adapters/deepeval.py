@@ -6,7 +6,19 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from evalprov.reported.adapters.pieces import pieces
-from evalprov.reported.adapters.source import Names, digest, failure, known, listed, number, parted, sample_name, table
+from evalprov.reported.adapters.source import (
+    Names,
+    digest,
+    failure,
+    known,
+    listed,
+    number,
+    parted,
+    reasons,
+    sample_name,
+    spoken,
+    table,
+)
 from evalprov.reported.open_results import Unusable
 from evalprov.reported.text import printable
 
@@ -41,7 +53,7 @@ def read(source: Source) -> Iterator[dict[str, Any]]:
             said[path[-1] if path else ""] = value
         elif isinstance(value, dict):
             rows.add(digest(known(value, _SAMPLE)))
-            yield metrics.taken(names.line(_name(value)), value)
+            yield metrics.taken(names.line(_name(value)), value) | source.said(_texts(value))
     source.is_of(said.get("testFile"))
     if not metrics.cases:
         raise Unusable("it has no test case")
@@ -57,6 +69,17 @@ def _name(case: dict[str, Any]) -> str:
         sample = {"turn": table(next(iter(listed(case.get("turns"))), None)).get("content")}
     first = next((value for value in sample.values() if isinstance(value, str)), "")
     return sample_name(label.partition("[")[0] or first or "test case", sample)
+
+
+def _texts(case: dict[str, Any]) -> dict[str, Any]:
+    """Return what a test case asked, wanted and got, and why its scores are what they are."""
+    scored = map(table, listed(case.get("metricsData")))
+    return {
+        "input": case.get("input") or case.get("scenario"),
+        "expected": case.get("expectedOutput") or case.get("expectedOutcome"),
+        "output": case.get("actualOutput") or spoken(listed(case.get("turns"))),
+        "explanation": reasons((one.get("name"), one.get("reason")) for one in scored),
+    }
 
 
 class _Metrics:

@@ -13,10 +13,12 @@ from typing import IO, TYPE_CHECKING, Any
 from zipfile import BadZipFile, ZipFile
 
 from evalprov.regular import reading
+from evalprov.reported.adapters.inspect_texts import beginning_of, texts_of
 from evalprov.reported.adapters.pieces import PIECE_LIMIT, pieces, whole
 from evalprov.reported.adapters.source import ROWS, Source, failure, known, listed, local, number, parted, table
 from evalprov.reported.open_results import Unusable
 from evalprov.reported.text import brief
+from evalprov.reported.texts import PutAside
 from evalprov.reported.warnings import Notes
 
 if TYPE_CHECKING:
@@ -44,6 +46,7 @@ _SAMPLING = (  # what a generating step may say of the model
 )
 _OWN = ("task_args", "plan")
 _WATCHED = 32 << 20  # bytes of samples that are looked through for what was served
+_SEARCHED = 256 << 20  # and for what was said
 
 
 def fits(head: bytes) -> bool:
@@ -64,7 +67,7 @@ def read(source: Source) -> Iterator[dict[str, Any]]:
     for path, value in pieces(source.file, (_SAMPLES,)):
         if path == _SAMPLES:
             served.see(table(value))
-            samples.append(_slim(table(value)))
+            samples.append(_slim(table(value)) | source.said(texts_of(table(value))))
             if len(samples) > ROWS:
                 raise Unusable(f"it has more than {ROWS:,} samples")
         else:
@@ -141,6 +144,7 @@ def _sample(task: str, sample: dict[str, Any], scores: _Scores) -> dict[str, Any
     if isinstance(error, dict):
         error = error.get("message")
     return {
+        **{key: place for key, place in sample.items() if type(place) is PutAside},
         "scenario": group if epoch == 1 else f"{group}#{epoch}",
         "group": group,
         "metrics": scores.of(group, table(sample.get("scores"))),
@@ -282,7 +286,9 @@ def _archive(source: Source) -> Iterator[dict[str, Any]]:
             if head is None:
                 raise Unusable("it is a zip archive without header.json")
             header = whole(_opened(source, archive, parts[head]))
-            yield from _log(source, header, _summaries(source, archive, parts), _seen(source, archive, parts))
+            served, texts = _seen(source, archive, parts)
+            samples = (one | texts.get(_key(one), {}) for one in _summaries(source, archive, parts))
+            yield from _log(source, header, samples, served)
     except BadZipFile as why:
         raise Unusable(f"its archive is damaged or cut off: {why}") from None
     except _DAMAGE as why:
@@ -305,22 +311,35 @@ def _summaries(source: Source, archive: ZipFile, parts: dict[str, ZipInfo]) -> I
             yield whole(_opened(source, archive, part))
 
 
-def _seen(source: Source, archive: ZipFile, parts: dict[str, ZipInfo]) -> _Served:
-    """Look through the samples for the models that answered, as far as that is quick."""
+def _seen(
+    source: Source, archive: ZipFile, parts: dict[str, ZipInfo]
+) -> tuple[_Served, dict[tuple[str, str], dict[str, Any]]]:
+    """Look through the samples for the models that answered, and for what they said, as far as that is quick."""
     served = _Served()
+    texts: dict[tuple[str, str], dict[str, Any]] = {}
     looked = 0
     for name, part in parts.items():
         if not (name.startswith("samples/") and name.endswith(".json")):
             continue
         looked += part.file_size
-        if looked > _WATCHED:
-            source.notes.add("served", "what the log says of the models served was read from its first samples alone")
+        if looked > _SEARCHED:
+            source.notes.add("said", "what the log says of its samples' texts was read from the first of them alone")
             break
         try:
-            served.see(whole(_opened(source, archive, part)))
+            if looked <= _WATCHED:
+                sample = whole(_opened(source, archive, part))
+                served.see(sample)
+            else:
+                source.notes.add("served", "which models were served was read from the log's first samples alone")
+                sample = beginning_of(_opened(source, archive, part))
+            texts[_key(sample)] = source.said(texts_of(sample))
         except _DAMAGE:
             continue  # its scores stand elsewhere
-    return served
+    return served, texts
+
+
+def _key(sample: dict[str, Any]) -> tuple[str, str]:
+    return str(sample.get("id")), str(sample.get("epoch"))
 
 
 class _LogPart:

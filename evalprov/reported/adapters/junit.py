@@ -27,7 +27,7 @@ def fits(head: bytes) -> bool:
 
 def read(source: Source) -> Iterator[dict[str, Any]]:
     """Yield a line a test that ran, and at last how many there were."""
-    suites = _Suites()
+    suites = _Suites(source)
     read_bytes = 0
     while data := source.file.read(_CHUNK):
         read_bytes += len(data)
@@ -43,7 +43,8 @@ def read(source: Source) -> Iterator[dict[str, Any]]:
 class _Suites:
     """The tests of a file, as they come."""
 
-    def __init__(self) -> None:
+    def __init__(self, source: Source) -> None:
+        self._said = source.said
         self._parser = ParserCreate()
         self._parser.buffer_text = True
         self._parser.StartElementHandler = self._start
@@ -112,7 +113,7 @@ class _Suites:
                 self._told = " ".join(filter(None, (attributes.get("type"), attributes.get("message"))))
 
     def _text(self, text: str) -> None:
-        if self._told is not None and self._path[-1] == "error" and len(self._told) < _MESSAGE:
+        if self._told is not None and self._path[-1] in ("error", "failure") and len(self._told) < _MESSAGE:
             self._told += f"\n{text[:_MESSAGE]}"
 
     def _end(self, tag: str) -> None:
@@ -138,6 +139,8 @@ class _Suites:
         if (seconds := _seconds(case.get("time"))) is not None:
             line["metrics"]["seconds"] = seconds
             self._seconds.append(seconds)
+        if self._outcome == "failure":
+            line |= self._said({"explanation": (self._told or "").strip()})
         self._done.append(line)
 
     def _name(self, case: dict[str, str]) -> str:

@@ -97,12 +97,34 @@ def _samples(source: Source, task: str, summary: dict[str, Any], hashes: dict[st
             line["metrics"] = {
                 _called(task, metric, chosen): value for metric, value in numbers(said).items() if metric in metrics
             }
-            if not samples.add(line):
+            if not samples.add(line | source.said(_texts(said, chosen))):
                 source.notes.add("many", f"{printable(called)} has more than {ROWS:,} lines; no more of them were read")
                 break
     if content:
         hashes[task] = sha256("\n".join(sorted(content)).encode("utf-8", "replace")).hexdigest()
     yield from samples.lines(summary)
+
+
+def _texts(said: dict[str, Any], chosen: str) -> dict[str, Any]:
+    """Return what a sample asked and what was answered; a filter makes of that what is scored."""
+    responses, filtered = listed(said.get("resps")), listed(said.get("filtered_resps"))
+    answers = [one for response in responses for one in listed(response) if isinstance(one, str)]
+    # Of choices there are likelihoods, and no words.
+    output = None if not answers else answers[0] if len(set(answers)) == 1 else answers
+    scored = filtered[0] if len(filtered) == 1 else filtered
+    label = "" if chosen == _UNFILTERED else f"#{chosen}"
+    return {
+        "input": _asked(said.get("arguments")) or said.get("doc"),
+        "expected": said.get("target"),
+        "output": output or scored,
+        f"explanation{label}": scored if output and scored != output else None,
+    }
+
+
+def _asked(arguments: Any) -> Any:
+    """Return the prompt of a sample; of choices the beginning that they have in common."""
+    first = next(iter(arguments.values()), None) if isinstance(arguments, dict) else next(iter(listed(arguments)), None)
+    return first.get("arg_0") if isinstance(first, dict) else next(iter(listed(first)), None)
 
 
 def _facts(said: dict[str, Any], hashes: dict[str, str]) -> dict[str, Any]:

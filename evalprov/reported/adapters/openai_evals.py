@@ -6,7 +6,18 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
-from evalprov.reported.adapters.source import ROWS, Names, Samples, failure, known, listed, local, numbers, table
+from evalprov.reported.adapters.source import (
+    ROWS,
+    Names,
+    Samples,
+    failure,
+    known,
+    listed,
+    local,
+    numbers,
+    spoken,
+    table,
+)
 from evalprov.reported.open_results import Unusable
 from evalprov.reported.text import brief
 
@@ -19,6 +30,9 @@ if TYPE_CHECKING:
 _DEVIATIONS = ("boostrap_std", "bootstrap_std")
 
 
+_UNDER_WAY = 4096  # samples
+
+
 def fits(head: bytes) -> bool:
     """Say whether the first line is the spec of a run."""
     first = head.partition(b"\n")[0]
@@ -29,7 +43,7 @@ def read(source: Source) -> Iterator[dict[str, Any]]:
     """Yield the samples, and at last the final report."""
     spec: dict[str, Any] = {}
     report: dict[str, Any] | None = None
-    log = _Log()
+    log = _Log(source)
     for line in source.lines(source.file, "the log"):
         if "spec" in line:
             if spec:
@@ -58,8 +72,10 @@ def read(source: Source) -> Iterator[dict[str, Any]]:
 class _Log:
     """What the events of a log say of the samples."""
 
-    def __init__(self) -> None:
+    def __init__(self, source: Source) -> None:
         self.samples = Samples()
+        self._said = source.said
+        self._asked: dict[str, dict[str, Any]] = {}  # the first thing of each sample that is not scored yet
         self.errors: dict[str, list[dict[str, Any]]] = {}
         self.served: set[str] = set()
         self.matches = 0
@@ -70,8 +86,11 @@ class _Log:
         kind, sample, data = event.get("type"), event.get("sample_id"), table(event.get("data"))
         if not isinstance(sample, str) or not isinstance(kind, str):
             return True
-        if kind == "sampling" and isinstance(data.get("model"), str):
-            self.served.add(data["model"])
+        if kind == "sampling":
+            if isinstance(data.get("model"), str):
+                self.served.add(data["model"])
+            if len(self._asked) < _UNDER_WAY:  # what is sampled then may be a judge's
+                self._asked.setdefault(sample, {"input": spoken(data.get("prompt")), "output": data.get("sampled")})
         elif kind == "error":
             message = ": ".join(str(data[key]) for key in ("type", "message") if data.get(key))
             self.errors.setdefault(sample, []).append(failure(message or brief(data)))
@@ -81,7 +100,9 @@ class _Log:
                 self.matches += 1
                 # The final report calls the rate of correct ones so.
                 metrics = {"accuracy": metrics["correct"]} if "correct" in metrics else {}
-            return self.samples.add({**self._names[kind].line(sample), "metrics": metrics})
+            texts = self._asked.pop(sample, {})
+            texts |= known({"expected": data.get("expected"), "output": data.get("sampled")}, ("expected", "output"))
+            return self.samples.add({**self._names[kind].line(sample), "metrics": metrics, **self._said(texts)})
         return True
 
 

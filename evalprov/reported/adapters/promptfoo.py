@@ -17,6 +17,7 @@ from evalprov.reported.adapters.source import (
     measure,
     number,
     sample_name,
+    spoken,
     table,
     text_hash,
 )
@@ -70,7 +71,8 @@ def read(source: Source) -> Iterator[dict[str, Any]]:
             test = _test(value)
             tests.add(digest(_open_part(_less_place(table(value.get("testCase"))) or {"vars": value.get("vars")})))
             served.see(columns.label(value["promptIdx"]), table(value.get("response")))
-            yield _taken(names.setdefault(prefix, Names()).line(test), value, prefix, info)
+            line = _taken(names.setdefault(prefix, Names()).line(test), value, prefix, info)
+            yield line | source.said(_texts(value, prefix))
     _check(said)
     yield {"metrics": {}, "metric_info": info, **_facts(said, columns, tests), "observed_model": served.told()}
 
@@ -174,6 +176,31 @@ def _taken(line: dict[str, Any], result: dict[str, Any], prefix: str, info: dict
             told = info.setdefault(prefix + name, {"n": 0, **_KINDS.get(name, _SCORE)})
             told["n"] += 1
     return line
+
+
+def _texts(result: dict[str, Any], prefix: str) -> dict[str, Any]:
+    """Return what was asked, wanted and answered; of several providers or prompts, each behind its name."""
+    case, grading = table(result.get("testCase")), table(result.get("gradingResult"))
+    wanted = [f"{one.get('type')}: {_json(one['value'])}" for one in _asserts(case) if "value" in one]
+    raw = table(result.get("prompt")).get("raw")
+    if isinstance(raw, str) and raw[:1] == "[" and len(raw) < _RAW:
+        with suppress(ValueError, RecursionError):
+            raw = spoken(json.loads(raw))
+    texts = {
+        "input": raw,
+        "output": table(result.get("response")).get("output"),
+        "explanation": grading.get("reason") if result.get("success") is not True else None,
+    }
+    label = prefix and f"#{prefix.removesuffix('.')}"
+    return {"expected": "\n".join(wanted), **{f"{field}{label}": said for field, said in texts.items()}}
+
+
+def _asserts(case: dict[str, Any]) -> list[dict[str, Any]]:
+    return [table(one) for one in listed(case.get("assert"))]
+
+
+def _json(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _facts(said: dict[str, Any], columns: _Columns, tests: set[str]) -> dict[str, Any]:

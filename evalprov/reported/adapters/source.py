@@ -62,9 +62,11 @@ class Source:
         """Say what the result is of."""
         self.about = About(tuple(str(name) for name in names if name), attempt)
 
-    def said(self, **texts: Any) -> dict[str, Any]:
+    def said(self, texts: dict[str, Any]) -> dict[str, Any]:
         """Put aside what a sample's texts are, by the names that reports have for them; return what is of its line."""
-        place = self._texts.put(texts) if self._texts else None
+        if self._texts is None:
+            return {}
+        place = self._texts.put({field: said for field, said in texts.items() if said not in ("", [], {})})
         return {} if place is None else {ASIDE: place}
 
     def beside(self, name: str) -> IO[bytes]:
@@ -183,6 +185,30 @@ def digest(content: Any) -> str:
     """Return the hash of a JSON value."""
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return sha256(text.encode()).hexdigest()
+
+
+def spoken(said: Any) -> Any:
+    """Return messages as the text that they are, each behind its role where there are several; all else as it is."""
+    messages = [one for one in said if isinstance(one, dict) and "content" in one] if isinstance(said, list) else []
+    if not messages or len(messages) < len(said):
+        return said
+    texts = [_content(one["content"]) for one in messages]
+    if len(texts) == 1:
+        return texts[0]
+    return "\n\n".join(f"{one.get('role')}: {text}" for one, text in zip(messages, texts, strict=True))
+
+
+def _content(content: Any) -> str:
+    """Return what a message says: a text, or the texts among its parts."""
+    if isinstance(content, list):
+        return "\n".join(one["text"] for one in content if isinstance(one, dict) and isinstance(one.get("text"), str))
+    return content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)
+
+
+def reasons(said: Iterable[tuple[object, object]]) -> str:
+    """Return why scores are what they are: of several, each behind its name."""
+    told = [(name, text) for name, text in said if isinstance(text, str) and text.strip()]
+    return told[0][1] if len(told) == 1 else "\n".join(f"{name}: {text}" for name, text in told)
 
 
 def number(value: object) -> MetricValue:
