@@ -7,11 +7,12 @@ ORACLES := .venv-oracles
 SDKS := .venv-sdks
 PEERS := .venv-peers
 PORTABLE := .venv-portable
+REPORT := .report-test
 PORTABLE_TESTS := tests/launch tests/store tests/capture tests/cli tests/test_run.py tests/test_run_trouble.py tests/test_repeat.py tests/test_lost.py
 DEMO := fixtures/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long test-lowest test-portable check check-dist bench campaign oracles sdks peers format clean suites
+.PHONY: help demo test test-long test-lowest test-portable check check-dist bench campaign oracles sdks peers report-test format clean suites
 
 help: ## Say what there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -81,12 +82,17 @@ peers: pyproject.toml ## Hand runs over to the real tools, in an environment of 
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps rocrate
 	$(PEERS)/bin/python tests/bench/peers
 
+report-test: $(READY) ## Look at the pages in a real browser: what is drawn, keys, phones, that nothing runs, axe-core
+	@$(BIN)/python tests/report/chromium.py || { echo 'no Chromium: install one, as with `apt-get install chromium`'; exit 1; }
+	npm install --silent --no-fund --no-audit --prefix $(REPORT) axe-core
+	$(BIN)/python -m pytest -q -m long tests/report
+
 format: $(READY) ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean: ## Remove what was built
-	rm -rf $(VENV) $(LOWEST) $(ORACLES) $(SDKS) $(PEERS) $(PORTABLE) .bench .pytest_cache .mypy_cache .ruff_cache .hypothesis $(DEMO)/metrics
+	rm -rf $(VENV) $(LOWEST) $(ORACLES) $(SDKS) $(PEERS) $(PORTABLE) $(REPORT) .bench .pytest_cache .mypy_cache .ruff_cache .hypothesis $(DEMO)/metrics
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)

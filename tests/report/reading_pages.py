@@ -6,15 +6,72 @@ import re
 from base64 import b64encode
 from hashlib import sha256
 from html.parser import HTMLParser
+from typing import Any
 
+from evalprov.record.form import blank
+from evalprov.record.identity import identify
+from evalprov.record.manifest import Manifest
+
+NASTY = (
+    "</script></style></title></textarea><script>window.evil=1;alert(1)</script><img src=x onerror=window.evil=1>"
+    "<svg onload=window.evil=1>\"'&`]]>--><!--{{7*7}}${window.evil=1}<%=7%> \u202e\u2066\u2028\x1b[31m\x07\r\n\x7f"
+)
 VOID = {"br", "hr", "input", "link", "meta"}
 # All that we ever write; anything else came from what is quoted.
 OURS = {
     *("html", "head", "meta", "link", "title", "style", "body", "main", "script", "h1", "h2", "h3", "p", "a", "ul"),
     *("li", "dl", "div", "dt", "dd", "table", "caption", "thead", "tbody", "tr", "th", "td", "details", "summary"),
     *("figure", "figcaption", "label", "input", "output", "pre", "code", "span", "section", "ins", "del", "strong"),
-    *("header", "nav", "svg", "text", "path", "circle", "rect", "g", "b"),
+    *("header", "nav", "svg", "text", "path", "circle", "rect", "pattern", "b"),
 }
+
+
+def hostile_run(number: int, words: str = NASTY) -> Manifest:
+    """Return a run in which all that an eval or a user names, and all that it says, is hostile."""
+    m: Any = blank(f"2026090{number + 1}T000000Z", f"2026-09-0{number + 1}T00:00:00Z")
+    long = "<b>" + "x" * 300_000
+    names = [words, long, "javascript:alert(1)", "a b"]
+    m |= {
+        "status": "failed",
+        "scenario": words,
+        "note": words,
+        "tags": [words],
+        "git_sha": words,
+        "warnings": [words, long],
+    }
+    m["metrics"] = {
+        f"{name}{place}": {words: (place + number) % 3 == 0, "time": place * 1.5 + number, long: place + number}
+        for place in range(12)
+        for name in names
+    }
+    m["metric_summary"] = {f"{name}_mean": 0.5 + number / 10 for name in (words, "time", long)}
+    m["metric_info"] = {f"{words}_mean": {"stderr": 0.1, "n": 3, "direction": "higher", "unit": words}}
+    m["errors"] = [{"kind": "task", "message": words, "scenario": f"{words}1", "stderr_tail": f"{words}\n{long}"}]
+    m["stages"] = {words: 1.0 + number, long: 2.0}
+    m["model_config"] = {words: words, "temperature": number}
+    m["prompts"] = {words: {"path": words, "sha256": None, "version": str(number), "source": words}}
+    m["config"]["files"] = {
+        words: {
+            "sha256": f"sha256:{number}",
+            "format": words,
+            "bytes": 1,
+            "source": words,
+            "values": {words: number, long: number},
+        }
+    }
+    m["observed"]["ci"] = {"provider": words, "run_url": f"javascript:alert(1)//{words}"}
+    m["links"] = [
+        {"tool": words, "id": words, "where": address, "rule": words}
+        for address in ("javascript:alert(1)", f"https://e.org/{words}", "data:text/html,<script>alert(1)</script>")
+    ]
+    m["output"]["artifacts"] = [{"name": words, "url": 'https://e.org/x" onmouseover=alert(1)'}, words, {"url": {}}]
+    m["git"]["remotes"] = {"origin": f"https://github.com/{words}", words: words}
+    m["git"]["changed"] = [words, long]
+    m["capture"] = {words: {"status": "failed", "ms": 1.0, "reason": words}}
+    m["command"]["argv"] = [words, long]
+    m["identity"] = identify(m)
+    manifest: Manifest = m
+    return manifest
 
 
 class ReadPage(HTMLParser):
