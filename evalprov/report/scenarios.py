@@ -51,21 +51,19 @@ def row_id(anchor: str, scenario: str) -> str:
 def _groups(held: MetricValues, anchor: str) -> Markup:
     """Draw one cell a scenario, in four groups."""
     words = _words(held)
-    places: dict[tuple[float, float], list[str]] = {key: [] for key in words}
-    for name, a, b in zip(*held.pairs, strict=True):
-        places[a, b].append(name)
+    counts = Counter(zip(held.pairs.a, held.pairs.b, strict=True))
     total = len(held.pairs.a)
     per_cell = _round_up(total / _CELLS)
     pitch = next((size for most, size in _PITCHES if total / per_cell <= most), _SMALLEST)
     leads = {one.name for one in held.most}
     groups = []
     for number, (key, (said, css)) in enumerate(words.items()):
-        names = places[key]
-        told = f"{said}: {len(names):,}"
+        told = f"{said}: {counts[key]:,}"
         block = _Block(pitch, per_cell, css, f"{anchor}::cells-{number}")
         if per_cell > 1 or (key[0] == key[1] and total > _NAMED):
-            cells = block.plain(len(names), told)
+            cells = block.plain(counts[key], told)
         else:
+            names = [name for name, a, b in zip(*held.pairs, strict=True) if (a, b) == key]
             cells = block.named(names, told, {name for name in names if name in leads}, anchor)
         groups.append(svg.figure(cells, told))
     told = f"One cell is {f'{per_cell:,} scenarios' if per_cell > 1 else 'one scenario'}."
@@ -153,10 +151,9 @@ class _Block:
 def _against(held: MetricValues, anchor: str) -> Markup:
     """Draw A against B: what lies off the line moved."""
     _, ones, others = held.pairs
-    both = (*ones, *others)
-    low, high = min(both), max(both)
-    powers = low > 0 and high / quantile(sorted(both), 0.5) > _WIDE
-    y = svg.scale(both, _SIDE, 0, logarithmic=powers, room=0.03)
+    low, high = min(map(min, (ones, others))), max(map(max, (ones, others)))
+    powers = low > 0 and high / _about_the_median(ones) > _WIDE
+    y = svg.scale((low, high), _SIDE, 0, logarithmic=powers, room=0.03)
     left = svg.room_for(y.ticks())
     x = y._replace(start=left, end=left + _SIDE)
     y = y._replace(start=_SIDE + 20, end=20)
@@ -173,6 +170,11 @@ def _against(held: MetricValues, anchor: str) -> Markup:
         note = f"{len(ones):,} scenarios, A against B; a large dot is several. Above the line B is higher."
     told = f"{held.metric.name}, A against B: {held.metric.up:,} scenarios up, {held.metric.down:,} down"
     return svg.figure(svg.drawing(x.end + 12, y.start + 36, told, *frame, *inside), note)
+
+
+def _about_the_median(values: Sequence[float]) -> float:
+    """Return the median, of many values that of some: it says how a scale counts, and nothing else."""
+    return quantile(sorted(values[:: 1 + len(values) // BINNED]), 0.5)
 
 
 def _dots(held: MetricValues, x: svg.Scale, y: svg.Scale, anchor: str) -> list[Markup]:
@@ -211,8 +213,9 @@ def _binned(held: MetricValues, x: svg.Scale, y: svg.Scale) -> Markup:
     """Draw squares, the darker the more scenarios are in them."""
     _, ones, others = held.pairs
     size = (x.end - x.start) / _BINS
-    columns = [min(_BINS - 1, int((x.at(value) - x.start) / size)) for value in ones]
-    rows = [min(_BINS - 1, int((y.start - y.at(value)) / size)) for value in others]
+    end = _BINS - 1e-6
+    columns = map(int, x._replace(start=0.0, end=end).places(ones))
+    rows = map(int, y._replace(start=0.0, end=end).places(others))
     counts = Counter(zip(columns, rows, strict=True))
     most = max(counts.values())
     shades: dict[tuple[str, int], list[svg.Point]] = {}

@@ -44,6 +44,14 @@ class Scale(NamedTuple):
         share = (seen / 2 - low / 2) / (high / 2 - low / 2)
         return self.start + (self.end - self.start) * min(1.0, max(0.0, share))
 
+    def places(self, values: Sequence[float]) -> list[float]:
+        """Return the places of many values, none of which lies beyond an end."""
+        low, high = (_log(self.low), _log(self.high)) if self.logarithmic else (self.low, self.high)
+        if not (-1e300 < low < high < 1e300 and high - low > 1e-300):
+            return list(map(self.at, values))
+        start, per_unit = self.start, (self.end - self.start) / (high - low)
+        return [start + (value - low) * per_unit for value in (map(log10, values) if self.logarithmic else values)]
+
     def ticks(self, count: int = 5) -> list[Tick]:
         """Return round values on the scale, about so many, with their places."""
         values = _powers(self, count) if self.logarithmic else _round_values(self.low, self.high, count)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from heapq import nsmallest
+from heapq import nlargest, nsmallest
+from operator import countOf
 from typing import TYPE_CHECKING
 
 from evalprov.judge.choose_test import moved
@@ -39,12 +40,8 @@ class MetricValues(NamedTuple):
     b: Sample
     pairs: Pairs  # of the scenarios that both sides have
     differences: Sequence[float]  # what is no more than rounding is none
+    rates: bool  # every value is 0 or 1
     most: list[MovedScenario]  # those that moved most, first
-
-    @property
-    def rates(self) -> bool:
-        """Whether every value is 0 or 1."""
-        return bool(len(self.pairs.a)) and {*self.pairs.a, *self.pairs.b} <= {0.0, 1.0}
 
     @property
     def trials(self) -> int:
@@ -71,16 +68,22 @@ def values(found: FoundDifference) -> Iterator[MetricValues]:
         a, b = ours.get(metric.name, NO_SAMPLE), theirs.get(metric.name, NO_SAMPLE)
         if metric.same_as is None and metric.verdict != "same":
             scenarios = moved(a.column or NO_COLUMN, b.column or NO_COLUMN, pairing)
-            held = MetricValues(metric, a, b, scenarios.pairs, scenarios.differences, [])
+            rates = all(map(_are_rates, (scenarios.pairs.a, scenarios.pairs.b)))
+            held = MetricValues(metric, a, b, scenarios.pairs, scenarios.differences, rates, [])
             yield held._replace(most=_most(held))
+
+
+def _are_rates(values: Sequence[float]) -> bool:
+    return len(values) > 0 and values[0] in (0, 1) and countOf(values, 0) + countOf(values, 1) == len(values)
 
 
 def _most(held: MetricValues) -> list[MovedScenario]:
     """Return the scenarios that moved most, of those that moved as far first what is worse."""
     better = held.metric.direction == "higher"
     names, ones, others = held.pairs
-    sizes = ((-abs(by), (by > 0) == better, names[place], place) for place, by in enumerate(held.differences) if by)
-    return [
-        MovedScenario(name, ones[place], others[place], held.way(held.differences[place]))
-        for _, _, name, place in nsmallest(LISTED, sizes)
-    ]
+    by = held.differences
+    sizes = list(map(abs, by))
+    least = 1.0 if held.rates else min(nlargest(LISTED, sizes), default=0.0)
+    far = [place for place, size in enumerate(sizes) if size >= least and size]
+    first = nsmallest(LISTED, far, key=lambda place: (-sizes[place], (by[place] > 0) == better, names[place]))
+    return [MovedScenario(names[place], ones[place], others[place], held.way(by[place])) for place in first]
