@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import urllib.parse
+import zlib
 
 import psutil
 import pytest
@@ -325,14 +326,26 @@ def test_no_secret_is_ever_written(project: Project) -> None:
     project.write("x.py", f"key = '{SECRET}'\n")
     project.write("new.txt", f"also {SECRET}\n")
     project.write("conf.json", json.dumps({"api_key": "another-one-entirely", "note": SECRET, "max_tokens": 512}))
-    code = f"import sys; [print(f, file=s) for f in {sorted(forms)!r} for s in (sys.stdout, sys.stderr)]; sys.exit(3)"
+    code = f"""
+import json, sys
+for form in {sorted(forms)!r}:
+    print(form)
+    print(form, file=sys.stderr)
+    texts = dict.fromkeys(("input", "expected", "output", "explanation"), "it is " + form)
+    print(json.dumps({{"scenario": form, "metrics": {{"ok": True}}, **texts}}))
+    print(json.dumps({{"scenario": "s", "metrics": {{"ok": True}}, "output": {{"key": [form]}}}}))
+sys.exit(3)
+"""
     done = project.python(
         code,
         options=("--config", "conf.json", "--note", f"with {SECRET}", "--log", "full"),
         env={"MY_API_TOKEN": SECRET},
     )
     assert SECRET.encode() in done.stdout
-    stored = project.stored()
+    said = zlib.decompress((project.path / "metrics" / project.record()["texts"]["object"]).read_bytes(), 31)
+    assert len(said.splitlines()) == len(forms) + 1
+    assert said.count(b"[secret]") > 4 * len(forms)
+    stored = project.stored() + said
     for form in forms:
         assert form.encode() not in stored
     assert b"another-one-entirely" not in stored

@@ -12,6 +12,9 @@ RUN = Argument(
     "run", "RUN", "A run: an id, its beginning, latest~1, baseline:NAME, or a record's path.", default="latest"
 )
 NEEDED_RUN = RUN._replace(default=None, required=True)
+SCENARIO = Option(
+    "--scenario", "ID", "Show this scenario alone: its metrics, its errors, and what was said.", repeatable=True
+)
 STORE = Option("--store", "DIR", "Where the records are; metrics/ at the project root otherwise.")
 
 

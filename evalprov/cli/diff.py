@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import sys
+from typing import TYPE_CHECKING
+
 from evalprov import render
 from evalprov.cli import texts
-from evalprov.cli.common import NEEDED_RUN, STORE
+from evalprov.cli.common import NEEDED_RUN, SCENARIO, STORE, open_store
 from evalprov.cli.comparing import PRESENT, found_difference
 from evalprov.cli.options import Argument, Option, Subcommand
 from evalprov.errors import UsageError
 from evalprov.judge.diff import differs
+from evalprov.store import read
 from evalprov.views import diff_document, diff_screen
 from evalprov.views.diff_words import PARTS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 DIFFER = 1
 
@@ -27,6 +34,7 @@ def diff(  # noqa: PLR0913 - one argument an option
     trials: bool,
     code: bool,
     prompts: bool,
+    scenario: Sequence[str],
     store: str | None,
 ) -> int:
     """Say why the score moved from A to B, and whether it is real.
@@ -39,6 +47,9 @@ def diff(  # noqa: PLR0913 - one argument an option
     --code and --prompts show the lines that differ instead: coloured on a terminal, in your PAGER; in a pipe a patch
     that `git apply` reads. With --json they stand beside the rest. What looks like a secret is hidden in them.
 
+    With --scenario, what that scenario measured and said in both, beside each other on a wide terminal, with the words
+    that differ marked.
+
     With --exit-code the exit code is 0 where every metric is the same or within noise, every layer proven equal,
     the same by name or declared by nobody, and both are whole runs of one scenario; else 1, also for what nobody knows.
 
@@ -47,6 +58,11 @@ def diff(  # noqa: PLR0913 - one argument an option
     """
     if as_json and markdown:
         raise UsageError("--json and --markdown cannot be used together")
+    if scenario:
+        if markdown or exit_code or only or trials or code or prompts:
+            raise UsageError("--scenario goes with --json alone", "evalprov diff A B --scenario ID --json")
+        _diff_scenarios(open_store(store), (a, b), scenario, as_json=as_json)
+        return 0
     found, folder = found_difference(a, b, store, only=only, everything=everything, trials=trials)
     if wanted := texts.layers(code=code, prompts=prompts, everything=everything):
         found = texts.with_texts(found, folder, wanted)
@@ -65,6 +81,27 @@ def diff(  # noqa: PLR0913 - one argument an option
     return DIFFER if exit_code and differs(found.diff) else 0
 
 
+def _diff_scenarios(folder: str, specs: tuple[str, str], wanted: Sequence[str], *, as_json: bool) -> None:
+    """Hold single scenarios of two runs against each other."""
+    from evalprov.cli.scenarios import found_scenarios
+    from evalprov.views import scenarios as views
+
+    if PRESENT in specs:
+        raise UsageError("--scenario compares two runs: name both", "evalprov diff A B --scenario ID")
+    runs = [read.load(folder, spec) for spec in specs]
+    names = runs[0]["run_id"], runs[1]["run_id"]
+    found, problems = found_scenarios(folder, runs, wanted)
+    if as_json:
+        render.document(views.pair_document(names, found, problems))
+    elif width := render.width():
+        colour = render.wants_colour(sys.stdout)
+        render.page(views.pair_page(names, found, problems, width, colour=colour))
+    else:
+        render.table(views.COLUMNS, views.rows(found))
+        for problem in problems:
+            render.note(problem)
+
+
 COMMAND = Subcommand(
     diff,
     (
@@ -75,6 +112,7 @@ COMMAND = Subcommand(
         Option("--all", None, "Show what is the same too, and all of it.", into="everything"),
         Option("--trials", None, "Take all trials of a repeated run together, on both sides."),
         *texts.OPTIONS,
+        SCENARIO,
         STORE,
     ),
     (

@@ -6,25 +6,37 @@ import sys
 from typing import TYPE_CHECKING
 
 from evalprov import render
-from evalprov.cli.common import RUN, STORE, open_store
+from evalprov.cli.common import RUN, SCENARIO, STORE, open_store
 from evalprov.cli.options import Option, Subcommand
-from evalprov.errors import EvalprovError
+from evalprov.errors import EvalprovError, UsageError
 from evalprov.store import lookup, read
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from evalprov.record.manifest import Manifest
 
 
-def show(*, run: str, as_json: bool, path: bool, log: bool, spec: bool, store: str | None) -> int:  # noqa: PLR0913 - one an option
+def show(  # noqa: PLR0913 - one an option
+    *, run: str, as_json: bool, path: bool, log: bool, spec: bool, scenario: Sequence[str], store: str | None
+) -> int:
     """Show what exactly was running.
 
-    Example: evalprov show latest
+    With --scenario, what was measured in that scenario, its errors, and what the eval said for it: input, expected,
+    output, explanation.
+
+    Examples: evalprov show latest; evalprov show latest --scenario case-17
     """
     folder = open_store(store)
     if path:
         render.out(lookup.manifest_path(folder, run))
         return 0
     manifest = read.load(folder, run)
+    if scenario:
+        if log or spec:
+            raise UsageError("--scenario goes with --json alone")
+        _show_scenarios(folder, manifest, scenario, as_json=as_json)
+        return 0
     if as_json:
         render.document(manifest, indent=1)
     elif spec:
@@ -38,6 +50,17 @@ def show(*, run: str, as_json: bool, path: bool, log: bool, spec: bool, store: s
 
         render.page(page(manifest))
     return 0
+
+
+def _show_scenarios(folder: str, manifest: Manifest, wanted: Sequence[str], *, as_json: bool) -> None:
+    from evalprov.cli.scenarios import found_scenarios
+    from evalprov.views.scenarios import document, page
+
+    found, problems = found_scenarios(folder, [manifest], wanted)
+    if as_json:
+        render.document(document(manifest["run_id"], found, problems), indent=1)
+    else:
+        render.page(page(manifest["run_id"], found, problems))
 
 
 def _print_logs(folder: str, manifest: Manifest) -> None:
@@ -66,6 +89,7 @@ COMMAND = Subcommand(
         Option("--path", None, "Print where the record is."),
         Option("--log", None, "Print the kept output: stdout, then stderr on stderr."),
         Option("--decision-spec", None, "Print the run as a TraceLens DecisionSpec, as JSON.", into="spec"),
+        SCENARIO,
         STORE,
     ),
     (RUN,),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from evalprov import render
 from evalprov.explain.elide import cut
 from evalprov.explain.used import undeclared_files, undeclared_variables
-from evalprov.numbers import and_more, listed
+from evalprov.numbers import and_more, counted, listed
 from evalprov.page import BOLD, FactBlock, Line, line, rest
 from evalprov.record.facts import FACTS, prompt_named
 from evalprov.record.layers import layers
@@ -316,6 +316,9 @@ def _output(m: Manifest) -> Pairs:
         peak = f", {render.size(used['peak_memory_bytes'])} of memory at most" if used["peak_memory_bytes"] else ""
         cpu = used["cpu_user_seconds"] + (used["cpu_system_seconds"] or 0.0)
         pairs.append(("used", f"{cpu:.2f} s of CPU" + peak))
+    if said := m["texts"]:
+        kinds = ", ".join(f"{count} {field}" for field, count in said["fields"].items())
+        pairs.append(("said", f"{kinds} texts of {counted(said['scenarios'], 'scenario')} (--scenario ID shows them)"))
     pairs += _over_time(used["series"])
     pairs += [(f"stage {name}", render.duration(seconds)) for name, seconds in m["stages"].items()]
     return pairs
