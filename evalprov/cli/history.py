@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from itertools import islice
+from functools import cache
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from msgspec import UNSET
@@ -15,6 +16,7 @@ from evalprov.cli.columns import COLUMNS, chosen, column, key_path
 from evalprov.cli.common import STORE, open_store
 from evalprov.cli.options import Option, Subcommand
 from evalprov.errors import UsageError
+from evalprov.named import NamedTuple
 from evalprov.numbers import counted
 from evalprov.store import ids
 from evalprov.store.lines import HistoryRun, Search, left_out
@@ -25,6 +27,7 @@ from evalprov.views.columns import exactly, fitted, lines_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from evalprov.judge.shifts import ToldShift
     from evalprov.views.columns import TableColumn
 
 SHOWN = 20  # on a terminal
@@ -92,7 +95,7 @@ def history(  # noqa: PLR0913 - one argument an option
     progress = render.progress("reading the history", _progress) if held else None
     with Search(folder, query, progress) as search:
         if trend:
-            _trend(reading.each(search.runs(limit)), form, trend, by, width)
+            _trend(reading.each(search.runs(limit)), form, HistoryTrend(trend, by, folder), width)
         else:
             every = _HistoryTally(search.runs())
             runs = _sorted(every, limit, descending=sort.startswith("-")) if sort else islice(every, limit)
@@ -187,6 +190,14 @@ def _order(run: HistoryRun, *, descending: bool) -> tuple[Any, ...]:
     return (-kind if descending else kind, exactly(value, "") if kind > 2 else value)
 
 
+class HistoryTrend(NamedTuple):
+    """What is asked of a trend."""
+
+    metric: str
+    by: str | None
+    store: str
+
+
 class _HistoryTally:
     """Runs as they are found, and how many that were so far."""
 
@@ -225,22 +236,35 @@ class _HistoryReading:
             yield line
 
 
-def _trend(runs: Iterable[HistoryRun], form: str, metric: str, by: str | None, width: int | None) -> None:
-    from evalprov.views import trends  # a list does without
+def _trend(runs: Iterable[HistoryRun], form: str, trend: HistoryTrend, width: int | None) -> None:
+    from evalprov.cli.shifts import found_shifts  # a list does without these
+    from evalprov.judge.shifts import RECENT
+    from evalprov.views import shifts, trends
 
     found = trends.Points(
-        (run.run_id, ids.timestamp(run.run_id), run.values[1] if by else None, run.values[0]) for run in runs
+        (run.run_id, ids.timestamp(run.run_id), run.values[1] if trend.by else None, run.values[0]) for run in runs
     )
+
+    @cache
+    def told() -> list[ToldShift]:
+        return found_shifts(trend.store, found.recent, parted=trend.by is not None)
+
     if form == "json":
-        for document in trends.documents(found):
+        points = iter(found)
+        first = list(islice(points, RECENT))
+        at = {one.run_id: shifts.document(one) for one in told()}
+        for document in trends.documents(chain(first, points), at):
             render.document(document)
     elif form == "csv":
         render.csv([trends.COLUMNS])
         render.csv(trends.rows(found, ""))
     elif width:
-        render.page(trends.page(found, metric, by, width))
+        render.page(trends.page(found, trend.metric, trend.by, width, told))
     else:
         render.table(trends.COLUMNS, trends.rows(found, "-"))
+    if form != "json" and not width:
+        for words in shifts.remarks(told(), trend.metric, found.count):
+            render.note(words)
     if found.without:
         render.note(f"{found.without} of {counted(found.without + found.count)} without a number there")
 
@@ -278,7 +302,7 @@ COMMAND = Subcommand(
         *selection.OPTIONS,
         Option("--sort", "KEY", "Sort by this value, the lowest first; -KEY: the highest first."),
         Option("--columns", "KEYS", "Columns, by name or key path, with commas."),
-        Option("--trend", "KEY", "How this metric went, over all runs or the last N."),
+        Option("--trend", "KEY", "How this metric went, over all runs or the last N, and where its level shifted."),
         Option("--by", "KEY", "With --trend: one line a value of this."),
         Option("--json", None, "Print the history lines, one JSON object a line.", into="as_json"),
         Option("--csv", None, "Print the table as CSV.", into="as_csv"),

@@ -6,15 +6,18 @@ from array import array
 from typing import TYPE_CHECKING, Any
 
 from evalprov import render
+from evalprov.judge.shifts import RECENT
 from evalprov.named import NamedTuple
 from evalprov.numbers import and_more, counted
 from evalprov.page import BOLD, DIM, line
+from evalprov.views import shifts
 from evalprov.views.columns import exactly
 from evalprov.views.sparkline import BARS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from evalprov.judge.shifts import ToldShift
     from evalprov.page import Block
 
 COLUMNS = ("run", "time", "group", "value")
@@ -55,6 +58,7 @@ class Points:
 
     def __init__(self, runs: Iterable[tuple[str, str, Any, Any]]) -> None:
         self.count = self.without = 0
+        self.recent: list[Point] = []  # the newest, so many that shifts are looked for among them
         self._runs = runs
 
     def __iter__(self) -> Iterator[Point]:
@@ -62,15 +66,18 @@ class Points:
         for run_id, time, group, value in self._runs:
             if isinstance(value, int | float) and abs(value) < _LARGEST:
                 self.count += 1
-                yield Point(run_id, time, group, value)
+                point = Point(run_id, time, group, value)
+                if self.count <= RECENT:
+                    self.recent.append(point)
+                yield point
             else:
                 self.without += 1
 
 
-def documents(found: Points) -> Iterator[dict[str, Any]]:
-    """Give a row a run, for JSON."""
+def documents(found: Iterable[Point], new_levels: Mapping[str, dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Give a row a run, for JSON; the first run of a new level has the shift to it."""
     for run_id, time, group, value in found:
-        yield {"run_id": run_id, "timestamp": time, "group": group, "value": value}
+        yield {"run_id": run_id, "timestamp": time, "group": group, "value": value, "shift": new_levels.get(run_id)}
 
 
 def rows(found: Points, absent: str) -> Iterator[tuple[str, ...]]:
@@ -79,8 +86,10 @@ def rows(found: Points, absent: str) -> Iterator[tuple[str, ...]]:
         yield run_id, time, exactly(group, absent), exactly(value, absent)
 
 
-def page(found: Points, metric: str, by: str | None, width: int) -> Iterator[Block]:
-    """Give the answer in a line, then bars over the runs, oldest first, a line of them for each group."""
+def page(
+    found: Points, metric: str, by: str | None, width: int, told: Callable[[], list[ToldShift]]
+) -> Iterator[Block]:
+    """Give the answer in a line, then bars over the runs, oldest first, a line of them for each group; then shifts."""
     groups: dict[str, TrendGroup] = {}
     first = last = None
     for point in found:
@@ -99,9 +108,12 @@ def page(found: Points, metric: str, by: str | None, width: int) -> Iterator[Blo
     if by is None:
         (only,) = groups.values()
         yield line(_bars(only, frame))
+        if under := shifts.marks(told(), [point.run_id for point in found.recent], found.count, frame.width):
+            yield line(under)
         yield line(f"lowest {_number(low)}, highest {_number(high)}", DIM)
     else:
         yield from _parted(groups, by, frame)
+    yield from shifts.page(told(), found.count, width)
 
 
 def _parted(groups: dict[str, TrendGroup], by: str, frame: Frame) -> Iterator[Block]:

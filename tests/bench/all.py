@@ -28,6 +28,7 @@ RECORDING = (
 JUDGING = (
     "house.py",
     "history.py",
+    "shifts.py",
     "diff.py",
     "power.py",
     "gate.py",

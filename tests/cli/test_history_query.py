@@ -16,7 +16,7 @@ import pytest
 from conftest import Project
 
 from evalprov.cli import main
-from evalprov.record.form import blank, history_line
+from evalprov.record.form import RECIPE, blank, history_line
 from evalprov.store import ids
 
 NOON = 1789905600.0  # 2026-09-20T12:00:00Z
@@ -156,6 +156,7 @@ def test_a_trend_in_a_pipe_is_a_row_a_run(project: Project, past: list[str]) -> 
         "timestamp": "2026-09-20T12:05:00Z",
         "group": None,
         "value": 0.8,
+        "shift": None,
     }
     as_csv = project.evalprov("history", "--trend", "accuracy", "--csv", "--where", "prompt_versions.plan=v1").stdout
     assert as_csv.decode().split("\r\n")[1] == f"{past[1]},2026-09-20T12:01:00Z,,0.6"
@@ -293,3 +294,50 @@ def test_the_store_may_be_empty(project: Project) -> None:
     done = project.evalprov("history", "--where", "accuracy>0", "--sort", "accuracy")
     assert (done.returncode, len(done.stdout.splitlines())) == (0, 1)
     assert done.stderr.decode().count("\n") == 1
+
+
+def levels(project: Project, count: int = 15) -> list[str]:
+    """Enter runs of two groups: of one the accuracy falls where its prompts change, of the other nothing does."""
+    layers = [{"prompts": "sha256:" + "ab"[at >= count] * 64, "data": None} for at in range(2 * count)]
+    runs = [
+        {
+            "scenario": scenario,
+            "metric_summary": {"accuracy": (0.9 if scenario == "b" or at < count else 0.7) + at % 3 / 100},
+            "identity": blank("", "")["identity"] | {"recipe": RECIPE, "layers": layers[at]},
+        }
+        for at in range(2 * count)
+        for scenario in "ab"
+    ]
+    return entered(project, *runs)
+
+
+def test_a_trend_says_where_the_level_shifted(project: Project, history: Any) -> None:
+    """In a pipe beside the rows, in JSON in the row of the first run of the new level, each with what changed there."""
+    run_ids = levels(project)
+    code, out, err = history("--trend", "accuracy", "--where", "scenario=a")
+    assert (code, len(out.splitlines())) == (0, 31)
+    assert f"level shift at {run_ids[30]}: accuracy 0.91 -> 0.71; changed there: prompts; not known: data" in err
+    code, out, _ = history("--trend", "accuracy", "--by", "scenario", "--json")
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert {row["run_id"]: row["shift"] for row in rows if row["shift"]} == {
+        run_ids[30]: {
+            "before": pytest.approx(0.91),
+            "after": pytest.approx(0.71),
+            "runs_before": 15,
+            "runs_after": 15,
+            "changed": ["prompts"],
+            "unknown": ["data"],
+            "undeclared": [],
+        }
+    }
+    assert "shift" not in history("--trend", "accuracy", "--where", "scenario=b")[2]
+
+
+def test_a_person_sees_shifts_below_the_bars(project: Project) -> None:
+    """A mark stands under the first run of the new level, and a line says what changed there."""
+    run_ids = levels(project)
+    seen = project.on_terminal("history", "--trend", "accuracy", "--where", "scenario=a", columns=120).splitlines()
+    assert seen[3] == " " * 15 + "^"
+    assert f"  {run_ids[30]}  0.91 -> 0.71; changed there: prompts; not known: data" in seen
+    seen = project.on_terminal("history", "--trend", "accuracy", "--by", "scenario", columns=120).splitlines()
+    assert f"  {run_ids[30]} a  0.91 -> 0.71; changed there: prompts; not known: data" in seen
