@@ -117,7 +117,7 @@ class Served(BaseHTTPRequestHandler):
     page = b""
     asked: ClassVar[list[str]] = []
 
-    def do_GET(self) -> None:  # noqa: N802 - it is called so
+    def do_GET(self) -> None:
         """Answer."""
         self.asked.append(self.path)
         self.send_response(200)
