@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 import time
@@ -22,7 +23,7 @@ def main(wanted: list[str]) -> int:
     for target, (package, check) in CHECKS.items():
         if wanted and target.split(" ")[0] not in wanted:
             continue
-        began = time.monotonic()
+        began, environ = time.monotonic(), dict(os.environ)
         with tempfile.TemporaryDirectory() as folder:
             try:
                 verdict = f"ok: {check(Peer(Path(folder)))}"
@@ -30,6 +31,8 @@ def main(wanted: list[str]) -> int:
                 verdict = f"WRONG: {wrong}"
             except Exception:  # noqa: BLE001 - whatever a tool raises is a verdict
                 verdict = f"WRONG: {traceback.format_exc()[-1500:]}"
+        os.environ.clear()  # clients write into it, for whatever they start
+        os.environ.update(environ)
         failed += verdict.startswith("WRONG")
         client = f"{package} {version(package)}"
         print(f"{target:<18} {client:<30} {time.monotonic() - began:5.1f} s  {verdict}", flush=True)
