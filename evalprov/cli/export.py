@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from evalprov.cli.common import STORE, open_store
 from evalprov.cli.options import Argument, Option, Subcommand
 from evalprov.errors import EvalprovError, UnreadableError, UsageError
 from evalprov.handover.export import hand_over
+from evalprov.handover.files import rows_of
 from evalprov.handover.parcel import SendOptions, amount, shown
 from evalprov.handover.targets import TARGETS, named
 from evalprov.isolation import here
@@ -21,6 +23,7 @@ from evalprov.numbers import counted
 from evalprov.secrets import Scrubber
 from evalprov.settings import load
 from evalprov.store.lines import Search
+from evalprov.store.outputs import add_outputs
 from evalprov.store.query import Query
 from evalprov.store.where import path
 
@@ -97,6 +100,9 @@ def export(  # noqa: PLR0913 - one argument an option
             rest = f"{len(receipts)} of {len(found.runs)} were handed over; another try goes on from there"
             problem.hint = f"{problem.hint}; {rest}" if problem.hint else rest
         raise
+    if out and not dry_run:
+        with suppress(OSError):  # then they count as files like any other
+            add_outputs(folder, rows_of(place, settings.root), settings.root)
     _tell(receipts, target, folder, dry_run=dry_run, as_json=as_json)
     for note in found.notes:
         render.note(note)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from evalprov.handover.parcel import FileContent, TargetRefused
 from evalprov.named import NamedTuple
+from evalprov.record.outputs import BY_EXPORT, Row
 from evalprov.regular import NOT_REGULAR, reading, sha256_of
 
 if TYPE_CHECKING:
@@ -101,13 +102,30 @@ def _remember(folder: str, name: str, sha256: str) -> None:
 
 def _remembered(folder: str, name: str) -> str | None:
     """Return the hash of what an export last wrote under a name."""
-    found = None
-    try:
-        with reading(os.path.join(folder, LEDGER)) as file:
-            for line in file:
-                with suppress(ValueError, TypeError, KeyError):
-                    said = json.loads(line)
-                    found = said["sha256"] if said["file"] == name else found
-    except OSError:
-        return None  # not known to be ours, so it stays
+    return _ledger(folder).get(name)
+
+
+def _ledger(folder: str) -> dict[str, str]:
+    """Return what exports wrote into a folder; where that cannot be read, nothing is known to be ours."""
+    found: dict[str, str] = {}
+    with suppress(OSError), reading(os.path.join(folder, LEDGER)) as file:
+        for line in file:
+            with suppress(ValueError, TypeError, KeyError):
+                said = json.loads(line)
+                found[str(said["file"])] = str(said["sha256"])
     return found
+
+
+def rows_of(folder: str, root: str) -> dict[str, Row]:
+    """Return the files that exports wrote into a folder of a project, by which later runs know that they are none of
+    their inputs.
+    """
+    rows: dict[str, Row] = {}
+    for name in (LEDGER, *_ledger(folder)):
+        path = os.path.join(folder, name)
+        with suppress(OSError), reading(path) as file:
+            content, found = file.read(), os.fstat(file.fileno())
+            blob = hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+            stamps = found.st_size, found.st_mtime_ns, found.st_ctime_ns
+            rows[os.path.relpath(path, root)] = Row(*stamps, blob, BY_EXPORT, sure=True)
+    return {path: row for path, row in rows.items() if not path.startswith("..")}

@@ -82,6 +82,9 @@ class Row(NamedTuple):
     sure: bool  # no input of a later run; else only where that writes it as well
 
 
+BY_EXPORT = "export"  # the program of what an export wrote: no run's input, unless a command names it
+
+
 def is_by_hand(path: str) -> bool:
     """Say whether such a file is mostly a text that a person writes: a source, a prompt, a configuration."""
     return _ending(path) in _TEXTS or is_source(path)

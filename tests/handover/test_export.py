@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import Project
 from gate_runs import Store, called
 from handed_records import RUN, full
 
@@ -214,3 +215,24 @@ def test_little_is_enough(target: Target) -> None:
             target.packed(m, options)
     else:
         assert all(shown(part) is not None for part in target.packed(m, options).parts.values())
+
+
+def test_what_an_export_puts_into_the_project_is_no_code_of_later_runs(tmp_path: Path) -> None:
+    """Files that an export wrote beside the code, committed or not, do not make the next run another program."""
+    project = Project(tmp_path / "project")
+    project.write("e.py", "print('{\"accuracy\": 0.5}')\n")
+    project.commit_all()
+
+    def tree() -> Any:
+        assert project.run("python3", "e.py").returncode == 0
+        return project.records()[-1]["code"]["tree"]
+
+    trees = []
+    for commits in (False, True, False):
+        trees.append(tree())
+        assert project.evalprov("export", "latest", "--to", "dvc", "--out", "evals").returncode == 0
+        if commits:
+            project.commit_all()
+    assert trees == trees[:1] * 3
+    project.write("evals/metrics.json", '{"by": "hand"}\n')
+    assert tree() != trees[0]

@@ -8,7 +8,7 @@ import re
 import stat
 from typing import TYPE_CHECKING
 
-from evalprov.record.outputs import Row, is_source, speaks_of_results
+from evalprov.record.outputs import BY_EXPORT, Row, is_source, speaks_of_results
 from evalprov.regular import open_regular
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def left_out(context: CaptureContext) -> set[str]:
     program, named = program_of(context.argv), named_files(context)
     found: set[str] = set()
     for path, row in rows.items():
-        if not row.sure or (row.program != program and not speaks_of_results(path)):
+        if not row.sure or (row.program not in (program, BY_EXPORT) and not speaks_of_results(path)):
             continue
         full = _join(context.root, path)
         if (row.program == program or full not in named) and is_as_left(full, row):
