@@ -184,7 +184,7 @@ def _unknown(found: FoundDifference) -> Markup:
         html.facts([("", caveat) for caveat in found.diff.answer.caveats]),
         html.folded(f"what was not captured, and why: {len(captured)}", html.facts(captured)) if captured else "",
         html.folded(f"warnings: {len(warned)}", html.facts(warned)) if warned else "",
-        "" if pairs or captured else html.element("p", "Every layer is held by content or observation on both sides."),
+        "" if pairs else html.element("p", "Every layer is held by content or observation on both sides."),
     ))  # fmt: skip
 
 

@@ -176,5 +176,5 @@ def _unknown(run: Manifest) -> Markup:
         html.facts(pairs),
         html.folded(f"what was not captured, and why: {len(captured)}", html.facts(captured)) if captured else "",
         html.folded(f"warnings: {len(warned)}", html.facts(warned)) if warned else "",
-        "" if pairs or captured else html.element("p", "Every layer is held by content or observation."),
+        "" if pairs else html.element("p", "Every layer is held by content or observation."),
     ))  # fmt: skip

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hypothesis import strategies as st
+from reading_pages import complaints
 
 from evalprov.cli import main
 from evalprov.record.form import SCHEMA
@@ -249,6 +250,7 @@ class Ground:
         for name in ("runs", "baselines"):
             (self.store / name).mkdir(parents=True)
         self.good = "20260102T000000Z"
+        self.page = folder / "page.html"
         line = (json.dumps(sample(self.good, 0.8)) + "\n").encode()
         (self.store / "runs" / f"{self.good}.json").write_bytes(line)
         self.bad = self.store / "runs" / "20260101T000000Z.json"
@@ -276,6 +278,8 @@ class Ground:
             ["history", "--trend", "accuracy", *where],
             ["baseline", "list", *where],
             ["audit", *where],
+            ["report", bad, self.good, "-o", str(self.page), *where],
+            ["report", bad, "-o", str(self.page), *where],
         ]
 
     def close(self) -> None:
@@ -283,7 +287,15 @@ class Ground:
         shutil.rmtree(self.store)
 
 
-ALLOWED = {"diff": {0, 2}, "gate": {0, 1, 2, 3}, "show": {0, 2}, "history": {0, 2}, "baseline": {0, 2}, "audit": {0, 2}}
+ALLOWED = {
+    "diff": {0, 2},
+    "gate": {0, 1, 2, 3},
+    "show": {0, 2},
+    "history": {0, 2},
+    "baseline": {0, 2},
+    "audit": {0, 2},
+    "report": {0, 2},
+}
 
 
 def complaint(words: list[str], result: tuple[int, str, str, float]) -> str | None:
@@ -299,4 +311,6 @@ def complaint(words: list[str], result: tuple[int, str, str, float]) -> str | No
         f"nothing was said, exit {code}": code in {2, 3} and not out and not err,
         f"not one clear line: {err[:500]}": code == 2 and len(errors) != 1,
     }
+    if words[0] == "report" and code == 0:
+        wrong |= dict.fromkeys(complaints(Path(words[words.index("-o") + 1]).read_text()), True)
     return next((words for words, is_so in wrong.items() if is_so), None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,15 +10,12 @@ from typing import ClassVar
 
 import chromium
 import pytest
+from comparisons import found, scored
 from diffing import OTHER, put, record
 from reading_pages import NASTY, hostile_run
 
-from evalprov.judge.diff import diff as compared
-from evalprov.judge.metric_diff import Side
 from evalprov.judge.rules import NO_RULES
-from evalprov.record.manifest import Manifest
 from evalprov.report import pair, single
-from evalprov.views.diff_words import PARTS, FoundDifference
 
 WHY = "no Chromium is here: `make report-test` says how to get one"
 pytestmark = [pytest.mark.long, pytest.mark.skipif(not chromium.found(), reason=WHY)]
@@ -32,25 +28,6 @@ def browser() -> Iterator[chromium.Browser]:
     """One browser for all."""
     with chromium.Browser() as one:
         yield one
-
-
-def scored(seed: int, right: float, slow: float, of: int = 200) -> dict[str, dict[str, float | bool]]:
-    """Return scenarios with a rate, a number and a time."""
-    draw, hard = random.Random(seed), random.Random(0)
-    return {
-        f"case-{number:04}": {
-            "correct": draw.random() < right * (0.4 + 0.6 * hard.random()),
-            "helpfulness": round(draw.gauss(3 + right, 0.7), 2),
-            "latency_ms": round(draw.lognormvariate(slow, 0.5), 1),
-        }
-        for number in range(of)
-    }
-
-
-def found(a: Manifest, b: Manifest) -> FoundDifference:
-    """Return a comparison as the command line makes it."""
-    sides = Side((a,)), Side((b,))
-    return FoundDifference(*sides, False, compared(*sides), None, [], PARTS, False)
 
 
 @pytest.fixture(scope="module")

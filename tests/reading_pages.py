@@ -109,7 +109,7 @@ class ReadPage(HTMLParser):
     @property
     def said(self) -> str:
         """All that a person reads in it."""
-        return " ".join("".join(text for of, text in self.texts if of not in ("style", "script")).split())
+        return " ".join(" ".join(text for of, text in self.texts if of not in ("style", "script")).split())
 
     def named(self, name: str) -> list[dict[str, str | None]]:
         """Return the elements of a name."""
