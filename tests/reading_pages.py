@@ -19,7 +19,24 @@ NASTY = (
 VOID = {"br", "hr", "input", "link", "meta"}
 # All that we ever write; anything else came from what is quoted.
 OURS = {
-    *("html", "head", "meta", "link", "title", "style", "body", "main", "script", "h1", "h2", "h3", "p", "a", "ul"),
+    *(
+        "html",
+        "head",
+        "meta",
+        "link",
+        "title",
+        "style",
+        "body",
+        "main",
+        "script",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "p",
+        "a",
+        "ul",
+    ),
     *("li", "dl", "div", "dt", "dd", "table", "caption", "thead", "tbody", "tr", "th", "td", "details", "summary"),
     *("figure", "figcaption", "label", "input", "output", "pre", "code", "span", "section", "ins", "del", "strong"),
     *("header", "nav", "svg", "text", "path", "circle", "rect", "pattern", "b"),

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from evalprov import render
+from evalprov.cli import texts
 from evalprov.cli.common import NEEDED_RUN, STORE, open_store
 from evalprov.cli.comparing import found_difference
 from evalprov.cli.options import Argument, Option, Subcommand
 from evalprov.cli.rules import rules_for
 from evalprov.errors import UsageError
+from evalprov.explain.text_edits import LAYERS
 from evalprov.isolation import here
 from evalprov.report import pair, place, single
 from evalprov.settings import load
 from evalprov.store import read
+
+if TYPE_CHECKING:
+    from evalprov.record.manifest import Manifest
+    from evalprov.report.said import Known
+
+BULKY = ("data", "software")  # whose lines are shown with --all alone
 
 
 def report(  # noqa: PLR0913 - one an option
@@ -35,8 +44,10 @@ def report(  # noqa: PLR0913 - one an option
     if b is None:
         return put(*_single(a, store, out), open_=open_)
     found, folder = found_difference(a, b, store, everything=everything, trials=trials)
+    found = texts.with_texts(found, folder, [layer for layer in LAYERS if everything or layer not in BULKY])
+    known = None if found.present else _known(folder, found.a.runs[0], found.b.runs[0])
     named = [side.runs[0]["run_id"] for side in (found.a, found.b)]
-    return put(pair.page(found), out or _default(folder, "-".join(named)), open_=open_)
+    return put(pair.page(found, known), out or _default(folder, "-".join(named)), open_=open_)
 
 
 def _single(run: str, store: str | None, out: str | None) -> tuple[str, str]:
@@ -47,8 +58,17 @@ def _single(run: str, store: str | None, out: str | None) -> tuple[str, str]:
     output = {
         name: read.log_end(folder, one["log"], single.TAIL_BYTES) for name, one in streams.items() if one and one["log"]
     }
-    page = single.page(manifest, rules_for(load(here())), output)
+    page = single.page(manifest, rules_for(load(here())), output, _known(folder, manifest))
     return page, out or _default(folder, manifest["run_id"])
+
+
+def _known(folder: str, *runs: Manifest) -> Known | None:
+    """Return what tells of scenarios what was said for them; nothing where nothing is kept."""
+    if not any(run["texts"] for run in runs):
+        return None
+    from evalprov.cli.scenarios import found_scenarios
+
+    return lambda names: found_scenarios(folder, runs, names)
 
 
 def _default(folder: str, name: str) -> str:

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from evalprov.explain.text_edits import Hunk, TextEdit
+    from evalprov.explain.words import Edits
 
 LETTERS = 120_000  # of all lines together
 FILE = 30_000  # of one file
 LINE = 600  # of one line
 UNFOLDED = 24  # lines of a file that stands open
 FILES = 60
-_WORDS = 4_000  # letters of a line in which words are told apart
 
 Line = tuple[str, str]
 
@@ -78,8 +78,8 @@ def _within(hunks: Sequence[Hunk], room: int) -> tuple[list[Hunk], int, int]:
 
 
 def _hunk(hunk: Hunk) -> str:
-    head = f'<span class="at">line {hunk.a_start} in A, {hunk.b_start} in B</span>\n'
-    return head + "".join(f"{line}\n" for line in _lines(hunk.lines))
+    head = f'<span class="at">line {hunk.a_start} in A, {hunk.b_start} in B\n</span>'
+    return head + "".join(_lines(hunk.lines))
 
 
 def _lines(lines: Sequence[Line]) -> Iterator[str]:
@@ -90,17 +90,18 @@ def _lines(lines: Sequence[Line]) -> Iterator[str]:
         come = _run(lines, at + len(gone), "+")
         if gone and len(gone) == len(come):
             pairs = [_worded(one, other) for one, other in zip(gone, come, strict=True)]
-            yield from (f"<del>- {one}</del>" for one, _ in pairs)
-            yield from (f"<ins>+ {other}</ins>" for _, other in pairs)
+            yield from (f"<del>- {one}\n</del>" for one, _ in pairs)
+            yield from (f"<ins>+ {other}\n</ins>" for _, other in pairs)
             at += len(gone) + len(come)
             continue
         mark, words = lines[at]
         at += 1
         shown = html.text(words, LINE, lines=True)
         if mark == NO_NEWLINE:
-            yield '<span class="at">no newline at the end</span>'
+            yield '<span class="at">no newline at the end\n</span>'
         else:
-            yield {"-": f"<del>- {shown}</del>", "+": f"<ins>+ {shown}</ins>"}.get(mark, f"  {shown}")
+            name = {"-": "del", "+": "ins"}.get(mark, "span")
+            yield f"<{name}>{mark} {shown}\n</{name}>"
 
 
 def _run(lines: Sequence[Line], at: int, mark: str) -> list[str]:
@@ -111,22 +112,20 @@ def _run(lines: Sequence[Line], at: int, mark: str) -> list[str]:
 
 
 def _worded(one: str, other: str) -> tuple[str, str]:
-    if max(len(one), len(other)) > min(_WORDS, LINE):
+    if max(len(one), len(other)) > LINE:
         return html.text(one, LINE, lines=True), html.text(other, LINE, lines=True)
     edits = word_edits(one, other)
     if not any(mark == SAME and not words.isspace() for mark, words in edits):
         return html.text(one, LINE, lines=True), html.text(other, LINE, lines=True)
-    return marked(edits, GONE), marked(edits, NEW)
+    return marked(edits, GONE, "b", LINE), marked(edits, NEW, "b", LINE)
 
 
-def marked(edits: Sequence[tuple[str, str]], own: str) -> Markup:
-    """Return one side of two texts, the words that it alone has marked."""
-    return Markup(
-        "".join(
-            f"<b>{html.text(words, len(words), lines=True)}</b>"
-            if mark == own
-            else html.text(words, len(words), lines=True)
-            for mark, words in edits
-            if mark in (SAME, own)
-        )
-    )
+def marked(edits: Edits, own: str, name: str, room: int) -> Markup:
+    """Return one side of two texts, the words that it alone has within elements of that name."""
+    pieces = []
+    for mark, words in edits:
+        if mark in (SAME, own) and room > 0:
+            shown = html.text(words, room, lines=True)
+            room -= len(words)
+            pieces.append(f"<{name}>{shown}</{name}>" if mark == own else shown)
+    return Markup("".join(pieces))

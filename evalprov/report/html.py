@@ -15,7 +15,7 @@ from evalprov.page import CellsLine, FactBlock, Line, TableBlock
 from evalprov.regular import reading
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from evalprov.page import Block, Pairs
 
@@ -98,10 +98,13 @@ def section(title: object, *inside: object, id_: str = "", level: int = 2) -> Ma
     return element("section", element(f"h{level}", title), held, id=id_) if held else NOTHING
 
 
-def contents(parts: Iterable[tuple[str, str, Markup]]) -> Markup:
-    """Return links to the parts of a page, each with its id and its title."""
-    leads = (element("li", element("a", title, href=Markup(f"#{id_}"))) for id_, title, _ in parts)
-    return element("nav", element("ul", *leads), aria_label="on this page")
+def parts(given: Iterable[tuple[str, str, Markup]]) -> Iterator[Markup]:
+    """Give links to the parts of a page, each with its id and its title, then the parts; nothing of an empty one."""
+    held = [(f"-{id_}", title, inside) for id_, title, inside in given if inside]  # no thing that is named is called so
+    leads = (element("li", element("a", title, href=Markup(f"#{id_}"))) for id_, title, _ in held)
+    yield element("nav", element("ul", *leads), aria_label="on this page")
+    for id_, title, inside in held:
+        yield section(title, inside, id_=id_)
 
 
 def folded(summary: object, *inside: object, open_: bool = False, id_: str = "") -> Markup:

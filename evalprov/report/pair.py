@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from itertools import islice
+from itertools import islice, zip_longest
 from typing import TYPE_CHECKING
 
 from evalprov import render
 from evalprov.judge.inside import sentences
 from evalprov.numbers import and_more
-from evalprov.report import forest, html, scenarios, spread
+from evalprov.report import edits, forest, html, said, scenarios, spread
 from evalprov.report.sides import side_cards
 from evalprov.report.values import values
 from evalprov.views import diff_screen, diff_words
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
 
     from evalprov.page import Pairs
     from evalprov.record.manifest import Manifest
     from evalprov.report.html import Markup
+    from evalprov.report.said import Known
     from evalprov.report.values import MetricValues
     from evalprov.views.diff_words import FoundDifference
 
@@ -42,26 +43,26 @@ _MARKS = {
 }
 
 
-def page(found: FoundDifference) -> str:
-    """Return the page of a comparison."""
+def page(found: FoundDifference, known: Known | None = None) -> str:
+    """Return the page of a comparison; `known` is asked for what the eval said for the scenarios that moved most."""
     answer = found.diff.answer.sentence
-    drawn = {}
+    drawn: list[MetricValues] = []
     if "metrics" in found.parts and not found.present:
-        drawn = dict(islice(filter(None, map(_of_metric, values(found))), DRAWN))
+        drawn = list(islice(filter(_has_values, values(found)), DRAWN))
+    texts, told = _said(drawn, known)
     parts = [
         ("metrics", "metrics", _metrics(found, drawn)),
         ("layers", "the nine layers", _layers(found)),
         ("changes", "what changed", _changes(found)),
-        ("scenarios", "by scenario", _scenarios(found, drawn)),
+        ("scenarios", "by scenario", _scenarios(found, drawn, told)),
+        ("said", "what was said", texts),
         ("unknown", "what the record does not know", _unknown(found)),
     ]
-    held = [(id_, title, inside) for id_, title, inside in parts if inside]
     return html.page(
         answer,
         html.element("header", _badge(found), html.element("h1", answer)),
         side_cards(found),
-        html.contents(held),
-        *(html.section(title, inside, id_=id_) for id_, title, inside in held),
+        *html.parts(parts),
     )
 
 
@@ -87,11 +88,11 @@ def _badge(found: FoundDifference) -> Markup:
 # --- the metrics
 
 
-def _metrics(found: FoundDifference, drawn: Mapping[str, Markup]) -> Markup:
+def _metrics(found: FoundDifference, drawn: Sequence[MetricValues]) -> Markup:
     if "metrics" not in found.parts or found.present:
         return html.NOTHING
     result = found.diff
-    anchors = {name: html.identifier(name) for name in drawn}
+    anchors = {one.metric.name: html.identifier(one.metric.name) for one in drawn}
     return html.join((
         html.facts(diff_words.scenarios(result.scenarios, result.left_out)),
         forest.table(result.metrics, anchors) if result.metrics else html.NOTHING,
@@ -105,29 +106,41 @@ def _under(title: str, pairs: Pairs) -> Markup:
     return html.section(title, html.facts(pairs), level=3)
 
 
-def _of_metric(held: MetricValues) -> tuple[str, Markup] | None:
-    """Return a metric's name and all that is drawn of it; null where it is no more than a number on each side."""
+def _has_values(held: MetricValues) -> bool:
+    """Say whether a metric is more than a number on each side."""
+    return bool(len(held.pairs.a) or held.trials > 1 or (held.a.column and held.b.column))
+
+
+def _said(drawn: Sequence[MetricValues], known: Known | None) -> tuple[Markup, set[str]]:
+    """Return what was said for the scenarios that moved most, of each metric as many, and for which that is."""
+    if known is None:
+        return html.NOTHING, set()
+    turns = zip_longest(*([one.name for one in held.most[: said.SCENARIOS]] for held in drawn))
+    names = list(dict.fromkeys(name for turn in turns for name in turn if name is not None))[: said.SCENARIOS]
+    return said.drawn(*known(names), "AB")
+
+
+def _scenarios(found: FoundDifference, drawn: Sequence[MetricValues], told: set[str]) -> Markup:
+    metrics = [one for one in found.diff.metrics if one.verdict != "same" and one.same_as is None]
+    more = and_more(len(metrics) - len(drawn), "their rows are in the table above", "metric")
+    return html.join((
+        *(_of_metric(held, told) for held in drawn),
+        *(html.element("p", words) for words in (more if len(drawn) == DRAWN else ())),
+    ))  # fmt: skip
+
+
+def _of_metric(held: MetricValues, told: set[str]) -> Markup:
+    """Return all that is drawn of a metric."""
     metric = held.metric
     anchor = html.identifier(metric.name)
-    drawn = html.join((scenarios.drawn(held, anchor), spread.strips(held), spread.tails(held)))
-    if not drawn:
-        return None
+    drawn = (scenarios.drawn(held, anchor), spread.strips(held), spread.tails(held))
     step = f"{render.number(metric.a)} -> {render.number(metric.b)}"
     title = html.join((
         diff_words.metric_name(metric), " ",
         html.element("span", f"{step}, {diff_words.verdict(metric)}", class_=f"verdict {forest.style(metric)}"),
     ))  # fmt: skip
-    return metric.name, html.section(
-        title, html.element("div", drawn, class_="beside"), scenarios.listed(held, anchor), id_=anchor, level=3
-    )
-
-
-def _scenarios(found: FoundDifference, drawn: Mapping[str, Markup]) -> Markup:
-    told = [one for one in found.diff.metrics if one.verdict != "same" and one.same_as is None]
-    more = (
-        and_more(len(told) - len(drawn), "their rows are in the table above", "metric") if len(drawn) == DRAWN else []
-    )
-    return html.join((*drawn.values(), *(html.element("p", words) for words in more)))
+    listed = scenarios.listed(held, anchor, told)
+    return html.section(title, html.element("div", *drawn, class_="beside"), listed, id_=anchor, level=3)
 
 
 # --- what is another, and what is not known
@@ -159,7 +172,8 @@ def _layers(found: FoundDifference) -> Markup:
 def _changes(found: FoundDifference) -> Markup:
     blocks = list(diff_screen.blocks(found, WIDTH))[1:]  # the first is what the tiles show
     told = [(title, pairs) for title, pairs in blocks if pairs and title not in diff_words.STATES.values()]
-    return html.join(_under(title, pairs) for title, pairs in told)
+    lines = edits.drawn(found.texts.edits, found.texts.problem) if found.texts else html.NOTHING
+    return html.join((*(_under(title, pairs) for title, pairs in told), html.section("line by line", lines, level=3)))
 
 
 def _unknown(found: FoundDifference) -> Markup:

@@ -8,11 +8,11 @@ from evalprov import render
 from evalprov.judge.direction import rule_of, way_of
 from evalprov.judge.samples import samples
 from evalprov.numbers import and_more
-from evalprov.report import html, spread, svg
+from evalprov.report import html, said, spread, svg
 from evalprov.stats.columns import number
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from evalprov.judge.rules import Direction, Rules
     from evalprov.judge.samples import Sample
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from evalprov.report.html import Markup
 
 LISTED = 500  # scenarios
+UNFOLDED = 30  # of so many the table stands open
 COLUMNS = 8  # metrics of the table
 DRAWN = 12  # metrics that are drawn
 _WIDTH = 340.0
@@ -28,21 +29,40 @@ _BAR = 22.0
 _TABLE = "scenarios::table"
 
 
-def results(run: Manifest, rules: Rules) -> Markup:
-    """Return the scenarios of a run; nothing where it told of none."""
+def order(run: Manifest, rules: Rules) -> list[str]:
+    """Return the scenarios, first those with errors, then the worst by the first metric that says which is."""
     metrics = run["metrics"] or {}
-    failed = {entry["scenario"]: entry["message"] for entry in run["errors"] if entry["scenario"]}
-    if not metrics and not failed:
+    failed = _failed(run)
+    by = _first_by(run, rules)
+    return sorted(dict.fromkeys([*failed, *metrics]), key=lambda one: _rank(one, metrics.get(one, {}), by, failed))
+
+
+def drawn(run: Manifest, rules: Rules, order: Sequence[str], told: set[str]) -> Markup:
+    """Return the scenarios of a run, in that order; some lead to what was said. Nothing where it told of none."""
+    if not order:
         return html.NOTHING
-    ways = {name: _way(name, rules) for name in dict.fromkeys(name for row in metrics.values() for name in row)}
-    drawn = [_drawn(name, one, _way(name, rules)) for name, one in samples([run]).items() if one.column]
-    counts = f"{len(metrics):,} scenarios" + (f"; there are errors of {len(failed):,}" if failed else "")
+    failed = _failed(run)
+    figures = [_drawn(name, one, _way(name, rules)) for name, one in samples([run]).items() if one.column]
+    counts = f"{len(run['metrics'] or {}):,} scenarios" + (f"; there are errors of {len(failed):,}" if failed else "")
     return html.join((
         html.element("p", counts),
-        html.element("div", *drawn[:DRAWN], class_="beside"),
-        *(html.element("p", words) for words in and_more(len(drawn) - DRAWN, what="metric")),
-        _table(metrics, ways, failed),
+        html.element("div", *figures[:DRAWN], class_="beside"),
+        *(html.element("p", words) for words in and_more(len(figures) - DRAWN, what="metric")),
+        _table(run, order, _first_by(run, rules), told),
     ))  # fmt: skip
+
+
+def _failed(run: Manifest) -> dict[str, str]:
+    return {entry["scenario"]: entry["message"] for entry in run["errors"] if entry["scenario"]}
+
+
+def _names(run: Manifest) -> list[str]:
+    return list(dict.fromkeys(name for row in (run["metrics"] or {}).values() for name in row))
+
+
+def _first_by(run: Manifest, rules: Rules) -> tuple[str, Direction] | None:
+    ways = ((name, _way(name, rules)) for name in _names(run))
+    return next(((name, way) for name, way in ways if way), None)
 
 
 def _way(name: str, rules: Rules) -> Direction | None:
@@ -74,42 +94,42 @@ def _drawn(name: str, sample: Sample, way: Direction | None) -> Markup:
     return svg.figure(spread.distribution(name, None, [ordered]), f"{html.cut(name, 80)}: {shares}")
 
 
-def _table(
-    metrics: Mapping[str, Mapping[str, MetricValue]], ways: Mapping[str, Direction | None], failed: Mapping[str, str]
-) -> Markup:
-    """List scenarios, first those with errors, then the worst by the first metric of which it is known which way is."""
-    by = next(((name, way) for name, way in ways.items() if way), None)
-    names = list(ways)[:COLUMNS]
-    order = sorted(dict.fromkeys([*failed, *metrics]), key=lambda one: _rank(one, metrics.get(one, {}), by, failed))
+def _table(run: Manifest, order: Sequence[str], by: tuple[str, Direction] | None, told: set[str]) -> Markup:
+    """List scenarios with their values, and a box to search them."""
+    metrics, failed, every = run["metrics"] or {}, _failed(run), _names(run)
+    names = every[:COLUMNS]
     rows = []
     for scenario in order[:LISTED]:
         values = metrics.get(scenario, {})
         id_ = html.identifier("scenario", scenario)
         cells = "".join(f"<td>{render.number(values.get(name))}</td>" for name in names)
         cells += f"<td>{html.text(failed.get(scenario, ''), 200)}</td>" if failed else ""
-        rows.append(f'<tr id="{id_}"><th scope="row"><a href="#{id_}">{html.text(scenario, 120)}</a></th>{cells}</tr>')
-    heads = [
-        html.element("th", html.text(one, 60), scope="col") for one in ("scenario", *names, *["error"] * bool(failed))
-    ]
+        words = f' <a href="#{said.anchor(scenario)}">what was said</a>' if scenario in told else ""
+        head = f'<th scope="row"><a href="#{id_}">{html.text(scenario, 120)}</a>{words}</th>'
+        rows.append(f'<tr id="{id_}">{head}{cells}</tr>')
+    columns = ("scenario", *names, *["error"] * bool(failed))
+    heads = (html.element("th", html.text(one, 60), scope="col") for one in columns)
+    table = html.element(
+        "table",
+        html.element("thead", html.element("tr", *heads)),
+        html.element("tbody", html.Markup("".join(rows))),
+        id=_TABLE,
+        class_="moves",
+    )
     more = and_more(len(order) - LISTED, "evalprov show --json has all", "scenario")
-    more += and_more(len(ways) - COLUMNS, what="metric")
+    more += and_more(len(every) - COLUMNS, "evalprov show --json has all", "metric")
+    worst = f", then worst first by {html.cut(by[0], 60)}" if by else ""
     return html.folded(
-        f"scenarios{', errors first' if failed else ''}{f', then worst first by {html.cut(by[0], 60)}' if by else ''}",
+        f"scenarios{', errors first' if failed else ''}{worst}",
         html.search(_TABLE, "search"),
-        html.element("div", html.element(
-            "table",
-            html.element("thead", html.element("tr", *heads)),
-            html.element("tbody", html.Markup("".join(rows))),
-            id=_TABLE,
-            class_="moves",
-        ), class_="scrolled", tabindex=0, role="region", aria_label="scenarios"),
+        html.element("div", table, class_="scrolled", tabindex=0, role="region", aria_label="scenarios"),
         *(html.element("p", words) for words in more),
-        open_=len(order) <= 30,
-    )  # fmt: skip
+        open_=len(order) <= UNFOLDED,
+    )
 
 
 def _rank(
-    scenario: str, values: Mapping[str, MetricValue], by: tuple[str, Direction | None] | None, failed: Mapping[str, str]
+    scenario: str, values: Mapping[str, MetricValue], by: tuple[str, Direction] | None, failed: Mapping[str, str]
 ) -> tuple[bool, bool, float]:
     value = values.get(by[0]) if by else None
     if by is None or value is None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from evalprov import render
 from evalprov.numbers import and_more
-from evalprov.report import html, svg
+from evalprov.report import html, said, svg
 from evalprov.report.spread import quantile
 from evalprov.report.values import LISTED
 from evalprov.stats.columns import finite
@@ -57,8 +57,8 @@ def _groups(held: MetricValues, anchor: str) -> Markup:
     pitch = next((size for most, size in _PITCHES if total / per_cell <= most), _SMALLEST)
     leads = {one.name for one in held.most}
     groups = []
-    for number, (key, (said, css)) in enumerate(words.items()):
-        told = f"{said}: {counts[key]:,}"
+    for number, (key, (name, css)) in enumerate(words.items()):
+        told = f"{name}: {counts[key]:,}"
         block = _Block(pitch, per_cell, css, f"{anchor}::cells-{number}")
         if per_cell > 1 or (key[0] == key[1] and total > _NAMED):
             cells = block.plain(counts[key], told)
@@ -231,13 +231,13 @@ def _binned(held: MetricValues, x: svg.Scale, y: svg.Scale) -> Markup:
 # --- what moved most
 
 
-def listed(held: MetricValues, anchor: str) -> Markup:
-    """List the scenarios that moved most, each with an anchor, and a box to search them."""
+def listed(held: MetricValues, anchor: str, told: set[str]) -> Markup:
+    """List the scenarios that moved most, each with an anchor, and a box to search them; some lead to what was said."""
     if not held.most:
         return html.NOTHING
     up, down = f"{held.metric.up:,} up", f"{held.metric.down:,} down"
     table = f"{anchor}::moved"
-    rows = html.Markup("".join(_row(one, row_id(anchor, one.name)) for one in held.most))
+    rows = html.Markup("".join(_row(one, row_id(anchor, one.name), told) for one in held.most))
     head = html.Markup(
         '<thead><tr><th scope="col">scenario</th><th scope="col">A</th><th scope="col">B</th>'
         '<th scope="col">by</th></tr></thead>'
@@ -252,8 +252,9 @@ def listed(held: MetricValues, anchor: str) -> Markup:
     )
 
 
-def _row(one: MovedScenario, id_: str) -> str:
+def _row(one: MovedScenario, id_: str, told: set[str]) -> str:
     by = render.number(finite(one.b - one.a))
     signed = by if by.startswith("-") else f"+{by}"
     cells = f"<td>{render.number(one.a)}</td><td>{render.number(one.b)}</td><td class={one.way}>{signed}</td>"
-    return f'<tr id="{id_}"><th scope="row"><a href="#{id_}">{html.text(one.name, 120)}</a></th>{cells}</tr>'
+    words = f' <a href="#{said.anchor(one.name)}">what was said</a>' if one.name in told else ""
+    return f'<tr id="{id_}"><th scope="row"><a href="#{id_}">{html.text(one.name, 120)}</a>{words}</th>{cells}</tr>'

@@ -10,8 +10,7 @@ from evalprov.judge.direction import rule_of, way_of
 from evalprov.numbers import and_more, listed
 from evalprov.page import FactBlock
 from evalprov.record.layers import layers
-from evalprov.report import html, usage
-from evalprov.report.results import results
+from evalprov.report import html, results, said, usage
 from evalprov.report.sides import where_else
 from evalprov.views import show
 from evalprov.views.ended import ending
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from evalprov.page import Pairs
     from evalprov.record.manifest import Manifest
     from evalprov.report.html import Markup
+    from evalprov.report.said import Known
 
 TITLED = 4  # metrics
 METRICS = 300
@@ -34,20 +34,25 @@ _ELSEWHERE = ("metrics", "output", "warnings", "not captured")  # those that hav
 _COLOUR = re.compile(r"\x1b\[[0-9;]*[mK]")
 
 
-def page(run: Manifest, rules: Rules, output: Mapping[str, bytes]) -> str:
-    """Return the page of a run; `output` is what is kept of its streams."""
+def page(run: Manifest, rules: Rules, output: Mapping[str, bytes], known: Known | None = None) -> str:
+    """Return the page of a run; `output` is what is kept of its streams.
+
+    `known` is asked for what the eval said for the scenarios that stand first.
+    """
+    order = results.order(run, rules)
+    texts, told = said.drawn(*known(order[: said.SCENARIOS]), ("",)) if known else (html.NOTHING, set())
     title = f"{run['run_id']}: {_scored(run)}"
     parts = [
         ("metrics", "metrics", _metrics(run, rules)),
         ("errors", "errors", _errors(run)),
-        ("scenarios", "by scenario", results(run, rules)),
+        ("scenarios", "by scenario", results.drawn(run, rules, order, told)),
+        ("said", "what was said", texts),
         ("stages", "where the time went", usage.stages(run["stages"], run["duration_seconds"])),
         ("resources", "what it used", usage.over_time(run["resources"]["series"])),
         ("output", "what it printed last", html.join(_tail(name, kept) for name, kept in output.items())),
         ("record", "what ran", _record(run)),
         ("unknown", "what the record does not know", _unknown(run)),
     ]
-    held = [(id_, title, inside) for id_, title, inside in parts if inside]
     css = "better" if run["status"] == "completed" else "calm" if run["status"] == "running" else "worse"
     return html.page(
         title,
@@ -69,8 +74,7 @@ def page(run: Manifest, rules: Rules, output: Mapping[str, bytes]) -> str:
             ),
             class_="cards",
         ),
-        html.contents(held),
-        *(html.section(title, inside, id_=id_) for id_, title, inside in held),
+        *html.parts(parts),
     )  # fmt: skip
 
 
