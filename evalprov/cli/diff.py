@@ -46,6 +46,7 @@ def diff(  # noqa: PLR0913 - one argument an option
 
     --code and --prompts show the lines that differ instead: coloured on a terminal, in your PAGER; in a pipe a patch
     that `git apply` reads. With --json they stand beside the rest. What looks like a secret is hidden in them.
+    With --markdown they are folded away, and all of it fits a comment on GitHub.
 
     With --scenario, what that scenario measured and said in both, beside each other on a wide terminal, with the words
     that differ marked.
@@ -64,7 +65,8 @@ def diff(  # noqa: PLR0913 - one argument an option
         _diff_scenarios(open_store(store), (a, b), scenario, as_json=as_json)
         return 0
     found, folder = found_difference(a, b, store, only=only, everything=everything, trials=trials)
-    if wanted := texts.layers(code=code, prompts=prompts, everything=everything):
+    folded = markdown and only != "metrics"
+    if wanted := texts.layers(code=code or folded, prompts=prompts or folded, everything=everything):
         found = texts.with_texts(found, folder, wanted)
     if as_json:
         render.document({**diff_document.document(found), "store": folder})

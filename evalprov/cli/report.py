@@ -12,7 +12,6 @@ from evalprov.cli.comparing import found_difference
 from evalprov.cli.options import Argument, Option, Subcommand
 from evalprov.cli.rules import rules_for
 from evalprov.errors import UsageError
-from evalprov.explain.text_edits import LAYERS
 from evalprov.isolation import here
 from evalprov.report import pair, place, single
 from evalprov.settings import load
@@ -21,8 +20,6 @@ from evalprov.store import read
 if TYPE_CHECKING:
     from evalprov.record.manifest import Manifest
     from evalprov.report.said import Known
-
-BULKY = ("data", "software")  # whose lines are shown with --all alone
 
 
 def report(  # noqa: PLR0913 - one an option
@@ -44,7 +41,7 @@ def report(  # noqa: PLR0913 - one an option
     if b is None:
         return put(*_single(a, store, out), open_=open_)
     found, folder = found_difference(a, b, store, everything=everything, trials=trials)
-    found = texts.with_texts(found, folder, [layer for layer in LAYERS if everything or layer not in BULKY])
+    found = texts.with_texts(found, folder, texts.layers(code=True, prompts=True, everything=everything))
     known = None if found.present else _known(folder, found.a.runs[0], found.b.runs[0])
     named = [side.runs[0]["run_id"] for side in (found.a, found.b)]
     return put(pair.page(found, known), out or _default(folder, "-".join(named)), open_=open_)

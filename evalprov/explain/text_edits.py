@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from evalprov.named import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 LAYERS = ("prompts", "config", "grader", "data", "software", "code")  # those that have files, as they are shown
 NO_NEWLINE = "\\"  # the mark of a line that says that the one above has no newline after it
@@ -38,3 +43,20 @@ class TextEdits(NamedTuple):
     edits: tuple[TextEdit, ...]
     elsewhere: tuple[tuple[str, int], ...] = ()  # the other layers, with how many files differ there
     problem: str | None = None  # why not every file that differs is known
+
+
+def first_lines(hunks: Sequence[Hunk], letters: int, line: int) -> tuple[list[Hunk], int, int]:
+    """Return as many lines, each so long at most, as there is room for; how many are left out, and the room taken."""
+    held: list[Hunk] = []
+    used = 0
+    for hunk in hunks:
+        kept = []
+        for mark, text in hunk.lines:
+            if used + min(len(text), line) + 1 > letters:
+                break
+            used += min(len(text), line) + 1
+            kept.append((mark, text if len(text) <= line else f"{text[:line]}..."))
+        held += [hunk._replace(lines=tuple(kept))] if kept else []
+        if len(kept) < len(hunk.lines):
+            break
+    return held, sum(len(hunk.lines) for hunk in hunks) - sum(len(hunk.lines) for hunk in held), used

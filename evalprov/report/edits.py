@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evalprov.explain.text_edits import NO_NEWLINE
+from evalprov.explain.text_edits import NO_NEWLINE, first_lines
 from evalprov.explain.words import GONE, NEW, SAME, word_edits
 from evalprov.numbers import and_more, counted
 from evalprov.report import html
@@ -49,32 +49,13 @@ def _file(edit: TextEdit, room: int) -> tuple[Markup, int]:
     )
     if not edit.hunks:
         return html.element("p", summary, f": {edit.reason}" if edit.reason else "", class_="file"), room
-    held, left_out, used = _within(edit.hunks, min(room, FILE))
+    held, left_out, used = first_lines(edit.hunks, min(room, FILE), LINE)
     body = Markup("".join(_hunk(hunk) for hunk in held))
     more = [f"and {counted(left_out, 'more line')}: evalprov diff --code --prompts"] if left_out else []
     more += [edit.reason] if edit.reason else []
     lines = sum(len(hunk.lines) for hunk in held)
     inside = (html.element("pre", body, class_="diff") if body else "", *(html.element("p", words) for words in more))
     return html.folded(summary, *inside, open_=lines <= UNFOLDED), room - used
-
-
-def _within(hunks: Sequence[Hunk], room: int) -> tuple[list[Hunk], int, int]:
-    """Return the first lines that there is room for, how many are left out, and the letters of the others."""
-    held: list[Hunk] = []
-    used = 0
-    for hunk in hunks:
-        kept = []
-        for line in hunk.lines:
-            used += min(len(line[1]), LINE) + 1
-            if used > room:
-                break
-            kept.append(line)
-        if kept:
-            held.append(hunk._replace(lines=tuple(kept)))
-        if len(kept) < len(hunk.lines):
-            break
-    shown = sum(len(hunk.lines) for hunk in held)
-    return held, sum(len(hunk.lines) for hunk in hunks) - shown, min(used, room)
 
 
 def _hunk(hunk: Hunk) -> str:
@@ -96,7 +77,7 @@ def _lines(lines: Sequence[Line]) -> Iterator[str]:
             continue
         mark, words = lines[at]
         at += 1
-        shown = html.text(words, LINE, lines=True)
+        shown = html.text(words, LINE + 3, lines=True)
         if mark == NO_NEWLINE:
             yield '<span class="at">no newline at the end\n</span>'
         else:
@@ -113,10 +94,10 @@ def _run(lines: Sequence[Line], at: int, mark: str) -> list[str]:
 
 def _worded(one: str, other: str) -> tuple[str, str]:
     if max(len(one), len(other)) > LINE:
-        return html.text(one, LINE, lines=True), html.text(other, LINE, lines=True)
+        return html.text(one, LINE + 3, lines=True), html.text(other, LINE + 3, lines=True)
     edits = word_edits(one, other)
     if not any(mark == SAME and not words.isspace() for mark, words in edits):
-        return html.text(one, LINE, lines=True), html.text(other, LINE, lines=True)
+        return html.text(one, LINE + 3, lines=True), html.text(other, LINE + 3, lines=True)
     return marked(edits, GONE, "b", LINE), marked(edits, NEW, "b", LINE)
 
 

@@ -4,38 +4,81 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from evalprov.explain.text_edits import first_lines
 from evalprov.judge.inside import sentences
+from evalprov.numbers import and_more
+from evalprov.page import rest
 from evalprov.views import diff_words
 from evalprov.views.diff_screen import blocks, shown_metrics, with_moves
 from evalprov.views.links import links
-from evalprov.views.markdown import code, details, table, text
+from evalprov.views.markdown import code, details, fenced, table, text
+from evalprov.views.text_edits import title
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from evalprov.explain.text_edits import TextEdit
     from evalprov.judge.metric_diff import MetricDiff, Side
+    from evalprov.page import Pairs
     from evalprov.views.diff_words import FoundDifference
 
 WIDTH = 160  # of a value
+ROOM = 65_000  # bytes: GitHub takes 65,536 letters of a comment
+METRICS = 60
+ITEMS = 100  # lines of a list
+LETTERS, LINE = 4_000, 300  # of a file's lines that differ, and of one of them
 _MARKS = {"better": "\N{WHITE HEAVY CHECK MARK}", "worse": "\N{CROSS MARK}"}
 
 
 def lines(found: FoundDifference) -> Iterator[str]:
-    """Give the lines: the answer as a heading, the metrics as a table, what changed folded away by layer."""
-    yield f"## {text(found.diff.answer.sentence)}"
-    yield ""
+    """Give the lines, as many parts as a comment has room for: the answer as a heading, the metrics, what changed."""
+    room, left_out = ROOM, 0
+    for part in _parts(found):
+        size = sum(len(line.encode("utf-8", "backslashreplace")) + 1 for line in part)
+        if size > room:
+            left_out += 1
+        else:
+            room -= size
+            yield from part
+    for words in and_more(left_out, "there is no room for them here: evalprov diff", "part"):
+        yield from ("", f"{words[0].upper()}{words[1:]}")
+
+
+def _parts(found: FoundDifference) -> Iterator[list[str]]:
+    """Give what stands or falls together, what matters most first."""
     sides = diff_words.compared(found.a.runs, found.b.runs, present=found.present)
-    for (name, words), side in zip(sides, (found.a, found.b), strict=True):
-        yield f"- {name}: {code(words)}{_link(side)}"
+    yield [
+        f"## {text(found.diff.answer.sentence)}",
+        "",
+        *(
+            f"- {name}: {code(words)}{_link(side)}"
+            for (name, words), side in zip(sides, (found.a, found.b), strict=True)
+        ),
+    ]
     if "metrics" in found.parts and not found.present:
         yield from _metrics(found)
     if "layers" in found.parts:
-        (title, states), *others = blocks(found, WIDTH)
-        yield ""
-        yield from (f"- {title} {text(name)}: {text(names)}" for name, names in states if names)
-        for title, pairs in others:
-            if pairs:
-                yield from details(title, map(_item, pairs))
+        (head, states), *others = blocks(found, WIDTH)
+        yield ["", *(f"- {head} {text(name)}: {text(names)}" for name, names in states if names)]
+        yield from (_folded(name, pairs) for name, pairs in others if pairs)
+        yield from map(_file, found.texts.edits if found.texts else ())
+
+
+def _folded(summary: str, pairs: Pairs) -> list[str]:
+    shown = [*pairs[:ITEMS], *rest(len(pairs) - ITEMS)]
+    return details(summary, map(_item, shown))
+
+
+def _file(edit: TextEdit) -> list[str]:
+    """Return the lines of a file that differ, folded away."""
+    if not edit.hunks:
+        return details(title(edit), [f"- {text(edit.reason)}"] if edit.reason else [])
+    held, left_out, _ = first_lines(edit.hunks, LETTERS, LINE)
+    shown = []
+    for hunk in held:
+        shown += [f"@@ -{hunk.a_start} +{hunk.b_start} @@", *(f"{mark}{words}" for mark, words in hunk.lines)]
+    more = [f"- {words}" for words in and_more(left_out, "evalprov diff --code --prompts", "line")]
+    return details(title(edit), [*fenced(shown, "diff"), *more])
 
 
 def _item(pair: tuple[str, str]) -> str:
@@ -50,30 +93,26 @@ def _link(side: Side) -> str:
     return f" ({', '.join([*said, *more])})" if said else ""
 
 
-def _metrics(found: FoundDifference) -> Iterator[str]:
-    for name, words in diff_words.scenarios(found.diff.scenarios, found.diff.left_out):
-        yield f"- scenarios {name}: {code(words)}"
+def _metrics(found: FoundDifference) -> Iterator[list[str]]:
+    pairs = diff_words.scenarios(found.diff.scenarios, found.diff.left_out)
+    yield [f"- scenarios {name}: {code(words)}" for name, words in pairs]
     metrics, notes = shown_metrics(found)
+    notes += and_more(len(metrics) - METRICS, "evalprov diff --all", "metric")
     if metrics:
-        yield from table(diff_words.COLUMNS, map(_row, metrics), right=diff_words.NUMBERS)
-    for words in notes:
-        yield f"- {text(words)}"
-    for names, words in diff_words.remarks(metrics):
-        yield f"- {code(names)}: {text(words)}"
-    for words in sentences(found.diff.inside):
-        yield f"- {text(words)}"
-    for side, words in found.diff.raters.told():
-        yield f"- grader{' of ' * bool(side)}{side}: {text(words)}"
+        names = diff_words.short_names(map(diff_words.metric_name, metrics[:METRICS]))
+        yield table(diff_words.COLUMNS, map(_row, names, metrics), right=diff_words.NUMBERS)
+    said = [f"- {text(words)}" for words in notes]
+    said += [f"- {code(names)}: {text(words)}" for names, words in diff_words.remarks(metrics)]
+    said += [f"- {text(words)}" for words in sentences(found.diff.inside)]
+    said += [f"- grader{' of ' * bool(side)}{side}: {text(words)}" for side, words in found.diff.raters.told()]
+    yield said[:ITEMS]
     listed, left_out = with_moves(metrics, everything=found.everything)
     for metric in listed:
-        yield from details(
-            diff_words.moves_title(metric), map(_item, diff_words.moves(metric, everything=found.everything))
-        )
-    for words in left_out:
-        yield f"- {text(words)}"
+        yield _folded(diff_words.moves_title(metric), diff_words.moves(metric, everything=found.everything))
+    yield [f"- {text(words)}" for words in left_out]
 
 
-def _row(metric: MetricDiff) -> tuple[str, ...]:
+def _row(name: str, metric: MetricDiff) -> tuple[str, ...]:
     *cells, verdict = diff_words.cells(metric)
     marked = " ".join(filter(None, [_MARKS.get(metric.verdict), verdict]))
-    return (code(diff_words.metric_name(metric)), *cells, marked)
+    return (code(name), *cells, marked)

@@ -36,6 +36,7 @@ JUDGING = (
     "screens.py",
     "raters.py",
     "hostile.py",
+    "report.py",
 )
 PARTS = (*RECORDING, *JUDGING)
 

@@ -416,6 +416,39 @@ def test_nothing_that_is_quoted_can_steer_a_terminal(two: Project) -> None:
         assert line.count("\t") == len(COLUMNS) - 1
 
 
+def test_markdown_fits_a_comment_whatever_is_in_it(project: Project) -> None:
+    """GitHub takes 65,536 letters: long names are cut, parts that have no room are counted, and none is torn."""
+    long = {f"{number} {NASTY * 300}": number for number in range(80)}
+    for run in (0, 1):
+        values = {name: number + run for name, number in long.items()}
+        keep(
+            project,
+            record(put("scenario", NASTY * 10_000), run=run, metrics={f"{n} {NASTY}": values for n in range(8)}),
+        )
+    text = said(project, A, B, "--markdown", "--all")
+    assert len(text.encode()) < 65_536
+    assert re.search(r"And [\d]+ more parts \(there is no room for them here: evalprov diff\)", text)
+    assert "and 20 more metrics" in text
+    html = MarkdownIt("gfm-like", {"linkify": False}).render(text)
+    assert html.count("<details>") == html.count("</details>")
+
+
+def test_lines_of_a_prompt_are_folded_into_the_markdown(project: Project) -> None:
+    """What was changed in it can be read in a pull request, and nothing in it ends the block of code it stands in."""
+    project.write("evalprov.toml", '[prompts]\nplan = "plan.txt"\n')
+    project.write("plan.txt", "You help.\nBe brief.\n")
+    project.commit_all()
+    project.run("true")
+    project.write("plan.txt", "You help.\n````\n</details><script>alert(1)</script> @octocat\n" + "x" * 10**6)
+    project.run("true")
+    text = project.evalprov("diff", "latest~1", "latest", "--markdown").stdout.decode()
+    assert "<details><summary>prompts: plan.txt  changed (+3 -1)</summary>\n\n`````diff\n@@ -1 +1 @@\n You" in text
+    html = MarkdownIt("gfm-like", {"linkify": False}).render(text)
+    assert html.count("<script>") == 0
+    assert html.count("<details>") == html.count("</details>")
+    assert len(text) < 65_536
+
+
 def test_a_link_to_the_ci_run_is_in_the_markdown(two: Project) -> None:
     """The run's page is linked where its address is a plain one."""
     url = "https://github.com/o/r/actions/runs/7/attempts/1"
