@@ -81,7 +81,7 @@ def history(  # noqa: PLR0913 - one argument an option
     form = _form(as_json=as_json, as_csv=as_csv, as_ids=as_ids)
     _must_fit(form, sort, columns, trend, by)
     width = render.width()
-    limit = _limit(number, None if trend or not width else SHOWN)
+    limit = selection.limit(number, None if trend or not width else SHOWN)
     asked = selection.asked(where, scenario, program, tag, status, since)
     brought = [key_path(key) for key in (sort and sort.removeprefix("-"), trend, by) if key]
     names = None if scenario is None else path("scenario")
@@ -141,16 +141,6 @@ def _must_fit(form: str, sort: str | None, columns: str | None, trend: str | Non
     for name, given in (("--sort", bare), ("--columns", columns), ("--trend", trend), ("--by", by)):
         if given == "":
             raise UsageError(f"{name} is empty")
-
-
-def _limit(number: str | None, usual: int | None) -> int | None:
-    if number is None:
-        return usual
-    if number in ("0", "all"):
-        return None
-    if not (number.isascii() and number.isdigit() and len(number) < 10 and int(number) > 0):
-        raise UsageError(f"not a number of runs: {number}", "give 1 or more, or 0 for all")
-    return int(number)
 
 
 def _tell_rest(every: _HistoryTally, shown: int, form: str) -> None:

@@ -6,38 +6,76 @@ import os
 from typing import TYPE_CHECKING
 
 from evalprov import render
-from evalprov.cli import texts
+from evalprov.cli import selection, texts
 from evalprov.cli.common import NEEDED_RUN, STORE, open_store
 from evalprov.cli.comparing import found_difference
 from evalprov.cli.options import Argument, Option, Subcommand
 from evalprov.cli.rules import rules_for
+from evalprov.cli.timeline import Drawn, timeline
 from evalprov.errors import UsageError
 from evalprov.isolation import here
+from evalprov.report import history as of_runs
 from evalprov.report import pair, place, single
 from evalprov.settings import load
 from evalprov.store import read
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from evalprov.record.manifest import Manifest
     from evalprov.report.said import Known
 
 
 def report(  # noqa: PLR0913 - one an option
-    *, a: str, b: str | None, out: str | None, open_: bool, trials: bool, everything: bool, store: str | None
+    *,
+    a: str | None,
+    b: str | None,
+    history: bool,
+    metric: Sequence[str],
+    by: str | None,
+    number: str | None,
+    where: Sequence[str],
+    scenario: str | None,
+    program: str | None,
+    tag: Sequence[str],
+    status: str | None,
+    since: str | None,
+    out: str | None,
+    open_: bool,
+    trials: bool,
+    everything: bool,
+    store: str | None,
 ) -> int:
-    """Write a page to look at: two runs held against each other, or one run.
+    """Write a page to look at: two runs held against each other, one run, or the history.
 
     Of two runs it shows what `evalprov diff` says of them, drawn: every metric, each scenario, what changed, and what
     nobody knows. Of one run: what ran, its scenarios, where the time went, what it used, the end of its output.
+
+    With --history: one mark a run, by prompt version, program or any key, where the level of a metric shifted and what
+    changed there, where software or machine changed, and the baselines.
 
     It is one file that fetches nothing: it opens without a network, from a disk or from what a CI job kept. Without
     -o it is put into the store, under reports/, where git does not see it. Its path is printed.
 
     Examples: evalprov report latest~1 latest --open; evalprov report baseline:main latest -o report.html;
-    evalprov report latest
+    evalprov report latest; evalprov report --history --metric accuracy --by scenario --since 30d
     """
     if out == "":
         raise UsageError("-o needs a file's path")
+    if history:
+        if a is not None:
+            raise UsageError("--history is of all runs, not of one", "--where, --since and -n say of which")
+        asked = selection.asked(where, scenario, program, tag, status, since)
+        folder = open_store(store)
+        rules = rules_for(load(here()))
+        drawn = timeline(folder, asked, rules, Drawn(metric, by, selection.limit(number, None)))
+        return put(of_runs.page(drawn), out or _default(folder, "history"), open_=open_)
+    of_history = {"metric": metric, "by": by, "number": number, "where": where, "scenario": scenario}
+    of_history |= {"program": program, "tag": tag, "status": status, "since": since}
+    if given := [name for name, one in of_history.items() if one]:
+        raise UsageError(f"--{given[0]} needs --history")
+    if a is None:
+        raise UsageError("which run?", "for example: evalprov report latest~1 latest; or --history for all of them")
     if b is None:
         return put(*_single(a, store, out), open_=open_)
     found, folder = found_difference(a, b, store, everything=everything, trials=trials)
@@ -88,7 +126,15 @@ COMMAND = Subcommand(
         Option("--open", None, "Open it in the browser.", into="open_"),
         Option("--trials", None, "Take all trials of a repeated run together, on both sides."),
         Option("--all", None, "Show what is the same too, and all of it.", into="everything"),
+        Option("--history", None, "Draw the runs over time; all options below are for this."),
+        Option("--metric", "KEY", "Draw this metric; else those of the newest run.", repeatable=True),
+        Option("--by", "KEY", "Colour and shape by this; else by prompt version, or program."),
+        Option("--number", "N", "How many runs, the newest; else 10,000 at most.", short="-n"),
+        *selection.OPTIONS,
         STORE,
     ),
-    (NEEDED_RUN._replace(name="a", metavar="A"), Argument("b", "B", "Another run, or a dot: the present state.")),
+    (
+        NEEDED_RUN._replace(name="a", metavar="A", required=False),
+        Argument("b", "B", "Another run, or a dot: the present state."),
+    ),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, get_args
 
 from evalprov.cli.options import Option
-from evalprov.errors import EvalprovError
+from evalprov.errors import EvalprovError, UsageError
 from evalprov.named import NamedTuple
 from evalprov.record.manifest import Status
 from evalprov.store.parse_time import second
@@ -62,6 +62,17 @@ def asked(  # noqa: PLR0913, PLR0917 - one argument an option
     if since is not None:
         words.append(f"began since {since}")
     return Asked([*of, *having], " and ".join(words), since and second(since))
+
+
+def limit(number: str | None, usual: int | None) -> int | None:
+    """Return how many runs are meant; null for all."""
+    if number is None:
+        return usual
+    if number in ("0", "all"):
+        return None
+    if not (number.isascii() and number.isdigit() and len(number) < 10 and int(number) > 0):
+        raise UsageError(f"not a number of runs: {number}", "give 1 or more, or 0 for all")
+    return int(number)
 
 
 def _digits(program: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from evalprov.named import NamedTuple
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 NEAR = 3  # runs on either side: what changed there may have shown a little later
 HORIZON = 100  # runs on either side among which a layer that changed may change back
+OFTEN = 0.05  # changes a run; a layer with more of them, elsewhere too, changes all the time
 RECENT = 10_000  # runs among which shifts are looked for
 _NOTHING = hash_of({"recipe": RECIPE, "facts": {}})  # of a layer of which nobody declared anything
 
@@ -38,6 +40,7 @@ class ToldShift(NamedTuple):
     changed: tuple[str, ...]  # layers: there, and for good; never said to be the cause
     unknown: tuple[str, ...]
     undeclared: tuple[str, ...]
+    often: tuple[str, ...]  # of the changed ones those that change all the time, which says little
 
 
 def explained(runs: Sequence[RunLayers], shifts: Sequence[LevelShift], group: str | None = None) -> list[ToldShift]:
@@ -62,8 +65,8 @@ def around(shift: LevelShift) -> slice:
 
 
 def _layers(runs: Sequence[Mapping[str, str | None]], at: int) -> tuple[tuple[str, ...], ...]:
-    """Return the layers that changed near a place for good, those that are not known there, and the undeclared."""
-    found: tuple[list[str], list[str], list[str]] = ([], [], [])
+    """Return the layers that changed near a place for good, those not known there, the undeclared, and the restless."""
+    found: tuple[list[str], ...] = ([], [], [], [])
     for layer in dict.fromkeys(name for one in runs for name in one):
         hashes = [one.get(layer) for one in runs]
         near = hashes[max(0, at - NEAR - 1) : at + NEAR + 1]
@@ -73,8 +76,13 @@ def _layers(runs: Sequence[Mapping[str, str | None]], at: int) -> tuple[tuple[st
             found[2].append(layer)
         elif len(set(near)) > 1 and not _returns(hashes, at):
             found[0].append(layer)
-    changed, unknown, undeclared = map(tuple, found)
-    return changed, unknown, undeclared
+            if _steps(hashes) - _steps(near) > len(hashes) * OFTEN:
+                found[3].append(layer)
+    return tuple(map(tuple, found))
+
+
+def _steps(hashes: Sequence[str | None]) -> int:
+    return sum(one != other for one, other in pairwise(hashes))
 
 
 def _returns(hashes: Sequence[str | None], at: int) -> bool:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     Get = Callable[[Row], Any]
 
 NAMES_KEPT = 1000
+_ODD = re.compile(r'[\x00-\x1f"\\]')
 _IDS = re.compile(r"(?:[0-9]{8}T[0-9]{6}Z(?:_(?!1\n)[1-9][0-9]{0,5})?\n)*")
 # What every row has: the kind of the value is checked in passing.
 _ALWAYS: dict[str, Any] = {"schema": Literal[SCHEMA], "run_id": str, "duration_seconds": float | int | None}
@@ -192,7 +193,7 @@ def _plant(tree: Tree, keys: Sequence[str]) -> None:
     first, *others = keys
     if first in tree and tree[first] is None:  # all of it is asked for already
         return
-    if not others:
+    if not others or _ODD.search(others[0]):  # a decoder cannot name such a key: all around it is read
         tree[first] = None
         return
     below = tree.setdefault(first, {})

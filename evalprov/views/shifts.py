@@ -26,7 +26,8 @@ def step(shift: ToldShift) -> str:
 
 def there(shift: ToldShift) -> str:
     """Say what changed there, and of what that is not known."""
-    parts = [f"changed there: {', '.join(shift.changed)}" if shift.changed else NONE_CHANGED]
+    named = [f"{layer} (it often does)" if layer in shift.often else layer for layer in shift.changed]
+    parts = [f"changed there: {', '.join(named)}" if named else NONE_CHANGED]
     parts += [f"not known: {', '.join(shift.unknown)}"] if shift.unknown else []
     parts += [f"nobody declared: {', '.join(shift.undeclared)}"] if shift.undeclared else []
     return "; ".join(parts)

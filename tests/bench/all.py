@@ -29,6 +29,7 @@ JUDGING = (
     "house.py",
     "history.py",
     "shifts.py",
+    "report_history.py",
     "diff.py",
     "power.py",
     "gate.py",

@@ -328,6 +328,7 @@ def test_a_trend_says_where_the_level_shifted(project: Project, history: Any) ->
             "changed": ["prompts"],
             "unknown": ["data"],
             "undeclared": [],
+            "often": [],
         }
     }
     assert "shift" not in history("--trend", "accuracy", "--where", "scenario=b")[2]

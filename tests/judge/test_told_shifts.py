@@ -44,6 +44,12 @@ def test_a_layer_that_changes_back_is_not_named() -> None:
     assert told(code=["a"] * far + ["b"] * (far - 5) + ["a"] * 5).changed == ("code",)
 
 
+def test_a_layer_that_changes_all_the_time_is_marked() -> None:
+    """Where the code is another in every third run, that it is so here too says little, and is said."""
+    shift = told(code=[f"c{at // 3}" for at in range(60)], prompts=["a"] * 30 + ["b"] * 30)
+    assert words.there(shift) == "changed there: code (it often does), prompts"
+
+
 def test_where_nothing_recorded_changed_it_is_said_to_look_outside() -> None:
     """What is not known or was declared by nobody is said with it, and is never called the same."""
     shift = told(prompts=["a"] * 40, data=["a"] * 19 + [None] + ["a"] * 20, model=[NOTHING] * 40)
