@@ -81,7 +81,7 @@ class VeiledFile:
         """Return a piece as it is written at a place; the same once more gives it back."""
         import hashlib  # a run that puts nothing aside does without
 
-        veil = hashlib.shake_256(self._key + at.to_bytes(8, "little")).digest(len(data))
+        veil = hashlib.shake_128(self._key + at.to_bytes(8, "little")).digest(len(data))
         mixed = int.from_bytes(data, "little") ^ int.from_bytes(veil, "little")
         return mixed.to_bytes(len(data), "little")
 

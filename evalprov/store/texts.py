@@ -8,8 +8,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 import zlib
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from evalprov.errors import UnreadableError
 from evalprov.store import ids
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 ROOM = 64_000_000  # bytes of texts of one run
 END = ".jsonl.gz"
 _BATCH = 1 << 18  # letters that are scrubbed together
-_LEVEL = 3  # of compression: a third of the time of the usual one, and a tenth more of bytes
+_LEVEL = 1  # of compression: a run waits for it
+_PATIENCE = 60.0  # seconds of a processor for all of it: the run waits for that
 _GZIP = 31  # what zlib calls that format
 _LARGEST = 256 << 20  # bytes of texts that are read back
 _LONGEST = 64 << 20  # of a line
@@ -69,7 +71,7 @@ def keep_texts(
         said.close()
     if not kept["left_out"]:
         return kept, []
-    why = said.problem or f"there is room for {room:,} bytes a run"
+    why = said.problem or f"there is room for {room:,} bytes and {_PATIENCE:.0f} seconds a run"
     return kept if kept["scenarios"] else None, [
         f"{kept['left_out']} texts that the eval said for its scenarios were left out: {why}"
     ]
@@ -88,6 +90,7 @@ class _Writing:
         self._fields: dict[str, int] = {}
         self._scenarios = self._bytes = self._cut = 0
         self._left_out = said.left_out
+        self._until = time.process_time() + _PATIENCE
 
     def kept(self) -> KeptTexts:
         """Write the file and put it in place; raises OSError."""
@@ -121,14 +124,14 @@ class _Writing:
 
     def _add(self, batch: list[tuple[str, Mapping[str, Text]]]) -> None:
         """Scrub many at once: most hold no secret."""
-        if self._room < 0:
+        if self._room < 0 or time.process_time() > self._until:
             self._left_out += sum(len(texts) for _, texts in batch)
             return
         names = names_less_secrets({name for name, _ in batch}, self._scrub)
         scrub = self._scrub.knowing(text for _, texts in batch for text, _ in texts.values())
         lines: list[str] = []
         for name, texts in batch:
-            line: dict[str, Any] = {"scenario": names.get(name, name)}
+            line = {"scenario": names.get(name, name)}
             cut: dict[str, int] = {}
             for field, text in texts.items():
                 shown, more = _less(text, scrub, self._said.limit)
@@ -145,7 +148,7 @@ class _Writing:
             if len(line) > 1:
                 self._scenarios += 1
                 self._cut += len(cut)
-                lines.append(_dump({**line, "cut": cut} if cut else line))
+                lines.append(_line(line, cut))
         if lines:
             self._write(self._packing.compress("\n".join((*lines, "")).encode("utf-8", "replace")))
 
@@ -257,5 +260,12 @@ def _lines(pieces: Iterator[bytes]) -> Iterator[bytes]:
         raise ValueError("it ends in the middle")
 
 
-_dump = json.JSONEncoder(ensure_ascii=False, separators=(", ", ": ")).encode
+def _line(said: Mapping[str, str], cut: Mapping[str, int]) -> str:
+    """Return a scenario's line of JSON; an encoder made anew for each would take as long as all else."""
+    pairs = [f"{_quoted(name)}: {_quoted(text)}" for name, text in said.items()]
+    left_out = ", ".join(f"{_quoted(name)}: {count}" for name, count in cut.items())
+    return f'{{{", ".join(pairs)}, "cut": {{{left_out}}}}}' if cut else f"{{{', '.join(pairs)}}}"
+
+
+_quoted = json.encoder.encode_basestring
 _NAME = json.decoder.scanstring  # type: ignore[attr-defined]

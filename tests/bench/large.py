@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import resource
 import subprocess
 import sys
@@ -17,10 +18,15 @@ from evalprov.record.identity import identify
 from evalprov.reported import Scanner, gather, merge_reported
 from evalprov.run.cleaning import scrubbed
 from evalprov.secrets import Scrubber
+from evalprov.store import Store
 from evalprov.store.gate import hide_secrets
+from evalprov.store.texts import keep_texts
 
 SIZES = (10_000, 100_000, 200_000)
 FORMS = ("lines", "lines and facts", "one line", "one line and facts", "map in several", "report file", "result file")
+TEXT = 500  # bytes
+ALLOWED_TEXTS = 6.0  # seconds that keeping 100,000 of them may take, on such a processor
+ALLOWED_MEMORY = 32e6  # bytes more than without them
 ALLOWED_SECONDS = 2.0  # for 100,000 scenarios, on a processor that reads a short line of JSON in two microseconds
 _SHORT_LINE = b'{"scenario": "case-000001", "metrics": {"accuracy": 0.123456789}}'
 SECRETS = {"OPENAI_API_KEY": "sk-abcdefghijkl1234567890", "DB_PASSWORD": "hunter2hunter2"}
@@ -108,6 +114,64 @@ def measured(form: str, size: int, count: int) -> dict[str, float]:
     }
 
 
+def said(kind: str, size: int) -> dict[str, float]:
+    """Take in a text of 500 bytes for each scenario and keep them; return what that took, the decoding left out."""
+    chance = random.Random(1)
+    words = ["".join(chance.choices("etaoinshrdlu", k=chance.randint(2, 9))) for _ in range(3000)]
+    if kind == "telling":
+        words += ["key", "token", "password"] * 10
+    with tempfile.TemporaryFile() as file:
+        for n in range(size):
+            text = {} if kind == "none" else {"output": " ".join(chance.choices(words, k=85))[:TEXT]}
+            file.write(json.dumps({"scenario": case(n), "metrics": values(n, 1), **text}).encode() + b"\n")
+        file.seek(0)
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        began = time.process_time()
+        for line in file:
+            json.loads(line)
+        decoding = time.process_time() - began
+        file.seek(0)
+        began = time.process_time()
+        scanner = Scanner()
+        while data := file.read(_CHUNK):
+            scanner.feed(data)
+    reported = gather(scanner, None, None)
+    taken = time.process_time() - began - decoding
+    began = time.process_time()
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store.open(f"{folder}/metrics")
+        kept, warnings = keep_texts(store, reported.texts, Scrubber({**os.environ, **SECRETS}))
+    assert warnings == []
+    assert (kept["scenarios"] if kept else 0) == (0 if kind == "none" else size)
+    return {
+        "taken": taken,
+        "kept": time.process_time() - began,
+        "bytes": kept["bytes"] if kept else 0,
+        "memory": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024,
+    }
+
+
+def show_said(factor: float) -> int:
+    """Print what texts add to a run, beside the same without; say how many bounds are broken."""
+    size, broken = 100_000, 0
+    print(f"\n{size:,} scenarios with a text of {TEXT} bytes each: CPU seconds, MB of memory, MB kept")
+    print(f"{'words':<10}{'take':>8}{'keep':>8}{'memory':>10}{'kept':>8}")
+    without = 0.0
+    for kind in ("none", "plain", "telling"):
+        words = [sys.executable, __file__, "said", kind, str(size)]
+        found = json.loads(subprocess.run(words, check=True, capture_output=True).stdout)
+        without = without or found["memory"]
+        slow = kind == "plain" and found["kept"] > factor * ALLOWED_TEXTS
+        large = found["memory"] > without + ALLOWED_MEMORY
+        broken += slow + large
+        print(
+            f"{kind:<10}{found['taken']:>8.2f}{found['kept']:>8.2f}{found['memory'] / 1e6:>10.0f}"
+            f"{found['bytes'] / 1e6:>8.1f}{'  too slow' if slow else ''}{'  too large' if large else ''}",
+            flush=True,
+        )
+    return broken
+
+
 def slowness() -> float:
     """Return how many times slower than that this processor is, with all else that it does now; 1 at least."""
     took = []
@@ -141,11 +205,14 @@ def main() -> int:
                     f"{'  too slow' if slow else ''}{'  too large' if large else ''}",
                     flush=True,
                 )
+    broken += show_said(factor)
     return 1 if broken else 0
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
+    if sys.argv[1:2] == ["said"]:
+        print(json.dumps(said(sys.argv[2], int(sys.argv[3]))))
+    elif len(sys.argv) > 1:
         print(json.dumps(measured(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))))
     else:
         sys.exit(main())

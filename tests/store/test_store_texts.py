@@ -103,7 +103,9 @@ def test_there_is_a_bound_for_all_of_it(tmp_path: Path) -> None:
     manifest, warnings = kept(store, rows, room=250)
     assert manifest["texts"] is not None
     assert (manifest["texts"]["scenarios"], manifest["texts"]["left_out"]) == (2, 8)
-    assert warnings == ["8 texts that the eval said for its scenarios were left out: there is room for 250 bytes a run"]
+    assert warnings == [
+        "8 texts that the eval said for its scenarios were left out: there is room for 250 bytes and 60 seconds a run"
+    ]
     nothing, warnings = kept(store, rows, room=5)
     assert nothing["texts"] is None
     assert len(warnings) == 1
