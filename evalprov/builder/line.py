@@ -8,10 +8,13 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict, Unpack
 
-from evalprov.builder.values import plain, scalar_of, scrubbed
+from evalprov.builder.values import plain, scalar_of, scrubbed, unseen
 
 REPORT_VARIABLE = "EVALPROV_REPORT"
 _LINE_LIMIT = 256 << 20  # a longer one is not read
+
+
+_SAID = frozenset(("input", "expected", "output", "explanation"))
 
 
 class LineFacts(TypedDict, total=False):
@@ -57,6 +60,8 @@ def report(
     {"metrics": {"accuracy": 0.74, "solved": 37}}
     >>> report({"correct": True}, scenario="case-1", stages={"inference": 1.5})
     {"metrics": {"correct": true}, "scenario": "case-1", "stages": {"inference": 1.5}}
+    >>> report({"correct": True}, scenario="case-1", output="Paris")
+    {"metrics": {"correct": true}, "scenario": "case-1", "output": "Paris"}
     """
     line: dict[str, Any] = {"metrics": _metrics(metrics or {}, "", depth=0)}
     if scenario is not None:
@@ -67,7 +72,7 @@ def report(
         if name == "metric_summary" and isinstance(value, Mapping):
             line[name] = _metrics(value, "", depth=0)
         elif value is not None:
-            line[name] = scrubbed(plain(value, name))
+            line[name] = unseen(value) if name in _SAID else scrubbed(plain(value, name))
     _hand_over(line)
 
 

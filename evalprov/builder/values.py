@@ -95,6 +95,17 @@ def scrubbed(value: Any, key: str = "") -> Any:
     return TellingScrubber(os.environ, most=float("inf")).value(value, key)
 
 
+def unseen(value: Any) -> Any:
+    """Return what a program said, whatever it is, as plain JSON with every secret hidden; it never fails."""
+    from evalprov.secrets import Scrubber
+
+    try:
+        value = plain(value, "what was said")
+    except Exception:  # noqa: BLE001 - a model's words must not end the eval
+        value = str(value).encode("utf-8", "replace").decode()
+    return Scrubber(os.environ).value(value)
+
+
 def text_hash(text: str) -> str:
     """Return the SHA-256 of a text's UTF-8, secrets replaced."""
     return hashlib.sha256(str(scrubbed(text)).encode()).hexdigest()

@@ -190,7 +190,6 @@ class Scanner:
         self._remember(region)
         if data.find(b"{", start, end) < 0:
             return
-        self._read_failures(region)
         after = self._read_reports(region)
         if after > start:
             self._forget()
@@ -230,19 +229,17 @@ class Scanner:
         self._last = self._large = None
         self._untried = False
 
-    def _read_failures(self, region: _Region) -> None:
-        """Take in the lines that say of a scenario, without metrics, that it failed."""
-        for begin, stop, line in _lines_with(_ERROR, region):
-            raw = region[0][begin:stop]
-            if _SCENARIO in raw and KEY not in raw and may_be_object(text := shown(raw)):
-                self.ledger.read_failure(text, line)
-
     def _read_reports(self, region: _Region) -> int:
-        """Take in the lines that are reports; return where the last of them ends, or the beginning."""
+        """Take in the lines that are reports or failures; return where the last report ends, or the beginning."""
         data, after, end, _ = region
+        failures = deque(_failures(region))
         for begin, stop, line in _lines_with(KEY, region):
+            while failures and failures[0][1] < line:  # in their order, for later words count
+                self.ledger.read_failure(*failures.popleft())
             if self._read_line(data[begin:stop], line):
                 after = min(stop + 1, end)
+        for text, line in failures:
+            self.ledger.read_failure(text, line)
         return after
 
     def _read_line(self, raw: bytes, line: int) -> bool:
@@ -342,6 +339,14 @@ class Scanner:
         from evalprov.reported.tail import may_sum_up
 
         return may_sum_up(said)
+
+
+def _failures(region: _Region) -> Iterator[Line]:
+    """Yield the lines that may say of a scenario, without metrics, that it failed."""
+    for begin, stop, line in _lines_with(_ERROR, region):
+        raw = region[0][begin:stop]
+        if _SCENARIO in raw and KEY not in raw and may_be_object(text := shown(raw)):
+            yield text, line
 
 
 def _lines_with(key: bytes, region: _Region) -> Iterator[tuple[int, int, int]]:

@@ -26,10 +26,12 @@ from evalprov.record.form import blank, encode, history_line
 from evalprov.reported import Reported, Scanner, gather, merge_reported
 from evalprov.secrets import Scrubber
 from evalprov.settings import load as load_settings
+from evalprov.store import Store
 from evalprov.store.decode import Unreadable, decode, decode_line
 from evalprov.store.ids import stamp, timestamp
 from evalprov.store.read import history
 from evalprov.store.repair import repair
+from evalprov.store.texts import keep_texts, read_texts
 
 SLOW = 2.0  # seconds of processor time that no one input may take
 AT_ONCE = 500  # inputs that a process makes from one seed
@@ -61,6 +63,9 @@ REPORTS: list[dict[str, Any]] = [
         "config": {"k": {"t": 1}},
         "prompt_versions": {"p": "2"},
     },
+    {"scenario": "s1", "metrics": {"ok": True}, "output": "Paris", "input": ["q"], "expected": 3, "trial": 1},
+    {"scenario": "s1", "error": "no answer", "output": {"text": "I thi"}, "explanation": "it stopped"},
+    {"metrics": {"s1": {"ok": True, "output": "x"}, "s2": {"ok": 1}}, "output": {"s1": "y", "s2": None}},
     {"metrics": {"a": 1}, "metric_info": {"a": {"unit": "s", "better": "lower"}}, "artifacts": {"log": "https://u/x"}},
     {
         "metrics": {"a": 1},
@@ -167,15 +172,21 @@ def listened(chance: random.Random, data: bytes) -> Reported:
     return gather(scanner, None, None)._replace(ms=0)
 
 
-def lines_of_evals(chance: random.Random, _: Path) -> None:
-    """Any output is read alike however it comes, and what is made of it is a record."""
+def lines_of_evals(chance: random.Random, folder: Path) -> None:
+    """Any output is read alike however it comes, and what is made of it is a record, with texts that are read back."""
     data = output(chance)
     heard = listened(chance, data)
     again = listened(chance, data)
-    assert repr(heard) == repr(again), "the same output in other pieces reads otherwise"
+    said = dict(heard.texts.rows()) if heard.texts else {}
+    assert said == (dict(again.texts.rows()) if again.texts else {}), "the same texts in other pieces read otherwise"
+    alike = repr(heard._replace(texts=None)) == repr(again._replace(texts=None))
+    assert alike, "the same output in other pieces reads otherwise"
     run_id = stamp(1_700_000_000)
     manifest = blank(run_id, timestamp(run_id))
     merge_reported(manifest, heard)
+    store = Store.open(str(folder / "metrics"))
+    manifest["texts"], _ = keep_texts(store, heard.texts, Scrubber({}))
+    assert read_texts(store.path, manifest, said).keys() == said.keys()
     decode(encode(manifest))
     decode_line(history_line(manifest))
 

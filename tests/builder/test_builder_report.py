@@ -299,3 +299,25 @@ def test_every_example_in_the_documentation_holds(name: str) -> None:
     found = doctest.testmod(importlib.import_module(f"evalprov.{name}"))
     assert found.attempted > 0
     assert found.failed == 0
+
+
+def test_whatever_was_said_is_handed_over(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model's words never end the eval: half a character, what is not finite, an object that nobody knows."""
+    monkeypatch.setenv("API_TOKEN", "tok-3141592653589793")
+    for said in (
+        "Paris",
+        {"a": [1]},
+        "half \ud800",
+        {"x": float("nan")},
+        object,
+        Path("nowhere"),
+        "tok-3141592653589793",
+    ):
+        report({"ok": True}, scenario="s", output=said, explanation=None)
+    told = [line["output"] for line in lines(file)]
+    assert told[:4] == ["Paris", {"a": [1]}, "half ?", "{'x': nan}"]
+    assert len(told) == 7
+    assert told[6] == "[secret]"
+    found = gather(Scanner(), str(file), None)
+    assert found.texts
+    assert [name for name, _ in found.texts.rows()] == ["s"]

@@ -20,6 +20,7 @@ from evalprov.handover.imports.entering import EnteredRun, Importing
 from evalprov.record.facts import FACTS
 from evalprov.secrets import Scrubber
 from evalprov.store import read
+from evalprov.store.texts import read_texts
 
 RESULTS = Path(__file__).parent.parent.parent / "fixtures" / "results"
 ADR: dict[str, Any] = {
@@ -107,6 +108,9 @@ def test_results_of_tools(tmp_path: Path) -> None:
     assert (log["run_id"], log["timestamp"], log["status"]) == ("20261121T085032Z", "2026-11-21T08:50:32Z", "completed")
     assert log["imported"]["id"] == "kBNxKan6NekWmtCEYpLXGs"
     assert (log["metric_summary"]["includes.accuracy"], log["model_config"]["seed"], log["scenario"]) == (0.875, 7, "s")
+    assert log["texts"]["fields"] == {"input": 10, "expected": 10, "output": 8}
+    assert read_texts(str(store), log, ["arithmetic/add-1"])["arithmetic/add-1"]["output"] == "2 please"
+    assert load(store, promptfoo)["texts"]["scenarios"] == 4
     assert load(store, harness)["metric_summary"]["tiny.acc"] == pytest.approx(0.8333333)
     assert load(store, harness)["duration_seconds"] == pytest.approx(9.712880)
     assert load(store, promptfoo)["run_id"] == "20261121T085426Z"

@@ -81,6 +81,18 @@ def test_a_failed_scenario_has_texts_too() -> None:
     assert told.facts["errors"][0]["scenario"] == "a"
 
 
+@pytest.mark.parametrize("last", ["report", "failure"])
+def test_reports_and_failures_count_in_their_order(last: str) -> None:
+    """Of two lines that come in one piece, the later one's text counts, whichever kind it is of."""
+    lines = {
+        "report": b'{"scenario": "a", "metrics": {"ok": true}, "output": "report"}\n',
+        "failure": b'{"scenario": "a", "error": "broke", "output": "failure"}\n',
+    }
+    scanner = Scanner()
+    scanner.feed(b"".join((*(line for kind, line in lines.items() if kind != last), lines[last])))
+    assert said(gather(scanner, None, None)) == {"a": {"output": last}}
+
+
 def test_numbers_and_objects_of_these_names_stay_metrics() -> None:
     """A metric that is called `output` is one."""
     told = printed({"scenario": "a", "metrics": {"output": 3, "input": {"tokens": 5}}})
