@@ -34,7 +34,6 @@ def page(line: Timeline) -> str:
         ("runs", "the last runs", _runs(line)),
         ("left-out", "what is not shown", html.facts(_left_out(line, every))),
     ]
-    held = [part for part in parts if part[2]]
     badge = counted(shifted, "level shift") if shifted else "no level shift"
     return html.page(
         title,
@@ -44,9 +43,7 @@ def page(line: Timeline) -> str:
             html.element("h1", title),
             *_newest(every),
         ),
-        html.contents(held),
-        html.section(f"one mark a run, by {line.parted}", legend(line), id_="groups"),
-        *(html.section(name, inside, id_=id_) for id_, name, inside in held),
+        *html.parts([("groups", f"one mark a run, by {line.parted}", legend(line)), *parts]),
     )
 
 
