@@ -81,8 +81,8 @@ def test_without_a_name_the_newest_runs_metrics_are_drawn(project: Project) -> N
     project.write("evalprov.toml", '[metrics.accuracy]\nrole = "primary"\n')
     text, read = page(project)
     assert read.said.count("its level did not shift") == 5
-    assert text.index('id="metric:accuracy"') < text.index('id="metric:latency_mean"')
-    assert "other metricsm4, m5; --metric draws them" in read.said
+    assert text.index('id="-metric:accuracy"') < text.index('id="-metric:latency_mean"')
+    assert "other metrics m4, m5; --metric draws them" in read.said
 
 
 def test_it_is_of_the_runs_that_are_asked_for(project: Project) -> None:
