@@ -13,6 +13,7 @@ TOPICS = {
     "verdicts": ("judge/README.md", "what is compared and how it is tested; the gate, graders, repeats"),
     "reports": ("reported/README.md", "what an eval can report, and the files of other tools that are read"),
     "record": ("record/README.md", "what a record holds, its folder, and the layers of a program"),
+    "pages": ("report/README.md", "the pages of evalprov report: where they go, what is drawn on them"),
     "restore": ("restore/README.md", "how an old run is brought back, checked and run again"),
     "calls": ("wire/README.md", "how calls to model providers are recorded and replayed, and what is kept of them"),
     "handover": ("handover/README.md", "what other tools get of a run: identity, exports, links, imports"),

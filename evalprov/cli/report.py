@@ -102,8 +102,10 @@ def _known(folder: str, *runs: Manifest) -> Known | None:
     if not any(run["texts"] for run in runs):
         return None
     from evalprov.cli.scenarios import found_scenarios
+    from evalprov.explain.scenario import scenarios_of
 
-    return lambda names: found_scenarios(folder, runs, names)
+    every = [scenarios_of(run) for run in runs]  # an error may name one that nobody reported
+    return lambda names: found_scenarios(folder, runs, [one for one in names if any(one in known for known in every)])
 
 
 def _default(folder: str, name: str) -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from evalprov.report.html import Markup
 
 SHOWN = 300  # metrics
+NAME = 120  # letters
 _WIDTH, _HEIGHT = 220.0, 22.0
 _MIDDLE = _WIDTH / 2
 _REACH = _MIDDLE - 8
@@ -27,7 +28,10 @@ def table(metrics: Sequence[MetricDiff], anchors: dict[str, str]) -> Markup:
     """Return the rows of all metrics, what moved first; a name leads to where its scenarios are."""
     ordered = in_order(metrics)
     rows = [_row(metric, anchors.get(metric.name)) for metric in ordered[:SHOWN]]
-    told = "Each on its own scale: left of the line is worse, right of it is better; grey where nobody knows which."
+    told = (
+        "Each on its own scale: left of the line is worse, right of it is better (where nobody knows which is, right "
+        "is more). A hollow dot has no interval: how sure it is, is not known."
+    )
     more = and_more(len(ordered) - SHOWN, "evalprov diff --json has all", "metric")
     return html.join((
         html.table(told, _COLUMNS, rows, right=("A", "B", "delta"), class_="forest"),
@@ -36,7 +40,7 @@ def table(metrics: Sequence[MetricDiff], anchors: dict[str, str]) -> Markup:
 
 
 def _row(metric: MetricDiff, anchor: str | None) -> tuple[object, ...]:
-    name = diff_words.metric_name(metric)
+    name = html.text(diff_words.metric_name(metric), NAME)
     a, b, delta, interval = diff_words.moved(metric)
     verdict = html.element("span", diff_words.verdict(metric), class_=f"verdict {style(metric)}")
     named = html.element("a", name, href=html.Markup(f"#{anchor}")) if anchor else name
@@ -65,13 +69,14 @@ def _drawn(metric: MetricDiff) -> Markup:
         return html.NOTHING
     sign = -1 if metric.direction == "lower" else 1
     ends = metric.interval or (effect, effect)
-    reach = max(map(abs, (*ends, effect))) or 1.0
+    reach = (max(map(abs, (*ends, effect))) or 1.0) * (1 if metric.interval else 2)
     low, high, at = (_MIDDLE + sign * _REACH * (value / reach) for value in (*ends, effect))
     css = style(metric)
     axis = svg.line(((_MIDDLE, 1), (_MIDDLE, _HEIGHT - 1)), "faint")
     middle = _HEIGHT / 2
     span = svg.line(((low, middle), (high, middle)), f"{css} thick") if metric.interval else html.NOTHING
     shape: svg.Shape = "diamond" if css != "calm" else "circle"
+    dot = css if metric.interval else f"{css} hollow"
     right = "better" if metric.direction else "more"
     words = f"{metric.name} {diff_words.delta(metric)}, interval {diff_words.interval(metric)}; right is {right}"
-    return svg.drawing(_WIDTH, _HEIGHT, words, axis, span, svg.mark(shape, (at, middle), 5, class_=css))
+    return svg.drawing(_WIDTH, _HEIGHT, words, axis, span, svg.mark(shape, (at, middle), 5, class_=dot))

@@ -66,14 +66,14 @@ def _scenario(one: ScenarioPair, sides: Sequence[str]) -> Markup:
 
 def _field(field: str, a: str | None, b: str | None, edits: Edits | None, sides: Sequence[str]) -> Markup:
     """Return one text of a scenario: once where both sides say the same."""
-    if a == b:
+    if a == b or len(sides) == 1:
         alike = " (the same in both)" if len(sides) > 1 else ""
-        return html.join((html.element("h4", field, alike), html.element("pre", _shown(a))))
+        return html.join((html.element("p", field, alike, class_="field"), html.element("pre", _shown(a))))
     texts = [marked(edits, GONE, "del", TEXT), marked(edits, NEW, "ins", TEXT)] if edits else [_shown(a), _shown(b)]
     columns = (
         html.element(
             "div",
-            html.element("h4", html.element("span", name, class_=f"side {name.lower()}"), " ", field),
+            html.element("p", html.element("span", name, class_=f"side {name.lower()}"), " ", field, class_="field"),
             html.element("pre", text),
         )
         for name, text in zip(sides, texts, strict=False)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from evalprov import render
 from evalprov.numbers import counted
 from evalprov.report import html, svg
+from evalprov.report.values import are_rates
 from evalprov.stats.columns import finite, mean_of
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def tails(held: MetricValues) -> Markup:
     if held.rates:
         return html.NOTHING
     sides = [sorted(every_value(side)) for side in (held.a, held.b)]
-    if not all(len(side) > 1 for side in sides):
+    if not all(len(side) > 1 for side in sides) or all(map(are_rates, sides)):
         return html.NOTHING
     keys = (html.element("span", name, class_=f"key {name.lower()}") for name in "AB")
     drawn = svg.figure(

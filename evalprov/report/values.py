@@ -68,12 +68,13 @@ def values(found: FoundDifference) -> Iterator[MetricValues]:
         a, b = ours.get(metric.name, NO_SAMPLE), theirs.get(metric.name, NO_SAMPLE)
         if metric.same_as is None and metric.verdict != "same":
             scenarios = moved(a.column or NO_COLUMN, b.column or NO_COLUMN, pairing)
-            rates = all(map(_are_rates, (scenarios.pairs.a, scenarios.pairs.b)))
+            rates = all(map(are_rates, (scenarios.pairs.a, scenarios.pairs.b)))
             held = MetricValues(metric, a, b, scenarios.pairs, scenarios.differences, rates, [])
             yield held._replace(most=_most(held))
 
 
-def _are_rates(values: Sequence[float]) -> bool:
+def are_rates(values: Sequence[float]) -> bool:
+    """Say whether every value is 0 or 1."""
     return len(values) > 0 and values[0] in (0, 1) and countOf(values, 0) + countOf(values, 1) == len(values)
 
 

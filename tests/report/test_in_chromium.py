@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import ClassVar
@@ -14,6 +14,8 @@ from comparisons import found, scored
 from diffing import OTHER, put, record
 from reading_pages import NASTY, hostile_run
 
+from evalprov.explain.scenario import ScenarioFacts, ScenarioPair
+from evalprov.explain.text_edits import Hunk, TextEdit, TextEdits
 from evalprov.judge.rules import NO_RULES
 from evalprov.report import pair, single
 
@@ -45,11 +47,24 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "processes": [1, 2, 2, 1], "gpu": None,
     }  # fmt: skip
     one, other = hostile_run(0), hostile_run(1)
+    lines = ((" ", "same"), ("-", "Be brief."), ("+", "Be careful."))
+    bad = tuple((mark, f"{words} {NASTY}") for mark, words in lines)
+    texts = [
+        TextEdits((TextEdit(path, "prompts", (Hunk(1, 1, held),), None),))
+        for path, held in (("p", lines), (NASTY, bad))
+    ]
+
+    def known(names: Sequence[str]) -> tuple[list[ScenarioPair], list[str]]:
+        said = [
+            ScenarioFacts({"ok": True}, None, [NASTY], {"output": text}) for text in (NASTY * 9, NASTY * 8 + "x" * 999)
+        ]
+        return [ScenarioPair(name, *said) for name in names], [NASTY]
+
     made = {
-        "pair": pair.page(found(a, b)),
+        "pair": pair.page(found(a, b)._replace(texts=texts[0]), known),
         "single": single.page(b, NO_RULES, {"stdout": b"step 1\n\x1b[32mstep 2\x1b[0m\n"}),
-        "hostile pair": pair.page(found(one, other)),
-        "hostile single": single.page(one, NO_RULES, {"stdout": NASTY.encode("utf-8", "replace")}),
+        "hostile pair": pair.page(found(one, other)._replace(texts=texts[1]), known),
+        "hostile single": single.page(one, NO_RULES, {"stdout": NASTY.encode("utf-8", "replace")}, known),
     }
     paths = {}
     for name, page in made.items():
@@ -171,8 +186,9 @@ def test_the_keyboard_reaches_all_of_it(browser: chromium.Browser, pages: dict[s
         browser.press("Tab")
         at = "document.activeElement"
         seen.append(browser.ask(f"{at}.tagName"))
+        said = browser.ask(f"{at}.textContent")
         assert browser.ask(f"getComputedStyle({at}).outlineStyle") != "none"
-        if seen[-1] == "SUMMARY":
+        if seen[-1] == "SUMMARY" and said.startswith("scenarios that moved most"):
             break
     assert seen[0] == "A"
     assert seen[-1] == "SUMMARY"

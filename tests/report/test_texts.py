@@ -86,6 +86,8 @@ import json, pathlib
 right = len(pathlib.Path("plan.txt").read_text()) < 20
 for n in range(40):
     ok = right or n % 2
+    if n == 0:
+        print(json.dumps({"metrics": {}, "errors": [{"scenario": "lost", "message": "it crashed"}]}))
     print(json.dumps({"scenario": f"t{n}", "metrics": {"ok": bool(ok)}, "output": f"answer {4 if ok else 5}"}))
 """
 
@@ -106,4 +108,7 @@ def test_a_recorded_project_shows_its_prompts_and_answers(project: Project) -> N
     assert "<pre>answer <del>4</del></pre>" in text
     assert "<pre>answer <ins>5</ins></pre>" in text
     one = project.evalprov("report", "latest").stdout.decode().strip()
-    assert "<pre>answer 5</pre>" in (project.path / one).read_text()
+    text = (project.path / one).read_text()
+    assert complaints(text) == []
+    assert "<pre>answer 5</pre>" in text
+    assert "it crashed" in text
