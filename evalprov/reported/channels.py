@@ -71,7 +71,7 @@ def put_together(
         others = channels[channels.index(winner) + 1 :]
         warnings += [text for other in others if (text := _disagreement(winner, other))]
     reason = None if winner else _why_none(channels, report_file, metrics_file)
-    texts = next((channel.texts for channel in channels if channel.texts.names()), None)
+    texts = next((one for one in (channel.texts for channel in channels) if one.names() or one.left_out), None)
     return Reported(facts, source, warnings, reason, round((time.perf_counter() - began) * 1000, 1), texts)
 
 

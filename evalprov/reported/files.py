@@ -147,6 +147,8 @@ def _plain(file: IO[bytes], path: str, ledger: Ledger) -> Iterator[dict[str, Any
     _read(file, own, facts_alone=False)
     for scenario, metrics in own.scenarios.items():
         yield {"metrics": metrics, "scenario": scenario, ASIDE: ledger.texts.put(own.texts.of(scenario))}
+    ledger.texts.left_out += own.texts.left_out
+    ledger.texts.problem = ledger.texts.problem or own.texts.problem
     for text in own.notes.texts():
         ledger.notes.add((path, text), text)
     yield {"metrics": {}, "metric_summary": own.summary or None, **own.facts.said}

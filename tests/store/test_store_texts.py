@@ -16,6 +16,7 @@ from store_runs import record
 
 from evalprov.errors import UnreadableError
 from evalprov.record.manifest import Manifest
+from evalprov.reported import Scanner, gather
 from evalprov.reported.texts import ScenarioTexts
 from evalprov.secrets import Scrubber
 from evalprov.store import Store
@@ -110,6 +111,23 @@ def test_there_is_a_bound_for_all_of_it(tmp_path: Path) -> None:
     assert nothing["texts"] is None
     assert len(warnings) == 1
     assert len(os.listdir(f"{store}/objects")) == 1
+
+
+def test_where_nothing_could_be_put_aside_that_is_told(tmp_path: Path) -> None:
+    """Without any room for temporary files the texts are lost, which is said, and how many they were."""
+    store = str(tmp_path / "metrics")
+    scanner = Scanner()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1, before[1]))
+        scanner.feed(b'{"scenario": "a", "metrics": {"ok": true}, "output": "yes", "input": "q"}\n')
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    told = gather(scanner, None, None)
+    assert told.facts["metrics"] == {"a": {"ok": True}}
+    found, warnings = keep_texts(Store.open(store), told.texts, SCRUB)
+    assert found is None
+    assert warnings == ["2 texts that the eval said for its scenarios were left out: File too large"]
 
 
 def test_a_full_disk_is_a_warning(tmp_path: Path) -> None:
