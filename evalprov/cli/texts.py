@@ -38,9 +38,8 @@ def with_texts(found: FoundDifference, store: str, wanted: Sequence[str]) -> Fou
     from evalprov.secrets import Scrubber
 
     settings = load(here())
-    root = (
-        settings.root if os.path.join(store, "").startswith(os.path.join(settings.root, "")) else os.path.dirname(store)
-    )
+    own = os.path.normpath(os.path.join(settings.root, settings.store))
+    root = settings.root if store == own else os.path.dirname(store)
     place = TextPlace(store, root, Scrubber(os.environ, settings.env_secret))
     edits = text_edits(found.a.runs[0], found.b.runs[0], place, present=found.present, layers=wanted)
     return found._replace(texts=edits)

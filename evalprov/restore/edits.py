@@ -75,9 +75,8 @@ class _Claims:
     """Which layer a file belongs to, by its path from the top of the work tree."""
 
     def __init__(self, a: Manifest, b: Manifest, top: str, place: TextPlace) -> None:
-        self._inside = (
-            os.path.relpath(os.path.realpath(place.root), os.path.realpath(top)) if os.path.isabs(top) else "."
-        )
+        inside = os.path.relpath(os.path.realpath(place.root), os.path.realpath(top)) if os.path.isabs(top) else "."
+        self._inside = "." if inside.startswith("..") else inside  # another repository that has the commits
         self._files: dict[str, str] = {}
         self._folders: dict[str, str] = {}
         for run in (b, a):

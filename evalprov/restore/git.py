@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 PATIENCE = 120.0  # seconds; what takes longer is a hanging filter
+HANGS = "no answer"
 # What would lead git to another repository than the one it is asked in.
 OF_ANOTHER = frozenset(
     (
@@ -74,7 +75,7 @@ def git(
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise GitFailed(f"git {words[0]}: no answer within {patience:g} s") from None
+        raise GitFailed(f"git {words[0]}: {HANGS} within {patience:g} s") from None
     except OSError as error:
         raise GitFailed(f"git: {error.strerror}") from None
     if done.returncode:

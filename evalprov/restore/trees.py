@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import stat
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 from evalprov.named import NamedTuple
 from evalprov.private import private_folder, remove_folder
 from evalprov.restore.code import APPLY, NoCode, actual, kept, why_no_code
-from evalprov.restore.git import ID, GitFailed, ReadRepository, git, read_objects_of, shaping, source_with
+from evalprov.restore.git import HANGS, ID, GitFailed, ReadRepository, git, read_objects_of, shaping, source_with
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -67,7 +66,12 @@ class Trees:
             try:
                 self.ask(*APPLY, "--cached", stdin=kept(self._store, facts["patch"]))
             except NoCode as why:
-                unknown |= {path: str(why) for path in (*facts["staged"], *facts["changed"])}
+                unknown |= {path: self._words(why) for path in (*facts["staged"], *facts["changed"])}
+            except GitFailed as why:
+                if HANGS in str(why):
+                    raise
+                reason = f"what {side} had changed does not fit what git has here of its commit"
+                unknown |= dict.fromkeys((*facts["staged"], *facts["changed"]), reason)
         entries, contents = [], []
         for path, saved in facts["saved"].items():
             if saved["scrubbed"]:
@@ -76,7 +80,7 @@ class Trees:
             try:
                 contents.append((path, saved["mode"], kept(self._store, saved)))
             except NoCode as why:
-                unknown[path] = str(why)
+                unknown[path] = self._words(why)
         blobs = self._blobs([content for _, _, content in contents])
         entries += [(mode, blob, path) for (path, mode, _), blob in zip(contents, blobs, strict=True)]
         there = self._modes() if facts["withheld"] else {}
@@ -90,6 +94,10 @@ class Trees:
                 entries.append((_GITLINK, sub["commit"], sub["path"]))
         self._put(entries)
         return RunTree(self._written(), unknown, withheld, _not_told(m, side, ["withheld"]))
+
+    def _words(self, why: NoCode) -> str:
+        """Say why something is not there, without where the store lies."""
+        return str(why).replace(f" from {self._store}", "").replace(f"{self._store}/", "")
 
     def of_present(self, m: Manifest, source: ReadRepository) -> RunTree:
         """Make the tree of the work tree as it is now, from the commit and the names of what differs from it."""
@@ -214,9 +222,13 @@ def source_of(m: Manifest, folders: list[str]) -> ReadRepository | str:
     found = source_with([one for one in places if os.path.isdir(one)], commit, PATIENCE)
     if isinstance(found, ReadRepository):
         return found
-    if "no answer" in found:
-        return re.sub(r"^.*: (?=git )", "", found)
-    return f"commit {commit[:12]} is not in the repository here" if commit else "there is no repository here"
+    if "does not have commit" in found:
+        return f"commit {(commit or '')[:12]} is not in the repository here"
+    if found.endswith("git: No such file or directory"):
+        return "git is not installed here"
+    if "not a git repository" in found:
+        return "there is no git repository here"
+    return next((found.removeprefix(f"{one}: ") for one in places if found.startswith(f"{one}: ")), found)
 
 
 def _lost(m: Manifest) -> Iterator[tuple[str, str]]:

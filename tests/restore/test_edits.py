@@ -181,6 +181,21 @@ def test_a_commit_that_is_not_here_is_a_reason(odd: Project, tmp_path: Path) -> 
     assert set(told.values()) == {edits["problem"]}
 
 
+def test_a_store_elsewhere_has_its_own_repository(odd: Project, tmp_path: Path) -> None:
+    """Asked for from another folder, even one above it, the files are those of the repository that the store is in."""
+    store = str(odd.path / "metrics")
+    done = odd.evalprov("diff", "latest~2", "latest", "--prompts", "--store", store, cwd=odd.path.parent)
+    assert b"+++ b/prompts/plan.txt" in done.stdout
+
+
+def test_without_git_it_is_said(odd: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where git is not installed what the records tell apart is named, with that reason."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    edits = found(odd, "latest~2", "latest")
+    assert edits["problem"] == "git is not installed here"
+    assert {edit["path"] for edit in edits["edits"]} == {"prompts/plan.txt", "conf.yaml", "gold.jsonl"}
+
+
 def test_a_git_that_hangs_is_a_reason(odd: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What git does not answer in time is not waited for, and the rest of the comparison stands."""
     slow = tmp_path / "git"
