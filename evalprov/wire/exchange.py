@@ -9,11 +9,14 @@ import time
 from typing import TYPE_CHECKING
 
 from evalprov.named import NamedTuple
+from evalprov.wire.loop import readable, writable
 from evalprov.wire.messages import END, LARGEST_HEAD, BodyReader, Head, MalformedError, has_no_body, parse_head, without
 from evalprov.wire.upstream import PIECE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
+
+    from evalprov.wire.loop import Loop
 
 LARGEST_KEPT = 64 << 20  # of a body
 SWITCHED = 101
@@ -28,38 +31,58 @@ class ClosedError(Exception):
 class End:
     """One end of a connection, with what was read of it and is still to be looked at."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, loop: Loop) -> None:
         self.sock = sock
+        self._loop = loop
         self._read = b""
+        self.has_left = False  # the other side has closed
+        sock.settimeout(0)
 
-    def take(self) -> bytes:
+    async def take(self) -> bytes:
         """Return bytes as they come; nothing at the end."""
-        if self._read:
-            data, self._read = self._read, b""
-            return data
+        while not (self._read or self.has_left or self.look()):
+            await readable(self.sock)
+        data, self._read = self._read, b""
+        return data
+
+    def look(self) -> bool:
+        """Read, without waiting, what is there; say whether there was something, be it the end."""
         try:
-            return self.sock.recv(PIECE)
+            data = self.sock.recv(PIECE)
+        except (BlockingIOError, ssl.SSLWantReadError):
+            return False
         except OSError:
-            return b""
+            data = b""
+        self._read += data
+        self.has_left = not data
+        return True
 
     def give_back(self, data: bytes) -> None:
         """Have these bytes come again."""
         self._read = data + self._read
 
-    def send(self, data: bytes) -> None:
+    async def send(self, data: bytes) -> None:
         """Send all of it."""
         try:
-            self.sock.sendall(data)
+            while True:
+                try:
+                    sent = self.sock.send(data)
+                except (BlockingIOError, ssl.SSLWantWriteError):
+                    await writable(self.sock)
+                    continue
+                if sent == len(data):
+                    return
+                data = data[sent:]
         except (OSError, ValueError) as error:
             raise ClosedError(str(error)) from None
 
-    def head(self) -> Head | None:
+    async def head(self) -> Head | None:
         """Return the head of the next message; null at the end."""
         data = b""
         while (end := data.find(END)) < 0:
             if len(data) > LARGEST_HEAD:
                 raise MalformedError("the head has no end")
-            piece = self.take()
+            piece = await self.take()
             if not piece:
                 if data:
                     raise ClosedError("in the middle of a head")
@@ -70,25 +93,18 @@ class End:
 
     @property
     def ready(self) -> bool:
-        """Whether something was read already."""
-        return bool(self._read) or (isinstance(self.sock, ssl.SSLSocket) and self.sock.pending() > 0)
+        """Whether something was read already, or the end was met."""
+        return bool(self._read) or self.has_left
 
-    def has_left(self) -> bool:
-        """Look, without waiting, whether the other side has closed; what it sent instead is kept."""
-        self.sock.settimeout(0)
-        try:
-            data = self.sock.recv(PIECE)
-        except (BlockingIOError, ssl.SSLWantReadError):
-            return False
-        except OSError:
-            return True
-        finally:
-            self.sock.settimeout(None)
-        self._read += data
-        return not data
+    def leave(self) -> socket.socket:
+        """Return the socket, for somebody who waits at it; it is not looked at here any more."""
+        self._loop.forget(self.sock.fileno())
+        self.sock.settimeout(None)
+        return self.sock
 
     def close(self) -> None:
         """Close it."""
+        self._loop.forget(self.sock.fileno())
         try:
             self.sock.close()
         except OSError:
@@ -111,16 +127,18 @@ class Passed(NamedTuple):
     switched: bool = False  # it speaks something else from here on
 
 
-def read_request(client: End, head: Head, pass_on: Callable[[bytes], None] | None = None) -> tuple[bytes, BodyReader]:
+async def read_request(
+    client: End, head: Head, pass_on: Callable[[bytes], Awaitable[None]] | None = None
+) -> tuple[bytes, BodyReader]:
     """Read a request's body to its end; return its bytes as they came."""
     reader = BodyReader(head, of_request=True)
     if head.has("expect", "100-continue") and not reader.done:
-        client.send(_CONTINUE)
+        await client.send(_CONTINUE)
     raw: list[bytes] = []
     if reader.done and pass_on is not None:
-        pass_on(b"")
+        await pass_on(b"")
     while not reader.done:
-        data = client.take()
+        data = await client.take()
         if not data:
             raise ClosedError("in the middle of a request")
         used = reader.feed(data)
@@ -130,7 +148,7 @@ def read_request(client: End, head: Head, pass_on: Callable[[bytes], None] | Non
         if reader.size > LARGEST_KEPT and pass_on is not None:
             reader.forget()
         if pass_on is not None:
-            pass_on(data[:used])
+            await pass_on(data[:used])
             raw.clear()
     return b"".join(raw), reader
 
@@ -153,9 +171,11 @@ def outgoing(head: Head) -> bytes:
     )
 
 
-def exchange(client: End, server: End, head: Head, sent: bytes, request: tuple[bytes, BodyReader] | None) -> Passed:
+async def exchange(
+    client: End, server: End, head: Head, sent: bytes, request: tuple[bytes, BodyReader] | None
+) -> Passed:
     """Pass a request on and its answer back; `sent` is the head as the provider gets it."""
-    return _Exchange(client, server, head).run(sent, request)
+    return await _Exchange(client, server, head).run(sent, request)
 
 
 class _After:
@@ -164,8 +184,8 @@ class _After:
     def __init__(self, first: bytes, to: End) -> None:
         self._first, self._to = first, to
 
-    def send(self, data: bytes) -> None:
-        self._to.send(self._first + data)
+    async def send(self, data: bytes) -> None:
+        await self._to.send(self._first + data)
         self._first = b""
 
 
@@ -180,86 +200,76 @@ class _Exchange:
         self._body: BodyReader | None = None
         self._pieces: list[tuple[int, float]] = []
 
-    def run(self, sent: bytes, request: tuple[bytes, BodyReader] | None) -> Passed:
-        reader = self._ask(sent, request)
+    async def run(self, sent: bytes, request: tuple[bytes, BodyReader] | None) -> Passed:
+        reader = await self._ask(sent, request)
         problem = None
         try:
-            self._hear_head()
-            self._hear_body()
+            await self._hear_head()
+            await self._hear_body()
         except _CancelledError:
             problem = "cancelled"
         except (ClosedError, MalformedError) as error:
             problem = f"dropped: {error}"
         answer, body = self._answer, self._body
+        whole = problem is None and answer is not None and body is not None and not body.until_close
         return Passed(
-            head=self._head,
-            body=reader.body if reader.keep else None,
-            status=answer.status if answer else 0,
-            first=self._first,
-            ended=self._spent(),
-            problem=problem,
-            answer_head=answer,
-            answer=b"" if body is None else body.body if body.keep else None,
-            pieces=tuple(self._pieces),
-            again=problem is None
-            and answer is not None
-            and body is not None
-            and not body.until_close
-            and self._head.keeps_open
-            and answer.keeps_open,
-            switched=answer is not None and answer.status == SWITCHED,
+            *(self._head, reader.body if reader.keep else None, answer.status if answer else 0),
+            *(self._first, self._spent(), problem, answer),
+            b"" if body is None else body.body if body.keep else None,
+            tuple(self._pieces),
+            whole and self._head.keeps_open and answer is not None and answer.keeps_open,
+            answer is not None and answer.status == SWITCHED,
         )
 
     def _spent(self) -> float:
         return time.perf_counter() - self._began
 
-    def _ask(self, sent: bytes, request: tuple[bytes, BodyReader] | None) -> BodyReader:
+    async def _ask(self, sent: bytes, request: tuple[bytes, BodyReader] | None) -> BodyReader:
         reader = request[1] if request else BodyReader(self._head, of_request=True)
         try:
             if request is None:
-                _, reader = read_request(self._client, self._head, _After(sent, self._server).send)
+                _, reader = await read_request(self._client, self._head, _After(sent, self._server).send)
             else:
-                self._server.send(sent + request[0])
+                await self._server.send(sent + request[0])
         except ClosedError:
             pass  # a server may answer before it has read all
         return reader
 
-    def _hear_head(self) -> None:
+    async def _hear_head(self) -> None:
         while self._answer is None:
-            _await(self._server, self._client)
-            self._server.give_back(self._server.take())
+            await _await(self._server, self._client)
             if self._first is None:
                 self._first = self._spent()
-            found = self._server.head()
+            found = await self._server.head()
             if found is None:
                 self._first = None
                 raise ClosedError("no answer")
             if found.status >= 200 or found.status == SWITCHED:
                 self._answer = found
             elif found.status != 100:  # which was said to the client already
-                _give(self._client, found.raw)
+                await _give(self._client, found.raw)
 
-    def _hear_body(self) -> None:
+    async def _hear_body(self) -> None:
         assert self._answer is not None
         unsent = self._answer.raw
         if self._answer.status == SWITCHED:
-            _give(self._client, unsent)
+            await _give(self._client, unsent)
             return
         body = self._body = BodyReader(self._answer, empty=has_no_body(self._head.first[0], self._answer.status))
         while not body.done:
             if unsent and not self._server.ready:
-                _give(self._client, unsent)
+                await _give(self._client, unsent)
                 unsent = b""
-            _await(self._server, self._client)
-            data = self._server.take()
+            await _await(self._server, self._client)
+            data = await self._server.take()
             if not data:
                 if not body.end():
                     raise ClosedError("in the middle of an answer")
                 break
-            _give(self._client, unsent + data[: self._follow(body, data)])
+            await _give(self._client, unsent + data[: self._follow(body, data)])
             unsent = b""
         if unsent:
-            _give(self._client, unsent)
+            await _give(self._client, unsent)
 
     def _follow(self, body: BodyReader, data: bytes) -> int:
         """Note what comes and when; return how much of it is the answer's."""
@@ -280,32 +290,33 @@ class _CancelledError(Exception):
     """The client does not wait any more."""
 
 
-def _give(client: End, data: bytes) -> None:
+async def _give(client: End, data: bytes) -> None:
     try:
-        client.send(data)
+        await client.send(data)
     except ClosedError:
         raise _CancelledError from None
 
 
-def _await(server: End, client: End) -> None:
+async def _await(server: End, client: End) -> None:
     """Wait for the server; a client that goes away meanwhile has cancelled."""
-    if server.ready:
-        return
-    poll = select.poll()
-    poll.register(server.sock, select.POLLIN)
-    watched = not client.ready
-    if watched:
-        poll.register(client.sock, select.POLLIN)
-    mine = server.sock.fileno()
-    while True:
-        ready = poll.poll()
-        if any(fd == mine for fd, _ in ready):
-            return
-        if client.has_left():
+    while not server.ready:
+        watched = (server.sock,) if client.ready else (server.sock, client.sock)
+        found = await readable(*watched)
+        if server.sock.fileno() in found:
+            server.look()
+        elif client.look() and client.has_left:
             raise _CancelledError
-        if client.ready and watched:
-            poll.unregister(client.sock)
-            watched = False
+
+
+async def next_head(client: End, server: End | None) -> Head | None:
+    """Return the head of a client's next request; a server that speaks meanwhile, which is its end, is heard."""
+    while server is not None and not (client.ready or server.ready):
+        found = await readable(client.sock, server.sock)
+        if server.sock.fileno() in found:
+            server.look()
+        if client.sock.fileno() in found:
+            break
+    return await client.head()
 
 
 def pass_both_ways(one: socket.socket, other: socket.socket) -> tuple[int, int]:

@@ -4,34 +4,38 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evalprov.named import NamedTuple
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 LARGEST_HEAD = 1 << 18
 END = b"\r\n\r\n"
 _LARGEST_LINE = 1 << 12  # of a chunk's size
+_REMEMBERED, _LONG = 1 << 10, 1 << 9
+_LINES: dict[str, tuple[str, str]] = {}  # lines of heads, most of which come again with each call
 
 
 class MalformedError(Exception):
     """These bytes are no HTTP/1.1 that can be followed."""
 
 
-class Head(NamedTuple):
+class Head:
     """The head of a request or of a response."""
 
-    raw: bytes  # with the empty line at its end
-    first: tuple[str, str, str]  # method, target, version; or version, status, reason
-    headers: tuple[tuple[str, str], ...]  # names in lower case
+    __slots__ = ("_values", "first", "headers", "raw")
+
+    def __init__(self, raw: bytes, first: tuple[str, str, str], headers: tuple[tuple[str, str], ...]) -> None:
+        self.raw = raw  # with the empty line at its end
+        self.first = first  # method, target, version; or version, status, reason
+        self.headers = headers  # names in lower case
+        self._values = dict(headers[::-1])
 
     def get(self, name: str) -> str:
-        """Return a header's value; empty where there is none."""
-        return next((value for key, value in self.headers if key == name), "")
+        """Return a header's value, the first of several; empty where there is none."""
+        return self._values.get(name, "")
 
     def has(self, name: str, word: str) -> bool:
         """Say whether a header lists a word."""
-        return any(
+        return name in self._values and any(
             word in (part.strip().lower() for part in value.split(",")) for key, value in self.headers if key == name
         )
 
@@ -55,17 +59,24 @@ def parse_head(raw: bytes) -> Head:
     first = lines[0].split(" ", 2)
     if len(first) == 2:
         first.append("")
-    headers = []
-    for line in lines[1:]:
-        name, colon, value = line.partition(":")
-        if not colon or name != name.strip():
-            raise MalformedError(f"not a header: {name[:40]!r}")
-        headers.append((name.lower(), value.strip()))
     if len(first) != 3 or not (first[2].startswith("HTTP/1.") or first[0].startswith("HTTP/1.")):
         raise MalformedError("not HTTP/1.1")
     if first[0].startswith("HTTP/") and not first[1].isdecimal():
         raise MalformedError("no status")
-    return Head(raw, (first[0], first[1], first[2]), tuple(headers))
+    headers = tuple([_LINES.get(line) or _header(line) for line in lines[1:]])
+    return Head(raw, (first[0], first[1], first[2]), headers)
+
+
+def _header(line: str) -> tuple[str, str]:
+    name, colon, value = line.partition(":")
+    if not colon or name != name.strip():
+        raise MalformedError(f"not a header: {name[:40]!r}")
+    header = name.lower(), value.strip()
+    if len(line) < _LONG:
+        if len(_LINES) >= _REMEMBERED:
+            _LINES.clear()
+        _LINES[line] = header
+    return header
 
 
 def without(head: Head, names: Iterable[str]) -> bytes:

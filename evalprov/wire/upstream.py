@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 CONNECT_SECONDS = 60.0  # longer than any library waits by itself
-PIECE = 1 << 16
+PIECE = 1 << 16  # more than a record of TLS holds, so that nothing of one is left behind
 _TRUST = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "AWS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
 
 
