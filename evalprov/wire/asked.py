@@ -8,6 +8,8 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
 
+import msgspec
+
 from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
@@ -19,10 +21,12 @@ VERSION = 1  # of the keys: another version's are not compared
 KEY_BYTES = 16
 IGNORED = "[ignored]"  # stands for what the settings leave out
 # Lists that grow with a conversation: each of their items is a piece of its own.
-_GROWING = ("messages", "contents", "input", "turns", "chat_history")
+_SPLIT = ("messages", "contents", "input", "turns", "chat_history", "tools", "system")
 # Headers that ask for another kind of answer.
 _API = ("anthropic-version", "anthropic-beta", "openai-beta", "openai-version", "x-amzn-bedrock-guardrailidentifier")
 _SECRET_QUERY = re.compile(r"(?i)(api[-_]?)?key|sig|signature|.*token|x-amz-.*|x-goog-.*|authorization|code")
+_REMEMBERED = 1 << 22  # bytes of requests whose parts are known
+_PATHS = 1 << 10
 _REF = "\0"  # in front of a piece's hash; no JSON text has it unescaped
 
 
@@ -55,24 +59,118 @@ def is_json(head: Head, body: bytes) -> bool:
 
 def parsed(body: bytes) -> Any:
     """Return JSON with its numbers in one spelling; ValueError where it is none."""
-    return json.loads(body, parse_float=_number)
+    try:
+        return _VALUE.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):  # half a character, NaN, another encoding: Python reads more
+        return json.loads(body, parse_float=_number)
 
 
-def question(host: str, head: Head, body: bytes, clean: Callable[[Any], Any], value: Any = None) -> CallQuestion:
-    """Take a request apart; `clean` hides the secrets of a JSON value. Its own may be parsed already."""
+class Piece(NamedTuple):
+    """A part of a request, as it is kept."""
+
+    name: str  # the first of its hash
+    data: bytes  # canonical JSON
+    value: Any
+
+
+class Parts(NamedTuple):
+    """A request's body in its parts, each as it came."""
+
+    rest: bytes
+    lists: dict[str, list[bytes]]
+
+    def all(self) -> Iterator[bytes]:
+        """Yield each part."""
+        yield self.rest
+        for raws in self.lists.values():
+            yield from raws
+
+
+class PieceBook:
+    """Parts of requests that were cleaned and spelled already: most of them come again with the next request."""
+
+    def __init__(self, clean: Callable[[Any], Any], parse: Callable[[bytes], Any] = parsed) -> None:
+        self.clean = clean  # hides the secrets of a JSON value
+        self._parse = parse
+        self._known: dict[bytes, Piece] = {}
+        self._size = 0
+        self._paths: dict[str, str] = {}
+
+    def __contains__(self, raw: bytes) -> bool:
+        return raw in self._known
+
+    def piece(self, raw: bytes) -> Piece:
+        """Return a part, which is cleaned where it was not seen before."""
+        return self._known.get(raw) or self.add(raw, self.clean(self._parse(raw)))
+
+    def add(self, raw: bytes, value: Any) -> Piece:
+        """Take up a part that is clean."""
+        data = canonical(value)
+        piece = self._known[raw] = Piece(hashlib.sha256(data).hexdigest()[: 2 * KEY_BYTES], data, value)
+        self._size += len(raw)
+        return piece
+
+    def trim(self) -> None:
+        """Forget all, where it has become much."""
+        if self._size > _REMEMBERED:
+            self._known, self._size = {}, 0
+
+    def path(self, target: str) -> str:
+        """Return a request's path as it is kept."""
+        if (path := self._paths.get(target)) is None:
+            if len(self._paths) >= _PATHS:
+                self._paths.clear()
+            path = self._paths[target] = self.clean(normal_path(target))
+        return path
+
+    def value(self, parts: Parts) -> Any:
+        """Return a body as a value, less its secrets."""
+        rest = self.piece(parts.rest).value
+        if not parts.lists:
+            return rest
+        return {**rest, **{name: [self.piece(raw).value for raw in raws] for name, raws in parts.lists.items()}}
+
+
+def parts_of(body: bytes) -> Parts:
+    """Return a JSON body in its parts; ValueError where it is none."""
+    try:
+        members = _MEMBERS.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        value = parsed(body)
+        if not isinstance(value, dict):
+            return Parts(body, {})
+        members = {name: msgspec.Raw(json.dumps(inner).encode()) for name, inner in value.items()}
+    lists = {}
+    for name in _SPLIT:
+        if name in members and bytes(members[name])[:1] == b"[":
+            items = _items(bytes(members[name]))
+            if items and items[0][:1] == b"{":
+                lists[name] = items
+                del members[name]
+    return Parts(msgspec.json.encode(members), lists)
+
+
+def _items(raw: bytes) -> list[bytes]:
+    try:
+        return [bytes(item) for item in _ITEMS.decode(raw)]
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return [json.dumps(item).encode() for item in json.loads(raw)]
+
+
+def question(host: str, head: Head, body: bytes, book: PieceBook, parts: Parts | None = None) -> CallQuestion:
+    """Take a request apart, whose body may be in parts already."""
     method, target, _ = head.first
-    api = {name: value for name, value in sorted(head.headers) if name in _API}
-    path = clean(normal_path(target))
-    said = json.dumps(clean(api)) if api else ""
+    path = book.path(target)
+    api = dict(sorted(pair for pair in head.headers if pair[0] in _API))
+    said = json.dumps(book.clean(api)) if api else ""
     if not body:
         return CallQuestion(host, method, path, said, b"", {}, "none")
-    kind = head.get("content-type").lower()
-    if value is not None or is_json(head, body):
+    if parts is not None or is_json(head, body):
         try:
-            value = parsed(body) if value is None else value
-            return CallQuestion(host, method, path, said, *taken_apart(value, clean), "json")
+            return CallQuestion(host, method, path, said, *taken_apart(parts or parts_of(body), book), "json")
         except (ValueError, RecursionError):
             pass
+    kind = head.get("content-type").lower()
     if kind.startswith("multipart/form-data") and (
         found := re.search(r'boundary="?([^";]+)', head.get("content-type"))
     ):
@@ -81,30 +179,24 @@ def question(host: str, head: Head, body: bytes, clean: Callable[[Any], Any], va
     else:
         kind = "bytes"
     try:
-        text: Any = clean(body.decode())
+        text: Any = book.clean(body.decode())
     except UnicodeDecodeError:
         text = {"sha256": hashlib.sha256(body).hexdigest(), "bytes": len(body)}
     return CallQuestion(host, method, path, said, canonical(text), {}, kind)
 
 
-def taken_apart(value: Any, clean: Callable[[Any], Any]) -> tuple[bytes, dict[str, bytes]]:
+def taken_apart(parts: Parts, book: PieceBook) -> tuple[bytes, dict[str, bytes]]:
     """Return a body's skeleton and its pieces."""
+    rest = book.piece(parts.rest)
+    if not parts.lists:
+        return rest.data, {}
     pieces: dict[str, bytes] = {}
-    if not isinstance(value, dict):
-        return canonical(clean(value)), pieces
-    rest = dict(value)
     lists: dict[str, list[str]] = {}
-    for name in (*_GROWING, "tools", "system"):
-        items = rest.get(name)
-        if isinstance(items, list) and items and isinstance(items[0], dict):
-            lists[name] = []
-            for item in items:
-                raw = canonical(clean(item))
-                digest = hashlib.sha256(raw).hexdigest()[: 2 * KEY_BYTES]
-                pieces[digest] = raw
-                lists[name].append(_REF + digest)
-            del rest[name]
-    return canonical({**clean(rest), **lists}), pieces
+    for name, raws in parts.lists.items():
+        known = [book.piece(raw) for raw in raws]
+        pieces.update((one.name, one.data) for one in known)
+        lists[name] = [_REF + one.name for one in known]
+    return canonical({**rest.value, **lists}), pieces
 
 
 def assembled(skeleton: bytes, piece: Callable[[str], bytes]) -> Any:
@@ -162,8 +254,6 @@ def normal_path(target: str) -> str:
 
 def canonical(value: Any) -> bytes:
     """Return JSON in one spelling: keys in order, no spaces, a whole number without a point."""
-    import msgspec
-
     try:
         return msgspec.json.encode(value, order="sorted")
     except (UnicodeEncodeError, msgspec.MsgspecError, OverflowError, TypeError):  # half a character, a huge number
@@ -173,3 +263,8 @@ def canonical(value: Any) -> bytes:
 def _number(text: str) -> float | int:
     number = float(text)
     return int(number) if number.is_integer() and abs(number) < 1 << 53 else number
+
+
+_VALUE = msgspec.json.Decoder(float_hook=_number)
+_MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_ITEMS = msgspec.json.Decoder(list[msgspec.Raw])

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import sqlite3
 import struct
 from typing import TYPE_CHECKING, Any, Self
 
+import msgspec
 import zstandard
 
 from evalprov.errors import UnreadableError
@@ -17,7 +17,7 @@ from evalprov.regular import open_regular
 from evalprov.wire.asked import VERSION, CallQuestion, references
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
 FORMAT = 1
 _SAMPLES = 8  # calls whose texts make the dictionary
@@ -80,7 +80,7 @@ class CallWriter:
         self._base.execute("PRAGMA synchronous=NORMAL")
         self._pieces: set[str] = set()
         self._endpoints: dict[tuple[str, ...], int] = {}
-        self._waiting: list[Call] = []
+        self._new: list[tuple[bytes, bytes]] = []  # pieces that are to be written
         self._pack: zstandard.ZstdCompressor | None = None
         tables = self._base.execute("SELECT count(*) FROM sqlite_master WHERE name = 'call'").fetchone()[0]
         if not tables:
@@ -103,26 +103,19 @@ class CallWriter:
         """Return the number of the last call that is kept."""
         return int(self._base.execute("SELECT coalesce(max(number), 0) FROM call").fetchone()[0])
 
-    def write(self, calls: Iterable[Call]) -> None:
-        """Keep calls; the first few wait until there are enough to make the dictionary of."""
-        self._waiting.extend(calls)
-        if self._pack is None and len(self._waiting) < _SAMPLES:
-            return
-        self.flush()
-
-    def flush(self) -> None:
-        """Write what waits."""
-        if not self._waiting:
+    def write(self, calls: list[Call]) -> None:
+        """Keep calls; of the first ones the dictionary is made."""
+        if not calls:
             return
         if self._pack is None:
-            dictionary = b"".join(_texts(self._waiting))[-_LARGEST_DICTIONARY:]
+            dictionary = b"".join(_texts(calls))[-_LARGEST_DICTIONARY:]
             self._tell("dictionary", dictionary)
             self._pack = _packer(dictionary)
-        calls, self._waiting = self._waiting, []
         self._base.execute("BEGIN")
         try:
-            for call in calls:
-                self._insert(call, self._pack)
+            rows = [self._row(call, self._pack) for call in calls]
+            self._base.executemany("INSERT OR IGNORE INTO piece (name, data) VALUES (?, ?)", self._new)
+            self._base.executemany("INSERT OR REPLACE INTO call VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
             self._base.execute("COMMIT")
         except BaseException:
             with contextlib.suppress(sqlite3.Error):
@@ -131,26 +124,24 @@ class CallWriter:
             self._endpoints.clear()
             self._go_on()
             raise
+        finally:
+            self._new = []
 
-    def _insert(self, call: Call, pack: zstandard.ZstdCompressor) -> None:
+    def _row(self, call: Call, pack: zstandard.ZstdCompressor) -> tuple[Any, ...]:
+        """Return a call as a row; what it has that is not in the file yet is to be written with it."""
         asked = call.question
         for name, data in asked.pieces.items():
             if name not in self._pieces:
-                self._base.execute(
-                    "INSERT OR IGNORE INTO piece (name, data) VALUES (?, ?)", (bytes.fromhex(name), pack.compress(data))
-                )
+                self._new.append((bytes.fromhex(name), pack.compress(data)))
                 self._pieces.add(name)
         what = (asked.host, asked.method, asked.path, asked.api, asked.kind, call.provider)
         if (endpoint := self._endpoints.get(what)) is None:
             sql = "INSERT INTO endpoint (host, method, path, api, kind, provider) VALUES (?, ?, ?, ?, ?, ?)"
             endpoint = self._endpoints[what] = self._base.execute(sql, what).lastrowid or 0
-        self._base.execute(
-            "INSERT OR REPLACE INTO call VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                *(call.number, asked.key, endpoint, call.status, round(call.began, 6), _short(call.first)),
-                *(_short(call.ended), call.flags, call.problem, pack.compress(_slim(asked))),
-                None if call.answer is None else pack.compress(_packed(call.answer)),
-            ),
+        return (
+            *(call.number, asked.key, endpoint, call.status, round(call.began, 6), _short(call.first)),
+            *(_short(call.ended), call.flags, call.problem, pack.compress(asked.skeleton or b"null")),
+            None if call.answer is None else pack.compress(_packed(call.answer)),
         )
 
     def _tell(self, name: str, value: str | bytes) -> None:
@@ -158,7 +149,6 @@ class CallWriter:
 
     def seal(self, about: dict[str, str]) -> None:
         """Complete the file: nothing beside it, nothing to be written any more."""
-        self.flush()
         for name, value in about.items():
             self._tell(name, value)
         self._base.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -264,19 +254,15 @@ class CallReader:
         return Call(number, provider, asked, status, began, first, ended, flags, problem, found)
 
 
-def _slim(asked: CallQuestion) -> bytes:
-    return asked.skeleton or b"null"
-
-
 def _packed(answer: RecordedAnswer) -> bytes:
-    chunks = json.dumps([[size, round(at, 4)] for size, at in answer.chunks], separators=(",", ":")).encode()
+    chunks = msgspec.json.encode([[size, round(at, 4)] for size, at in answer.chunks])
     return struct.pack(">II", len(answer.head), len(chunks)) + answer.head + chunks + answer.body
 
 
 def _unpacked(data: bytes) -> RecordedAnswer:
     head, chunks = struct.unpack_from(">II", data)
     body = 8 + head + chunks
-    pieces = tuple((size, at) for size, at in json.loads(data[8 + head : body]))
+    pieces = tuple([(size, at) for size, at in msgspec.json.decode(data[8 + head : body])])
     return RecordedAnswer(data[8 : 8 + head], data[body:], pieces)
 
 

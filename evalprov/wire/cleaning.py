@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from evalprov.named import NamedTuple
 from evalprov.secrets import is_secret_name
 from evalprov.secrets.shapes import find_prefixed
+from evalprov.wire.asked import PieceBook
 from evalprov.wire.events import event_stream, sse_events
 from evalprov.wire.messages import END
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from evalprov.secrets import Scrubber
+    from evalprov.wire.events import SentEvent
     from evalprov.wire.messages import Head
 
 _APART = "\n\0\n"
@@ -36,7 +38,9 @@ _PLAIN_KEYS = frozenset(
     )
 )
 _PLAIN = re.compile(r"[\w.:/@-]{0,200}")
+_NESTED = (dict, list)
 _LARGEST_DECODED = 256 << 20
+_NAMES = 1 << 12  # that are remembered
 _LEAST = 8  # characters of a piece in which a secret may stand by itself
 
 
@@ -56,20 +60,16 @@ class LookedTexts:
         self.made: list[str] = []  # ids and the like: nobody chose them, so only what is surely a secret is looked for
         self.odd = False  # a name says that its value is a secret
 
-    def add(self, other: LookedTexts) -> None:
-        """Take another's texts as well."""
-        self.said += other.said
-        self.made += other.made
-        self.odd = self.odd or other.odd
-
 
 class CallCleaner:
     """Hides the secrets of JSON values, heads and bodies; what it has seen once it knows."""
 
     def __init__(self, scrub: Scrubber) -> None:
         self._scrub = scrub
+        self.book = PieceBook(self.value)  # what is known of requests
         self._secret_names: dict[str, bool] = {}
-        self._headers: dict[tuple[str, str], str | None] = {}
+        self._headers: dict[bytes, bytes | None] = {}
+        self._made: dict[str, bool] = {}
 
     def value(self, value: Any) -> Any:
         """Return a JSON value without its secrets."""
@@ -77,21 +77,23 @@ class CallCleaner:
         self.look(value, looked)
         return value if self.is_clean(looked) else self._scrub.value(value)
 
-    def look(self, value: Any, looked: LookedTexts, key: str = "") -> None:
+    def look(self, value: Any, looked: LookedTexts) -> None:
         """Collect the texts of a JSON value."""
         if isinstance(value, dict):
             for name, inner in value.items():
                 if isinstance(inner, str):
                     plain = name in _PLAIN_KEYS and _PLAIN.fullmatch(inner)
                     (looked.made if plain else looked.said).append(inner)
-                    if self._names_a_secret(name):
+                    if self._secret_names.get(name, True) and self._names_a_secret(name):
                         looked.odd = True
-                elif isinstance(inner, dict | list):
-                    self.look(inner, looked, name)
+                elif isinstance(inner, _NESTED):
+                    self.look(inner, looked)
         elif isinstance(value, list):
             for inner in value:
-                if isinstance(inner, dict | list | str):
-                    self.look(inner, looked, key)
+                if isinstance(inner, _NESTED):
+                    self.look(inner, looked)
+                elif isinstance(inner, str):
+                    looked.said.append(inner)
         elif isinstance(value, str):
             looked.said.append(value)
 
@@ -110,6 +112,11 @@ class CallCleaner:
             looked.said.append("".join(parts))
             looked.said += [one for one in different if len(one) >= _LEAST]
 
+    def look_at_stream(self, events: list[SentEvent], looked: LookedTexts) -> None:
+        """Collect the texts of events, and the lines of those that are none in JSON."""
+        self.look_at_events((one.value for one in events), looked)
+        looked.said.append(b"\n".join(one.raw for one in events if one.value is None).decode("utf-8", "replace"))
+
     def is_clean(self, looked: LookedTexts) -> bool:
         """Say whether there is no secret in any of these texts."""
         if looked.odd or self._surely(_APART.join(looked.made).encode("utf-8", "surrogatepass")):
@@ -117,30 +124,41 @@ class CallCleaner:
         raw = _APART.join(looked.said).encode("utf-8", "surrogatepass")
         return self._scrub.data(raw) == raw
 
-    def head(self, head: Head) -> bytes:
-        """Return an answer's head without what says whose it is."""
+    def look_at_head(self, head: Head, looked: LookedTexts) -> None:
+        """Collect what an answer's head says that is another each time."""
+        looked.made += [value for name, value in head.headers if self._is_made(name)]
+
+    def head(self, head: Head, *, clean: bool = False) -> bytes:
+        """Return an answer's head without what says whose it is; where it was looked at, it is clean otherwise."""
         first, *lines = head.raw[: -len(END)].split(b"\r\n")
         kept = [first]
         for line, (name, value) in zip(lines, head.headers, strict=True):
-            clean = self._header(name, value)
-            if clean is not None:
-                kept.append(
-                    line if clean == value else line.partition(b":")[0] + b": " + clean.encode("latin-1", "replace")
-                )
+            said = line if clean and self._is_made(name) else self._header(line, name, value)
+            if said is not None:
+                kept.append(said)
         return b"\r\n".join(kept) + END
 
-    def _header(self, name: str, value: str) -> str | None:
-        if _WHOSE.search(name):
-            return None
-        if _MADE.fullmatch(name):
-            return value if not self._surely(value.encode("latin-1", "replace")) else "[secret]"
-        known = (name, value)
-        if known not in self._headers:
-            if len(self._headers) > 1 << 12:
+    def _is_made(self, name: str) -> bool:
+        known = self._made.get(name)
+        if known is None:
+            if len(self._made) > _NAMES:
+                self._made.clear()
+            known = self._made[name] = not _WHOSE.search(name) and bool(_MADE.fullmatch(name))
+        return known
+
+    def _header(self, line: bytes, name: str, value: str) -> bytes | None:
+        if self._is_made(name):
+            secret = self._surely(value.encode("latin-1", "replace"))
+            return line.partition(b":")[0] + b": [secret]" if secret else line
+        if line not in self._headers:
+            if len(self._headers) > _NAMES:
                 self._headers.clear()
-            clean = self._scrub.text(f"{name}: {value}").partition(": ")[2]
-            self._headers[known] = clean
-        return self._headers[known]
+            self._headers[line] = None if _WHOSE.search(name) else self._clean_header(line, name, value)
+        return self._headers[line]
+
+    def _clean_header(self, line: bytes, name: str, value: str) -> bytes:
+        said = self._scrub.text(f"{name}: {value}").partition(": ")[2]
+        return line if said == value else line.partition(b":")[0] + b": " + said.encode("latin-1", "replace")
 
     def body(self, head: Head, body: bytes) -> CleanBody:
         """Return an answer's body as it may be kept."""
@@ -151,7 +169,7 @@ class CallCleaner:
             return CleanBody(None, exact=False, readable=b"")
         kind = head.get("content-type").lower()
         clean: bytes | None
-        if "event-stream" in kind and "amazon" not in kind:
+        if is_event_stream(kind):
             clean = self._stream(plain)
         elif "amazon.eventstream" in kind:
             looked = LookedTexts()
@@ -180,8 +198,7 @@ class CallCleaner:
         """Clean what comes in events: a secret may be spread over many of them."""
         events = list(sse_events(plain))
         looked = LookedTexts()
-        self.look_at_events((one.value for one in events), looked)
-        looked.said.append(b"\n".join(one.raw for one in events if one.value is None).decode("utf-8", "replace"))
+        self.look_at_stream(events, looked)
         if self.is_clean(looked):
             return plain
         said: dict[tuple[str, ...], list[str]] = {}
@@ -213,6 +230,11 @@ class CallCleaner:
         self._scrub.needles.find(data, spans)
         find_prefixed(data, spans)
         return bool(spans)
+
+
+def is_event_stream(kind: str) -> bool:
+    """Say whether an answer of a kind comes in server-sent events; AWS's are others."""
+    return "event-stream" in kind and "amazon" not in kind
 
 
 def decoded(head: Head, body: bytes) -> bytes | None:

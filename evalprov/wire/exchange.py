@@ -213,8 +213,13 @@ class _Exchange:
         answer, body = self._answer, self._body
         whole = problem is None and answer is not None and body is not None and not body.until_close
         return Passed(
-            *(self._head, reader.body if reader.keep else None, answer.status if answer else 0),
-            *(self._first, self._spent(), problem, answer),
+            self._head,
+            reader.body if reader.keep else None,
+            answer.status if answer else 0,
+            self._first,
+            self._spent(),
+            problem,
+            answer,
             b"" if body is None else body.body if body.keep else None,
             tuple(self._pieces),
             whole and self._head.keeps_open and answer is not None and answer.keeps_open,

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import queue
 import sqlite3
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
 
 from evalprov.named import NamedTuple
-from evalprov.wire.asked import CallQuestion, is_json, parsed, question
+from evalprov.wire.asked import CallQuestion, Parts, is_json, parsed, parts_of, question
 from evalprov.wire.calls import CHUNKED, EXACT, WITHHELD, Call, CallReader, CallWriter, RecordedAnswer
-from evalprov.wire.cleaning import LookedTexts, decoded
+from evalprov.wire.cleaning import LookedTexts, decoded, is_event_stream
+from evalprov.wire.events import sse_events
 from evalprov.wire.messages import END, Head
 from evalprov.wire.reading import CallFacts, facts_of, values_in
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from evalprov.wire.exchange import Passed
     from evalprov.wire.summary import Summary
 
-_WAITING = 2048  # calls that may wait to be kept before those who make them wait, too
+_WAITING = 64 << 20  # bytes that may wait to be kept before those who bring more wait, too
+_EACH = 1 << 12  # bytes that a call takes beside its texts
 _BATCH = 256
-_GATHER = 0.02  # seconds for which more calls are waited for
-_EVERY = 0.25  # seconds after which what waits is written
+_GATHER = 0.2  # seconds for which more calls are waited for
 
 
 class KeptCall(NamedTuple):
@@ -48,8 +48,9 @@ class Keeper:
         self.problem: str | None = None
         self.lost = 0
         self._writer: CallWriter | None = None
-        self._queue: queue.Queue[KeptCall | None] = queue.Queue(_WAITING)
-        self._lock = threading.Lock()
+        self._waiting: list[KeptCall] = []
+        self._size = 0
+        self._room, self._some, self._going = threading.Condition(), threading.Event(), True
         self._number = 0
         self._open()
         self._thread = threading.Thread(target=self._work, name="keeper", daemon=True)
@@ -70,17 +71,23 @@ class Keeper:
 
     def next_number(self) -> int:
         """Return the number of a call that is just asked."""
-        with self._lock:
-            self._number += 1
-            return self._number
+        self._number += 1
+        return self._number
 
     def put(self, call: KeptCall) -> None:
-        """Take a call that is over."""
-        self._queue.put(call)
+        """Take a call that is over; where too much waits already, so does who brings it."""
+        with self._room:
+            while self._size > _WAITING:
+                self._room.wait()
+            self._waiting.append(call)
+            self._size += _size(call)
+            if len(self._waiting) == 1:
+                self._some.set()
 
     def close(self, about: dict[str, str]) -> None:
         """Keep what is left, and seal the file."""
-        self._queue.put(None)
+        self._going = False
+        self._some.set()
         self._thread.join()
         if self._writer is None:
             return
@@ -90,40 +97,37 @@ class Keeper:
             self._fail(error)
 
     def _work(self) -> None:
-        going = True
-        written = time.monotonic()
-        while going:
-            batch: list[KeptCall] = []
-            try:
-                one = self._queue.get(timeout=_EVERY)
-                if one is not None:
-                    time.sleep(_GATHER)  # many at a time cost a fraction of each alone
-                while one is not None:
-                    batch.append(one)
-                    if len(batch) >= _BATCH:
-                        break
-                    one = self._queue.get_nowait()
-                going = one is not None
-            except queue.Empty:
-                pass
-            calls = self._read(batch)
-            late = not batch or time.monotonic() - written > _EVERY
-            self._write(calls, flush=late)
-            written = time.monotonic() if late else written
+        while self._going or self._waiting:
+            self._some.wait()
+            if self._going:
+                time.sleep(_GATHER)  # many at a time cost a fraction of each alone
+            with self._room:
+                batch, self._waiting, self._size = self._waiting, [], 0
+                self._some.clear()
+                self._room.notify_all()
+            for at in range(0, len(batch), _BATCH):
+                self._write(self._read(batch[at : at + _BATCH]))
 
     def _read(self, batch: list[KeptCall]) -> list[Call]:
         """Clean and count calls: all of them are looked at together, and each alone only where there is something."""
-        seen = [SeenCall(one) for one in batch if one.passed is not None]
-        looked = LookedTexts()
+        cleaner, looked = self.cleaner, LookedTexts()
+        cleaner.book.trim()
+        seen = [SeenCall(one, one.passed) for one in batch if one.passed is not None]
+        fresh: dict[bytes, Any] = {}
         for passing in seen:
-            looked.add(passing.look(self.cleaner))
-        clean = self.cleaner.is_clean(looked)
+            try:
+                passing.look(cleaner, looked, fresh)
+            except Exception:  # noqa: BLE001 - it is looked at by itself, and lost alone where that cannot be
+                passing.is_odd()
+        clean = cleaner.is_clean(looked)
+        for raw, value in fresh.items():
+            cleaner.book.add(raw, value if clean else cleaner.value(value))
         calls = [one.ready for one in batch if one.ready is not None]
         for ready in calls:
             self.summary.add(ready, facts_of(ready))
         for passing in seen:
             try:
-                call, facts = passing.call(self.cleaner, clean=clean)
+                call, facts = passing.call(cleaner, clean=clean)
             except Exception as error:  # noqa: BLE001 - one call that cannot be read is no reason to lose the others
                 self._lose(f"{type(error).__name__}: {error}")
                 continue
@@ -138,14 +142,12 @@ class Keeper:
         self.lost += 1
         self.problem = self.problem or f"a call could not be kept: {why}"
 
-    def _write(self, calls: list[Call], *, flush: bool) -> None:
+    def _write(self, calls: list[Call]) -> None:
         if self._writer is None:
             self.lost += len(calls) if self.path is not None else 0
             return
         try:
             self._writer.write(calls)
-            if flush:
-                self._writer.flush()
         except (OSError, sqlite3.Error) as error:
             self.lost += len(calls)
             self._fail(error)
@@ -157,50 +159,61 @@ class Keeper:
         self._writer = None
 
 
+def _size(call: KeptCall) -> int:
+    passed = call.passed
+    return _EACH if passed is None else _EACH + len(passed.body or b"") + len(passed.answer or b"")
+
+
 class SeenCall:
     """A call as it passed, on its way to be kept."""
 
-    def __init__(self, one: KeptCall) -> None:
+    def __init__(self, one: KeptCall, passed: Passed) -> None:
         self._one = one
-        passed = one.passed
-        assert passed is not None
         self._passed = passed
-        self._asked: Any = None  # the request's body as JSON
-        self._values: list[Any] | None = None  # the answer's
-        self._simple = False  # all that there is to look at is in the texts
+        self._parts: Parts | None = None  # of the request's body, where it is JSON
+        self._values: list[Any] | None = None  # of the answer, where it is known to be clean with its texts
 
-    def look(self, cleaner: CallCleaner) -> LookedTexts:
-        """Return the texts in which a secret might be."""
-        looked, passed = LookedTexts(), self._passed
+    def look(self, cleaner: CallCleaner, looked: LookedTexts, fresh: dict[bytes, Any]) -> None:
+        """Collect the texts in which a secret might be, and what of the request is new."""
+        passed = self._passed
         if passed.body is None:
-            return looked
-        looked.said.append(unquote(passed.head.first[1]))
-        try:
-            self._asked = parsed(passed.body) if is_json(passed.head, passed.body) else None
-        except (ValueError, RecursionError):
-            self._asked = None
-        self._simple = self._asked is not None or not passed.body
-        cleaner.look(self._asked, looked)
+            return
+        if is_json(passed.head, passed.body):
+            with suppress(ValueError, RecursionError):
+                parts = parts_of(passed.body)
+                for raw in parts.all():
+                    if raw not in cleaner.book and raw not in fresh:
+                        value = parsed(raw)
+                        cleaner.look(value, looked)
+                        fresh[raw] = value
+                self._parts = parts
         head = passed.answer_head
         if head is None or passed.answer is None:
-            return looked
+            return
+        cleaner.look_at_head(head, looked)
         kind = head.get("content-type").lower()
-        plain = decoded(head, passed.answer) if passed.answer else b""
-        if plain and "json" in kind and plain[:1] in {b"{", b"["}:
-            self._values = list(values_in(kind, plain))
+        plain = (decoded(head, passed.answer) if passed.answer else b"") or b""
+        if "json" in kind and plain[:1] in {b"{", b"["}:
+            self._values = list(values_in(kind, plain)) or None
             cleaner.look(self._values, looked)
-            self._simple = self._simple and bool(self._values)
-        elif plain:
-            self._simple = False
-        return looked
+        elif is_event_stream(kind):
+            events = list(sse_events(plain))
+            self._values = [one.value for one in events]
+            cleaner.look_at_stream(events, looked)
+        elif not passed.answer:
+            self._values = []
+
+    def is_odd(self) -> None:
+        """What is in it is not known: it is to be looked at by itself."""
+        self._parts = self._values = None
 
     def call(self, cleaner: CallCleaner, *, clean: bool) -> tuple[Call | None, CallFacts | None]:
         """Return the call as it is kept, and what it says of itself where that is known by now."""
-        one, passed = self._one, self._passed
+        one, passed, parts = self._one, self._passed, self._parts
         if passed.body is None:
             return None, None
-        simple = clean and self._simple
-        asked = question(one.host, passed.head, passed.body, _as_it_is if simple else cleaner.value, self._asked)
+        simple = clean and self._values is not None
+        asked = question(one.host, passed.head, passed.body, cleaner.book, parts)
         flags, answer = EXACT, None
         if passed.answer_head is not None:
             answer, flags = self._answer(cleaner, passed.answer_head, simple=simple)
@@ -210,25 +223,22 @@ class SeenCall:
         )
         if not simple or passed.answer_head is None:
             return call, None
-        facts = CallFacts(asked.path, self._asked if isinstance(self._asked, dict) else {})
+        said = cleaner.book.value(parts) if parts is not None else None
+        facts = CallFacts(asked.path, said if isinstance(said, dict) else {})
         return call, facts.answered(passed.answer_head, self._values or ())
 
     def _answer(self, cleaner: CallCleaner, head: Head, *, simple: bool) -> tuple[RecordedAnswer, int]:
         passed = self._passed
-        raw = cleaner.head(head)
+        raw = cleaner.head(head, clean=simple)
         chunked = CHUNKED if head.has("transfer-encoding", "chunked") else 0
         if passed.answer is not None and simple:
             return RecordedAnswer(raw, passed.answer, passed.pieces), EXACT | chunked
         clean = None if passed.answer is None else cleaner.body(head, passed.answer)
         if clean is None or clean.body is None:
-            return RecordedAnswer(raw, b""), WITHHELD | chunked
+            return RecordedAnswer(raw, b"", ()), WITHHELD | chunked
         if clean.exact:
             return RecordedAnswer(raw, clean.body, passed.pieces), EXACT | chunked
-        return RecordedAnswer(_plain_head(raw), clean.body), 0
-
-
-def _as_it_is(value: Any) -> Any:
-    return value
+        return RecordedAnswer(_plain_head(raw), clean.body, ()), 0
 
 
 def _plain_head(raw: bytes) -> bytes:
@@ -240,7 +250,8 @@ def _plain_head(raw: bytes) -> bytes:
 
 def asked_of(host: str, head: Head, body: bytes, cleaner: CallCleaner) -> CallQuestion:
     """Take a request apart as it is kept."""
-    return question(host, head, body, cleaner.value)
+    cleaner.book.trim()
+    return question(host, head, body, cleaner.book)
 
 
 def about(run_id: str, **more: Any) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from evalprov.named import NamedTuple
@@ -62,9 +63,14 @@ def usd(table: PriceTable, provider: str, model: str, tokens: Tokens) -> float |
     return spent / 1e6
 
 
+@lru_cache(512)
+def _undated(name: str) -> str:
+    return _DATED.sub("", name)
+
+
 def _price(table: PriceTable, provider: str, model: str) -> Price | None:
     for name in (f"{provider}/{model}", model, model.rpartition("/")[2]):
-        for spelled in (name, _DATED.sub("", name)):
+        for spelled in (name, _undated(name)):
             if spelled in table.prices:
                 return table.prices[spelled]
     return None

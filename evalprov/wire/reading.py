@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from evalprov.named import NamedTuple
+from evalprov.wire.asked import parsed
 from evalprov.wire.cleaning import decoded
 from evalprov.wire.events import event_stream, sse_events
 from evalprov.wire.messages import parse_head
@@ -42,11 +44,22 @@ PARAMETERS = {
     "candidateCount": "choice.count",
     "reasoning_effort": "reasoning_effort",
 }
+_SYSTEM = ("system", "systemInstruction", "system_instruction", "instructions", "preamble")
+_SAID_TO = ("messages", "contents", "input", "prompt", "message")
 _INSIDE = ("generationConfig", "generation_config", "inferenceConfig")
-_INPUT = ("prompt_tokens", "input_tokens", "promptTokenCount", "inputTokens", "inputTokenCount")
-_OUTPUT = ("completion_tokens", "output_tokens", "candidatesTokenCount", "outputTokens", "outputTokenCount")
-_CACHED = ("cached_tokens", "cache_read_input_tokens", "cachedContentTokenCount", "cacheReadInputTokens")
-_WRITTEN = ("cache_creation_input_tokens", "cacheWriteInputTokens")
+# What counts tokens, by the place it has among them.
+_COUNTS = {
+    name: place
+    for place, names in enumerate(
+        (
+            ("prompt_tokens", "input_tokens", "promptTokenCount", "inputTokens", "inputTokenCount"),
+            ("completion_tokens", "output_tokens", "candidatesTokenCount", "outputTokens", "outputTokenCount"),
+            ("cached_tokens", "cache_read_input_tokens", "cachedContentTokenCount", "cacheReadInputTokens"),
+            ("cache_creation_input_tokens", "cacheWriteInputTokens"),
+        )
+    )
+    for name in names
+}
 _FINISH = ("finish_reason", "finishReason", "stop_reason", "stopReason")
 _REFUSED = frozenset(("refusal", "content_filter", "SAFETY", "PROHIBITED_CONTENT", "BLOCKLIST", "guardrail_intervened"))
 _OPERATIONS = (
@@ -75,7 +88,7 @@ class CallFacts:
     )
 
     def __init__(self, path: str, body: dict[str, Any]) -> None:
-        self.operation = next((name for pattern, name in _OPERATIONS if pattern.search(path)), None)
+        self.operation = _operation(path)
         self.requested = _requested(body, path)
         self.parameters = _parameters(body)
         self.system, self.users = _prompts(body)  # texts
@@ -106,6 +119,11 @@ def facts_of(call: Call) -> CallFacts:
     return facts
 
 
+@lru_cache(256)
+def _operation(path: str) -> str | None:
+    return next((name for pattern, name in _OPERATIONS if pattern.search(path)), None)
+
+
 def _requested(body: dict[str, Any], path: str) -> str | None:
     model = body.get("model") or body.get("modelId")
     if isinstance(model, str):
@@ -124,23 +142,18 @@ def _parameters(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _prompts(body: dict[str, Any]) -> tuple[list[str], list[str]]:
-    system = [
-        _text(body[name])
-        for name in ("system", "systemInstruction", "system_instruction", "instructions", "preamble")
-        if body.get(name)
-    ]
+    system = [_text(body[name]) for name in _SYSTEM if body.get(name)]
     users: list[str] = []
-    for name in ("messages", "contents", "input", "prompt", "message"):
+    for name in _SAID_TO:
         value = body.get(name)
         if isinstance(value, str):
             users.append(value)
         for item in value if isinstance(value, list) else ():
             if isinstance(item, dict):
                 role = item.get("role", "user")
-                text = _text(item)
                 if role in ("system", "developer"):
-                    system.append(text)
-                elif role == "user" and not users and text:
+                    system.append(_text(item))
+                elif role == "user" and not users and (text := _text(item)):
                     users.append(text)
     return system, users[:1]
 
@@ -152,7 +165,9 @@ def _text(value: Any) -> str:
     if isinstance(value, list):
         return "\n".join(filter(None, map(_text, value)))
     if isinstance(value, dict):
-        return next((_text(value[name]) for name in ("content", "parts", "text") if name in value), "")
+        for name in ("content", "parts", "text"):
+            if name in value:
+                return _text(value[name])
     return ""
 
 
@@ -178,7 +193,7 @@ def values_in(kind: str, plain: bytes) -> Iterator[Any]:
         yield from (one.value for one in sse_events(plain))
     elif plain[:1] in (b"{", b"["):
         try:
-            value = json.loads(plain)
+            value = parsed(plain)
         except (ValueError, RecursionError):
             return
         yield from value if isinstance(value, list) else (value,)
@@ -210,21 +225,13 @@ def _add(found: CallFacts, value: dict[str, Any]) -> None:
 
 
 def _tokens(usage: dict[str, Any], known: Tokens) -> Tokens:
-    nested = [inner for inner in usage.values() if isinstance(inner, dict)]
-
-    def number(names: Iterable[str], before: int) -> int:
-        for table in (usage, *nested):
-            for name in names:
-                if isinstance(value := table.get(name), int | float) and not isinstance(value, bool):
-                    return max(int(value), before)
-        return before
-
-    return Tokens(
-        number(_INPUT, known.input),
-        number(_OUTPUT, known.output),
-        number(_CACHED, known.cached),
-        number(_WRITTEN, known.written),
-    )
+    found: dict[int, int] = {}
+    for table in (usage, *(inner for inner in usage.values() if isinstance(inner, dict))):
+        for name, value in table.items():
+            place = _COUNTS.get(name)
+            if place is not None and place not in found and isinstance(value, int | float):
+                found[place] = int(value)
+    return Tokens(*(max(before, found.get(place, 0)) for place, before in enumerate(known)))
 
 
 def _ends(value: dict[str, Any]) -> tuple[list[str], bool, int]:

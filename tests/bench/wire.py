@@ -321,11 +321,12 @@ def _start(folder: Path) -> float:
 
 def _size(folder: Path, count: int) -> float:
     """Return the bytes that a call takes in a file of so many: 4.9 kB asked, 1.1 kB answered."""
-    from evalprov.wire.asked import question
+    from evalprov.wire.asked import PieceBook, question
     from evalprov.wire.calls import EXACT, Call, CallWriter, RecordedAnswer
     from evalprov.wire.messages import parse_head
 
     head = parse_head(b"POST /v1/chat/completions HTTP/1.1\r\ncontent-type: application/json\r\n\r\n")
+    book = PieceBook(lambda value: value)
     path = folder / "large.sqlite"
     writer = CallWriter(str(path))
     chance = random.Random(1)
@@ -333,7 +334,7 @@ def _size(folder: Path, count: int) -> float:
 
     def calls() -> Any:
         for number in range(count):
-            asked = question("api.openai.com", head, body_of(number, 340), lambda value: value)
+            asked = question("api.openai.com", head, body_of(number, 340), book)
             text = " ".join(chance.choices(WORDS, k=100)).encode()
             answer = RecordedAnswer(REPLY.partition(b"\r\n\r\n")[0] + b"\r\n\r\n", ANSWER[:300] + text + b'"}}]}')
             yield Call(number + 1, "openai", asked, 200, 1.7e9 + number, 0.41234, 0.51234, EXACT, None, answer)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from evalprov.errors import UnreadableError
-from evalprov.wire.asked import CallQuestion, ignoring, question
+from evalprov.wire.asked import CallQuestion, PieceBook, ignoring, question
 from evalprov.wire.calls import CHUNKED, EXACT, Call, CallReader, CallWriter, RecordedAnswer
 from evalprov.wire.comparing import compare
 from evalprov.wire.matching import Miss, differences
@@ -25,7 +25,7 @@ JSON = b"POST %s HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n%s\r\n
 def asked(body: Any, target: str = "/v1/chat", headers: str = "", host: str = "api.openai.com") -> CallQuestion:
     """Return a question."""
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return question(host, parse_head(JSON % (target.encode(), headers.encode())), raw, lambda value: value)
+    return question(host, parse_head(JSON % (target.encode(), headers.encode())), raw, PieceBook(lambda value: value))
 
 
 def said(text: str, **more: Any) -> dict[str, Any]:
@@ -76,7 +76,7 @@ def test_a_form_has_the_same_key_whatever_its_boundary() -> None:
     def form(boundary: str) -> CallQuestion:
         head = f"POST /v1/audio HTTP/1.1\r\ncontent-type: multipart/form-data; boundary={boundary}\r\n\r\n"
         body = f"--{boundary}\r\n\r\nwhisper\r\n--{boundary}--\r\n"
-        return question("api.openai.com", parse_head(head.encode()), body.encode(), lambda value: value)
+        return question("api.openai.com", parse_head(head.encode()), body.encode(), PieceBook(lambda value: value))
 
     assert form("abc123").key == form("zzz999").key
 
@@ -166,7 +166,6 @@ def test_a_writer_that_was_killed_is_taken_over(tmp_path: Path) -> None:
         1, "openai", asked(said("q")), 200, 1.0, 0.1, 0.2, EXACT, None, RecordedAnswer(b"HTTP/1.1 200 X\r\n\r\n", b"1")
     )
     first.write([call])
-    first.flush()
     copy = str(tmp_path / "copy.sqlite")  # as it lies there when its writer is killed
     for end in ("", "-wal"):
         shutil.copy(path + end, copy + end)
