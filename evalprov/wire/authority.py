@@ -7,14 +7,13 @@ import hashlib
 import os
 import time
 
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from evalprov.wire import curve
 
 DAYS = 30  # that a certificate is good for: longer than a run, whose end is the end of its key
 _EARLIER = 3600  # seconds, for clocks that disagree
 _NAME = "evalprov, for one run"
 _SIZE = 32  # bytes of a number of this curve
-# Object identifiers, as DER has them: what cryptography has for certificates and keys takes a tenth of a second.
+# Object identifiers, as DER has them.
 _EC_KEY, _CURVE = bytes.fromhex("06072a8648ce3d0201"), bytes.fromhex("06082a8648ce3d030107")
 _COMMON_NAME = bytes.fromhex("0603550403")
 _ECDSA_SHA256 = bytes.fromhex("300a06082a8648ce3d040302")
@@ -28,10 +27,9 @@ class Authority:
     """Signs certificates for hosts with one key, made anew for each run or taken over from a proxy that was killed."""
 
     def __init__(self, key: str | None = None) -> None:
-        curve = ec.SECP256R1()
-        self._key = ec.generate_private_key(curve) if key is None else ec.derive_private_key(int(key, 16), curve)
-        at = self._key.public_key().public_numbers()
-        self._point = _tlv(3, b"\x00\x04" + at.x.to_bytes(_SIZE, "big") + at.y.to_bytes(_SIZE, "big"))
+        self._key = curve.random_number() if key is None else int(key, 16)
+        x, y = curve.point_of(self._key)
+        self._point = _tlv(3, b"\x00\x04" + x.to_bytes(_SIZE, "big") + y.to_bytes(_SIZE, "big"))
         self._public = _seq(_seq(_EC_KEY, _CURVE), self._point)
         self._id = hashlib.sha1(self._public, usedforsecurity=False).digest()
         self.certificate = self._signed(_NAME, _extension(_BASIC, _seq(_TRUE), critical=True), _usage(b"\x01\x06"))
@@ -39,12 +37,16 @@ class Authority:
     @property
     def key(self) -> str:
         """The private key, for the one who takes over."""
-        return f"{self._key.private_numbers().private_value:x}"
+        return f"{self._key:x}"
 
     def _pem(self) -> str:
         """Return the private key as a file of keys has it (RFC 5915)."""
-        value = self._key.private_numbers().private_value.to_bytes(_SIZE, "big")
-        parts = (b"\x02\x01\x01", _tlv(4, value), _tlv(0xA0, _CURVE), _tlv(0xA1, self._point))
+        parts = (
+            b"\x02\x01\x01",
+            _tlv(4, self._key.to_bytes(_SIZE, "big")),
+            _tlv(0xA0, _CURVE),
+            _tlv(0xA1, self._point),
+        )
         return _armoured("EC PRIVATE KEY", _seq(*parts))
 
     def leaf(self, host: str) -> str:
@@ -73,7 +75,8 @@ class Authority:
             self._public,
             _tlv(0xA3, _seq(*ids, *extensions)),
         )
-        signature = self._key.sign(signed, ec.ECDSA(hashes.SHA256()))
+        pair = curve.signed(self._key, hashlib.sha256(signed).digest(), curve.random_number())
+        signature = _seq(*map(_whole, pair))
         return _armoured("CERTIFICATE", _seq(signed, _ECDSA_SHA256, _tlv(3, b"\x00" + signature)))
 
 
@@ -89,6 +92,10 @@ def _tlv(tag: int, content: bytes) -> bytes:
         return bytes((tag, size)) + content
     length = size.to_bytes((size.bit_length() + 7) // 8, "big")
     return bytes((tag, 0x80 | len(length))) + length + content
+
+
+def _whole(number: int) -> bytes:
+    return _tlv(2, number.to_bytes(number.bit_length() // 8 + 1, "big"))
 
 
 def _seq(*parts: bytes) -> bytes:

@@ -31,7 +31,6 @@ _LOOPBACK = ("localhost", HOST, "::1")
 _BACKLOG = 1024
 _PATIENCE = 60.0  # seconds to wait for the proxy, which answers within tenths of one
 _AGAIN = 20  # times that a proxy which was killed is started anew
-_HINT = "pip install '.[record]' in evalprov's checkout brings what it needs"
 
 
 class WirePlan(NamedTuple):
@@ -121,7 +120,7 @@ class RunningProxy:
         if "key" not in answer:
             self.abandon()
             what = answer.get("problem", "the proxy did not start")
-            raise EvalprovError(f"--{self.plan.mode}: {what}", _HINT if answer.get("missing") else "", CANNOT_START)
+            raise EvalprovError(f"--{self.plan.mode}: {what}", "", CANNOT_START)
         self._key = answer["key"]
         self._opened = {"run_id": run_id, "file": file, "prefixes": list(prefixes), "again": False}
         _tell(self._process, self._opened)

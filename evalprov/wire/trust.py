@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import glob
 import os
-import ssl
+from _ssl import get_default_verify_paths  # all that ssl adds to it takes a fifth of a proxy's start
 from typing import TYPE_CHECKING
 
 from evalprov.regular import reading
@@ -47,15 +46,10 @@ def bundles(folder: str, certificate: str, environ: Mapping[str, str], prefixes:
 
 def _usual(prefixes: Iterable[str]) -> bytes:
     """Return the roots of the system and those that the command's own Python brings: a library may know either."""
-    found = ssl.get_default_verify_paths()
-    system = next((text for path in (found.cafile or "", *_PLACES) if (text := _read(path))), b"")
-    brought = [
-        path
-        for prefix in prefixes
-        for path in sorted(
-            glob.glob(os.path.join(glob.escape(prefix), "lib/python3*/site-packages/certifi/cacert.pem"))
-        )
-    ]
+    variable, default, *_ = get_default_verify_paths()
+    places = (os.environ.get(variable, default), *_PLACES)
+    system = next((text for path in places if (text := _read(path))), b"")
+    brought = [path for prefix in prefixes for path in _brought(os.path.join(prefix, "lib"))]
     texts = [system, *(_read(path) or b"" for path in brought[:1])]
     seen: set[bytes] = set()
     parts: list[bytes] = []
@@ -65,6 +59,16 @@ def _usual(prefixes: Iterable[str]) -> bytes:
             seen.add(body)
             parts.append(_BEGIN + body + b"-----END CERTIFICATE-----\n")
     return b"".join(parts)
+
+
+def _brought(folder: str) -> list[str]:
+    """Return where the Pythons of a folder have the roots that come as a package."""
+    try:
+        pythons = [name for name in sorted(os.listdir(folder)) if name.startswith("python3")]
+    except OSError:
+        return []
+    paths = [os.path.join(folder, name, "site-packages/certifi/cacert.pem") for name in pythons]
+    return [path for path in paths if os.path.isfile(path)]
 
 
 def _read(path: str) -> bytes | None:
