@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from evalprov.platform.processes import PROC
@@ -30,6 +29,8 @@ def outward(port: int) -> Iterator[tuple[str, str]]:
 
 def _address(hexed: str) -> str:
     """Return an address that stands there in words of the machine's own order."""
+    from ipaddress import ip_address  # where nobody is connected it is not needed
+
     words = [bytes.fromhex(hexed[at : at + 8])[::-1] for at in range(0, len(hexed), 8)]
     found = ip_address(b"".join(words))
     return str(getattr(found, "ipv4_mapped", None) or found)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, cast
 from evalprov.capture.software.way import which
 from evalprov.errors import EvalprovError
 from evalprov.numbers import listed
-from evalprov.store import read
 from evalprov.store.calls import FOLDER, digest_of, name_of, path_of
 from evalprov.wire.door import HOST, RunningProxy, WirePlan
 from evalprov.wire.providers import Opened
@@ -186,6 +185,8 @@ def _source(request: Request, context: CaptureContext) -> tuple[str | None, str 
     given = os.path.join(context.cwd, spec)
     if spec.endswith(".sqlite") and os.path.isfile(given):
         return context.scrub.text(os.path.relpath(given, context.root)), given, digest_of(given)
+    from evalprov.store import read
+
     m = read.load(context.store, spec)
     path = path_of(context.store, m)
     return m["calls"]["source"] if m["calls"]["mode"] == "replay" else m["run_id"], path, digest_of(path)

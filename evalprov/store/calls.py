@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING, Any
 from evalprov.errors import CANNOT_START, EvalprovError
 from evalprov.named import NamedTuple
 from evalprov.regular import sha256_of
-from evalprov.store import ids, read
-from evalprov.store.baselines import find_all
+from evalprov.store import ids
 from evalprov.store.folder import Folder
-from evalprov.store.lines import active, iterate
 
 if TYPE_CHECKING:
     from evalprov.record.manifest import Manifest
@@ -39,6 +37,8 @@ def path_of(store: str, m: Manifest) -> str:
     if calls["file"] is None and calls["mode"] == "replay":
         if not ids.is_run_id(calls["source"]):
             raise EvalprovError(f"run {run_id} replayed a file that is no run's: {calls['source']}", "", CANNOT_START)
+        from evalprov.store import read
+
         return path_of(store, read.load(store, calls["source"] or ""))
     path = f"{store}/{name_of(run_id)}"
     try:
@@ -85,6 +85,9 @@ def files(store: str) -> list[CallsFile]:
 
 def _needed(store: str) -> dict[str, str]:
     """Return the runs whose calls must stay, each with the reason."""
+    from evalprov.store.baselines import find_all
+    from evalprov.store.lines import active, iterate
+
     source = {line["run_id"]: _source(line) for line in iterate(store, [])}
     needed = dict.fromkeys(active(store), "it is under way")
     for one in find_all(store):
@@ -99,6 +102,8 @@ def _needed(store: str) -> dict[str, str]:
 
 def prune(store: str, keep_last: int) -> tuple[list[CallsFile], list[CallsFile]]:
     """Remove the files of all but the last runs that have one; return what is gone, and what was kept for its need."""
+    from evalprov.store.lines import iterate
+
     found = files(store)
     if len(found) <= keep_last:
         return [], []

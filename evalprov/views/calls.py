@@ -10,7 +10,7 @@ from evalprov import render
 from evalprov.numbers import counted
 from evalprov.page import FactBlock, Remark, TableBlock, line
 from evalprov.views.show import headline
-from evalprov.wire.calls import EXACT, REPLAYED
+from evalprov.wire.call import EXACT, REPLAYED
 from evalprov.wire.comparing import State, name_of
 from evalprov.wire.reading import said_in
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from evalprov.page import Block, Pairs
     from evalprov.record.manifest import Manifest
-    from evalprov.wire.calls import Call
+    from evalprov.wire.call import Call
     from evalprov.wire.comparing import ComparedCall
     from evalprov.wire.reading import CallFacts
 

@@ -65,7 +65,7 @@ def parsed(body: bytes) -> Any:
         return json.loads(body, parse_float=_number)
 
 
-class Piece(NamedTuple):
+class RequestPart(NamedTuple):
     """A part of a request, as it is kept."""
 
     name: str  # the first of its hash
@@ -73,7 +73,7 @@ class Piece(NamedTuple):
     value: Any
 
 
-class Parts(NamedTuple):
+class RequestParts(NamedTuple):
     """A request's body in its parts, each as it came."""
 
     rest: bytes
@@ -86,27 +86,27 @@ class Parts(NamedTuple):
             yield from raws
 
 
-class PieceBook:
-    """Parts of requests that were cleaned and spelled already: most of them come again with the next request."""
+class PartBook:
+    """RequestParts of requests that were cleaned and spelled already: most of them come again with the next request."""
 
     def __init__(self, clean: Callable[[Any], Any], parse: Callable[[bytes], Any] = parsed) -> None:
         self.clean = clean  # hides the secrets of a JSON value
         self._parse = parse
-        self._known: dict[bytes, Piece] = {}
+        self._known: dict[bytes, RequestPart] = {}
         self._size = 0
         self._paths: dict[str, str] = {}
 
     def __contains__(self, raw: bytes) -> bool:
         return raw in self._known
 
-    def piece(self, raw: bytes) -> Piece:
+    def piece(self, raw: bytes) -> RequestPart:
         """Return a part, which is cleaned where it was not seen before."""
         return self._known.get(raw) or self.add(raw, self.clean(self._parse(raw)))
 
-    def add(self, raw: bytes, value: Any) -> Piece:
+    def add(self, raw: bytes, value: Any) -> RequestPart:
         """Take up a part that is clean."""
         data = canonical(value)
-        piece = self._known[raw] = Piece(hashlib.sha256(data).hexdigest()[: 2 * KEY_BYTES], data, value)
+        piece = self._known[raw] = RequestPart(hashlib.sha256(data).hexdigest()[: 2 * KEY_BYTES], data, value)
         self._size += len(raw)
         return piece
 
@@ -123,7 +123,7 @@ class PieceBook:
             path = self._paths[target] = self.clean(normal_path(target))
         return path
 
-    def value(self, parts: Parts) -> Any:
+    def value(self, parts: RequestParts) -> Any:
         """Return a body as a value, less its secrets."""
         rest = self.piece(parts.rest).value
         if not parts.lists:
@@ -131,14 +131,14 @@ class PieceBook:
         return {**rest, **{name: [self.piece(raw).value for raw in raws] for name, raws in parts.lists.items()}}
 
 
-def parts_of(body: bytes) -> Parts:
+def parts_of(body: bytes) -> RequestParts:
     """Return a JSON body in its parts; ValueError where it is none."""
     try:
         members = _MEMBERS.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError):
         value = parsed(body)
         if not isinstance(value, dict):
-            return Parts(body, {})
+            return RequestParts(body, {})
         members = {name: msgspec.Raw(json.dumps(inner).encode()) for name, inner in value.items()}
     lists = {}
     for name in _SPLIT:
@@ -147,7 +147,7 @@ def parts_of(body: bytes) -> Parts:
             if items and items[0][:1] == b"{":
                 lists[name] = items
                 del members[name]
-    return Parts(msgspec.json.encode(members), lists)
+    return RequestParts(msgspec.json.encode(members), lists)
 
 
 def _items(raw: bytes) -> list[bytes]:
@@ -157,7 +157,7 @@ def _items(raw: bytes) -> list[bytes]:
         return [json.dumps(item).encode() for item in json.loads(raw)]
 
 
-def question(host: str, head: Head, body: bytes, book: PieceBook, parts: Parts | None = None) -> CallQuestion:
+def question(host: str, head: Head, body: bytes, book: PartBook, parts: RequestParts | None = None) -> CallQuestion:
     """Take a request apart, whose body may be in parts already."""
     method, target, _ = head.first
     path = book.path(target)
@@ -185,7 +185,7 @@ def question(host: str, head: Head, body: bytes, book: PieceBook, parts: Parts |
     return CallQuestion(host, method, path, said, canonical(text), {}, kind)
 
 
-def taken_apart(parts: Parts, book: PieceBook) -> tuple[bytes, dict[str, bytes]]:
+def taken_apart(parts: RequestParts, book: PartBook) -> tuple[bytes, dict[str, bytes]]:
     """Return a body's skeleton and its pieces."""
     rest = book.piece(parts.rest)
     if not parts.lists:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from evalprov.named import NamedTuple
 from evalprov.secrets import is_secret_name
 from evalprov.secrets.shapes import find_prefixed
-from evalprov.wire.asked import PieceBook
+from evalprov.wire.asked import PartBook
 from evalprov.wire.events import event_stream, sse_events
 from evalprov.wire.messages import END
 
@@ -66,7 +66,7 @@ class CallCleaner:
 
     def __init__(self, scrub: Scrubber) -> None:
         self._scrub = scrub
-        self.book = PieceBook(self.value)  # what is known of requests
+        self.book = PartBook(self.value)  # what is known of requests
         self._secret_names: dict[str, bool] = {}
         self._headers: dict[bytes, bytes | None] = {}
         self._made: dict[str, bool] = {}

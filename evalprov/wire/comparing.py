@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from evalprov.named import NamedTuple
-from evalprov.wire.calls import MISSED
+from evalprov.wire.call import MISSED
 from evalprov.wire.matching import difference, differences
 from evalprov.wire.reading import answer_values, said_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from evalprov.wire.calls import Call, CallReader
+    from evalprov.wire.call import Call
+    from evalprov.wire.calls import CallReader
 
 State = Literal["same", "another answer", "only A", "only B"]
 

@@ -12,7 +12,6 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from evalprov.builder.cached import VARIABLE as FUNCTIONS_VARIABLE
 from evalprov.errors import CANNOT_START, EvalprovError
 from evalprov.named import NamedTuple
 from evalprov.platform.events import taking_no_signals
@@ -29,6 +28,7 @@ HOST = "127.0.0.1"
 PLACEHOLDER_KEY = "evalprov-replay"
 _LOOPBACK = ("localhost", HOST, "::1")
 _BACKLOG = 1024
+_FUNCTIONS = "EVALPROV_CALLS"  # where `evalprov.cached` looks; to load all that is beside it takes longer than the rest
 _PATIENCE = 60.0  # seconds to wait for the proxy, which answers within tenths of one
 _AGAIN = 20  # times that a proxy which was killed is started anew
 
@@ -166,7 +166,7 @@ class RunningProxy:
                 if variable and variable not in self._environ:
                     found[variable] = f"http://{HOST}:{self.port}/{self._token}/{one.name}{end}"
         if self.plan.mode != "observe":
-            found[FUNCTIONS_VARIABLE] = f"http://{HOST}:{self.port}/{self._token}/-/{self.plan.mode}"
+            found[_FUNCTIONS] = f"http://{HOST}:{self.port}/{self._token}/-/{self.plan.mode}"
         if self.plan.mode == "replay":
             found |= self._placeholders()
         return found

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evalprov.wire.calls import CHUNKED
+from evalprov.wire.call import CHUNKED
 from evalprov.wire.messages import END, Head
 
 if TYPE_CHECKING:
-    from evalprov.wire.calls import Call
+    from evalprov.wire.call import Call
 
 
 def in_pieces(call: Call, told: Head) -> list[tuple[bytes, float]]:

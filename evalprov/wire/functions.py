@@ -6,8 +6,8 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 
-from evalprov.wire.asked import CallQuestion, PieceBook, canonical, parts_of, taken_apart
-from evalprov.wire.calls import EXACT, FUNCTION, REPLAYED, Call, RecordedAnswer
+from evalprov.wire.asked import CallQuestion, PartBook, canonical, parts_of, taken_apart
+from evalprov.wire.call import EXACT, FUNCTION, REPLAYED, Call, RecordedAnswer
 from evalprov.wire.keeper import KeptCall
 from evalprov.wire.matching import Miss
 
@@ -22,7 +22,7 @@ _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n"
 def ask(keeper: Keeper, replayer: Replayer | None, body: bytes) -> dict[str, Any] | Miss:
     """Answer what a function asks before it is called, or keep what it gave."""
     told = json.loads(body)
-    book = PieceBook(keeper.cleaner.value, json.loads)  # to a function 1.0 is not 1
+    book = PartBook(keeper.cleaner.value, json.loads)  # to a function 1.0 is not 1
     skeleton, pieces = taken_apart(parts_of(canonical(told["arguments"])), book)
     asked = CallQuestion(HOST, "CALL", told["name"], "", skeleton, pieces, "json")
     if "value" in told:

@@ -9,8 +9,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from evalprov.named import NamedTuple
-from evalprov.wire.asked import CallQuestion, Parts, is_json, parsed, parts_of, question
-from evalprov.wire.calls import CHUNKED, EXACT, WITHHELD, Call, CallReader, CallWriter, RecordedAnswer
+from evalprov.wire.asked import CallQuestion, RequestParts, is_json, parsed, parts_of, question
+from evalprov.wire.call import CHUNKED, EXACT, WITHHELD, Call, RecordedAnswer
+from evalprov.wire.calls import CallReader, CallWriter
 from evalprov.wire.cleaning import LookedTexts, decoded, is_event_stream
 from evalprov.wire.events import sse_events
 from evalprov.wire.messages import END, Head
@@ -170,7 +171,7 @@ class SeenCall:
     def __init__(self, one: KeptCall, passed: Passed) -> None:
         self._one = one
         self._passed = passed
-        self._parts: Parts | None = None  # of the request's body, where it is JSON
+        self._parts: RequestParts | None = None  # of the request's body, where it is JSON
         self._values: list[Any] | None = None  # of the answer, where it is known to be clean with its texts
 
     def look(self, cleaner: CallCleaner, looked: LookedTexts, fresh: dict[bytes, Any]) -> None:

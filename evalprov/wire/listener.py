@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from evalprov.named import NamedTuple
 from evalprov.platform import nameless_file
-from evalprov.wire.calls import REPLAYED, Call
+from evalprov.wire.call import REPLAYED, Call
 from evalprov.wire.exchange import ClosedError, End, exchange, next_head, outgoing, pass_both_ways, read_request
 from evalprov.wire.framing import head_for, host_and_port, in_pieces, plain_answer, reason_of
 from evalprov.wire.functions import ask

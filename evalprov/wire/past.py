@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from contextlib import suppress
-from ipaddress import ip_address
 
 from evalprov.platform.connections import outward, sockets_below
 
@@ -36,10 +35,12 @@ class PastLook(threading.Thread):
 
     def look(self) -> None:
         """Look once."""
-        every = outward(HTTPS)
-        rows = {inode: at for inode, at in every if inode not in self._known and not ip_address(at).is_loopback}
+        rows = {inode: at for inode, at in outward(HTTPS) if inode not in self._known}
         self._known.update(rows)
         if rows:
+            from ipaddress import ip_address
+
+            rows = {inode: at for inode, at in rows.items() if not ip_address(at).is_loopback}
             theirs = sockets_below(self._pid)
             for inode, address in rows.items():
                 if inode in theirs and (address in self.found or len(self.found) < _MOST):

@@ -16,7 +16,7 @@ from evalprov.wire.messages import parse_head
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from evalprov.wire.calls import Call
+    from evalprov.wire.call import Call
     from evalprov.wire.messages import Head
 
 # By OpenTelemetry's names, less `gen_ai.request.`.

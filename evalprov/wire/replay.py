@@ -7,14 +7,15 @@ import threading
 from typing import TYPE_CHECKING
 
 from evalprov.wire.asked import ignoring
-from evalprov.wire.calls import MISSED, WITHHELD
+from evalprov.wire.call import MISSED, WITHHELD
 from evalprov.wire.matching import Miss, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from evalprov.wire.asked import CallQuestion
-    from evalprov.wire.calls import Call, CallReader
+    from evalprov.wire.call import Call
+    from evalprov.wire.calls import CallReader
 
 _MENDED = frozenset((408, 409, 425, 429))  # that clients try again, as they do what is 500 and more
 

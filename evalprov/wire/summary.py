@@ -6,13 +6,13 @@ import hashlib
 from array import array
 from typing import TYPE_CHECKING, Any
 
-from evalprov.wire.calls import MISSED, REPLAYED
+from evalprov.wire.call import MISSED, REPLAYED
 from evalprov.wire.prices import PriceTable, usd
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from evalprov.wire.calls import Call
+    from evalprov.wire.call import Call
     from evalprov.wire.reading import CallFacts
 
 _VALUES = 8  # of a parameter that are told apart

@@ -321,12 +321,13 @@ def _start(folder: Path) -> float:
 
 def _size(folder: Path, count: int) -> float:
     """Return the bytes that a call takes in a file of so many: 4.9 kB asked, 1.1 kB answered."""
-    from evalprov.wire.asked import PieceBook, question
-    from evalprov.wire.calls import EXACT, Call, CallWriter, RecordedAnswer
+    from evalprov.wire.asked import PartBook, question
+    from evalprov.wire.call import EXACT, Call, RecordedAnswer
+    from evalprov.wire.calls import CallWriter
     from evalprov.wire.messages import parse_head
 
     head = parse_head(b"POST /v1/chat/completions HTTP/1.1\r\ncontent-type: application/json\r\n\r\n")
-    book = PieceBook(lambda value: value)
+    book = PartBook(lambda value: value)
     path = folder / "large.sqlite"
     writer = CallWriter(str(path))
     chance = random.Random(1)

@@ -11,7 +11,8 @@ import pytest
 from conftest import Project
 from standin import StandIn
 
-from evalprov.wire.calls import EXACT, CallReader
+from evalprov.wire.call import EXACT
+from evalprov.wire.calls import CallReader
 
 KEY = "sk-proj-T3BlbkFJabcdefghijklmnopqrstuvwxyz0123456789AB"
 ASK = """

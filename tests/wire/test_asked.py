@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from evalprov.errors import UnreadableError
-from evalprov.wire.asked import CallQuestion, PieceBook, ignoring, question
-from evalprov.wire.calls import CHUNKED, EXACT, Call, CallReader, CallWriter, RecordedAnswer
+from evalprov.wire.asked import CallQuestion, PartBook, ignoring, question
+from evalprov.wire.call import CHUNKED, EXACT, Call, RecordedAnswer
+from evalprov.wire.calls import CallReader, CallWriter
 from evalprov.wire.comparing import compare
 from evalprov.wire.matching import Miss, differences
 from evalprov.wire.messages import parse_head
@@ -25,7 +26,7 @@ JSON = b"POST %s HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n%s\r\n
 def asked(body: Any, target: str = "/v1/chat", headers: str = "", host: str = "api.openai.com") -> CallQuestion:
     """Return a question."""
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return question(host, parse_head(JSON % (target.encode(), headers.encode())), raw, PieceBook(lambda value: value))
+    return question(host, parse_head(JSON % (target.encode(), headers.encode())), raw, PartBook(lambda value: value))
 
 
 def said(text: str, **more: Any) -> dict[str, Any]:
@@ -76,7 +77,7 @@ def test_a_form_has_the_same_key_whatever_its_boundary() -> None:
     def form(boundary: str) -> CallQuestion:
         head = f"POST /v1/audio HTTP/1.1\r\ncontent-type: multipart/form-data; boundary={boundary}\r\n\r\n"
         body = f"--{boundary}\r\n\r\nwhisper\r\n--{boundary}--\r\n"
-        return question("api.openai.com", parse_head(head.encode()), body.encode(), PieceBook(lambda value: value))
+        return question("api.openai.com", parse_head(head.encode()), body.encode(), PartBook(lambda value: value))
 
     assert form("abc123").key == form("zzz999").key
 

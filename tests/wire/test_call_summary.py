@@ -11,8 +11,8 @@ import pytest
 from standin import events, shape_of, whole
 
 from evalprov.secrets import Scrubber
-from evalprov.wire.asked import PieceBook, question
-from evalprov.wire.calls import EXACT, Call, RecordedAnswer
+from evalprov.wire.asked import PartBook, question
+from evalprov.wire.call import EXACT, Call, RecordedAnswer
 from evalprov.wire.cleaning import CallCleaner
 from evalprov.wire.messages import parse_head
 from evalprov.wire.prices import PriceTable, read_prices, usd
@@ -46,7 +46,7 @@ def call_of(name: str, *, streamed: bool, said: str = "yes, it is so", number: i
     if name in {"gemini", "bedrock"}:
         del body["model"]
     head = f"POST {path} HTTP/1.1\r\ncontent-type: application/json\r\n\r\n".encode()
-    asked = question(host, parse_head(head), json.dumps(body).encode(), PieceBook(lambda value: value))
+    asked = question(host, parse_head(head), json.dumps(body).encode(), PartBook(lambda value: value))
     assert shape_of(host, path) == name
     kind = KINDS.get(name, "text/event-stream") if streamed else "application/json"
     answer = (

@@ -19,7 +19,7 @@ from standin import StandIn
 from values import PROVIDERS, value
 
 from evalprov.platform.connections import outward, sockets_below
-from evalprov.wire.calls import EXACT
+from evalprov.wire.call import EXACT
 
 __all__ = ["asking", "live", "offline", "recorded", "standin"]  # fixtures, by their names
 
