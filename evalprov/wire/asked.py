@@ -87,7 +87,7 @@ class RequestParts(NamedTuple):
 
 
 class PartBook:
-    """RequestParts of requests that were cleaned and spelled already: most of them come again with the next request."""
+    """Parts of requests that were cleaned and spelled already: most of them come again with the next request."""
 
     def __init__(self, clean: Callable[[Any], Any], parse: Callable[[bytes], Any] = parsed) -> None:
         self.clean = clean  # hides the secrets of a JSON value
@@ -203,17 +203,24 @@ def assembled(skeleton: bytes, piece: Callable[[str], bytes]) -> Any:
     """Return the body of a skeleton and its pieces."""
     if not skeleton:
         return None
-    value = json.loads(skeleton)
+    value = _loaded(skeleton)
     if isinstance(value, dict):
         for name, items in value.items():
             if isinstance(items, list) and items and _is_reference(items[0]):
-                value[name] = [json.loads(piece(item[1:])) for item in items]
+                value[name] = [_loaded(piece(item[1:])) for item in items]
     return value
+
+
+def _loaded(raw: bytes) -> Any:
+    try:
+        return msgspec.json.decode(raw)
+    except msgspec.DecodeError:  # half a character
+        return json.loads(raw)
 
 
 def references(skeleton: bytes) -> Iterator[str]:
     """Yield the pieces that a skeleton names."""
-    value = json.loads(skeleton) if skeleton else None
+    value = _loaded(skeleton) if skeleton else None
     for items in value.values() if isinstance(value, dict) else ():
         if isinstance(items, list) and items and _is_reference(items[0]):
             yield from (item[1:] for item in items)

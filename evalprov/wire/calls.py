@@ -166,12 +166,12 @@ class CallReader:
     def __exit__(self, *_: object) -> None:
         self._base.close()
 
-    def calls(self, where: str = "", given: tuple[Any, ...] = ()) -> Iterator[Call]:
-        """Yield the calls in the order in which they were asked."""
+    def calls(self, where: str = "", given: tuple[Any, ...] = (), asked: CallQuestion | None = None) -> Iterator[Call]:
+        """Yield the calls in the order in which they were asked; where the question is known it is not read."""
         columns = "number, endpoint, status, began, first, ended, flags, problem, skeleton, answer"
         try:
             for row in self._base.execute(f"SELECT {columns} FROM call {where} ORDER BY number", given):  # noqa: S608
-                yield self._call(row)
+                yield self._call(row, asked)
         except (sqlite3.Error, zstandard.ZstdError, ValueError, KeyError) as error:
             raise UnreadableError(f"{self.path} is damaged: {error}") from None
 
@@ -182,6 +182,10 @@ class CallReader:
     def numbered(self, number: int) -> Call:
         """Return a call by its number."""
         return next(self.calls("WHERE number = ?", (number,)))
+
+    def answering(self, asked: CallQuestion, number: int) -> Call:
+        """Return a call by its number as the answer to a question, which stands in it as it is asked now."""
+        return next(self.calls("WHERE number = ?", (number,), asked))
 
     def outcomes(self) -> Iterator[tuple[int, bytes, int, str | None, int]]:
         """Yield number, key, status, problem and flags of each call, without its texts."""
@@ -214,12 +218,13 @@ class CallReader:
             self._read_pieces[name] = self._unpack.decompress(row[0])
         return self._read_pieces[name]
 
-    def _call(self, row: tuple[Any, ...]) -> Call:
+    def _call(self, row: tuple[Any, ...], asked: CallQuestion | None = None) -> Call:
         number, endpoint, status, began, first, ended, flags, problem, packed, answer = row
         host, method, path, api, kind, provider = self._endpoint(endpoint)
-        skeleton = self._unpack.decompress(packed)
-        pieces = {name: self._piece(name) for name in references(skeleton)} if kind == "json" else {}
-        asked = CallQuestion(host, method, path, api, skeleton, pieces, kind)
+        if asked is None:
+            skeleton = self._unpack.decompress(packed)
+            pieces = {name: self._piece(name) for name in references(skeleton)} if kind == "json" else {}
+            asked = CallQuestion(host, method, path, api, skeleton, pieces, kind)
         found = None if answer is None else _unpacked(self._unpack.decompress(answer))
         return Call(number, provider, asked, status, began, first, ended, flags, problem, found)
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from evalprov.named import NamedTuple
-from evalprov.wire.asked import CallQuestion, RequestParts, is_json, parsed, parts_of, question
+from evalprov.wire.asked import RequestParts, is_json, parsed, parts_of, question
 from evalprov.wire.call import CHUNKED, EXACT, WITHHELD, Call, RecordedAnswer
 from evalprov.wire.calls import CallReader, CallWriter
 from evalprov.wire.cleaning import LookedTexts, decoded, is_event_stream
@@ -247,12 +247,6 @@ def _plain_head(raw: bytes) -> bytes:
     drop = (b"content-encoding", b"content-length", b"transfer-encoding")
     first, *lines = raw[: -len(END)].split(b"\r\n")
     return b"\r\n".join((first, *(line for line in lines if line.partition(b":")[0].lower() not in drop))) + END
-
-
-def asked_of(host: str, head: Head, body: bytes, cleaner: CallCleaner) -> CallQuestion:
-    """Take a request apart as it is kept."""
-    cleaner.book.trim()
-    return question(host, head, body, cleaner.book)
 
 
 def about(run_id: str, **more: Any) -> dict[str, str]:

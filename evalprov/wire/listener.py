@@ -19,7 +19,7 @@ from evalprov.wire.exchange import ClosedError, End, exchange, next_head, outgoi
 from evalprov.wire.framing import head_for, host_and_port, in_pieces, plain_answer, reason_of
 from evalprov.wire.functions import ask
 from evalprov.wire.hello import speaks_http1
-from evalprov.wire.keeper import KeptCall, asked_of
+from evalprov.wire.keeper import KeptCall
 from evalprov.wire.loop import Loop, apart, pause, readable
 from evalprov.wire.matching import Miss
 from evalprov.wire.messages import Head, MalformedError, parse_head
@@ -256,7 +256,7 @@ class Listener:
         request = None
         if self.replayer is not None:
             request = await read_request(client, head)
-            asked = asked_of(host, head, request[1].body, self.keeper.cleaner)
+            asked = self.replayer.asked(host, head, request[1].body, self.keeper.cleaner.book)
             found = self.replayer.answer(asked)
             if isinstance(found, Call):
                 again = await self._replay(client, head, found)

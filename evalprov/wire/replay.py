@@ -6,7 +6,7 @@ import re
 import threading
 from typing import TYPE_CHECKING
 
-from evalprov.wire.asked import ignoring
+from evalprov.wire.asked import PartBook, ignoring, question
 from evalprov.wire.call import MISSED, WITHHELD
 from evalprov.wire.matching import Miss, nearest
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from evalprov.wire.asked import CallQuestion
     from evalprov.wire.call import Call
     from evalprov.wire.calls import CallReader
+    from evalprov.wire.messages import Head
 
 _MENDED = frozenset((408, 409, 425, 429))  # that clients try again, as they do what is 500 and more
 
@@ -28,6 +29,7 @@ class Replayer:
         self._patterns = [re.compile(pattern) for pattern in ignore]
         self._errors = errors
         self._lock = threading.Lock()
+        self._plain = PartBook(lambda value: value)
         self._left: dict[bytes, list[int]] = {}
         self._alike: dict[bytes, list[int]] | None = None
         self._given: set[int] = set()
@@ -47,6 +49,15 @@ class Replayer:
         last_good = max((number for number, failed in calls if not failed), default=0)
         return [number for number, failed in calls if not failed or number > last_good]
 
+    def asked(self, host: str, head: Head, body: bytes, book: PartBook) -> CallQuestion:
+        """Take a request apart as it is kept; one that is in the record word by word has no secret to look for."""
+        for one in (self._plain, book):
+            one.trim()
+            asked = question(host, head, body, one)
+            if asked.key in self._left:
+                break
+        return asked
+
     def answer(self, asked: CallQuestion) -> Call | Miss:
         """Return the next answer to a question; what is missing, where there is none."""
         with self._lock:
@@ -56,7 +67,7 @@ class Replayer:
             if number is None:
                 return self._missing(asked)
             self._given.add(number)
-            call = self._reader.numbered(number)
+            call = self._reader.answering(asked, number)
         if call.flags & WITHHELD:
             return Miss(
                 f"{asked.method} {asked.host}{asked.path}", number, "its answer was withheld when it was recorded"
