@@ -47,6 +47,8 @@ def path_of(store: str, m: Manifest) -> str:
     except OSError:
         there = False
     # Of a run that was killed the record knows no file, and there may be one.
+    if not there and calls["file"] is None and calls["count"] == 0:
+        raise EvalprovError(f"run {run_id} called no provider: there are no answers of it", "", CANNOT_START)
     if not there and calls["file"] is None:
         hint = "record them with: evalprov run --record -- COMMAND"
         raise EvalprovError(f"run {run_id} has no recorded calls", hint, CANNOT_START)

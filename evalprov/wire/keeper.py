@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +50,7 @@ class Keeper:
         self._writer: CallWriter | None = None
         self._waiting: list[KeptCall] = []
         self._size = 0
-        self._room, self._some, self._going = threading.Condition(), threading.Event(), True
+        self._room, self._some, self._ending = threading.Condition(), threading.Event(), threading.Event()
         self._number = 0
         self._open()
         self._thread = threading.Thread(target=self._work, name="keeper", daemon=True)
@@ -87,7 +86,7 @@ class Keeper:
 
     def close(self, about: dict[str, str]) -> None:
         """Keep what is left, and seal the file."""
-        self._going = False
+        self._ending.set()
         self._some.set()
         self._thread.join()
         if self._writer is None:
@@ -98,10 +97,9 @@ class Keeper:
             self._fail(error)
 
     def _work(self) -> None:
-        while self._going or self._waiting:
+        while not self._ending.is_set() or self._waiting:
             self._some.wait()
-            if self._going:
-                time.sleep(_GATHER)  # many at a time cost a fraction of each alone
+            self._ending.wait(_GATHER)  # many at a time cost a fraction of each alone
             with self._room:
                 batch, self._waiting, self._size = self._waiting, [], 0
                 self._some.clear()

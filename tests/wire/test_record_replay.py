@@ -18,7 +18,10 @@ from recorded_runs import asking, calls_of, leaked, live, offline, recorded, sta
 from standin import StandIn
 from values import PROVIDERS, value
 
+from evalprov.errors import EvalprovError
 from evalprov.platform.connections import outward, sockets_below
+from evalprov.store import read
+from evalprov.store.calls import path_of
 from evalprov.wire.call import EXACT
 
 __all__ = ["asking", "live", "offline", "recorded", "standin"]  # fixtures, by their names
@@ -216,6 +219,10 @@ def test_a_client_that_heeds_no_proxy_is_named(live: StandIn, asking: Project) -
     assert b"connections to api.openai.com are not recorded" in done.stderr
     none = asking.run("python3", "-c", "pass", options=("--record",))
     assert b"--record saw no call to a provider" in none.stderr
+    calls = asking.records()[-1]["calls"]
+    assert (calls["count"], calls["file"], calls["complete"]) == (0, None, True)
+    with pytest.raises(EvalprovError, match="called no provider"):
+        path_of(str(asking.path / "metrics"), read.load(str(asking.path / "metrics"), "latest"))
 
 
 @pytest.mark.linux("connections of a process")
