@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from evalprov.secrets.values import RUN_FLAT, compiled, flattened
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
 # Digests, ids and long identifiers: no token is of hex digits alone, none but a rare kind of small letters alone.
 _NO_TOKEN = rb"(?:(?!fc-|(?:[2-7][0-9a-f]){12})[0-9a-f-]{15,}|(?!hf_)[a-z_-]{15,})(?![A-Za-z0-9_-])"
@@ -72,9 +72,9 @@ def has_odd_run(text: bytes) -> bool:
     return any(compiled(rb"[A-Z0-9]").search(run) for run in compiled(rb"[A-Za-z0-9_-]{15,}").findall(text))
 
 
-def suspects(text: bytes, flat: bytes, places: Iterable[int] = ()) -> list[int]:
-    """Return where the lines begin that are to be looked at, those around given places among them."""
-    found = {text.rfind(b"\n", 0, place) + 1 for place in places}
+def suspects(text: bytes, flat: bytes) -> list[int]:
+    """Return where the lines begin that are to be looked at."""
+    found: set[int] = set()
     lower = text.lower()
     if len(text) > _SHORT or any(word in lower for word in _PLAINLY):
         for pattern in _WORDS:
@@ -88,11 +88,7 @@ def suspects(text: bytes, flat: bytes, places: Iterable[int] = ()) -> list[int]:
     if not text.isascii():
         for foreign in _FOREIGN:
             _add_lines(lower, foreign.encode(), found)
-    runs = [start for start in _with_runs(text, flat) if start not in found]
-    if runs:
-        from evalprov.secrets.quiet import loud  # a start with nothing of the sort never needs it
-
-        found.update(loud(text, runs))
+    found.update(_with_runs(text, flat))
     return sorted(found)
 
 

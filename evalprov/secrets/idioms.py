@@ -26,7 +26,7 @@ from evalprov.secrets.values import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from evalprov.secrets.shapes import Signs, Spans
+    from evalprov.secrets.shapes import Spans
 
 # By command: options whose next word is a secret, those it may be glued to, those of user:secret, words before it.
 _NEXT: dict[str, frozenset[str]] = {
@@ -102,15 +102,22 @@ _AT = {"isql": 3, "radtest": 2, "mc": 6, "b2": 4}  # which word
 _COMMANDS = frozenset(
     (*_NEXT, *_GLUED, *_WITH_USER, *_AFTER, *_AT, "aws", "dvc", "npm", "poetry", "conda", "kaggle", "pip")
 )
-_COMMAND_WORDS = frozenset(name.encode() for name in _COMMANDS)
+COMMAND_WORDS = frozenset(name.encode() for name in _COMMANDS)
 # Words of a line as a shell has them: what may be part of a command's name stays, all else parts them.
-_PARTED = bytes(code if (chr(code).isalnum() and code < 128) or code in b"_.-" else 32 for code in range(256))
-COMMA = 0x2C
-COMMANDING = rb"[ '\"]-|login|set |auth"  # one of which stands in a line with a command that is given a secret
+PARTED = bytes(code if (chr(code).isalnum() and code < 128) or code in b"_.-" else 32 for code in range(256))
+LISTS = (b"', '", b'", "')  # between the words of a list
+_COMMANDING = (
+    b" -",
+    b"'-",
+    b'"-',
+    b"login",
+    b"set ",
+    b"auth",
+)  # one of which stands in a line with a command that is given a secret
 _LINE = (
-    rb"(?<![\w.-])((?:/[\w.-]+)*/?(?:"
+    rb"(?<![\w.-])("
     + "|".join(sorted(_COMMANDS, key=len, reverse=True)).encode()
-    + rb"))((?:[ \t]+(?:'[^'\n]*'|\"(?:[^\"\\\n]|\\.)*\"|[^\s'\"|;&]+)+){1,40})"
+    + rb")((?:[ \t]+(?:'[^'\n]*'|\"(?:[^\"\\\n]|\\.)*\"|[^\s'\"|;&]+)+){1,40})"
 )
 _LISTED = rb"\[(?:['\"][^'\"\n]*['\"](?:,[ ]*)?){2,60}\]"
 _LISTED_WORD = rb"(?<=['\"])[^'\"\n,\]][^'\"\n]*(?=['\"](?:,|\]))"
@@ -234,18 +241,11 @@ def _is_value(value: str) -> bool:
     return bool(raw) and not (is_reference(raw) or is_plain(raw) or is_masked(raw) or is_path(raw)) and raw != MARK
 
 
-def may_be_command(line: bytes, signs: Signs) -> bool:
-    """Say whether a list of words or the name of a command of these stands in a line."""
-    return _lists(line, signs) or not _COMMAND_WORDS.isdisjoint(line.translate(_PARTED).split())
-
-
-def _lists(line: bytes, signs: Signs) -> bool:
-    return COMMA in signs and has_one(line, (b"', '", b'", "'))
-
-
-def find_idioms(line: bytes, signs: Signs, spans: Spans) -> None:
+def find_idioms(line: bytes, spans: Spans) -> None:
     """Add the secrets of command lines that stand in a text, as a shell has them or as a list of quoted words."""
-    if _lists(line, signs):
+    if not has_one(line, _COMMANDING):
+        return
+    if has_one(line, LISTS):
         for listed in compiled(_LISTED).finditer(line):
             _find_in(list(compiled(_LISTED_WORD).finditer(line, *listed.span())), spans)
     for found in compiled(_LINE).finditer(line):

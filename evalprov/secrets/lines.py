@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 from evalprov.named import NamedTuple
 from evalprov.secrets.names import CHOSEN, LIKELY, NO, PERHAPS, SURE, holds_many, judge
 from evalprov.secrets.pairs import NAME_OF_ONE, is_secret_value, rank_in
-from evalprov.secrets.pointed import NOUN, has_noun
+from evalprov.secrets.pointed import NOUN, NOUNS
 from evalprov.secrets.source import counts_in_source
 from evalprov.secrets.values import (
     MARK,
     compiled,
+    has_one,
     is_common,
     is_masked,
     is_plain,
@@ -61,6 +62,8 @@ _RULE = rb"[-+|:=\s\xe2\x94-\x95\x80-\xbf]+\Z"
 _MAY_BE_HEAD = rb"[^|,;\t\xe2]{0,44}?(?:[|,;\t\xe2]|\S[ ]{2,}\S)"
 _OF_HEADS = bytes(code for code in range(128) if chr(code).isalnum()) + b" _.#-`*\"'|\t;,\r\n\v\f\xe2\x94\x82\x83"
 _HEAD_CELL = rb"[\w .#-]{1,40}\Z"
+_AROUND_HEADS, _LONGEST_HEAD = b" \t\r\n\v\f|\xe2\x94\x82\x83", 41
+_NEAR_END = 80  # before a line's end no such word begins that has only some fifty signs behind it
 _ANNOUNCES = rb"(?<![a-z_])(?:" + NOUN + rb")(?![a-z_=])[^.=]{0,48}[:.]?\s*\Z"
 _ALONE = rb"[ \t>*`\"']*(?:[A-Za-z]{1,12}[ ])?([A-Za-z0-9][\w+/-]{19,}={0,2})[ \t*`\"',.]*\s*\Z"
 
@@ -216,34 +219,40 @@ def _begun(line: bytes, before: Context | None) -> Context | None:  # noqa: C901
             return Context("kube", indent=len(found[1]))
     if before and before.kind == "block" and _indent(line) > before.indent:
         return None if line.lstrip().startswith(_ENCRYPTED) else before
-    if not has_noun(line.lower()):
+    lower = line.lower()
+    if not has_one(lower, NOUNS) and (line.isascii() or not compiled(NOUN).search(lower)):
         return None
     last = line.rstrip()[-1:]
     if last == b"]" and (section := compiled(_SECTION).match(line)):
         return Context("section", SURE if section[1] else CHOSEN)
     if b"ecret" in line and compiled(rb"[ \t]*[\"']?kind[\"']?:[ \t]*[\"']?Secret\b").match(line):
         return Context("kube", indent=-1)
-    if last in b"|>+-0123456789" and (found := compiled(_OPENS_BLOCK).match(line)):
+    if last in b"|>+-0123456789" and has_one(line, (b"|", b">")) and (found := compiled(_OPENS_BLOCK).match(line)):
         rank = _rank(found[2])
         return Context("block", rank, len(found[1])) if rank != NO else None
     if last in b":=[{(" and (found := compiled(_OPENS).match(line)):
         return _opened(line, found)
-    if found := compiled(_OPTION).match(line):
+    if b"-" in line and (found := compiled(_OPTION).match(line)):
         rank = _rank(found[2])
         return Context("value", CHOSEN if rank == SURE else rank, len(found[1]) - 1) if rank != NO else None
     if found := compiled(_NAMED).match(line):
         rank = _rank(found[1] or found[2] or found[3])
         if rank != NO:
             return Context("record", rank, left=4)
-    if compiled(_MAY_BE_HEAD).match(line) and (head := _head(line)):
+    if not line.translate(None, _OF_HEADS) and compiled(_MAY_BE_HEAD).match(line) and (head := _head(line)):
         return head
-    if (alone := compiled(_HEAD_ALONE).match(line)) and _rank(alone[1]) in {SURE, CHOSEN}:
+    alone = compiled(_HEAD_ALONE).match(line) if len(line.strip(_AROUND_HEADS)) <= _LONGEST_HEAD else None
+    if alone and _rank(alone[1]) in {SURE, CHOSEN}:
         return Context("head")
     return _announced(line)
 
 
 def _announced(line: bytes) -> Context | None:
-    said = len(line) < 200 and b"PUBLIC" not in line and compiled(_ANNOUNCES).search(line.lower())
+    if len(line) >= 200 or b"PUBLIC" in line:
+        return None
+    end = len(line.rstrip())
+    start = max(0, end - _NEAR_END, line.rfind(b"=", 0, end), line.rfind(b".", 0, end - 1))
+    said = compiled(_ANNOUNCES).search(line.lower(), start)
     return Context("near", left=2) if said else None
 
 
@@ -260,8 +269,6 @@ def _opened(line: bytes, found: re.Match[bytes]) -> Context | None:
 
 def _head(line: bytes) -> Context | None:
     """Return the table that this line is the head of, if one of its columns is a secret's."""
-    if line.translate(None, _OF_HEADS):
-        return None
     for sign in _CELLS:
         cells = [cell for _, cell in _cells(line, sign)]
         if len(cells) < 2 or (len(cells) == 2 and sign == b"," and b" " in line.strip()):

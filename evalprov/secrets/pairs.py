@@ -30,9 +30,8 @@ from evalprov.secrets.values import (
 )
 
 if TYPE_CHECKING:
-    from evalprov.secrets.shapes import Signs, Spans
+    from evalprov.secrets.shapes import Spans
 
-_TIES, DASH = frozenset(b"=:"), 0x2D
 Span = tuple[int, int] | None
 
 # What a sentence goes on with after the name of an option; a value would hardly be one of these.
@@ -63,12 +62,13 @@ _PIECE_OF_WORD = "▁".encode()  # which begins one
 _OF_A_TOKEN = rb"[0-9]{1,7}(?![\w.-])|[ ][a-z]+(?:[ ][a-z]+){2,}"  # its number; the first word of the line
 _PIECE_OF_TEXT = "(?:[A-Z][a-z]{0,6}|[▁Ġ].{0,24})".encode()  # as a tokenizer has it
 _SIGNATURES = frozenset({"appid", "sig", "signature", "x-amz-signature", "x-goog-signature"})
+_ELSEWHERE = _SIGNATURES | {"code", "codes", "keys"}  # which are names of secrets by what stands before them alone
 _COMMON = frozenset({"token", "secret", "auth", "cookie", "cookies", "bearer", "credentials", "key", "keys", "secrets"})
 _WHOLE_LINE = ("password", "passwd", "passphrase", "pwd")
 
 
 @cache
-def _names_backwards() -> re.Pattern[bytes]:
+def names_backwards() -> re.Pattern[bytes]:
     # A name is told by its end and ends at a separator, of which a text has few: so it is searched from behind.
     nouns = [
         *(
@@ -98,6 +98,8 @@ def _names_backwards() -> re.Pattern[bytes]:
     )
 
 
+# What also is a name, of those without a word that announces a secret.
+PAIRED_ALONE = rb"(?:pat|codes?|srf|totp|appid|sig|signature)[\w.-]{0,16}[\"'\\\]`]{0,8}[ \t]{0,32}[=:]"
 _LEAD = (
     rb"[>]?[ \t]*(?:&[\w-]{1,64}[ ]+)?"
     rb"(?:(?:Optional\[(?:str|SecretStr)\]|str|bytes|string|SecretStr)(?:[ ]*\|[ ]*None)?[ ]*=[ ]*"
@@ -128,28 +130,30 @@ _SEVERAL = rb"(?:cookies|creds|credentials|secrets|tokens|keys)\Z"
 _BESIDE_USER = rb"(?i)\b(?:user(?:name)?|login|email)[\"']?[ ]?[:=][ ]?[^:=]{1,64}\Z"
 _ANNOTATED = rb"[A-Z][a-z]\w*[ ]=[ ][A-Za-z_]"  # token: Token = first
 _LIST = rb"\[([^\[\]\n]{0,4096})\]"
-_OPTION = rb"--(?<![\w-]--)([A-Za-z][\w-]{1,63})(?:[ \t]+|\\*[\"'],[ \t]*(?=\\*[\"']))(?![\s-])"
+OPTION = rb"--(?<![\w-]--)([A-Za-z][\w-]{1,63})(?:[ \t]+|\\*[\"'],[ \t]*(?=\\*[\"']))(?![\s-])"
 _LOGPROB = rb"\\*[\"'],\s*\\*[\"']logprob"
 
 
-def find_pairs(text: bytes, lower: bytes, signs: Signs, spans: Spans, *, quoted: bool = False) -> None:
+def find_pairs(text: bytes, lower: bytes, spans: Spans, *, quoted: bool = False) -> None:
     """Add where values stand at the names of secrets; `quoted` where only what stands in quotes is a text."""
-    if not _TIES.isdisjoint(signs):
-        length = len(text)
-        done = 0
-        for found in reversed(list(_names_backwards().finditer(lower[::-1]))):
-            start, end, at = length - found.end(), length - found.start(1), length - found.start()
-            # What stands inside a secret needs no second look; many such looks would take for ever.
-            if at > done and (span := _at_name(text, start, text[start:end], at, quoted=quoted)):
-                spans.append(span)
-                done = span[1]
-    if DASH in signs and text.find(b"--") >= 0:
-        for found in compiled(_OPTION).finditer(text):
-            option = found[1].decode()
-            rank = judge(option)
-            span = _value(text, found.end(), option, rank, quoted=quoted) if rank != NO else None
-            if span and text[slice(*span)].lower() not in _PROSE:
-                spans.append(span)
+    length = len(text)
+    done = 0
+    for found in reversed(list(names_backwards().finditer(lower[::-1]))):
+        start, end, at = length - found.end(), length - found.start(1), length - found.start()
+        # What stands inside a secret needs no second look; many such looks would take for ever.
+        if at > done and (span := _at_name(text, start, text[start:end], at, quoted=quoted)):
+            spans.append(span)
+            done = span[1]
+
+
+def find_options(text: bytes, spans: Spans, *, quoted: bool = False) -> None:
+    """Add the values of a command line's options that are secrets'."""
+    for found in compiled(OPTION).finditer(text):
+        option = found[1].decode()
+        rank = judge(option)
+        span = _value(text, found.end(), option, rank, quoted=quoted) if rank != NO else None
+        if span and text[slice(*span)].lower() not in _PROSE:
+            spans.append(span)
 
 
 def _at_name(text: bytes, start: int, raw: bytes, at: int, *, quoted: bool) -> Span:  # noqa: PLR0911 - one line a case
@@ -160,11 +164,11 @@ def _at_name(text: bytes, start: int, raw: bytes, at: int, *, quoted: bool) -> S
     name = raw.decode("ascii").strip("-.")
     if text[start - 3 : at] == b"://" + raw + b":":
         return None  # the user of a URL, whose password is looked for elsewhere
-    if before == b" " and compiled(_DESCRIBED).search(text, max(0, start - 64), start):
-        return None
     lower = name.lower()
-    rank = _rank_here(text, start, name, lower)
+    rank = _rank_here(text, start, name, lower) if judge(name) != NO or lower in _ELSEWHERE else NO
     if rank == NO or text[at : at + 1] in {b"=", b":"} or (before == b"{" and text[at : at + 1] == b"?"):
+        return None
+    if before == b" " and compiled(_DESCRIBED).search(text, max(0, start - 64), start):
         return None
     typed = compiled(TYPED).match(text, at) if quoted and text[at - 1 : at] == b":" else None
     led = typed or compiled(_LEAD).match(text, at)

@@ -12,7 +12,7 @@ from evalprov.secrets.names import CHOSEN, NO, SURE, judge
 from evalprov.secrets.pairs import is_secret_value, rank_in
 from evalprov.secrets.source import counts_in_source
 from evalprov.secrets.values import (
-    MARK,
+    EVIDENCE,
     compiled,
     has_one,
     has_run,
@@ -20,6 +20,7 @@ from evalprov.secrets.values import (
     is_masked,
     is_plain,
     is_reference,
+    kinds,
     looks_chosen,
     looks_issued,
     looks_random,
@@ -28,10 +29,8 @@ from evalprov.secrets.values import (
 if TYPE_CHECKING:
     import re
 
-    from evalprov.secrets.shapes import Signs, Spans
+    from evalprov.secrets.shapes import Spans
 
-AT, OPEN, BRACKET = b"@(["
-_TIES = frozenset(b"@('")
 _FOREIGN = (
     "contraseña|contrasena|mot[ _-]de[ _-]passe|senha|wachtwoord|hasło|haslo|heslo|parola|lösenord|jelszó|şifre"
     "|пароль|密码|密碼|口令|パスワード|비밀번호|암호"
@@ -40,12 +39,11 @@ NOUN = (
     rb"key|tok(?:en)?|secret|pass(?:w(?:or[dt]|d)|phrase|code)?|pwd?|cred|auth|cookie|bearer|jwt|salt|pepper|hmac|fernet"
     rb"|kennwort|dsn|psk|webhook|signed|session|" + _FOREIGN.encode()
 )
-# The same, without what only follows, for a long text in ASCII: there, looking for each is faster.
+# One of which is in all of these: looking for each goes through a long text faster.
 NOUNS = tuple(
     b"""key tok secret pass pw cred auth cookie bearer jwt salt pepper hmac fernet kennwort dsn psk webhook signed
     session contrasena senha wachtwoord haslo heslo parola""".split()
-) + tuple(b"mot%bde%bpasse" % (one, two) for one in (b" ", b"_", b"-") for two in (b" ", b"_", b"-"))
-_SHORT = 200
+)
 _OF_NAMES = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
 _WORD = rb"(?<![a-z])(?:" + NOUN + rb")(?:s|ential|entials|orization)?(?![a-z])"
 # What may stand between a name and its value; the sort of the tie is told by the group that matched.
@@ -91,17 +89,18 @@ _HEX_WORDS = rb"secret|private key|hmac|signing|master|(?:seed|aes|encryption|ap
 _NO_HEX = rb"digest|commit|sha|md5|hash|fingerprint|checksum|cache|revision|public|etag|trace|span|integrity"
 _NAMED_DIGEST = rb"(?:[A-Za-z][a-z0-9.]{1,15}[-_/]){1,4}[0-9a-f]{32,64}"
 _PUBLIC = rb"public|verif(?:y|ication)|fingerprint"
-NEAR, NEARER = 80, 48
+_NEAR, _NEARER = 80, 48
 _OF_PASSWORDS = rb"(?<![a-z])(?:pass(?:word|wd|phrase|code)?|pwd|login|credentials?)s?(?![a-z])"
+_PASSWORD_WORDS = (b"pass", b"pwd", b"login", b"credential")
 _NAMES_ONE = rb"pass|secret|token|auth|login|cred"  # PasswordField2
 _CHOSEN_WORD = (
     rb"(?<![\w.*+!#$%^&@?~/-])(?=[\w.*+!#$%^&?~-]*[0-9]{2})(?=[^A-Z]*[A-Z])(?=[^a-z]*[a-z]{4})"
     rb"[A-Z][\w.*+!#$%^&?~-]{9,63}"
 )
 _LONGEST = 300  # what is longer is no token but a file
-# Without a word of letters and digits nothing looks like a password; without these no value stands at a loose tie.
-_EVIDENCE = rb"[A-Za-z][!-/:-<>-@\[-`{-~]{0,8}[0-9]|[0-9][!-/:-<>-@\[-`{-~]{0,8}[A-Za-z]"
-_RECORDED = rb"[>]|alue|ALUE|val|content|default|connectionString"
+# Without these no value stands at a loose tie that has neither a letter nor a digit close together.
+RECORDED = (b">", b"alue", b"ALUE", b"val", b"content", b"default", b"connectionString")
+LOGS_IN = (b"auth", b"login", b"connect", b"signin", b"sign_in", b"pdo", b"cred")  # of which one begins a login
 _LOGIN = (
     rb"(?:[Aa]uth|[Ll]ogin|[Cc]onnect|[Ss]ign_?[Ii]n|PDO|Credentials?)\w{0,24}"
     rb"(?:[ ]?[:=(][ ]?\(?[ ]?|[ ](?=['\"]))[^\s,()]{1,64},[ ]?(?:[^\s,()]{1,64},[ ]?)?"
@@ -165,44 +164,40 @@ _FORMS = (
 )
 
 
-# What of each form stands in it in small letters.
-FORMS_IN_SMALL_LETTERS = (b"insert", b"dentified", *(sign.lower() for sign, _ in _FORMS))
+FOREIGN_NOUNS = tuple(noun.encode() for noun in _FOREIGN.split("|") if not noun.isascii())
+SIGNS_OF_FORMS = tuple(sign for sign, _ in _FORMS)
+STATEMENTS = (b"insert", b"dentified")  # in small letters
 
 
-def has_noun(lower: bytes) -> bool:
-    """Say whether a word that may announce a secret stands in a text of small letters."""
-    if len(lower) < _SHORT or not lower.isascii():
-        return compiled(NOUN).search(lower) is not None
-    return has_one(lower, NOUNS)
+def find_pointed(text: bytes, lower: bytes, spans: Spans, *, evident: bool, quoted: bool = False) -> None:
+    """Add where secrets stand that a secret's word points at with a looser tie; in one line."""
+    done = 0
+    nouns = list(compiled(NOUN).finditer(lower))
+    for noun in nouns:
+        if noun.start() >= done and (span := _after(text, lower, noun, quoted=quoted)):
+            spans.append(span)
+            done = span[1]
+    if evident and nouns:
+        _find_near(text, lower, spans)
+        _find_chosen(text, lower, spans, quoted=quoted)
 
 
-def find_pointed(line: bytes, signs: Signs, spans: Spans, *, quoted: bool = False) -> None:
-    """Add where secrets stand that a looser tie points at; in one line."""
-    text = line.replace(MARK, b"\x01" * len(MARK)) if BRACKET in signs else line
-    lower = text.lower()
-    nouns = list(compiled(NOUN).finditer(lower)) if has_noun(lower) else []
-    evident = (nouns or not _TIES.isdisjoint(signs)) and compiled(_EVIDENCE).search(text) is not None
-    if nouns and (evident or compiled(_RECORDED).search(text)):
-        done = 0
-        for noun in nouns:
-            if noun.start() >= done and (span := _after(text, lower, noun, quoted=quoted)):
-                spans.append(span)
-                done = span[1]
-        if evident:
-            _find_near(text, lower, spans)
-            _find_chosen(text, lower, spans, quoted=quoted)
-    if evident and (OPEN in signs or b"', '" in text):
+def find_logins(text: bytes, spans: Spans) -> None:
+    """Add the password that a call is given behind a user's name."""
+    if b"(" in text or b"', '" in text:
         spans.extend(found.span(1) for found in compiled(_LOGIN).finditer(text) if looks_chosen(found[1]))
-    if has_one(lower, FORMS_IN_SMALL_LETTERS):
-        _find_forms(text, lower, spans)
-    if AT in signs and evident:
-        spans.extend(one.span(1) for one in compiled(_AT_HOST).finditer(text) if looks_chosen(one[1], strict=True))
 
 
-def _find_forms(text: bytes, lower: bytes, spans: Spans) -> None:
+def find_at_hosts(text: bytes, spans: Spans) -> None:
+    """Add the password of `user:password@host`."""
+    spans.extend(one.span(1) for one in compiled(_AT_HOST).finditer(text) if looks_chosen(one[1], strict=True))
+
+
+def find_forms(text: bytes, lower: bytes, spans: Spans) -> None:
     """Add where secrets stand in the forms that some languages and files have for them."""
     _find_inserted(text, lower, spans)
-    spans.extend(one.span(1) for one in compiled(_IDENTIFIED).finditer(text) if not is_reference(one[1]))
+    if b"dentified" in lower:
+        spans.extend(one.span(1) for one in compiled(_IDENTIFIED).finditer(text) if not is_reference(one[1]))
     for sign, pattern in _FORMS:
         if sign in text:
             found = (
@@ -304,7 +299,7 @@ def _tied(text: bytes, tie: re.Match[bytes], name: str, rank: int) -> tuple[int,
 
 def _in_sentence(text: bytes, lower: bytes, noun: re.Match[bytes], at: int, rank: int) -> tuple[int, int] | None:
     """Return the secret that a sentence names: `the password for bob is X`, `use token X`."""
-    if rank not in {SURE, CHOSEN} or not compiled(_EVIDENCE).search(text, at, at + 120):
+    if rank not in {SURE, CHOSEN} or not has_one(kinds(text[at : at + 120]), EVIDENCE):
         return None
     password = compiled(_PASSWORDS).match(lower, noun.start()) is not None
     linked = False
@@ -339,7 +334,7 @@ def _find_near(text: bytes, lower: bytes, spans: Spans) -> None:
     if in_hex and compiled(_HEX_WORDS).search(lower) and not compiled(_NO_HEX).search(lower):
         found += in_hex
     for token in found:
-        near = lower[max(0, token.start() - NEAR) : token.start()] + b" " + lower[token.end() : token.end() + NEAR]
+        near = lower[max(0, token.start() - _NEAR) : token.start()] + b" " + lower[token.end() : token.end() + _NEAR]
         public = compiled(_PUBLIC).search(near) and not compiled(rb"private|secret").search(near)
         if compiled(_WORD).search(near) and not public and not _is_id(text, token):
             spans.append(token.span())
@@ -347,10 +342,10 @@ def _find_near(text: bytes, lower: bytes, spans: Spans) -> None:
 
 def _find_chosen(text: bytes, lower: bytes, spans: Spans, *, quoted: bool) -> None:
     """Add what can hardly be anything but a password where a line speaks of one, in any syntax."""
-    if not compiled(_OF_PASSWORDS).search(lower):
+    if not has_one(lower, _PASSWORD_WORDS) or not compiled(_OF_PASSWORDS).search(lower):
         return
     for word in compiled(_CHOSEN_WORD).finditer(text):
-        near = lower[max(0, word.start() - NEARER) : word.start()] + b" " + lower[word.end() : word.end() + NEARER]
+        near = lower[max(0, word.start() - _NEARER) : word.start()] + b" " + lower[word.end() : word.end() + _NEARER]
         if not compiled(_OF_PASSWORDS).search(near) or compiled(_NAMES_ONE).search(word[0].lower()):
             continue
         if looks_chosen(word[0], strict=True, mixed=True) and (not quoted or _counts(text, word.span(), "")):

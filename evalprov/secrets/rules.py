@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evalprov.named import NamedTuple
-from evalprov.secrets.values import has_run, signs_in
+from evalprov.secrets import sieve
 from evalprov.secrets.views import find_encoded, unescaped, without_colours
 from evalprov.secrets.written import find_written
 
@@ -15,41 +14,44 @@ if TYPE_CHECKING:
     from evalprov.secrets.shapes import Spans
 
 
-_ESCAPE, _ESCAPING = 0x1B, frozenset(b"%&\\")
+def find_all(  # noqa: PLR0913 - a line, what is known of it, and how it is read
+    line: bytes,
+    spans: Spans,
+    before: Context | None,
+    needles: Needles,
+    numbers: list[int] | None,
+    mask: int | None,
+    *,
+    quoted: bool,
+) -> None:
+    """Add where secrets stand, as the line is written and as it would be read.
 
-
-class Reading(NamedTuple):
-    """How a line is read: which values of the environment it may hold, and whether its texts stand in quotes."""
-
-    needles: Needles
-    numbers: list[int] | None
-    quoted: bool
-
-
-def find_all(line: bytes, spans: Spans, before: Context | None, reading: Reading) -> None:
-    """Add where secrets stand, as the line is written and as it would be read."""
-    needles, numbers, quoted = reading
+    `numbers` are those of the environment's values that may stand in it, `mask` the rules whose signs it has;
+    `quoted` says whether its texts stand in quotes.
+    """
+    mask = sieve.of(line) if mask is None else mask
     if numbers is None or numbers:
         needles.find(line, spans, numbers)
-    find_written(line, spans, before, quoted=quoted)
-    signs = signs_in(line)
-    if _ESCAPE in signs:
+    find_written(line, spans, before, mask, quoted=quoted)
+    if mask & sieve.COLOUR:
         shown = without_colours(line)
         inside: Spans = []
         needles.find(shown.text, inside)
         find_written(shown.text, inside, before, quoted=quoted)
         spans += map(shown.place, inside)
-    if not _ESCAPING.isdisjoint(signs) and (read := unescaped(line)):
+    if mask & sieve.ESCAPED and (read := unescaped(line)):
         inside = []
         find_written(read.text, inside, quoted=quoted)
         spans += map(read.place, inside)
-    if has_run(line):
+    if mask & sieve.ENCODED:
         find_encoded(line, spans, _has_secret)
 
 
 def _has_secret(text: bytes) -> bool:
     """Say whether a decoded text holds a secret; what is encoded in it again is left alone."""
     spans: Spans = []
-    for line in text.split(b"\n"):
-        find_written(line, spans)
+    lines = text.split(b"\n")
+    for line, mask in zip(lines, sieve.masks(lines), strict=True):
+        if mask:
+            find_written(line, spans, mask=mask)
     return bool(spans)

@@ -15,14 +15,20 @@ from evalprov.secrets.pairs import is_secret_value
 from evalprov.secrets.shapes import find_prefixed
 from evalprov.secrets.source import is_source
 from evalprov.secrets.stream import WINDOW, StreamScrubber
-from evalprov.secrets.values import MARK, RUN_FLAT, compiled, flattened, has_run, issued_pieces
+from evalprov.secrets.values import MARK, RUN_FLAT, compiled, flattened, has_one, has_run, issued_pieces
 
 if TYPE_CHECKING:
     from evalprov.secrets.lines import Context
     from evalprov.secrets.shapes import Spans
 
 _DIGITS = bytes.maketrans(b"0123456789", b"0" * 10)
-_DIGIT_IN_NAME = rb"[A-Za-z_%#\\&][0-9]|[0-9][A-Za-z_]|[A-Za-z][+/-][0-9]|[0-9]{12}"
+# What stands beside a digit that is part of a name: letters, what escapes, what joins.
+_BESIDE = bytes(
+    48 if code in b"0123456789" else 97 if code == 95 or (chr(code).isalpha() and code < 128)
+    else 37 if code in b"%#\\&" else 43 if code in b"+/-" else 32
+    for code in range(256)
+)  # fmt: skip
+_DIGIT_IN_NAME = (b"a0", b"0a", b"%0", b"a+0", b"0" * 12)
 # Lines of a log differ in their numbers, which decide nothing where they are no part of a name; in a key, they may.
 _NUMBER = rb"(?<![A-Za-z0-9_%#\\&])(?<![A-Za-z][+/-])[0-9]{1,11}+(?![A-Za-z0-9_])"
 _PGPASS = b":5432:"
@@ -211,27 +217,29 @@ class Scrubber:
             return text, None
         flat = flattened(text)
         hits = self.needles.hits(text, runs=RUN_FLAT in flat)
-        starts = suspects(text, flat, [place for place, _ in hits])
+        starts = suspects(text, flat)
         if new:
             self._see(new, text, starts)
-        if not starts and not before:
+        masks = _sifted(text, starts) if starts else {}
+        holding = {text.rfind(b"\n", 0, place) + 1 for place, _ in hits}
+        if not holding and not before and not any(masks.values()):
             return text, None
         pieces: list[bytes] = []
         at = 0
         needles = sorted({number for _, number in hits})
-        for start in (*starts, len(text)):
+        for start in (*sorted(holding.union(start for start, mask in masks.items() if mask)), len(text)):
             while before and at < start:  # a line that is nothing by itself
                 line, end = _line(text, at)
                 if before.kind == "near" and line[:1] not in b"\r\n" and not may_hold_token(line):
                     before = None  # only a token could be announced
                     break
-                at = end
-                line, before = self._scrub_line(line, before, needles)
+                line, before = self._scrub_line(line, before, needles, masks.get(at))
                 pieces.append(line)
+                at = end
             if at <= start < len(text):
                 pieces.append(text[at:start])
                 line, at = _line(text, start)
-                line, before = self._scrub_line(line, before, needles)
+                line, before = self._scrub_line(line, before, needles if start in holding else [], masks.get(start))
                 pieces.append(line)
         pieces.append(text[at:])
         return b"".join(pieces), before
@@ -262,26 +270,30 @@ class Scrubber:
         )
         self._plain.add(b"")
 
-    def _scrub_line(self, line: bytes, before: Context | None, needles: list[int]) -> tuple[bytes, Context | None]:
+    def _scrub_line(
+        self, line: bytes, before: Context | None, needles: list[int], mask: int | None
+    ) -> tuple[bytes, Context | None]:
         if before and before.kind == "near" and line.strip() and not has_run(line):
             before = None  # only a token could be announced
-        found, after = self._found(line, before, needles)
+        found, after = self._found(line, before, needles, mask)
         for spans in found:
             line = replaced(line, spans)
         return line, after
 
-    def _found(self, line: bytes, before: Context | None, needles: list[int]) -> tuple[list[Spans], Context | None]:
+    def _found(
+        self, line: bytes, before: Context | None, needles: list[int], mask: int | None = None
+    ) -> tuple[list[Spans], Context | None]:
         """Return where secrets stand in a line, then in what is left of it, and what it tells about the next."""
         kind = b""
         numbered = True
         if not before and not needles and len(line) < _LONGEST and _PGPASS not in line:
-            numbered = compiled(_DIGIT_IN_NAME).search(line) is None
+            numbered = not has_one(line.translate(_BESIDE), _DIGIT_IN_NAME)
             kind = line.translate(_DIGITS) if numbered else compiled(_NUMBER).sub(_zeros, line)
             if known := self._lines.get(kind):
                 return known
         found: list[Spans] = []
         after: Context | None
-        if spans := self.find(line, before, needles):  # what is left may read differently, beside a placeholder
+        if spans := self.find(line, before, needles, mask):  # what is left may read differently, beside a placeholder
             found, after = self._found(replaced(line, spans), before, needles)
             found = [spans, *found]
         else:
@@ -303,12 +315,14 @@ class Scrubber:
             spans = self.find(piece)
         return piece
 
-    def find(self, line: bytes, before: Context | None = None, needles: list[int] | None = None) -> Spans:
+    def find(
+        self, line: bytes, before: Context | None = None, needles: list[int] | None = None, mask: int | None = None
+    ) -> Spans:
         """Return where secrets stand in one line: in order, apart, none of them blinded yet."""
-        from evalprov.secrets.rules import Reading, find_all  # most output never needs it
+        from evalprov.secrets.rules import find_all  # most output never needs it
 
         spans: Spans = []
-        find_all(line, spans, before, Reading(self.needles, needles, self._quoted))
+        find_all(line, spans, before, self.needles, needles, mask, quoted=self._quoted)
         return settled(line, spans) if spans else spans
 
     def _is_extra(self, name: str) -> bool:
@@ -362,6 +376,13 @@ class Scrubber:
                 of_issuer = name.lower() in {"url", "uri"} and is_issuer(key)
                 scrubbed[self.text(name)] = self.value(item, many or (key if of_issuer else name))
         return scrubbed
+
+
+def _sifted(text: bytes, starts: list[int]) -> dict[int, int]:
+    """Return which rules may find anything on the lines that begin there."""
+    from evalprov.secrets.sieve import masks  # a start with nothing suspicious never needs it
+
+    return dict(zip(starts, masks([_line(text, start)[0] for start in starts]), strict=True))
 
 
 def _line(text: bytes, at: int) -> tuple[bytes, int]:

@@ -6,14 +6,12 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from evalprov.secrets.source import is_example
-from evalprov.secrets.values import compiled, has_one, has_run, is_reference, is_wordy, looks_issued
+from evalprov.secrets.values import compiled, is_reference, is_wordy, looks_issued
 
 if TYPE_CHECKING:
     import re
 
 Spans = list[tuple[int, int]]
-Signs = frozenset[int]
-AT, DOLLAR = b"@$"
 
 _MIXED = rb"(?=[A-Za-z_+/-]*[0-9]|[A-Za-z]*[a-z][A-Z])(?=[0-9_+/-]*[A-Za-z])"
 # Tokens by the first two letters of their prefix, which begins a word.
@@ -94,8 +92,9 @@ _HEADS = (
     rb"|key-|EAA)"
 )
 _ESCAPE = rb"(?:(?<=\\)(?:[nrtbf]|u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2})|(?<=%)[0-9A-Fa-f]{2})?"
-BEGUN = rb"[^A-Za-z0-9](?=" + _HEADS + rb")"
-BEGUN_ESCAPED = rb"[^A-Za-z0-9]" + _ESCAPE + rb"(?=" + _HEADS + rb")"
+_LONG = rb"(?=[\w.~+/=-]{15})"  # as the shortest token is; most words are not
+BEGUN = rb"[^A-Za-z0-9]" + _LONG + rb"(?=" + _HEADS + rb")"
+BEGUN_ESCAPED = rb"[^A-Za-z0-9]" + _ESCAPE + _LONG + rb"(?=" + _HEADS + rb")"
 _LIKE_A_NAME = (b"s.", b"jina_", b"key-", b"fc-", b"pa-", b"fw_", b"ion_", b"ops_", b"li_")
 # Where the sign stands within or behind: looked for by itself.
 _MARKED = (
@@ -115,8 +114,7 @@ _MARKED = (
 )  # fmt: skip
 MARKS = tuple(mark for mark, _ in _MARKED)
 # A password's hash, as files of users have it: what it was made of can be tried out.
-HASHES = tuple(b"$%b$" % kind for kind in b"1 5 6 y apr1 2a 2b 2x 2y argon2id argon2i argon2d".split())
-_HASHED = (
+HASHED = (
     rb"\$(?:2[abxy]\$[0-9]{2}\$[./A-Za-z0-9]{40,}|(?:[156y]|apr1)\$[\w./$=,-]{16,}"
     rb"|argon2(?:id|i|d)\$v=[0-9]+\$[a-z0-9=,]{1,40}\$[\w+/]{8,}\$[\w+/]{16,})"
 )
@@ -142,21 +140,29 @@ def _by_start() -> dict[bytes, bytes]:
     return {start: b"|".join(patterns) for start, patterns in found.items()}
 
 
-def find_shapes(text: bytes, signs: Signs, spans: Spans, *, quoted: bool = False) -> None:
-    """Add where secrets of a known shape stand."""
-    if has_run(text):
-        find_prefixed(text, spans)
-    for mark, pattern in _MARKED if has_one(text, MARKS) else ():
+def find_marked(text: bytes, spans: Spans) -> None:
+    """Add where secrets stand that have a sign of their own within or before them."""
+    for mark, pattern in _MARKED:
         if mark in text:
             spans.extend(found.span(found.lastindex or 0) for found in compiled(pattern).finditer(text))
-    if text.find(b"hook") >= 0:
-        for address in compiled(_HOOK).finditer(text):
-            for piece in compiled(rb"(?<=[/=])[\w-]{16,}(?=[/?&#]|\Z)").finditer(address[0]):
-                if looks_issued(piece[0], hex_too=True):
-                    spans.append((address.start() + piece.start(), address.start() + piece.end()))
-    if DOLLAR in signs:
-        spans.extend(found.span() for found in compiled(_HASHED).finditer(text))
-    if AT in signs and (b"://" in text or rb":\/\/" in text):
+
+
+def find_hooks(text: bytes, spans: Spans) -> None:
+    """Add the secret part of a webhook's address."""
+    for address in compiled(_HOOK).finditer(text):
+        for piece in compiled(rb"(?<=[/=])[\w-]{16,}(?=[/?&#]|\Z)").finditer(address[0]):
+            if looks_issued(piece[0], hex_too=True):
+                spans.append((address.start() + piece.start(), address.start() + piece.end()))
+
+
+def find_hashed(text: bytes, spans: Spans) -> None:
+    """Add where hashes of passwords stand."""
+    spans.extend(found.span() for found in compiled(HASHED).finditer(text))
+
+
+def find_in_urls(text: bytes, spans: Spans, *, quoted: bool = False) -> None:
+    """Add the secrets before the host of a URL."""
+    if b"://" in text or rb":\/\/" in text:
         for found in compiled(_URL).finditer(text):
             if not quoted or not is_example(found[2] or found[4] or b""):
                 spans.extend(_in_url(found))

@@ -37,6 +37,25 @@ def has_run(text: bytes) -> bool:
     return text.translate(_FLAT).find(RUN_FLAT) >= 0
 
 
+# Without a letter and a digit close together nothing looks like a password: no value stands at a loose tie.
+_KINDS = bytes(
+    97
+    if chr(code).isalpha() and code < 128
+    else 48
+    if chr(code).isdigit() and code < 128
+    else 45
+    if chr(code) in "!\"#$%&'()*+,-./:;<>?@[\\]^_`{|}~"
+    else 32
+    for code in range(256)
+)
+EVIDENCE = tuple(one for count in range(9) for one in (b"a" + b"-" * count + b"0", b"0" + b"-" * count + b"a"))
+
+
+def kinds(text: bytes) -> bytes:
+    """Return a text with its letters, digits and signs alike, in which EVIDENCE is looked for."""
+    return text.translate(_KINDS)
+
+
 def has_one(text: bytes, pieces: Iterable[bytes]) -> bool:
     """Say whether one of some pieces stands in a text; `find` takes a third of the time of `in`."""
     find = text.find

@@ -17,10 +17,10 @@ _ESCAPE = (
     rb"%[2-7][0-9A-Fa-f]|&(?:#[0-9]{2,3}|#x[0-9a-fA-F]{2}|quot|amp|lt|gt|apos);"
     rb"|\\{1,8}(?:u00[2-7][0-9a-fA-F]|x[2-7][0-9a-fA-F]|[\"'])"
 )
-# What is text when it is decoded begins so: the first bits of each of its bytes are those of a sign that can be read.
 # Of every escape one of these is the beginning.
-ESCAPES = (b"\x1b", *(b"%%%d" % digit for digit in range(2, 8)), b"&#", b"&quot", b"&amp", b"&lt", b"&gt", b"&apos")
+ESCAPES = (*(b"%%%d" % digit for digit in range(2, 8)), b"&#", b"&quot", b"&amp", b"&lt", b"&gt", b"&apos")
 ESCAPES += (b"\\u00", b"\\x", b'\\"', b"\\'")
+# What is text when it is decoded begins so: the first bits of each of its bytes are those of a sign that can be read.
 _SECOND, _THIRD = rb"[ACDEFGHQSTUVWXgijklmnwyz0123]", rb"[ABEFIJMNQRUVYZcdghklopstwx014589]"
 _AFTER_FIRST = _SECOND + _THIRD + rb"[\w+/-](?:[CDI-Za-f]" + _SECOND + _THIRD + rb"[\w+/-]){3}"
 TEXT_IN_BASE64 = rb"[CDH-Za-f](?<![A-Za-z0-9+/_-].)(?=4sI|" + _AFTER_FIRST + rb")[A-Za-z0-9+/_-]{15,}={0,2}"

@@ -4,25 +4,66 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evalprov.secrets.idioms import COMMANDING, find_idioms, may_be_command
+from evalprov.secrets import sieve
+from evalprov.secrets.idioms import find_idioms
 from evalprov.secrets.lines import find_told
-from evalprov.secrets.pairs import find_pairs
-from evalprov.secrets.pointed import find_pointed
-from evalprov.secrets.shapes import find_shapes
-from evalprov.secrets.values import compiled, signs_in
+from evalprov.secrets.pairs import find_options, find_pairs
+from evalprov.secrets.pointed import find_at_hosts, find_forms, find_logins, find_pointed
+from evalprov.secrets.shapes import find_hashed, find_hooks, find_in_urls, find_marked, find_prefixed
+from evalprov.secrets.values import EVIDENCE, MARK, has_one, kinds
 
 if TYPE_CHECKING:
     from evalprov.secrets.lines import Context
     from evalprov.secrets.shapes import Spans
 
 
-def find_written(line: bytes, spans: Spans, before: Context | None = None, *, quoted: bool = False) -> None:
-    """Add where secrets stand as the line is written."""
-    signs, lower = signs_in(line), line.lower()
-    find_shapes(line, signs, spans, quoted=quoted)
-    find_pairs(line, lower, signs, spans, quoted=quoted)
-    find_pointed(line, signs, spans, quoted=quoted)
-    if may_be_command(line, signs) and compiled(COMMANDING).search(line):
-        find_idioms(line, signs, spans)
+def find_written(
+    line: bytes, spans: Spans, before: Context | None = None, mask: int | None = None, *, quoted: bool = False
+) -> None:
+    """Add where secrets stand as the line is written, by the rules of a mask that was made of it."""
+    mask = sieve.of(line) if mask is None else mask
+    if mask & sieve.ISSUED:
+        _find_issued(line, spans, mask, quoted=quoted)
+    if mask & sieve.NAMED:
+        _find_named(line, spans, mask, quoted=quoted)
     if before:
         find_told(line, before, spans, quoted=quoted)
+
+
+def _find_issued(line: bytes, spans: Spans, mask: int, *, quoted: bool) -> None:
+    """Add what is a secret by its own shape."""
+    if mask & sieve.TOKEN:
+        find_prefixed(line, spans)
+    if mask & sieve.MARK:
+        find_marked(line, spans)
+    if mask & sieve.HOOK:
+        find_hooks(line, spans)
+    if mask & sieve.HASH:
+        find_hashed(line, spans)
+    if mask & sieve.AT:
+        find_in_urls(line, spans, quoted=quoted)
+
+
+def _find_named(line: bytes, spans: Spans, mask: int, *, quoted: bool) -> None:
+    """Add what something else calls a secret."""
+    lower = line.lower()
+    if mask & sieve.PAIR or (mask & sieve.NOUN and mask & sieve.TIED):
+        find_pairs(line, lower, spans, quoted=quoted)
+    if mask & sieve.DASHES:
+        find_options(line, spans, quoted=quoted)
+    evident = bool(mask & sieve.EVIDENT)
+    text = line
+    if MARK in line:  # no word in it tells of another
+        text = line.replace(MARK, b"\x01" * len(MARK))
+        lower = text.lower()
+        evident = evident and has_one(kinds(text), EVIDENCE)
+    if mask & sieve.NOUN and (evident or mask & sieve.RECORD):
+        find_pointed(text, lower, spans, evident=evident, quoted=quoted)
+    if mask & sieve.LOGIN and evident:
+        find_logins(text, spans)
+    if mask & sieve.FORM:
+        find_forms(text, lower, spans)
+    if mask & sieve.AT and evident:
+        find_at_hosts(text, spans)
+    if mask & sieve.COMMAND:
+        find_idioms(line, spans)
