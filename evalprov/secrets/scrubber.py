@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from evalprov.record.hidden import PLACEHOLDER
 from evalprov.secrets.gate import has_odd_run, may_hold_token, suspects
@@ -39,6 +39,9 @@ _WORTH_ASKING = 1 << 12  # bytes from which on it pays to ask whether all lines 
 _ASK_AGAIN = 8  # windows after one of mostly new lines
 _ANY_PORT = b":0000:"  # of which one is told by its number
 
+_Known: TypeAlias = "tuple[list[Spans], Context | None]"
+_NOTHING: _Known = ([], None)
+
 
 class Scrubber:
     """Takes secrets out of everything that is written; each is replaced by the same placeholder.
@@ -57,7 +60,7 @@ class Scrubber:
         self._environ = dict(environ)
         self._extra_names = tuple(name.upper() for name in extra_names)
         self._known: Mapping[str, str] = {}
-        self._lines: dict[bytes, tuple[list[Spans], Context | None]] = {}  # what was found, and what they tell
+        self._lines: dict[bytes, _Known] = {}  # what was found in lines of a kind, and what they tell
         self._plain = {b""}  # what lines with nothing in them look like, their digits aside
         self._unasked = 0
         self._quoted = False  # whether it reads source code
@@ -220,14 +223,14 @@ class Scrubber:
         starts = suspects(text, flat)
         if new:
             self._see(new, text, starts)
-        masks = _sifted(text, starts) if starts else {}
         holding = {text.rfind(b"\n", 0, place) + 1 for place, _ in hits}
-        if not holding and not before and not any(masks.values()):
+        masks = self._sifted(text, starts)
+        if not holding and not before and not masks:
             return text, None
         pieces: list[bytes] = []
         at = 0
         needles = sorted({number for _, number in hits})
-        for start in (*sorted(holding.union(start for start, mask in masks.items() if mask)), len(text)):
+        for start in (*sorted(holding.union(masks)), len(text)):
             while before and at < start:  # a line that is nothing by itself
                 line, end = _line(text, at)
                 if before.kind == "near" and line[:1] not in b"\r\n" and not may_hold_token(line):
@@ -243,6 +246,35 @@ class Scrubber:
                 pieces.append(line)
         pieces.append(text[at:])
         return b"".join(pieces), before
+
+    def _sifted(self, text: bytes, starts: list[int]) -> dict[int, int | None]:
+        """Return which of the lines that begin there are to be looked at, with the rules that may find anything."""
+        sifted: dict[int, int | None] = {}
+        unknown: list[tuple[int, bytes, bytes]] = []
+        for start in starts:
+            line, _ = _line(text, start)
+            kind = _kind(line)
+            if (known := self._lines.get(kind)) is None:
+                unknown.append((start, line, kind))
+            elif known is not _NOTHING:
+                sifted[start] = None
+        if unknown:
+            from evalprov.secrets.sieve import masks  # a start with nothing suspicious never needs it
+
+            for (start, _, kind), mask in zip(unknown, masks([line for _, line, _ in unknown]), strict=True):
+                if mask:
+                    sifted[start] = mask
+                elif kind:
+                    self._know(kind, _NOTHING)
+        return sifted
+
+    def _know(self, kind: bytes, what: _Known) -> None:
+        """Remember what was found in lines of a kind, and what they tell."""
+        if len(self._lines) >= _REMEMBERED:
+            self._lines.clear()
+        self._lines[kind] = what
+        if what is _NOTHING and not has_one(kind.translate(_BESIDE), _DIGIT_IN_NAME):
+            self._remember((kind.rstrip(b"\n"),))
 
     def _new_kinds(self, text: bytes) -> set[bytes] | None:
         """Return the kinds of lines, their digits aside, not known to hold nothing; null if none were asked."""
@@ -284,13 +316,9 @@ class Scrubber:
         self, line: bytes, before: Context | None, needles: list[int], mask: int | None = None
     ) -> tuple[list[Spans], Context | None]:
         """Return where secrets stand in a line, then in what is left of it, and what it tells about the next."""
-        kind = b""
-        numbered = True
-        if not before and not needles and len(line) < _LONGEST and _PGPASS not in line:
-            numbered = not has_one(line.translate(_BESIDE), _DIGIT_IN_NAME)
-            kind = line.translate(_DIGITS) if numbered else compiled(_NUMBER).sub(_zeros, line)
-            if known := self._lines.get(kind):
-                return known
+        kind = b"" if before or needles else _kind(line)
+        if known := self._lines.get(kind):
+            return known
         found: list[Spans] = []
         after: Context | None
         if spans := self.find(line, before, needles, mask):  # what is left may read differently, beside a placeholder
@@ -301,11 +329,7 @@ class Scrubber:
 
             after = told(line, before)
         if kind:
-            if len(self._lines) >= _REMEMBERED:
-                self._lines.clear()
-            self._lines[kind] = found, after
-            if not found and not after and numbered:
-                self._remember((kind.rstrip(b"\n"),))
+            self._know(kind, (found, after) if found or after else _NOTHING)
         return found, after
 
     def scrub_piece(self, piece: bytes, spans: Spans) -> bytes:
@@ -378,11 +402,13 @@ class Scrubber:
         return scrubbed
 
 
-def _sifted(text: bytes, starts: list[int]) -> dict[int, int]:
-    """Return which rules may find anything on the lines that begin there."""
-    from evalprov.secrets.sieve import masks  # a start with nothing suspicious never needs it
-
-    return dict(zip(starts, masks([_line(text, start)[0] for start in starts]), strict=True))
+def _kind(line: bytes) -> bytes:
+    """Return a line with those of its numbers alike that decide nothing; of one not to be remembered, nothing."""
+    if len(line) >= _LONGEST or _PGPASS in line:
+        return b""
+    if has_one(line.translate(_BESIDE), _DIGIT_IN_NAME):
+        return compiled(_NUMBER).sub(_zeros, line)
+    return line.translate(_DIGITS)
 
 
 def _line(text: bytes, at: int) -> tuple[bytes, int]:
