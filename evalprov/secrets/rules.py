@@ -19,9 +19,9 @@ def find_all(  # noqa: PLR0913 - a line, what is known of it, and how it is read
     spans: Spans,
     before: Context | None,
     needles: Needles,
+    *,
     numbers: list[int] | None,
     mask: int | None,
-    *,
     quoted: bool,
 ) -> None:
     """Add where secrets stand, as the line is written and as it would be read.

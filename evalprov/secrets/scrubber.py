@@ -36,7 +36,7 @@ _REMEMBERED, _LONGEST = 1 << 12, 1 << 9
 _BATCH = 1 << 14  # characters that are looked at together
 _APART = "\n\0\n"
 _WORTH_ASKING = 1 << 12  # bytes from which on it pays to ask whether all lines are of kinds seen before
-_ASK_AGAIN = 8  # windows after one of mostly new lines
+_PAUSE, _LONGEST_PAUSE = 8, 64  # windows after one of mostly new lines, and after several
 _ANY_PORT = b":0000:"  # of which one is told by its number
 
 _Known: TypeAlias = "tuple[list[Spans], Context | None]"
@@ -62,7 +62,7 @@ class Scrubber:
         self._known: Mapping[str, str] = {}
         self._lines: dict[bytes, _Known] = {}  # what was found in lines of a kind, and what they tell
         self._plain = {b""}  # what lines with nothing in them look like, their digits aside
-        self._unasked = 0
+        self._unasked, self._pause = 0, _PAUSE
         self._quoted = False  # whether it reads source code
 
     def text(self, text: str) -> str:
@@ -286,7 +286,10 @@ class Scrubber:
         kinds = set(text.translate(_DIGITS).split(b"\n"))
         new = kinds - self._plain
         if 2 * len(new) > len(kinds) > len(self._plain) // 4:
-            self._unasked = _ASK_AGAIN
+            self._unasked = self._pause
+            self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+        else:
+            self._pause = _PAUSE
         return new
 
     def _see(self, kinds: set[bytes], text: bytes, starts: list[int]) -> None:
@@ -346,7 +349,7 @@ class Scrubber:
         from evalprov.secrets.rules import find_all  # most output never needs it
 
         spans: Spans = []
-        find_all(line, spans, before, self.needles, needles, mask, quoted=self._quoted)
+        find_all(line, spans, before, self.needles, numbers=needles, mask=mask, quoted=self._quoted)
         return settled(line, spans) if spans else spans
 
     def _is_extra(self, name: str) -> bool:
