@@ -60,6 +60,7 @@ _PLAINLY = (
     b"dentified by",
 )
 _SHORT = 1 << 9
+SHORT_RUNS = b"fm2_"  # a token with + and / in it, which may have no run as long as others'
 _IN_URLS = rb"(?:sig(?:nature)?|appid)="
 _FOREIGN = (
     *("contrase", "hasło", "lösenord", "jelszó", "şifre", "пароль", "密码", "密碼", "口令", "パスワード"),
@@ -83,6 +84,8 @@ def suspects(text: bytes, flat: bytes) -> list[int]:
         _add_lines(lower, _IN_URLS, found)
     if b"@" in text:
         _add_lines(text, b"@", found)
+    if SHORT_RUNS in text:
+        _add_lines(text, SHORT_RUNS, found)
     if b"*" in text:
         _add_lines(text, rb"\*:\*:", found)
     if not text.isascii():

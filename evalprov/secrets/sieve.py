@@ -10,6 +10,7 @@ from bisect import bisect_right
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
+from evalprov.secrets.gate import SHORT_RUNS
 from evalprov.secrets.idioms import COMMAND_WORDS, LISTS, PARTED
 from evalprov.secrets.pairs import OPTION, PAIRED_ALONE
 from evalprov.secrets.pointed import FOREIGN_NOUNS, LOGS_IN, NOUNS, RECORDED, SIGNS_OF_FORMS, STATEMENTS
@@ -67,6 +68,7 @@ class _Sieve:
         parted = text.translate(PARTED)
         self._add(COMMAND, parted, COMMAND_WORDS.intersection(parted.split()))
         self._add(LOGIN, lower, LOGS_IN)
+        self._add(TOKEN, text, (SHORT_RUNS,))
         self._add(EVIDENT, kinds(text), EVIDENCE)
         self._add(RECORD, text, RECORDED)
 
