@@ -111,6 +111,11 @@ def hashing() -> Callable[[int, int], None] | None:
     return progress("hashing data", lambda done, total: f"{size(done)} of {size(total)}")
 
 
+def cleaning() -> Callable[[int, int], None] | None:
+    """Return what draws a bar while a log is still cleaned after the command's end, for a terminal."""
+    return progress("the command has ended; cleaning its log", lambda done, total: f"{size(done)} of {size(total)}")
+
+
 def progress(what: str, words: Callable[[int, int], str]) -> Callable[[int, int], None] | None:
     """Return what draws a bar on stderr, for a terminal; it goes away when all is done."""
     if not sys.stderr or not sys.stderr.isatty():

@@ -46,7 +46,7 @@ def run(  # noqa: PLR0913 - one argument an option
         return repeated(request, repeat, jobs or 1, quiet=quiet)
     bar = None if quiet else render.hashing()
     try:
-        done = record_run(request, here(), given_environment(), bar)
+        done = record_run(request, here(), given_environment(), bar, None if quiet else render.cleaning())
     except UsageError:
         raise
     except EvalprovError as problem:

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 HELD = 1 << 24  # bytes in memory
+QUIET = 1.0  # seconds of waiting for the rest before anything is said of it
 WAITS = 2.0  # seconds that the command may have waited in all, for a log that nearly keeps up
+_STEP = 0.2  # seconds between two words about how far it is
 _TURN = 0.0001  # seconds after which a thread that works lets one that only passes bytes on have its turn
 
 
@@ -33,6 +35,7 @@ class Backlog:
         self._most, self._waits = held, waits
         self._pieces: deque[bytes] = deque()
         self._held = self._worked = 0  # bytes in memory so far, and how many of them are done
+        self._taken = self._done_with = 0  # bytes, those put aside among them
         self._waited = 0.0
         self._aside: _Aside | None = None
         self._ended = False
@@ -54,18 +57,28 @@ class Backlog:
             time.sleep(0.001)
             now = time.monotonic()
             self._waited, began = self._waited + now - began, now
+        self._taken += len(data)
         if self._held - self._worked > self._most or (self._aside and self._aside.waiting):
             self._put_aside(data)
         else:
             self._hold(data)
 
-    def end(self) -> None:
-        """Return when all is done."""
+    def end(self, progress: Callable[[int, int], None] | None = None) -> None:
+        """Return when all is done; what takes longer than a moment is told how far it is, in bytes since then."""
         self._ended = True
         self._ring()
-        with self._done:
-            if self._aside:
-                self._aside.close()
+        ended = self._done.acquire(timeout=QUIET)
+        if not ended and progress:
+            before = self._done_with
+            left = max(1, self._taken - before)
+            while not self._done.acquire(timeout=_STEP):
+                progress(min(self._done_with - before, left - 1), left)
+            progress(left, left)
+        elif not ended:
+            self._done.acquire()
+        self._done.release()
+        if self._aside:
+            self._aside.close()
 
     def _hold(self, data: bytes) -> None:
         self._held += len(data)
@@ -107,9 +120,12 @@ class Backlog:
                 data = self._pieces.popleft()
                 self._work(data)
                 self._worked += len(data)
+                self._done_with += len(data)
             elif self._aside and self._aside.waiting:
                 if not self._pieces:  # what is in memory came before it
-                    self._work(self._aside.take())
+                    data = self._aside.take()
+                    self._work(data)
+                    self._done_with += len(data)
             else:
                 return
 

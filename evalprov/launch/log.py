@@ -8,6 +8,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from evalprov.launch.backlog import Backlog
     from evalprov.secrets import Scrubber
 
@@ -54,13 +56,16 @@ class BoundedLog:
             self._take(head)
         self._unwritten += len(data) - len(head)
 
-    def close(self) -> None:
-        """Write the rest, or the tail with a line before it that says how much was left out."""
+    def close(self, progress: Callable[[int, int], None] | None = None) -> None:
+        """Write the rest, or the tail with a line before it that says how much was left out.
+
+        `progress` is told how far it is, in bytes, where that takes longer than a moment.
+        """
         if self._closed:
             return
         self._closed = True
         if self._backlog:
-            self._backlog.end()
+            self._backlog.end(progress)
             self.problem = self.problem or self._backlog.problem
         if self._backlog and self._backlog.lost:
             self.omitted = self._total - self._written

@@ -38,9 +38,16 @@ class Stopped(EvalprovError):  # noqa: N818 - it is a request and no error
 
 
 def record_run(
-    request: Request, cwd: str, environ: dict[str, str], progress: Callable[[int, int], None] | None = None
+    request: Request,
+    cwd: str,
+    environ: dict[str, str],
+    progress: Callable[[int, int], None] | None = None,
+    cleaning: Callable[[int, int], None] | None = None,
 ) -> Done:
-    """Run a command invisibly and leave a record, whatever happens; `progress` is told of long work before it."""
+    """Run a command invisibly and leave a record, whatever happens.
+
+    `progress` is told of long work before it, `cleaning` of a log that is still cleaned of secrets after it.
+    """
     context = context_of(request, cwd, environ)._replace(progress=progress)
     manifest: Manifest | None = None
     problems: list[str] = []
@@ -68,7 +75,8 @@ def record_run(
                 keep(store, manifest, found.blobs)
                 identity = _handed_over(manifest, context)
                 store.begin(manifest)
-                problems = supervise(request, context, PreparedRun(store, manifest, found, project, wired, identity))
+                prepared = PreparedRun(store, manifest, found, project, wired, identity, cleaning)
+                problems = supervise(request, context, prepared)
             except EvalprovError as problem:
                 give_up(store, manifest, problem, context.scrub)
     except Exception as error:

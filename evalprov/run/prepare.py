@@ -12,7 +12,7 @@ from evalprov.errors import CANNOT_START, EvalprovError
 from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from evalprov.capture.collector import Capture, CaptureContext
     from evalprov.observe.project import ProjectWatch
@@ -33,6 +33,7 @@ class PreparedRun(NamedTuple):
     project: ProjectWatch | None  # its folders, watched from before they were looked at
     wired: WiredRun | None = None  # its calls to model providers, where they are recorded or replayed
     identity: Mapping[str, str] = {}  # variables that tell its trackers which run this is
+    cleaning: Callable[[int, int], None] | None = None  # told of a log that is cleaned after its command's end
 
 
 def opened(manifest: Manifest, request: Request, context: CaptureContext) -> Manifest:

@@ -61,7 +61,7 @@ def supervise(request: Request, context: CaptureContext, prepared: PreparedRun) 
 
     Only what happens before the command starts is raised: later, nothing of ours may stand in its way.
     """
-    store, manifest, found, project, wired, _ = prepared
+    store, manifest, found, project, wired, *_ = prepared
     look = OutputsLook(context, manifest, found.before)
     afterwards = Afterwards(found.later)
     child = _launch(request, context, prepared, afterwards)
@@ -186,7 +186,7 @@ def _launch(request: Request, context: CaptureContext, prepared: PreparedRun, af
         if project:
             project.end()
         for log in logs:
-            log.close()
+            log.close(prepared.cleaning)
     kills_after = _oom_kills()
     killed = None if kills is None or kills_after is None else kills_after - kills
     if series := outcome.resources["series"]:
