@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from evalprov.secrets import Scrubber
+from evalprov.secrets import Scrubber, sieve
 from evalprov.secrets.gate import may_hold_token
 from evalprov.secrets.lines import told
 
@@ -34,6 +34,19 @@ def test_the_corpus_is_large_and_various() -> None:
         assert sum(len(templates(what, part)) for part in PARTS) > 500
         assert sum(len(cases(what, part, 1)) for part in PARTS) > 2000
     assert len(PROVIDERS) >= 60
+
+
+def test_a_rule_whose_signs_are_not_there_finds_nothing() -> None:
+    """All rules together find on a line what those find whose signs stand in it, of one line or of many at once."""
+    drawn = random.Random(11).sample(
+        [case.text for what in ("canaries", "innocents") for case in cases(what, "open", 1)], 600
+    )
+    lines = [line.encode() for text in drawn for line in text.split("\n")]
+    scrubber = Scrubber({})
+    for line, mask in zip(lines, sieve.masks(lines), strict=True):
+        every = ~(sieve.EVIDENT | sieve.RECORD) | mask
+        assert sieve.of(line) == mask
+        assert scrubber.find(line, mask=mask) == scrubber.find(line, mask=every), line
 
 
 def test_a_third_is_held_out_by_a_hash() -> None:

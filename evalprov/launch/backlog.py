@@ -63,11 +63,11 @@ class Backlog:
         else:
             self._hold(data)
 
-    def end(self, progress: Callable[[int, int], None] | None = None) -> None:
+    def end(self, progress: Callable[[int, int], None] | None = None, quiet: float = QUIET) -> None:
         """Return when all is done; what takes longer than a moment is told how far it is, in bytes since then."""
         self._ended = True
         self._ring()
-        ended = self._done.acquire(timeout=QUIET)
+        ended = self._done.acquire(timeout=quiet)
         if not ended and progress:
             before = self._done_with
             left = max(1, self._taken - before)

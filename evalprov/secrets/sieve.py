@@ -65,8 +65,8 @@ class _Sieve:
             self._add(ESCAPED, text, ESCAPES)
         self._add(FORM, text, SIGNS_OF_FORMS)
         self._add(FORM, lower, STATEMENTS)
-        parted = text.translate(PARTED)
-        self._add(COMMAND, parted, COMMAND_WORDS.intersection(parted.split()))
+        parted = b" " + text.translate(PARTED) + b" "  # a place in it is that of the word behind the blank
+        self._add(COMMAND, parted, (b" %b " % word for word in COMMAND_WORDS.intersection(parted.split())))
         self._add(LOGIN, lower, LOGS_IN)
         self._add(TOKEN, text, (SHORT_RUNS,))
         self._add(EVIDENT, kinds(text), EVIDENCE)

@@ -194,6 +194,30 @@ def test_a_slow_log_holds_nobody_up_and_misses_nothing() -> None:
     assert backlog.problem is None
 
 
+@pytest.mark.parametrize("held", [1 << 20, 100])
+def test_who_waits_for_a_slow_log_is_told_how_far_it_is(held: int) -> None:
+    """It is told in bytes, wherever they wait, ever more of one sum, and last that all is done."""
+    told: list[tuple[int, int]] = []
+    backlog = Backlog(lambda _: time.sleep(0.03), held=held, waits=0)
+    for _ in range(10):
+        backlog.put(b"line\n" * 20)
+    backlog.end(lambda done, total: told.append((done, total)), quiet=0)
+    done, totals = zip(*told, strict=True)
+    assert len(set(totals)) == 1
+    assert 0 < done[0] < totals[0]
+    assert sorted(done) == list(done)
+    assert done[-1] == totals[0]
+
+
+def test_a_log_that_is_soon_done_says_nothing() -> None:
+    """Who need not wait is told nothing."""
+    told: list[tuple[int, int]] = []
+    backlog = Backlog(lambda _: None)
+    backlog.put(b"line\n")
+    backlog.end(lambda done, total: told.append((done, total)))
+    assert told == []
+
+
 def test_what_waits_on_a_disk_cannot_be_read_there() -> None:
     """The file in which output waits to be scrubbed holds none of it in clear, nor twice the same for the same."""
     aside = _Aside()
