@@ -26,7 +26,7 @@ COMMANDS = {
     "two runs' calls differ.",
     "history": "Show the last runs, newest first.",
     "diff": "Say why the score moved from A to B, and whether it is real.",
-    "report": "Write a page to look at: two runs held against each other, or one run.",
+    "report": "Write a page to look at: two runs held against each other, one run, or the history.",
     "audit": "Find programs that disagree with themselves.",
     "gate": "Compare a run with a baseline, and say whether it may pass.",
     "noise": "Say how often the gate would fire although nothing changed.",

@@ -113,8 +113,9 @@ def _default(folder: str, name: str) -> str:
 
 
 def put(page: str, path: str, *, open_: bool) -> int:
-    """Write a page, say where it is, and open it if that is wanted."""
-    place.write(path, page)
+    """Write a page, and where it is a file say where, and open it if that is wanted."""
+    if not place.write(path, page):
+        return 0
     render.out(path)
     if open_ and not place.show(path):
         render.note(f"no browser was found to open it with; it is there: {path}")

@@ -11,15 +11,15 @@ from evalprov.store.folder import Folder
 FOLDER = "reports"  # of the store: git does not see it
 
 
-def write(path: str, page: str) -> None:
-    """Write a page; what is there under that name gives way to it, unless it is no file at all."""
+def write(path: str, page: str) -> bool:
+    """Write a page; what is there under that name gives way to it. Say whether it is a file and no stream."""
     target = os.path.realpath(path)
     folder, name = os.path.split(target)
     try:
-        if _is_stream(target):  # /dev/stdout, or a pipe that somebody reads
-            with open(target, "w", encoding="utf-8") as stream:
+        if _is_stream(path):  # /dev/stdout, or a pipe that somebody reads
+            with open(path, "w", encoding="utf-8") as stream:
                 stream.write(page)
-            return
+            return False
         os.makedirs(folder, exist_ok=True)
         with Folder(folder, follow=True) as place:
             place.write(name, page.encode())
@@ -27,6 +27,7 @@ def write(path: str, page: str) -> None:
         hint = "-o names another file; what was there before is as it was"
         why = f"{folder} is no folder" if isinstance(error, FileExistsError | NotADirectoryError) else error.strerror
         raise EvalprovError(f"cannot write the page {path}: {why or error}", hint) from None
+    return True
 
 
 def _is_stream(path: str) -> bool:

@@ -78,6 +78,8 @@ def test_what_is_no_file_is_written_to_and_not_replaced(two: Project) -> None:
     finally:
         os.close(reader)
     assert stat.S_ISFIFO(pipe.stat().st_mode)
+    done = two.evalprov("report", A, B, "-o", "/dev/stdout")
+    assert (done.returncode, done.stdout[:15], done.stdout[-8:]) == (0, b"<!doctype html>", b"</html>\n")
 
 
 @pytest.mark.parametrize(("name", "why"), [(".", "it is a folder"), ("file/x.html", ""), ("/proc/x.html", "")])
