@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 LISTED = 100  # the newest runs
 SHIFTS = 40  # in a table, the newest
 _FEWEST = 20  # runs that can tell a shift
-_ROWS = "runs:table"
 _NAMES = {"software": "software", "infra": "the machine"}
 
 
@@ -137,8 +136,11 @@ def _runs(line: Timeline) -> Markup:
         for run in newest
     ]
     names = [html.text(name, 60) for name in columns]
-    table = html.element("div", html.table("", names, rows, right=names[3:]), id=_ROWS, class_="scrolled")
-    return html.folded(f"the last {counted(len(newest))}", table)
+    told = f"the last {counted(len(newest))}"
+    table = html.table("", names, rows, right=names[3:])
+    # What is moved sideways must be reached by the keyboard.
+    scrolled = html.element("div", table, class_="scrolled", tabindex=0, role="region", aria_label=told)
+    return html.folded(told, scrolled)
 
 
 def _number(value: float) -> str:

@@ -14,6 +14,7 @@ from test_report_cli import called, keep
 
 from evalprov.cli import main
 from evalprov.record.form import RECIPE, blank, history_line
+from evalprov.report.timeline import BaselineLine, Timeline, TimelineRun
 from evalprov.store import ids
 
 FIRST = 1789905600.0  # 2026-09-20T12:00:00Z
@@ -45,6 +46,23 @@ def enter(project: Project, count: int = 40, **more: Any) -> list[str]:
         lines.append(history_line(record))
     project.write("metrics/eval_history.jsonl", b"".join(lines))
     return run_ids
+
+
+def timeline(count: int, name: str = "accuracy") -> Timeline:
+    """Return runs as they are drawn, everything about them called by this name; with a shift, and a baseline."""
+    chance = random.Random(count)
+    runs = [
+        TimelineRun(
+            ids.stamp(FIRST + at),
+            ids.timestamp(ids.stamp(FIRST + at)),
+            f"{name}{at * 5 // count}",
+            (chance.gauss(0.8 - 0.1 * (at >= count // 2), 0.02), chance.random() < 0.5),
+            layers(at, count),
+        )
+        for at in range(count)
+    ]
+    lines = [BaselineLine(name, "20260101T000000Z", (0.75, None))]
+    return Timeline((name, "passed"), ("higher", None), name, runs, True, 2, lines, [name], name)
 
 
 def page(project: Project, *words: str) -> tuple[str, ReadPage]:

@@ -13,11 +13,12 @@ import pytest
 from comparisons import found, scored
 from diffing import OTHER, put, record
 from reading_pages import NASTY, hostile_run
+from test_history_page import timeline
 
 from evalprov.explain.scenario import ScenarioFacts, ScenarioPair
 from evalprov.explain.text_edits import Hunk, TextEdit, TextEdits
 from evalprov.judge.rules import NO_RULES
-from evalprov.report import pair, single
+from evalprov.report import history, pair, single
 
 WHY = "no Chromium is here: `make report-test` says how to get one"
 pytestmark = [pytest.mark.long, pytest.mark.skipif(not chromium.found(), reason=WHY)]
@@ -34,7 +35,7 @@ def browser() -> Iterator[chromium.Browser]:
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Pages of two runs, of one, and of runs whose every name and text is hostile."""
+    """Pages of two runs, of one, of many, and of runs whose every name and text is hostile."""
     folder = tmp_path_factory.mktemp("pages")
     a = record(metrics=scored(1, 0.95, 6.0))
     b = record(
@@ -63,6 +64,9 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     made = {
         "pair": pair.page(found(a, b)._replace(texts=texts[0]), known),
         "single": single.page(b, NO_RULES, {"stdout": b"step 1\n\x1b[32mstep 2\x1b[0m\n"}),
+        "history": history.page(timeline(60)),
+        "long history": history.page(timeline(3000)),
+        "hostile history": history.page(timeline(60, NASTY)),
         "hostile pair": pair.page(found(one, other)._replace(texts=texts[1]), known),
         "hostile single": single.page(one, NO_RULES, {"stdout": NASTY.encode("utf-8", "replace")}, known),
     }
@@ -73,7 +77,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return paths
 
 
-KINDS = ("pair", "single", "hostile pair", "hostile single")
+KINDS = ("pair", "single", "history", "long history", "hostile pair", "hostile single", "hostile history")
 
 
 def test_what_moved_is_drawn(browser: chromium.Browser, pages: dict[str, Path]) -> None:
