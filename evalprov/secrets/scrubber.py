@@ -5,42 +5,26 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self
 
 from evalprov.record.hidden import PLACEHOLDER
-from evalprov.secrets.gate import has_odd_run, may_hold_token, suspects
+from evalprov.secrets.gate import may_hold_token, suspects
+from evalprov.secrets.kinds import NOTHING, Kinds, kind_of, line_at
 from evalprov.secrets.names import NO, SURE, holds_many, is_issuer, is_plain_name, is_secret_variable, judge
 from evalprov.secrets.needles import Needles, secret_values
 from evalprov.secrets.pairs import is_secret_value
 from evalprov.secrets.shapes import find_prefixed
 from evalprov.secrets.source import is_source
 from evalprov.secrets.stream import WINDOW, StreamScrubber
-from evalprov.secrets.values import MARK, RUN_FLAT, compiled, flattened, has_one, has_run, issued_pieces
+from evalprov.secrets.values import MARK, RUN_FLAT, flattened, has_run, issued_pieces
 
 if TYPE_CHECKING:
+    from evalprov.secrets.kinds import Known
     from evalprov.secrets.lines import Context
     from evalprov.secrets.shapes import Spans
 
-_DIGITS = bytes.maketrans(b"0123456789", b"0" * 10)
-# What stands beside a digit that is part of a name: letters, what escapes, what joins.
-_BESIDE = bytes(
-    48 if code in b"0123456789" else 97 if code == 95 or (chr(code).isalpha() and code < 128)
-    else 37 if code in b"%#\\&" else 43 if code in b"+/-" else 32
-    for code in range(256)
-)  # fmt: skip
-_DIGIT_IN_NAME = (b"a0", b"0a", b"%0", b"a+0", b"0" * 12)
-# Lines of a log differ in their numbers, which decide nothing where they are no part of a name; in a key, they may.
-_NUMBER = rb"(?<![A-Za-z0-9_%#\\&])(?<![A-Za-z][+/-])[0-9]{1,11}+(?![A-Za-z0-9_])"
-_PGPASS = b":5432:"
-_REMEMBERED, _LONGEST = 1 << 12, 1 << 9
 _BATCH = 1 << 14  # characters that are looked at together
 _APART = "\n\0\n"
-_WORTH_ASKING = 1 << 12  # bytes from which on it pays to ask whether all lines are of kinds seen before
-_PAUSE, _LONGEST_PAUSE = 8, 64  # windows after one of mostly new lines, and after several
-_ANY_PORT = b":0000:"  # of which one is told by its number
-
-_Known: TypeAlias = "tuple[list[Spans], Context | None]"
-_NOTHING: _Known = ([], None)
 
 
 class Scrubber:
@@ -60,9 +44,7 @@ class Scrubber:
         self._environ = dict(environ)
         self._extra_names = tuple(name.upper() for name in extra_names)
         self._known: Mapping[str, str] = {}
-        self._lines: dict[bytes, _Known] = {}  # what was found in lines of a kind, and what they tell
-        self._plain = {b""}  # what lines with nothing in them look like, their digits aside
-        self._unasked, self._pause = 0, _PAUSE
+        self._kinds = Kinds()
         self._quoted = False  # whether it reads source code
 
     def text(self, text: str) -> str:
@@ -112,7 +94,7 @@ class Scrubber:
     @cached_property
     def _of_source(self) -> Scrubber:
         source = self.plain()
-        source.__dict__.update(_quoted=True, _lines={}, _plain={b""}, needles=self.needles)
+        source.__dict__.update(_quoted=True, _kinds=Kinds(), needles=self.needles)
         return source
 
     def has_secret(self, data: bytes) -> bool:
@@ -215,49 +197,49 @@ class Scrubber:
         Lines in which nothing suspicious stands are not looked at one by one, nor those that differ from lines seen
         before in their numbers alone.
         """
-        new = self._new_kinds(text)
+        new = self._kinds.new_in(text)
         if new is not None and not new and not before and not self.needles.hits(text, runs=False):
             return text, None
         flat = flattened(text)
         hits = self.needles.hits(text, runs=RUN_FLAT in flat)
         starts = suspects(text, flat)
         if new:
-            self._see(new, text, starts)
+            self._kinds.see(new, text, starts)
         holding = {text.rfind(b"\n", 0, place) + 1 for place, _ in hits}
-        masks = self._sifted(text, starts)
-        if not holding and not before and not masks:
+        sifted = self._sifted(text, starts)
+        if not holding and not before and not sifted:
             return text, None
         pieces: list[bytes] = []
         at = 0
         needles = sorted({number for _, number in hits})
-        for start in (*sorted(holding.union(masks)), len(text)):
+        for start in (*sorted(holding.union(sifted)), len(text)):
             while before and at < start:  # a line that is nothing by itself
-                line, end = _line(text, at)
+                line, end = line_at(text, at)
                 if before.kind == "near" and line[:1] not in b"\r\n" and not may_hold_token(line):
                     before = None  # only a token could be announced
                     break
-                line, before = self._scrub_line(line, before, needles, masks.get(at))
+                line, before = self._scrub_line(line, before, needles, sifted.get(at))
                 pieces.append(line)
                 at = end
             if at <= start < len(text):
                 pieces.append(text[at:start])
-                line, at = _line(text, start)
-                line, before = self._scrub_line(line, before, needles if start in holding else [], masks.get(start))
+                line, at = line_at(text, start)
+                line, before = self._scrub_line(line, before, needles if start in holding else [], sifted.get(start))
                 pieces.append(line)
         pieces.append(text[at:])
         return b"".join(pieces), before
 
-    def _sifted(self, text: bytes, starts: list[int]) -> dict[int, int | None]:
-        """Return which of the lines that begin there are to be looked at, with the rules that may find anything."""
-        sifted: dict[int, int | None] = {}
+    def _sifted(self, text: bytes, starts: list[int]) -> dict[int, int | Known]:
+        """Return which of the lines that begin there hold anything: what is known of their kind, or which rules ask."""
+        sifted: dict[int, int | Known] = {}
         unknown: list[tuple[int, bytes, bytes]] = []
         for start in starts:
-            line, _ = _line(text, start)
-            kind = _kind(line)
-            if (known := self._lines.get(kind)) is None:
+            line, _ = line_at(text, start)
+            kind = kind_of(line)
+            if (known := self._kinds.known(kind)) is None:
                 unknown.append((start, line, kind))
-            elif known is not _NOTHING:
-                sifted[start] = None
+            elif known is not NOTHING:
+                sifted[start] = known
         if unknown:
             from evalprov.secrets.sieve import masks  # a start with nothing suspicious never needs it
 
@@ -265,52 +247,18 @@ class Scrubber:
                 if mask:
                     sifted[start] = mask
                 elif kind:
-                    self._know(kind, _NOTHING)
+                    self._kinds.know(kind, NOTHING)
         return sifted
 
-    def _know(self, kind: bytes, what: _Known) -> None:
-        """Remember what was found in lines of a kind, and what they tell."""
-        if len(self._lines) >= _REMEMBERED:
-            self._lines.clear()
-        self._lines[kind] = what
-        if what is _NOTHING and not has_one(kind.translate(_BESIDE), _DIGIT_IN_NAME):
-            self._remember((kind.rstrip(b"\n"),))
-
-    def _new_kinds(self, text: bytes) -> set[bytes] | None:
-        """Return the kinds of lines, their digits aside, not known to hold nothing; null if none were asked."""
-        if len(text) < _WORTH_ASKING:
-            return None
-        if self._unasked:
-            self._unasked -= 1
-            return None
-        kinds = set(text.translate(_DIGITS).split(b"\n"))
-        new = kinds - self._plain
-        if 2 * len(new) > len(kinds) > len(self._plain) // 4:
-            self._unasked = self._pause
-            self._pause = min(2 * self._pause, _LONGEST_PAUSE)
-        else:
-            self._pause = _PAUSE
-        return new
-
-    def _see(self, kinds: set[bytes], text: bytes, starts: list[int]) -> None:
-        """Remember the kinds of lines that nothing is to be looked for in; none of which a digit may decide."""
-        suspicious = {_line(text, start)[0].rstrip(b"\n").translate(_DIGITS) for start in starts}
-        self._remember(kinds - suspicious)
-
-    def _remember(self, kinds: Iterable[bytes]) -> None:
-        if len(self._plain) >= _REMEMBERED:
-            self._plain.clear()
-        self._plain.update(
-            kind for kind in kinds if len(kind) < _LONGEST and _ANY_PORT not in kind and not has_odd_run(kind)
-        )
-        self._plain.add(b"")
-
     def _scrub_line(
-        self, line: bytes, before: Context | None, needles: list[int], mask: int | None
+        self, line: bytes, before: Context | None, needles: list[int], what: int | Known | None
     ) -> tuple[bytes, Context | None]:
         if before and before.kind == "near" and line.strip() and not has_run(line):
             before = None  # only a token could be announced
-        found, after = self._found(line, before, needles, mask)
+        if isinstance(what, tuple) and not before and not needles:
+            found, after = what
+        else:
+            found, after = self._found(line, before, needles, what if isinstance(what, int) else None)
         for spans in found:
             line = replaced(line, spans)
         return line, after
@@ -319,8 +267,8 @@ class Scrubber:
         self, line: bytes, before: Context | None, needles: list[int], mask: int | None = None
     ) -> tuple[list[Spans], Context | None]:
         """Return where secrets stand in a line, then in what is left of it, and what it tells about the next."""
-        kind = b"" if before or needles else _kind(line)
-        if known := self._lines.get(kind):
+        kind = b"" if before or needles else kind_of(line)
+        if known := self._kinds.known(kind):
             return known
         found: list[Spans] = []
         after: Context | None
@@ -332,7 +280,7 @@ class Scrubber:
 
             after = told(line, before)
         if kind:
-            self._know(kind, (found, after) if found or after else _NOTHING)
+            self._kinds.know(kind, (found, after) if found or after else NOTHING)
         return found, after
 
     def scrub_piece(self, piece: bytes, spans: Spans) -> bytes:
@@ -403,25 +351,6 @@ class Scrubber:
                 of_issuer = name.lower() in {"url", "uri"} and is_issuer(key)
                 scrubbed[self.text(name)] = self.value(item, many or (key if of_issuer else name))
         return scrubbed
-
-
-def _kind(line: bytes) -> bytes:
-    """Return a line with those of its numbers alike that decide nothing; of one not to be remembered, nothing."""
-    if len(line) >= _LONGEST or _PGPASS in line:
-        return b""
-    if has_one(line.translate(_BESIDE), _DIGIT_IN_NAME):
-        return compiled(_NUMBER).sub(_zeros, line)
-    return line.translate(_DIGITS)
-
-
-def _line(text: bytes, at: int) -> tuple[bytes, int]:
-    """Return the line that begins here, with its end, and where the next one begins."""
-    end = text.find(b"\n", at) + 1 or len(text)
-    return text[at:end], end
-
-
-def _zeros(number: re.Match[bytes]) -> bytes:
-    return b"0" * len(number[0])
 
 
 def settled(text: bytes, spans: Spans) -> Spans:
