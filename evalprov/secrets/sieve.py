@@ -6,7 +6,6 @@ bit of a line's mask stands for the signs of a rule, without which it finds noth
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
@@ -76,7 +75,7 @@ class _Sieve:
         flat = flattened(text)
         at = flat.find(RUN_FLAT)
         while at >= 0:
-            number = bisect_right(self._ends, at)
+            number = self._number(at)
             end = self._ends[number]
             line = text[self._ends[number - 1] if number else 0 : end - 1]
             begun = BEGUN_ESCAPED if b"\\" in line or b"%" in line else BEGUN
@@ -86,9 +85,17 @@ class _Sieve:
                 self.masks[number] |= ENCODED
             at = flat.find(RUN_FLAT, end)
 
+    def _number(self, at: int) -> int:
+        """Return which line a place is in."""
+        if len(self._ends) == 1:
+            return 0
+        from bisect import bisect_right  # which a start does without
+
+        return bisect_right(self._ends, at)
+
     def _mark(self, bit: int, at: int) -> int:
         """Mark the line of a place; return where the next line begins."""
-        number = bisect_right(self._ends, at)
+        number = self._number(at)
         self.masks[number] |= bit
         return self._ends[number]
 
