@@ -26,7 +26,7 @@ def spent(facts: dict[str, Any]) -> float:
     return sum(cores * span for cores, span in zip(facts["cpu"], spans, strict=True))
 
 
-@pytest.mark.parametrize("looks", [1, 199, 201, 5_000, 100_000])
+@pytest.mark.parametrize("looks", [1, 199, 201, 5_000, 20_000])
 def test_a_series_stays_small_and_loses_nothing(looks: int) -> None:
     """However long a run takes there are at most 200 points; their CPU time, peaks and end are those of all looks."""
     series = UsageSeries()

@@ -127,6 +127,7 @@ def test_a_baseline_is_a_line(project: Project, monkeypatch: pytest.MonkeyPatch)
     assert re.search(r'class="tick halo"[^>]*>main 0.75<', text)
 
 
+@pytest.mark.long
 def test_very_many_runs_make_a_small_page(project: Project) -> None:
     """Each of so many runs is drawn, in one path a group, and a value far off does not press the others flat."""
     enter(project, 1600, odd=1e9)

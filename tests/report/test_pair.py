@@ -167,6 +167,7 @@ def test_the_present_state_has_layers_and_no_metrics() -> None:
     assert "by scenario" not in page.said
 
 
+@pytest.mark.long
 def test_hundreds_of_metrics_are_bounded() -> None:
     """All have a row up to a bound, the first some are drawn, and what is left out is counted."""
     rows = [{f"t{i}": {f"m{n}": (i * n + side * i) % 7 for n in range(1, 401)} for i in range(8)} for side in (0, 1)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from conftest import Project
 from reading_pages import NASTY, ReadPage, complaints
 
@@ -92,6 +93,7 @@ for n in range(40):
 """
 
 
+@pytest.mark.long
 def test_a_recorded_project_shows_its_prompts_and_answers(project: Project) -> None:
     """The page of two real runs has the lines of the prompt and the answers that differ, that of one run its own."""
     project.write("my_eval.py", EVAL)

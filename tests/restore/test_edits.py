@@ -106,6 +106,7 @@ def test_each_file_is_told_with_its_layer_and_its_lines(odd: Project) -> None:
     assert not {path for path in told if path.startswith("metrics") or path == "evalprov.toml"}
 
 
+@pytest.mark.long
 def test_what_was_kept_reads_as_what_was_committed(odd: Project) -> None:
     """A dirty run and the same content committed have the same text, and are told alike against a third."""
     assert found(odd, "latest~1", "latest")["edits"] == []
@@ -249,6 +250,7 @@ def test_a_secret_of_a_commit_is_not_carried_along(project: Project) -> None:
     assert TOKEN.encode() not in patch(project, "latest~1", "latest")[0]
 
 
+@pytest.mark.long
 def test_a_project_below_the_top_has_its_layers(project: Project) -> None:
     """Where the settings lie in a folder of the repository its declared files are known as such; others are code."""
     inside = Project(project.path / "evals")
@@ -266,6 +268,7 @@ def test_a_project_below_the_top_has_its_layers(project: Project) -> None:
     assert told == {"evals/prompts/plan.txt": "prompts", "lib.py": "code"}
 
 
+@pytest.mark.long
 def test_a_submodule_is_told_by_its_commits(project: Project, tmp_path: Path) -> None:
     """A submodule that stands at another commit is named with both; its files are another repository's."""
     library = Project(tmp_path / "library")
