@@ -46,8 +46,10 @@ def found_scenarios(
 def _unknown(wanted: str, runs: Sequence[Manifest], names: list[str]) -> EvalprovError:
     of = " and ".join(run["run_id"] for run in runs)
     if not names:
-        return EvalprovError(f"no scenario is known of {of}: the eval reported none", f"evalprov show {of}")
+        why = f"no scenario is known of {of}: the eval reported none"
+        return EvalprovError(why, f"evalprov show {runs[-1]['run_id']} says what it did report")
     some = near(wanted, names) or names[:_NEAR]
     words = "like it are" if near(wanted, names) else "there are"
     left = len(names) if some == names[:_NEAR] else len(some)
-    return EvalprovError(f"{of} has no scenario {wanted}", f"{words}: {listed(some, _NEAR, left)}")
+    has = "has" if len(runs) == 1 else "have"
+    return EvalprovError(f"{of} {has} no scenario {wanted}", f"{words}: {listed(some, _NEAR, left)}")
