@@ -69,7 +69,7 @@ class Loop:
                     self.forget(fd)
             for task, found in ready.items():
                 for fd in self._waiting[found[0]][1]:
-                    del self._waiting[fd]
+                    self._waiting.pop(fd, None)
                 self._step(task, found)
             while self._soon:
                 self._step(*self._soon.popleft())
@@ -86,10 +86,14 @@ class Loop:
             return
         if isinstance(wish, tuple):
             fds, events = wish
-            for fd in fds:
-                if self._watched.get(fd) != events:
-                    self._watch(fd, events)
-                self._waiting[fd] = (task, fds)
+            try:
+                for fd in fds:
+                    if self._watched.get(fd) != events:
+                        self._watch(fd, events)
+            except (OSError, ValueError, KeyError) as problem:  # it is closed: its task alone has to do with that
+                self._resume(task, None, OSError(f"no socket to wait for: {problem}"))
+                return
+            self._waiting.update((fd, (task, fds)) for fd in fds)
         elif isinstance(wish, float):
             heapq.heappush(self._timed, (time.monotonic() + wish, next(self._order), task))
         else:

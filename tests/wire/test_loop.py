@@ -8,7 +8,7 @@ import threading
 import time
 
 from evalprov.wire.exchange import ClosedError, End
-from evalprov.wire.loop import Loop, apart, pause
+from evalprov.wire.loop import Loop, apart, pause, readable
 
 
 def test_what_waits_keeps_no_other_and_what_fails_ends_alone() -> None:
@@ -88,3 +88,24 @@ def test_a_descriptor_that_comes_again_is_another_connection() -> None:
         theirs.send(b"%d" % number)
         assert done.get(timeout=10) == b"%d" % number
         theirs.close()
+
+
+def test_who_waits_at_what_is_closed_is_told_and_the_others_go_on() -> None:
+    """A socket that is gone is its own task's trouble; the thread serves all others as before."""
+    loop, said = Loop(), queue.Queue[str]()
+    gone, other = socket.socketpair()
+    gone.close()
+
+    async def wait(one: socket.socket) -> None:
+        try:
+            await readable(one)
+        except OSError as error:
+            said.put(str(error))
+        else:
+            said.put("readable")
+
+    loop.spawn(wait(gone))
+    assert said.get(timeout=10).startswith("no socket to wait for")
+    loop.spawn(wait(other))
+    assert said.get(timeout=10) == "readable"
+    other.close()
