@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from typing import TYPE_CHECKING
 
@@ -29,15 +30,18 @@ class _Own(NamedTuple):
     minus: int
 
 
-def code_files(store: str, a: Manifest, b: Manifest, steps: dict[str, GitStep] | None) -> list[FileEdit]:
+def code_files(store: str, a: Manifest, b: Manifest, steps: dict[str, GitStep] | None, project: str) -> list[FileEdit]:
     """Return the files that differ, in their order; `steps` are those between the two commits, null where unknown.
 
-    A file that another layer tells of, or that a run wrote, is not among them.
+    A file that another layer tells of, or that a run wrote, is not among them. Their paths count from the top of the
+    repository, those of the record from the project's folder.
     """
     if steps is None:
         return []
     ones, others = _own(store, a), _own(store, b)
-    left_out = {path for run in (a, b) for path in (*_claimed(run), *run["outputs"]["files"])}
+    inside = _inside(project)
+    named = {path for run in (a, b) for path in (*_claimed(run), *run["outputs"]["files"])}
+    left_out = {os.path.normpath(os.path.join(inside, path)) for path in named}
     found = []
     for path in sorted({*steps, *ones, *others} - left_out):
         edit = _edit(path, ones.get(path), others.get(path), steps.get(path))
@@ -62,6 +66,17 @@ def all_kept(m: Manifest) -> bool:
 
 
 _KINDS = ("staged", "changed", "untracked")
+
+
+def _inside(project: str) -> str:
+    """Return where a project's folder is in its repository."""
+    folder = os.path.realpath(project)
+    top = folder
+    while not os.path.lexists(os.path.join(top, ".git")):
+        if top == os.path.dirname(top):
+            return "."
+        top = os.path.dirname(top)
+    return os.path.relpath(folder, top)
 
 
 def _claimed(m: Manifest) -> set[str]:

@@ -38,7 +38,7 @@ def found_difference(  # noqa: PLR0913 - one an option
     one = side(folder, a, trials=trials)
     other = Side((_present(one.runs[0], folder),)) if now else side(folder, b, trials=trials)
     lies = None if only == "metrics" else _between(repository, one.runs[0], other.runs[0])
-    files = [] if only == "metrics" or now else _files(folder, one.runs[0], other.runs[0], lies)
+    files = [] if only == "metrics" or now else _files(folder, one.runs[0], other.runs[0], lies, repository)
     named = [file.words for file in files]
     every = [file.path for file in files] if all(map(all_kept, (*one.runs, *other.runs))) else []
     rules = rules_for(settings)
@@ -68,8 +68,8 @@ def _between(folder: str, a: Manifest, b: Manifest) -> Between | None:
     return between(folder, a["git_sha"], b["git_sha"])
 
 
-def _files(store: str, a: Manifest, b: Manifest, lies: Between | None) -> list[FileEdit]:
+def _files(store: str, a: Manifest, b: Manifest, lies: Between | None, project: str) -> list[FileEdit]:
     """Name the files of the code that differ, as far as commits and patches tell."""
     if a["git_sha"] is None or b["git_sha"] is None:
         return []
-    return code_files(store, a, b, lies.steps if lies else {})
+    return code_files(store, a, b, lies.steps if lies else {}, project)

@@ -250,7 +250,6 @@ def test_a_secret_of_a_commit_is_not_carried_along(project: Project) -> None:
     assert TOKEN.encode() not in patch(project, "latest~1", "latest")[0]
 
 
-@pytest.mark.long
 def test_a_project_below_the_top_has_its_layers(project: Project) -> None:
     """Where the settings lie in a folder of the repository its declared files are known as such; others are code."""
     inside = Project(project.path / "evals")
@@ -266,6 +265,8 @@ def test_a_project_below_the_top_has_its_layers(project: Project) -> None:
     record(inside)
     told = {edit["path"]: edit["layer"] for edit in found(inside)["edits"]}
     assert told == {"evals/prompts/plan.txt": "prompts", "lib.py": "code"}
+    _, out, _ = called(inside, "diff", "latest~1", "latest", "--json")
+    assert [file["path"] for file in json.loads(out)["files"]] == ["lib.py"]
 
 
 @pytest.mark.long
