@@ -72,6 +72,7 @@ def _plain_environment(monkeypatch: pytest.MonkeyPatch, lean: Path, tmp_path_fac
     for name, value in GIT_ENV.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("PATH", f"{lean}/bin:{os.environ['PATH']}")
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # as Python has it: a command that a test called here would not
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.getbasetemp() / "state"))  # else trust would outlive us
     # A process that may write little, or is killed, would leave half a file of bytecode to all others.
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
