@@ -5,12 +5,17 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+from _thread import get_ident
 from collections.abc import Callable, Mapping
-from typing import Any, TypedDict
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from evalprov.builder.source import NoSource, class_text, function_text, no_source, short_name, unwrapped
 from evalprov.record.canonical import canonical, sha256
 from evalprov.regular import sha256_of
+
+if TYPE_CHECKING:
+    from evalprov.secrets import Scrubber
 
 FIELD_NESTING = 64
 _NESTING = 80  # room for what stands around a field; a report nested 100 deep is not read
@@ -97,13 +102,19 @@ def scrubbed(value: Any, key: str = "") -> Any:
 
 def unseen(value: Any) -> Any:
     """Return what a program said, whatever it is, as plain JSON with every secret hidden; it never fails."""
-    from evalprov.secrets import Scrubber
-
     try:
         value = plain(value, "what was said")
     except Exception:  # noqa: BLE001 - a model's words must not end the eval
         value = str(value).encode("utf-8", "replace").decode()
-    return Scrubber(os.environ).value(value)
+    return _scrubber(tuple(os.environ.items()), get_ident()).value(value)
+
+
+@lru_cache(maxsize=8)
+def _scrubber(environ: tuple[tuple[str, str], ...], _thread: int) -> Scrubber:
+    """Return what hides secrets, one a thread, made anew where a variable came or changed: an eval says many texts."""
+    from evalprov.secrets import Scrubber
+
+    return Scrubber(dict(environ))
 
 
 def text_hash(text: str) -> str:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from evalprov.cli.options import Argument, Option
 from evalprov.isolation import here
 from evalprov.settings import load
+
+if TYPE_CHECKING:
+    from evalprov.settings import Settings
 
 RUN = Argument(
     "run", "RUN", "A run: an id, its beginning, latest~1, baseline:NAME, or a record's path.", default="latest"
@@ -22,5 +26,13 @@ def open_store(given: str | None) -> str:
     """Return the path of the store that is meant."""
     if given:
         return os.path.abspath(given)
-    settings = load(here())
+    return _own_store(load(here()))
+
+
+def project_of(store: str, settings: Settings) -> str:
+    """Return the folder of the project that a store is of: the one found here, or where a store lies that was named."""
+    return settings.root if store == _own_store(settings) else os.path.dirname(store)
+
+
+def _own_store(settings: Settings) -> str:
     return os.path.normpath(os.path.join(settings.root, settings.store))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from evalprov import render
 from evalprov.cli.codefiles import all_kept, code_files
-from evalprov.cli.common import open_store
+from evalprov.cli.common import open_store, project_of
 from evalprov.cli.earlier import spreads
 from evalprov.cli.rules import rules_for
 from evalprov.cli.sides import side
@@ -34,11 +34,11 @@ def found_difference(  # noqa: PLR0913 - one an option
     folder = open_store(store)
     settings = load(here())
     now = b == PRESENT
-    repository = os.path.dirname(folder) if store else settings.root
+    project = project_of(folder, settings)
     one = side(folder, a, trials=trials)
     other = Side((_present(one.runs[0], folder),)) if now else side(folder, b, trials=trials)
-    lies = None if only == "metrics" else _between(repository, one.runs[0], other.runs[0])
-    files = [] if only == "metrics" or now else _files(folder, one.runs[0], other.runs[0], lies, repository)
+    lies = None if only == "metrics" else _between(project, one.runs[0], other.runs[0])
+    files = [] if only == "metrics" or now else _files(folder, one.runs[0], other.runs[0], lies, project)
     named = [file.words for file in files]
     every = [file.path for file in files] if all(map(all_kept, (*one.runs, *other.runs))) else []
     rules = rules_for(settings)

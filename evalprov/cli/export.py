@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from evalprov import render
 from evalprov.cli import remarks, selection
-from evalprov.cli.common import STORE, open_store
+from evalprov.cli.common import STORE, open_store, project_of
 from evalprov.cli.options import Argument, Option, Subcommand
 from evalprov.errors import EvalprovError, UnreadableError, UsageError
 from evalprov.handover.export import hand_over
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from evalprov.handover.parcel import Receipt
     from evalprov.handover.targets import Target
     from evalprov.record.manifest import Manifest
-    from evalprov.settings import Settings
 
 COLUMNS = ("run", "state", "where", "id")
 DRY_COLUMNS = ("run", "where", "part", "amount")
@@ -84,12 +83,14 @@ def export(  # noqa: PLR0913 - one argument an option
     settings = load(here())
     rules = rules_of(settings.declared).metrics
     place = os.path.abspath(out) if out else f"{folder}/export/{target.name}"
-    texts = partial(_prompts, folder, settings) if prompts else None
+    scrub = Scrubber(os.environ, settings.env_secret)
+    project_root = project_of(folder, settings)
+    texts = partial(_prompts, folder, project_root, scrub) if prompts else None
     options = SendOptions(place, url, project, rules, dry_run=dry_run, prompts=texts)
     receipts: list[Receipt] = []
     failed = 0
     try:
-        for receipt in _handed_over(folder, found.runs, target, options, leave_out=picks):
+        for receipt in _handed_over(folder, found.runs, target, options, scrub, leave_out=picks):
             if receipt is None:
                 failed += 1
             else:
@@ -102,7 +103,7 @@ def export(  # noqa: PLR0913 - one argument an option
         raise
     if out and not dry_run:
         with suppress(OSError):  # then they count as files like any other
-            add_outputs(folder, rows_of(place, settings.root), settings.root)
+            add_outputs(folder, rows_of(place, project_root), project_root)
     _tell(receipts, target, folder, dry_run=dry_run, as_json=as_json)
     for note in found.notes:
         render.note(note)
@@ -117,12 +118,12 @@ def _target(name: str | None) -> Target:
     return target
 
 
-def _prompts(store: str, settings: Settings, m: Manifest) -> dict[str, bytes]:
+def _prompts(store: str, project: str, scrub: Scrubber, m: Manifest) -> dict[str, bytes]:
     """Return the texts of a run's prompts, and say which are not to be had."""
     from evalprov.restore.edits import TextPlace
     from evalprov.restore.prompts import prompt_texts
 
-    found = prompt_texts(m, TextPlace(store, settings.root, Scrubber(os.environ, settings.env_secret)))
+    found = prompt_texts(m, TextPlace(store, project, scrub))
     for name, why in found.missing.items():
         render.note(f"run {m['run_id']}: prompt {render.neutral(name)} is not handed over: {why}")
     return found.texts
@@ -159,11 +160,11 @@ def _picked(folder: str, asked: selection.Asked) -> _Picked:
     return _Picked(runs, notes)
 
 
-def _handed_over(
-    folder: str, runs: Sequence[str], target: Target, options: SendOptions, *, leave_out: bool
+def _handed_over(  # noqa: PLR0913 - runs, where to, and how
+    folder: str, runs: Sequence[str], target: Target, options: SendOptions, scrub: Scrubber, *, leave_out: bool
 ) -> Iterator[Receipt | None]:
     """Yield a receipt a run; of picked ones whose record cannot be read nothing, with a remark."""
-    total, scrub = len(runs), Scrubber(os.environ)
+    total = len(runs)
     draw = render.progress(f"to {target.name}", lambda done, of: f"{done} of {of}")
     if total == 1:
         options = options._replace(progress=draw)

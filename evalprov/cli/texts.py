@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from evalprov import render
+from evalprov.cli.common import project_of
 from evalprov.cli.options import Option
 from evalprov.isolation import here
 from evalprov.settings import load
@@ -38,9 +39,7 @@ def with_texts(found: FoundDifference, store: str, wanted: Sequence[str]) -> Fou
     from evalprov.secrets import Scrubber
 
     settings = load(here())
-    own = os.path.normpath(os.path.join(settings.root, settings.store))
-    root = settings.root if store == own else os.path.dirname(store)
-    place = TextPlace(store, root, Scrubber(os.environ, settings.env_secret))
+    place = TextPlace(store, project_of(store, settings), Scrubber(os.environ, settings.env_secret))
     edits = text_edits(found.a.runs[0], found.b.runs[0], place, present=found.present, layers=wanted)
     return found._replace(texts=edits)
 

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 from evalprov import render
 from evalprov.judge.direction import rule_of, way_of
 from evalprov.judge.samples import samples
+from evalprov.named import NamedTuple
 from evalprov.numbers import and_more
 from evalprov.report import html, said, spread, svg
 from evalprov.stats.columns import number
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from evalprov.judge.rules import Direction, Rules
     from evalprov.judge.samples import Sample
@@ -29,40 +30,40 @@ _BAR = 22.0
 _TABLE = "scenarios::table"
 
 
-def order(run: Manifest, rules: Rules) -> list[str]:
-    """Return the scenarios, first those with errors, then the worst by the first metric that says which is."""
+class RunScenarios(NamedTuple):
+    """The scenarios of a run, as its page lists them."""
+
+    order: list[str]  # first those with errors, then the worst by the first metric that says which is
+    failed: dict[str, str]  # with what went wrong
+    metrics: list[str]  # that any of them has
+    by: tuple[str, Direction] | None  # the metric, with which way is better
+
+
+def scenarios_of(run: Manifest, rules: Rules) -> RunScenarios:
+    """Put a run's scenarios in order."""
     metrics = run["metrics"] or {}
-    failed = _failed(run)
-    by = _first_by(run, rules)
-    return sorted(dict.fromkeys([*failed, *metrics]), key=lambda one: _rank(one, metrics.get(one, {}), by, failed))
+    failed = {entry["scenario"]: entry["message"] for entry in run["errors"] if entry["scenario"]}
+    names = list(dict.fromkeys(name for row in metrics.values() for name in row))
+    ways = ((name, _way(name, rules)) for name in names)
+    by = next(((name, way) for name, way in ways if way), None)
+    every = dict.fromkeys([*failed, *metrics])
+    order = sorted(every, key=lambda one: _rank(one, metrics.get(one, {}), by, failed))
+    return RunScenarios(order, failed, names, by)
 
 
-def drawn(run: Manifest, rules: Rules, order: Sequence[str], told: set[str]) -> Markup:
-    """Return the scenarios of a run, in that order; some lead to what was said. Nothing where it told of none."""
-    if not order:
+def drawn(run: Manifest, rules: Rules, held: RunScenarios, told: set[str]) -> Markup:
+    """Return the scenarios of a run, in their order; some lead to what was said. Nothing where it told of none."""
+    if not held.order:
         return html.NOTHING
-    failed = _failed(run)
+    failed = held.failed
     figures = [_drawn(name, one, _way(name, rules)) for name, one in samples([run]).items() if one.column]
     counts = f"{len(run['metrics'] or {}):,} scenarios" + (f"; there are errors of {len(failed):,}" if failed else "")
     return html.join((
         html.element("p", counts),
         html.element("div", *figures[:DRAWN], class_="beside"),
         *(html.element("p", words) for words in and_more(len(figures) - DRAWN, what="metric")),
-        _table(run, order, _first_by(run, rules), told),
+        _table(run, held, told),
     ))  # fmt: skip
-
-
-def _failed(run: Manifest) -> dict[str, str]:
-    return {entry["scenario"]: entry["message"] for entry in run["errors"] if entry["scenario"]}
-
-
-def _names(run: Manifest) -> list[str]:
-    return list(dict.fromkeys(name for row in (run["metrics"] or {}).values() for name in row))
-
-
-def _first_by(run: Manifest, rules: Rules) -> tuple[str, Direction] | None:
-    ways = ((name, _way(name, rules)) for name in _names(run))
-    return next(((name, way) for name, way in ways if way), None)
 
 
 def _way(name: str, rules: Rules) -> Direction | None:
@@ -94,9 +95,10 @@ def _drawn(name: str, sample: Sample, way: Direction | None) -> Markup:
     return svg.figure(spread.distribution(name, None, [ordered]), f"{html.cut(name, 80)}: {shares}")
 
 
-def _table(run: Manifest, order: Sequence[str], by: tuple[str, Direction] | None, told: set[str]) -> Markup:
+def _table(run: Manifest, held: RunScenarios, told: set[str]) -> Markup:
     """List scenarios with their values, and a box to search them."""
-    metrics, failed, every = run["metrics"] or {}, _failed(run), _names(run)
+    metrics = run["metrics"] or {}
+    order, failed, every, by = held
     names = every[:COLUMNS]
     rows = []
     for scenario in order[:LISTED]:

@@ -39,13 +39,13 @@ def page(run: Manifest, rules: Rules, output: Mapping[str, bytes], known: Known 
 
     `known` is asked for what the eval said for the scenarios that stand first.
     """
-    order = results.order(run, rules)
-    texts, told = said.drawn(*known(order[: said.SCENARIOS]), ("",)) if known else (html.NOTHING, set())
+    scenarios = results.scenarios_of(run, rules)
+    texts, told = said.drawn(*known(scenarios.order[: said.SCENARIOS]), ("",)) if known else (html.NOTHING, set())
     title = f"{run['run_id']}: {_scored(run)}"
     parts = [
         ("metrics", "metrics", _metrics(run, rules)),
         ("errors", "errors", _errors(run)),
-        ("scenarios", "by scenario", results.drawn(run, rules, order, told)),
+        ("scenarios", "by scenario", results.drawn(run, rules, scenarios, told)),
         ("said", "what was said", texts),
         ("stages", "where the time went", usage.stages(run["stages"], run["duration_seconds"])),
         ("resources", "what it used", usage.over_time(run["resources"]["series"])),

@@ -301,6 +301,18 @@ def test_every_example_in_the_documentation_holds(name: str) -> None:
     assert found.failed == 0
 
 
+def test_a_secret_that_came_while_the_eval_ran_is_hidden_in_what_is_said(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was said is held against the environment as it is then, not as it was when the first text was said."""
+    word = "correct-horse-9f3c7d21"
+    report({"ok": True}, scenario="a", output=f"before {word}")
+    monkeypatch.setenv("LATE_API_KEY", word)
+    report({"ok": True}, scenario="b", output=f"after {word}")
+    first, second = (json.loads(line)["output"] for line in file.read_text().splitlines())
+    assert (first, second) == (f"before {word}", "after [secret]")
+
+
 def test_whatever_was_said_is_handed_over(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A model's words never end the eval: half a character, what is not finite, an object that nobody knows."""
     monkeypatch.setenv("API_TOKEN", "tok-3141592653589793")

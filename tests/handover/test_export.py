@@ -96,6 +96,16 @@ def test_a_dry_run_shows_everything_and_sends_nothing(project: Path, target: Tar
     assert files(project) == before
 
 
+def test_what_the_settings_call_a_secret_does_not_leave(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable that only the settings name as a secret's is one for an export, too."""
+    m = full(RUN, note=f"asked {CANARY}")
+    (project / "metrics" / "runs" / f"{RUN}.json").write_text(json.dumps(m))
+    monkeypatch.setenv("HOUSE_WORD", CANARY)
+    assert CANARY in called(project, "export", RUN, "--to", "csv", "--dry-run", "--json")[1]
+    (project / "evalprov.toml").write_text('[env]\nsecret = ["HOUSE_*"]\n')
+    assert CANARY not in called(project, "export", RUN, "--to", "csv", "--dry-run", "--json")[1]
+
+
 @pytest.mark.parametrize("target", TARGETS, ids=by_name)
 def test_no_secret_leaves(project: Path, target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
     """A value that the environment makes a secret is in nothing that is sent, though an older record has it in full."""
