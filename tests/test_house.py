@@ -39,7 +39,7 @@ MAY_IMPORT = {
     "stats": set(),
     "explain": {"record"},
     "judge": {"stats", "explain", "record", "errors"},
-    "views": {"restore", "wire", "judge", "explain", "stats", "record", "page", "render", "repository"},
+    "views": {"fleet", "restore", "wire", "judge", "explain", "stats", "record", "page", "render", "repository"},
     "repository": {"errors"},
     "handover": {"store", "judge", "record", "errors", "secrets", "settings", "reported"},
     "report": {"views", "page", "render", "judge", "explain", "stats", "store", "record", "errors", "__init__"},
@@ -60,7 +60,9 @@ MAY_IMPORT = {
         "__init__",
     },
     "restore": {"run", "capture", "judge", "explain", "stats", "store", "record", "errors", "secrets", "settings"},
+    "fleet": {"run", "restore", "capture", "store", "record", "errors", "secrets", "settings"},
     "cli": {
+        "fleet",
         "handover",
         "isolation",
         "report",

@@ -44,7 +44,9 @@ BULKY: tuple[tuple[str, ...], ...] = (
     ("calls", "not_recorded"),
 )
 # What it never leaves out, by which runs are found and told apart.
-KEPT = frozenset(("schema", "run_id", "timestamp", "status", "repeat", "counts", "identity", "imported"))
+KEPT = frozenset(
+    ("schema", "run_id", "timestamp", "status", "repeat", "sweep", "engine", "counts", "identity", "imported")
+)
 _SMALL = 80  # bytes of a value that stays where it is
 _WHOLE = ("system",)  # sections that are left out as one
 
@@ -63,6 +65,8 @@ def blank(run_id: str, timestamp: str) -> Manifest:
         "note": None,
         "parent_run_id": None,
         "repeat": None,
+        "sweep": None,
+        "engine": None,
         "command": {"argv": [], "cwd": ".", "executable": None, "timeout_seconds": None},
         "metric_summary": None,
         "metrics": None,

@@ -80,6 +80,27 @@ class Repeat(TypedDict):
     seed: int  # what EVALPROV_SEED was
 
 
+class Sweep(TypedDict):
+    """Which point of a sweep this run is of."""
+
+    id: str  # all points, and all trials of them, have the same
+    point: int  # from 1
+    of: int
+    values: dict[str, str]  # what the point stands for, by what was swept: model.temperature, SEED, lr
+
+
+class Engine(TypedDict):
+    """What started the run on another machine, and as what it knows it."""
+
+    name: str  # slurm, ray, ssh
+    job: str | None  # as the engine calls it
+    array: str | None  # the array that the job is of
+    node: str | None
+    worker: str | None
+    attempt: int  # from 1
+    replaces: str | None  # the run that was lost or preempted, which this one does again
+
+
 class Captured(TypedDict):
     """The outcome of a collector."""
 
@@ -102,6 +123,8 @@ class Manifest(TypedDict):
     note: str | None
     parent_run_id: str | None
     repeat: Repeat | None
+    sweep: Sweep | None
+    engine: Engine | None  # null for a run that was started where it ran
     command: Command
     metric_summary: dict[str, MetricValue] | None
     metrics: dict[str, dict[str, MetricValue]] | None  # by scenario; null where nothing was reported

@@ -24,6 +24,8 @@ WORDS = {
     "replay.timing": "true: a recorded answer takes as long as it took",
     "replay.errors": "true: recorded failures come again, those too that were mended by asking again",
     "replay.network": "closed: the command reaches nothing but the record, where the system can hold it (`closed`)",
+    "remote.url": "the store that the team shares: `s3://bucket/team`, `gs://...`, `az://...`, `file:///folder`",
+    "remote.push": "after-run: every run is sent there when it has ended, once you said `evalprov trust` (`never`)",
     "handover.trackers": "which trackers learn this run's id, by variables of theirs: auto for those installed (`off`)",
     "log.mode": "how much of what the command prints is kept (`bounded`)",
     "log.bytes": "how much that is, half for the head and half for the tail (1048576)",

@@ -159,6 +159,7 @@ SHAPE: dict[str, Any] = {
         "errors": bool,
         "network": Choice(("closed", "open")),
     },
+    "remote": {"url": str, "push": Choice(("after-run", "never"))},
     "handover": {"trackers": ChosenWords(("off", "auto"), TRACKERS)},
     "log": {"mode": Choice(("bounded", "full", "off")), "bytes": AtLeast(0)},
     "report": {"text_bytes": AtLeast(0)},

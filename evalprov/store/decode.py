@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 
 
 # Which not every record of version 3 has.
-_LATEST = ("texts", "links", "handover", "imported")
-_LATEST_KEYS = ("resources.series",)
+_LATEST = ("texts", "links", "handover", "imported", "sweep", "engine")
+_LATEST_KEYS = ("resources.series", *(key for fact in FACTS for key in fact.keys if "." in key))
+_FOLDERS = "observed.looked.folders"
+NEWER = frozenset((*_LATEST, *_LATEST_KEYS, _FOLDERS))  # what a record of this version may lack
 
 
 def _to_3(record: dict[str, Any]) -> dict[str, Any]:
@@ -224,8 +226,7 @@ def _add_newer_facts(record: dict[str, Any]) -> bool:
         if name not in record:
             record[name] = model[name]
             added = True
-    keys = [*_LATEST_KEYS, *(key for fact in FACTS for key in fact.keys)]
-    for section, _, name in (key.partition(".") for key in keys):
+    for section, _, name in (key.partition(".") for key in _LATEST_KEYS):
         there = record.setdefault(section, model.get(section))
         if isinstance(there, dict) and isinstance(model.get(section), dict) and name in model[section].keys() - there:
             record[section] = {**there, name: model[section][name]}

@@ -15,7 +15,7 @@ from msgspec import UNSET, UnsetType
 from evalprov.record.form import BULKY, KEPT, SCHEMA
 from evalprov.record.manifest import Manifest
 from evalprov.store import ids
-from evalprov.store.decode import Unreadable, decode_line, glance
+from evalprov.store.decode import NEWER, Unreadable, decode_line, glance
 from evalprov.store.folder import LARGEST
 from evalprov.store.where import KINDS, Path, PathStep, dig, started_since
 
@@ -178,7 +178,8 @@ def _whole_struct(kind: Any, path: tuple[str, ...]) -> Any:
         for name, inner in get_type_hints(kind).items():
             place = (*path, name)
             wanted = Literal[SCHEMA] if place == ("schema",) else _whole_struct(inner, place)
-            fields.append((name, wanted | UnsetType, UNSET) if place in BULKY else (name, wanted))
+            may_lack = place in BULKY or ".".join(place) in NEWER
+            fields.append((name, wanted | UnsetType, UNSET) if may_lack else (name, wanted))
         return msgspec.defstruct(kind.__name__, fields, kw_only=True, forbid_unknown_fields=True, gc=False)
     origin, inside = get_origin(kind), get_args(kind)
     if origin is Literal or not inside:
