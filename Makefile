@@ -68,9 +68,10 @@ oracles: pyproject.toml ## Hold the statistics against large packages, in an env
 
 sdks: pyproject.toml $(READY) ## Record and replay the real libraries of model providers, in an environment of their own
 	$(PYTHON) -m venv $(SDKS)
-	$(SDKS)/bin/python -m pip install --quiet --disable-pip-version-check openai anthropic google-genai mistralai cohere groq together litellm langchain-openai langchain-anthropic boto3 huggingface_hub aiohttp 'httpx[http2]' requests vcrpy grpcio
+	$(SDKS)/bin/python -m pip install --quiet --disable-pip-version-check uv
+	$(SDKS)/bin/uv pip install --quiet --python $(SDKS)/bin/python openai anthropic google-genai mistralai cohere groq together litellm langchain-openai langchain-anthropic boto3 huggingface_hub aiohttp 'httpx[http2]' requests vcrpy grpcio
 	$(PYTHON) -m venv $(SDKS)/harnesses
-	$(SDKS)/harnesses/bin/python -m pip install --quiet --disable-pip-version-check inspect_ai openai 'lm_eval[api]'
+	$(SDKS)/bin/uv pip install --quiet --python $(SDKS)/harnesses/bin/python inspect_ai openai 'lm_eval[api]'
 	-npm install --silent --no-fund --no-audit --prefix $(SDKS)/node openai @anthropic-ai/sdk @google/genai ai @ai-sdk/openai undici promptfoo
 	$(BIN)/python tests/bench/sdks.py
 	$(BIN)/python tests/bench/harnesses.py

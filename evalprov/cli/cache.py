@@ -7,6 +7,7 @@ import sys
 from evalprov import render
 from evalprov.cli.common import STORE, open_store
 from evalprov.cli.options import Option, Subcommand
+from evalprov.numbers import counted
 from evalprov.store.calls import files, prune
 
 COLUMNS = ("run", "bytes", "needed by")
@@ -41,11 +42,11 @@ def cache(*, keep_last: int | None, as_json: bool, store: str | None) -> int:
         [(one.run_id, render.size(one.size) if people else str(one.size), one.needed_by or "-") for one in found],
         right=("bytes",),
     )
-    render.note(f"the calls of {len(found)} runs take {render.size(total)}")
+    render.note(f"the calls of {counted(len(found), 'run')} take {render.size(total)}")
     if keep_last is not None:
         freed = render.size(sum(one.size for one in gone))
         kept = f"; {len(spared)} older ones are needed and stay" if spared else ""
-        render.note(f"removed those of {len(gone)} runs, {freed}{kept}")
+        render.note(f"removed those of {counted(len(gone), 'run')}, {freed}{kept}")
     return 0
 
 

@@ -83,7 +83,10 @@ def why_unknown(name: str, run: Manifest, other: Manifest, layer: Layer) -> str 
     if layer.unknown or identity["layers"].get(name) is None:
         return identity["unknown"].get(name) or layer.unknown or "it was not recorded"
     if _cut_short(run) and (never := _reported(name, other) - _reported(name, run)):
-        return f"{run['status'].replace('_', ' ')} before it reported {', '.join(sorted(never)[:3])}"
+        facts = ", ".join(sorted(never)[:3])
+        if run["status"] == "not_started":
+            return f"its command was not started, so it did not report {facts}"
+        return f"{run['status'].replace('_', ' ')} before it reported {facts}"
     return None
 
 

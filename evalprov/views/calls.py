@@ -12,6 +12,7 @@ from evalprov.page import FactBlock, Remark, TableBlock, line
 from evalprov.views.show import headline
 from evalprov.wire.call import EXACT, REPLAYED
 from evalprov.wire.comparing import State, name_of
+from evalprov.wire.functions import HOST as OF_FUNCTIONS
 from evalprov.wire.reading import said_in
 
 if TYPE_CHECKING:
@@ -61,7 +62,9 @@ def document(m: Manifest) -> dict[str, Any]:
 
 def _pairs(m: Manifest) -> Pairs:
     sums = m["calls"]
-    tokens, cost = sums["tokens"], sums["cost"]
+    functions = sum(one["calls"] for one in sums["models"] if one["gen_ai.provider.name"] == OF_FUNCTIONS)
+    asked = functions < (sums["count"] or 0)
+    tokens, cost = (sums["tokens"], sums["cost"]) if asked else (None, None)
     pairs = [
         ("mode", str(sums["mode"]) + (f" of {sums['source']}" if sums["source"] else "")),
         ("calls", str(sums["count"])),
@@ -84,7 +87,12 @@ def _pairs(m: Manifest) -> Pairs:
         ("not whole", sums["reason"] or ""),
         ("file", f"{sums['file']} ({render.size(sums['bytes'])})" if sums["file"] else ""),
     ]
-    pairs += [(f"model {one['gen_ai.request.model']}", _model(one)) for one in sums["models"]]
+    pairs += [
+        (f"model {one['gen_ai.request.model'] or 'not named'}", _model(one))
+        for one in sums["models"]
+        if one["gen_ai.provider.name"] != OF_FUNCTIONS
+    ]
+    pairs.append(("functions", counted(functions, "call") if functions else ""))
     return [(name, value) for name, value in pairs if value]
 
 

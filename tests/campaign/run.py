@@ -316,6 +316,9 @@ def main(words: list[str]) -> int:
             survived[row.group] += not wrong
             if wrong:
                 print(f"FAILED {row.label}: {'; '.join(wrong)[:600]}", flush=True)
+            if tried.total() % 100 == 0:
+                seconds = time.monotonic() - began
+                print(f"{survived.total()} of {tried.total()} so far, {len(_ROWS)} in all, {seconds:.0f} s", flush=True)
     for group, count in tried.items():
         print(f"  {survived[group]:4} of {count:4}  {group}")
     lost = tried.total() - survived.total()

@@ -42,6 +42,10 @@ def test_a_function_is_recorded_and_replayed(project: Project) -> None:
     assert b"called 0" in again.stderr
     assert again.stdout == first.stdout
     assert project.records()[-1]["calls"]["replayed"] == 4
+    told = project.evalprov("calls").stdout.decode()
+    assert "functions\t4 calls\n" in told
+    assert "model" not in told.replace("models", "")
+    assert "cost" not in told
     more = project.run("python3", "eval.py", "more", options=("--replay", "latest"), env=source)
     assert more.returncode == 1
     assert b"NotRecordedError" in more.stderr
