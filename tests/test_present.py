@@ -172,7 +172,7 @@ def test_what_only_the_eval_can_tell_is_not_known_until_it_runs(repository: Proj
     found = document(repository)
     assert set(states(found)) == {"prompts", "model", "agent", "config", "data", "grader"}
     assert set(states(found).values()) == {"unknown"}
-    assert found["layers"]["model"]["reason"] == "B: not known until it runs: model"
+    assert found["layers"]["model"]["reason"] == "now: not known until it runs: model"
     assert {change["kind"] for change in found["changes"]} == {"unknown"}
     assert {change["field"] for change in found["changes"]} >= {"model", "golden_version", "k", "version"}
     assert found["answer"]["kind"] == "present_unknown"

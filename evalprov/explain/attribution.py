@@ -22,6 +22,9 @@ LayerState = Literal[
 ]
 
 
+THEN_AND_NOW = ("the record", "now")  # the sides where one of them is the present state
+
+
 class Standing(NamedTuple):
     """How two runs stand to each other in one layer."""
 
@@ -34,10 +37,10 @@ def one_tree(a: Manifest, b: Manifest) -> bool:
     return a["git"]["tree"] is not None and a["git"]["tree"] == b["git"]["tree"]
 
 
-def standings(a: Manifest, b: Manifest) -> dict[str, Standing]:
-    """Say of every layer how two runs stand to each other in it."""
+def standings(a: Manifest, b: Manifest, called: tuple[str, str] = ("A", "B")) -> dict[str, Standing]:
+    """Say of every layer how two runs, called so, stand to each other in it."""
     ones, others = layers(a), layers(b)
-    return {name: _standing(name, (a, b), (ones[name], others[name])) for name in ones}
+    return {name: _standing(name, (a, b), (ones[name], others[name]), called) for name in ones}
 
 
 def layer_states(a: Manifest, b: Manifest) -> dict[str, LayerState]:
@@ -45,8 +48,10 @@ def layer_states(a: Manifest, b: Manifest) -> dict[str, LayerState]:
     return {name: standing.state for name, standing in standings(a, b).items()}
 
 
-def _standing(name: str, runs: tuple[Manifest, Manifest], sides: tuple[Layer, Layer]) -> Standing:
-    if why := _why_not_told(name, runs, sides):
+def _standing(
+    name: str, runs: tuple[Manifest, Manifest], sides: tuple[Layer, Layer], called: tuple[str, str]
+) -> Standing:
+    if why := _why_not_told(name, runs, sides, called):
         return Standing("unknown", why)
     if _differ(name, runs, sides):
         return Standing("changed")
@@ -54,7 +59,7 @@ def _standing(name: str, runs: tuple[Manifest, Manifest], sides: tuple[Layer, La
         return Standing("undeclared")
     edited = [
         f"{run}: {', '.join(paths)} was written to while the command ran"
-        for run, m in zip("AB", runs, strict=True)
+        for run, m in zip(called, runs, strict=True)
         if (paths := sorted(path for path, layer in m["observed"]["edited"].items() if layer == name))
     ]
     if edited:
@@ -66,10 +71,13 @@ def _standing(name: str, runs: tuple[Manifest, Manifest], sides: tuple[Layer, La
     return Standing("named", "; ".join(notes) or "one side does not hold all of it")
 
 
-def _why_not_told(name: str, runs: tuple[Manifest, Manifest], sides: tuple[Layer, Layer]) -> str | None:
+def _why_not_told(
+    name: str, runs: tuple[Manifest, Manifest], sides: tuple[Layer, Layer], called: tuple[str, str]
+) -> str | None:
     """Say why nobody can tell whether a layer is the same; null where it can be looked at."""
     a, b = runs
-    for side, why in (("A", why_unknown(name, a, b, sides[0])), ("B", why_unknown(name, b, a, sides[1]))):
+    whys = why_unknown(name, a, b, sides[0]), why_unknown(name, b, a, sides[1])
+    for side, why in zip(called, whys, strict=True):
         if why:
             return f"{side}: {why}"
     if not tells_all(a, b) and not _any(_both_tell(hashed(sides[0]), hashed(sides[1]))):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from evalprov.explain.attribution import LayerState, Standing, standings
+from evalprov.explain.attribution import THEN_AND_NOW, LayerState, Standing, standings
 from evalprov.explain.changes import CERTAIN, Change, beside, changes
 from evalprov.explain.used import standing, used_changes
 from evalprov.judge.answer import Answer, AnswerEvidence, LayerDiff, answer
@@ -95,7 +95,7 @@ def diff(  # noqa: PLR0913 - what is compared, and what is known besides
     hidden = inside(metrics, ours, theirs, groups.known, LEVEL)
     asked = questions(metrics, ours, theirs, rules)
     metrics = doubted(metrics, asked)
-    layers = _layers(a, b, found)
+    layers = _layers(a, b, found, present=present)
     outside = [] if present else beside(one, other)
     differing = [change for change in found if change.kind != "same"]
     graded = NO_RATERS
@@ -142,10 +142,11 @@ def differs(found: Diff) -> bool:
 _WORST_LAST: tuple[LayerState, ...] = ("undeclared", "equal", "named", "unknown", "changed")
 
 
-def _layers(a: Side, b: Side, found: list[Change]) -> dict[str, LayerDiff]:
+def _layers(a: Side, b: Side, found: list[Change], *, present: bool) -> dict[str, LayerDiff]:
     """Return how all trials stand to each other, layer by layer; one that is surely another, if not whole, changed."""
     first = a.runs[0]
-    pairs = [standings(first, run) for run in (*a.runs[1:], *b.runs)]
+    called = THEN_AND_NOW if present else ("A", "B")
+    pairs = [standings(first, run, called) for run in (*a.runs[1:], *b.runs)]
     worst = {name: max((pair[name] for pair in pairs), key=_badness) for name in pairs[0]}
     certain = {change.layer for change in found if change.kind in CERTAIN}
     return {

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from evalprov.capture import COLLECTORS, start
 from evalprov.errors import CANNOT_START, EvalprovError
-from evalprov.explain.attribution import Standing, standings
+from evalprov.explain.attribution import THEN_AND_NOW, Standing, standings
 from evalprov.explain.changes import CERTAIN, changes
 from evalprov.named import NamedTuple
 from evalprov.restore import code, packages, setting
@@ -181,7 +181,7 @@ def _proven(m: Manifest, to: NewFolder, found: Restored, brought: Brought, envir
     for path in wrong(m, now, brought.unsure):
         to.remove(brought.unsure[path])
         missing.append(f"{path}: what is there now is another, and was left out")
-    layers = standings(m, now)
+    layers = standings(m, now, THEN_AND_NOW)
     told = {change.layer for change in changes(m, now) if change.kind in CERTAIN}
     another = [name for name in _FILES if name in told or layers[name].state == "changed"]
     if another and not missing:
