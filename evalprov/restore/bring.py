@@ -6,10 +6,12 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from evalprov.capture import COLLECTORS, start
+from evalprov.capture.code.gitlook import RESTORED
 from evalprov.errors import CANNOT_START, EvalprovError
 from evalprov.explain.attribution import THEN_AND_NOW, Standing, standings
-from evalprov.explain.changes import CERTAIN, changes
+from evalprov.explain.changes import CERTAIN, Change, changes
 from evalprov.named import NamedTuple
+from evalprov.numbers import listed
 from evalprov.restore import code, packages, setting
 from evalprov.restore.folder import Escapes, NewFolder
 from evalprov.restore.git import git
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
     from evalprov.record.manifest import Manifest
 
 SOFTWARE = "software"
-VARIABLES = ".git/evalprov.env"  # below the new folder, where no git looks at it
 _FILES = ("prompts", "agent", "config", "code", "data", "grader")
 _OF_MACHINE = ("hardware", "gpu", "place")
 _ROOTS = 20  # folders of a repository that may be the project's root, tried one by one
@@ -108,10 +109,10 @@ def restore(asked: RestoreRequest) -> Restored:
             raise NotRestored(f"run {m['run_id']} cannot be brought back: {why}") from None
         environ = setting.variables(m, asked.environ, root, environment)
         command = setting.command_in(m, to.path, environment)
-        with open(os.path.join(to.path, VARIABLES), "w", encoding="utf-8", errors="surrogateescape") as file:
+        with open(os.path.join(to.path, RESTORED), "w", encoding="utf-8", errors="surrogateescape") as file:
             file.write(setting.exported(m, environ, environment))
         found = Restored(
-            *(m["run_id"], to.path, root, cwd, command, environ, os.path.join(to.path, VARIABLES), environment),
+            *(m["run_id"], to.path, root, cwd, command, environ, os.path.join(to.path, RESTORED), environment),
             *(store_inside, tree, missing, {}, None),
         )
         look = asked.to_run or environment is not None
@@ -181,20 +182,30 @@ def _proven(m: Manifest, to: NewFolder, found: Restored, brought: Brought, envir
     for path in wrong(m, now, brought.unsure):
         to.remove(brought.unsure[path])
         missing.append(f"{path}: what is there now is another, and was left out")
-    layers = standings(m, now, THEN_AND_NOW)
-    told = {change.layer for change in changes(m, now) if change.kind in CERTAIN}
+    certain = [change for change in changes(m, now) if change.kind in CERTAIN]
+    layers = {name: _reasoned(name, one, certain) for name, one in standings(m, now, THEN_AND_NOW).items()}
+    told = {change.layer for change in certain}
     another = [name for name in _FILES if name in told or layers[name].state == "changed"]
     if another and not missing:
         missing += [
-            f"{change.layer}: {' '.join(filter(None, (change.item, change.field)))} is not what it was"
-            for change in changes(m, now)
-            if change.layer in another and change.kind in CERTAIN
+            f"{change.layer}: {_named(change)} is not what it was" for change in certain if change.layer in another
         ]
     if found.environment and not same_packages(m, now):
-        step = next((one for one in changes(m, now) if one.layer == SOFTWARE and one.kind in CERTAIN), None)
+        step = next((one for one in certain if one.layer == SOFTWARE), None)
         what = f"{step.item} {step.field}: {step.a} -> {step.b}" if step else "their hash is another"
         missing.append(f"packages: not what they were: {what}")
     return found._replace(missing=missing, layers=layers, now=now)
+
+
+def _reasoned(layer: str, standing: Standing, certain: list[Change]) -> Standing:
+    """Say of a layer that changed what in it did."""
+    if standing.state != "changed":
+        return standing
+    return Standing("changed", listed([_named(one) for one in certain if one.layer == layer]) or None)
+
+
+def _named(change: Change) -> str:
+    return " ".join(filter(None, (change.item, change.field)))
 
 
 def _without_paths(m: Manifest) -> Manifest:

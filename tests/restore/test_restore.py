@@ -78,6 +78,21 @@ def test_all_of_a_dirty_run_is_back_and_the_repository_untouched(dirty: Project)
     assert snapshot(dirty.path) == before
 
 
+def test_a_run_brought_back_into_the_project_changes_no_later_run(project: Project) -> None:
+    """Where no folder is named it lies beside the code: it is none, and no change of the repository."""
+    project.write("eval.py", REPORT)
+    project.commit_all()
+    project.run(sys.executable, "eval.py")
+    assert called(project, "restore", "latest")[0] == 0
+    [folder] = project.path.glob("restored-*")
+    assert folder.joinpath("eval.py").exists()
+    project.run(sys.executable, "eval.py")
+    before, after = project.records()
+    assert after["git_dirty"] is False
+    assert after["git"]["untracked"] == []
+    assert after["identity"]["fingerprint"] == before["identity"]["fingerprint"]
+
+
 def test_what_was_restored_can_be_restored_from_anywhere_it_was(dirty: Project) -> None:
     """Months later, on another branch, with other files in place, the same bytes come back."""
     dirty.commit_all()

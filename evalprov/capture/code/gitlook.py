@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from evalprov.capture.code.gitpatch import Kept
     from evalprov.capture.collector import CaptureContext, Findings
 
+RESTORED = ".git/evalprov.env"  # in a folder that `restore` made, where no git looks at it: the run's variables
+
 
 def look(
     context: CaptureContext,
@@ -49,7 +51,7 @@ def look(
         return without_status(context, status, where, place and place.commit)
     repo = Repository(place.top, place.folder, place.tree, place.algorithm, options, environ_of(context))
     own = _own_folder(context.store, place.top)
-    work = _read_status(status.out, own)
+    work = _read_status(status.out, own, os.fsencode(place.top))
     if work.commit != place.commit:
         raise GitError(f"the commit changed while git was asked, from {work.commit} to {place.commit}")
     unseen = None
@@ -86,7 +88,7 @@ def _read_place(where: Reply) -> Place | None:
     return Place(parts[1], parts[2], parts[0], commit, tree, where.code == 0)
 
 
-def _read_status(out: bytes, own: list[bytes]) -> Work:
+def _read_status(out: bytes, own: list[bytes], top: bytes) -> Work:
     commit = branch = None
     changes: list[GitChange] = []
     untracked: list[bytes] = []
@@ -94,7 +96,7 @@ def _read_status(out: bytes, own: list[bytes]) -> Work:
     for record in out.split(b"\0"):
         kind, _, rest = record.partition(b" ")
         if kind == b"?":
-            if rest not in own and not rest.startswith(below):
+            if rest not in own and not rest.startswith(below) and not _was_restored(top, rest):
                 untracked.append(rest)
         elif kind in (b"1", b"u"):
             change = _read_change(kind, rest)
@@ -107,6 +109,11 @@ def _read_status(out: bytes, own: list[bytes]) -> Work:
         elif record and kind not in (b"#", b"!"):
             raise GitError(f"git status printed {readable(record[:80])}, which is not understood")
     return Work(commit, branch, changes, untracked)
+
+
+def _was_restored(top: bytes, path: bytes) -> bool:
+    """Say whether this is another run, brought back into the work tree: no more of the user's than the store is."""
+    return path.endswith(b"/") and os.path.exists(os.path.join(top, path, os.fsencode(RESTORED)))
 
 
 def _read_change(kind: bytes, rest: bytes) -> GitChange:
