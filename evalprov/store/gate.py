@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
     from evalprov.record.manifest import Manifest
     from evalprov.secrets import Scrubber
+    from evalprov.store.own_words import OwnWords
 
 _APART = "\n\0\n"  # no credential goes beyond it
 _DIGITS = str.maketrans("0123456789", "0" * 10)
@@ -69,18 +70,26 @@ def _variety(text: str) -> int:
 
 
 def _hide(manifest: Manifest, clean: Callable[[str], str]) -> bool:
+    from evalprov.store.own_words import of_record  # hardly any record holds a secret by now
+
     record = cast("dict[str, Any]", manifest)
+    own = of_record()
     for key, value in record.items():
-        record[key] = _cleaned(value, clean)
+        record[key] = _cleaned(value, clean, own.inside(key))
     return True
 
 
-def _cleaned(value: Any, clean: Callable[[str], str]) -> Any:
+def _cleaned(value: Any, clean: Callable[[str], str], own: OwnWords) -> Any:
     if isinstance(value, str):
-        return clean(value)
+        return value if own.has(value) else clean(value)
     if isinstance(value, dict):
-        return {clean(name): _cleaned(inner, clean) for name, inner in value.items()}
-    return [_cleaned(inner, clean) for inner in value] if isinstance(value, list) else value
+        return {
+            name if own.names(name) else clean(name): _cleaned(inner, clean, own.inside(name))
+            for name, inner in value.items()
+        }
+    if isinstance(value, list):
+        return [_cleaned(inner, clean, own.inside("")) for inner in value]
+    return value
 
 
 def _names(m: Manifest) -> set[str]:

@@ -123,6 +123,9 @@ SURROUNDINGS: dict[str, Around] = {
     "names that are odd": Around({"A.B": "1", "BASH_FUNC_f%%": "() { :; }", "é": "2", " ": "3"}),
     "short secrets": Around({"API_KEY": "a", "PASSWORD": "1", "TOKEN": "", "SECRET": " "}),
     "a secret that is a common word": Around({"DB_PASSWORD": "metrics", "API_TOKEN": "true", "SECRET_KEY": "runs"}),
+    "a secret that is a word of the record": Around(
+        {"DB_PASSWORD": "running", "API_TOKEN": "completed", "SECRET_KEY": "captured", "MY_PASSWORD": "sha256"}
+    ),
     "no environment at all": Around(around='exec env -i "$@"'),
     "GIT_DIR to nowhere": Around({"GIT_DIR": "/no/such.git"}),
     "GIT_DIR and GIT_WORK_TREE": Around({"GIT_DIR": ".git", "GIT_WORK_TREE": "sub"}),

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import typing
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from evalprov.record.form import blank
+from evalprov.record.form import blank, encode
 from evalprov.record.identity import identify
+from evalprov.record.layers import LAYERS
 from evalprov.record.manifest import Manifest
 from evalprov.secrets import TellingScrubber
 from evalprov.store import Store
+from evalprov.store.decode import decode
+from evalprov.store.gate import hide_credentials, hide_secrets
 
 VALUE = "correct-horse-9f3c7d21"
 TOKEN = "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"  # of a known kind
@@ -103,3 +107,33 @@ def test_one_secret_among_many_numbered_names_is_seen(tmp_path: Path) -> None:
     assert store.finish(manifest) == []
     assert "scenario-777776" in written(tmp_path)
     assert "scenario-777777" not in written(tmp_path)
+
+
+def words_of(kind: Any) -> Iterator[str]:
+    """Give every name of the record's own in a type, and every word that it may hold."""
+    if typing.is_typeddict(kind):
+        for name, inner in typing.get_type_hints(kind).items():
+            yield name
+            yield from words_of(inner)
+    elif typing.get_origin(kind) is typing.Literal:
+        yield from map(str, typing.get_args(kind))
+    else:
+        for inner in typing.get_args(kind):
+            yield from words_of(inner)
+
+
+def test_a_secret_that_is_a_word_of_ours_harms_no_record(tmp_path: Path) -> None:
+    """A password may be `running` or `metrics`: the record stays one, and what the user said of it is hidden."""
+    words = sorted({*words_of(Manifest), *LAYERS, "sha256", "git", "hardware"})
+    assert {"completed", "captured", "packages", "python_version"} & {*words} == {"completed", "captured", "packages"}
+    manifest: Manifest = json.loads(FIXTURE.read_text())
+    manifest["note"] = "it is captured"
+    scrub = TellingScrubber({f"NO_{number}_PASSWORD": word for number, word in enumerate([*words, "python_version"])})
+    hide_credentials(manifest, scrub)
+    hide_secrets(manifest, scrub)
+    again = decode(encode(manifest))
+    assert again["note"] == "it is [secret]"
+    assert again["status"] == "completed"
+    assert "python_version" in again["system"]
+    assert again["capture"]["git"]["status"] == "captured"
+    assert identify(again)["layers"].keys() == {*LAYERS}
