@@ -34,6 +34,7 @@ VARIABLES: Mapping[str, tuple[str, ...]] = {
     "COMMIT_SHA": ("BRANCH_NAME",),
     "SOURCE_VERSION": (),
 }
+_FOREIGN = "dubious ownership in repository"  # usual in containers, where a mounted folder is another user's
 _BY_HAND = ("GIT_SHA", "GIT_COMMIT")
 
 
@@ -54,6 +55,9 @@ def without_status(context: CaptureContext, status: Reply, where: Reply, commit:
         return _from_environment(context, "no git repository here")
     if "must be run in a work tree" in words:
         return _from_environment(context, "a repository without a work tree here")
+    if _FOREIGN in words:
+        _, quote, rest = words.partition("'")
+        words += f"; if you trust it: git config --global --add safe.directory {quote}{rest.partition(quote)[0]}{quote}"
     raise GitError(words)
 
 
