@@ -134,7 +134,7 @@ def foreign(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> Iterator[Repo]:
 @only_root
 def test_a_repository_of_another_user_fails_in_gits_words(foreign: Repo) -> None:
     """It is never told as clean, nor by a commit; git's own words say why, and no variable hides it."""
-    says = "detected dubious ownership in repository at .*; if you trust it: git config --global --add safe.directory '/"
+    says = "detected dubious ownership in repository at .*; if you trust it: git config --global --add safe.directory '"
     with pytest.raises(GitError, match=says):
         foreign.found()
     with pytest.raises(GitError, match="dubious ownership"):
