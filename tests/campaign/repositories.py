@@ -34,6 +34,8 @@ def write(folder: Path, name: str, text: str | bytes = "x\n", mode: int = 0o644)
     """Write a file there."""
     file = folder / name
     file.parent.mkdir(parents=True, exist_ok=True)
+    if file.is_fifo():  # another state's, which nobody reads
+        file.unlink()
     file.write_bytes(text if isinstance(text, bytes) else text.encode())
     file.chmod(mode)
     return file
