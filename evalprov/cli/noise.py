@@ -89,9 +89,10 @@ def _recorded(command: tuple[str, ...], times: int, jobs: int, store: str | None
     """Run a command so many times."""
     from evalprov.cli.repeat import recorded
     from evalprov.run.request import Request
-    from evalprov.run.trials import Plan
+    from evalprov.run.trials import Plan, new_id, trials_of
 
-    return recorded(Request(argv=command, store=store and os.path.abspath(store)), Plan(times, jobs), quiet=False)
+    request = Request(argv=command, store=store and os.path.abspath(store))
+    return recorded(trials_of(request, times, new_id()), Plan(jobs), quiet=False)
 
 
 def _last(series: Series) -> str:

@@ -13,22 +13,23 @@ from evalprov.errors import EvalprovError, UsageError
 from evalprov.isolation import given_environment, here
 from evalprov.numbers import counted
 from evalprov.record.result import has_result
-from evalprov.run.trials import TRIAL, Ended, Plan, Series, run_trials
+from evalprov.run.trials import TRIAL, Ended, Plan, Series, new_id, run_trials, trials_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from evalprov.record.manifest import Manifest
     from evalprov.run.request import Request
+    from evalprov.run.trials import Trial
     from evalprov.views.trials import TrialsTold
 
 
 def repeated(request: Request, times: int, jobs: int, *, quiet: bool) -> int:
     """Record the command so many times and sum it up; the exit code is that of the first trial that failed."""
     _refuse_shared(request, min(times, jobs))
-    plan = Plan(times, jobs, attached=jobs == 1, progress=None if quiet or jobs > 1 else render.hashing())
+    plan = Plan(jobs, attached=jobs == 1, progress=None if quiet or jobs > 1 else render.hashing())
     began = time.monotonic()
-    series = recorded(request, plan, quiet=quiet)
+    series = recorded(trials_of(request, times, new_id()), plan, quiet=quiet)
     if not quiet:
         from evalprov.views.trials import remarks  # not needed before the commands have run
 
@@ -51,13 +52,13 @@ def _refuse_shared(request: Request, at_a_time: int) -> None:
     )
 
 
-def recorded(request: Request, plan: Plan, *, quiet: bool) -> Series:
-    """Record a command several times, showing how far that is."""
+def recorded(trials: Sequence[Trial], plan: Plan, *, quiet: bool) -> Series:
+    """Record every one of a list of trials, showing how far that is."""
     if not quiet and not plan.attached:
         at_a_time = f"{plan.jobs} at a time; " if plan.jobs > 1 else ""
-        render.note(f"{counted(plan.of, 'trial')}, {at_a_time}their output is kept: evalprov show RUN --log")
-    watch = None if quiet else _TrialsProgress(plan)
-    series = run_trials(request, plan, here(), given_environment(), watch.tell if watch else _silent)
+        render.note(f"{counted(len(trials), 'trial')}, {at_a_time}their output is kept: evalprov show RUN --log")
+    watch = None if quiet else _TrialsProgress(len(trials), plan)
+    series = run_trials(trials, plan, here(), given_environment(), watch.tell if watch else _silent)
     if watch:
         watch.end()
     if (refused := series.refused) and refused.refusal and not series.stopped_by:
@@ -80,8 +81,8 @@ def _silent(_: Series) -> None:
 class _TrialsProgress:
     """Says, to a person at a terminal, how far the trials are."""
 
-    def __init__(self, plan: Plan) -> None:
-        self._plan = plan
+    def __init__(self, of: int, plan: Plan) -> None:
+        self._of = of
         self._began = time.monotonic()
         self._begun = 0
         # What an attached command prints comes between: then it is a line a trial, above that.
@@ -92,10 +93,10 @@ class _TrialsProgress:
         """Take notice of how far they are."""
         done = len(series.ended)
         if self._draw:
-            self._draw(done, self._plan.of)
+            self._draw(done, self._of)
         elif self._heads and series.going and series.going[-1] > self._begun:
             self._begun = series.going[-1]
-            render.note(f"trial {self._begun} {render.bar(done, self._plan.of)} {self._words(done, self._plan.of)}")
+            render.note(f"trial {self._begun} {render.bar(done, self._of)} {self._words(done, self._of)}")
 
     def end(self) -> None:
         """Say no more."""

@@ -58,6 +58,8 @@ def opened(manifest: Manifest, request: Request, context: CaptureContext) -> Man
     manifest["tags"] = [clean(tag) or "" for tag in request.tag]
     manifest["note"] = clean(request.note)
     manifest["repeat"] = request.repeat
+    manifest["sweep"] = request.sweep
+    manifest["engine"] = request.engine
     manifest["parent_run_id"] = clean(context.environ.get("EVALPROV_RUN_ID"))
     manifest["system"]["evalprov_version"] = __version__
     return manifest

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
-    from evalprov.record.manifest import Manifest, Repeat
+    from evalprov.record.manifest import Engine, Manifest, Repeat, Sweep
 
 
 class Request(NamedTuple):
@@ -32,6 +32,8 @@ class Request(NamedTuple):
     replay: str | None = None  # a run, or a file, whose calls are answered as they were
     fill: bool = False  # what that lacks is asked of the provider, and recorded
     repeat: Repeat | None = None  # which trial of several this is
+    sweep: Sweep | None = None  # which point of a sweep
+    engine: Engine | None = None  # what started it here, where its user is on another machine
     since: float | None = None  # Unix time at which they began
     written: tuple[str, ...] = ()  # the command before {trial} was filled in, where this is a trial
 

@@ -16,7 +16,7 @@ from evalprov.platform.events import Witness, heed_children, wait_for_signal
 from evalprov.run.pipeline import record_run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Container, Mapping, Sequence
     from typing import Self
 
     from evalprov.record.manifest import Repeat
@@ -28,10 +28,17 @@ TRIAL = "{trial}"  # in a word of the command or in --metrics-file: the trial's 
 _LOOK = 0.2  # seconds between two looks at the clock
 
 
-class Plan(NamedTuple):
-    """How often to run, how many at a time, and whether the user is to see and feed them as they run."""
+class Trial(NamedTuple):
+    """One run of several: what it is asked to be, and what its command has in the environment that we have not."""
 
-    of: int
+    number: int  # from 1; no other of the list has it
+    request: Request  # knows which trial it is, and which point of a sweep
+    environ: Mapping[str, str] = {}
+
+
+class Plan(NamedTuple):
+    """How many to run at a time, and whether the user is to see and feed them as they run."""
+
     jobs: int = 1
     attached: bool = False  # they have our stdin, stdout and stderr, as a plain run has
     progress: Progress | None = None  # told of long work before a command is started, where attached
@@ -51,7 +58,6 @@ class Ended(NamedTuple):
 class Series(NamedTuple):
     """All that was run so far."""
 
-    id: str  # what the trials have in common
     ended: list[Ended]  # in the order in which they did
     going: list[int]  # the trials under way
     stopped_by: list[int]  # the signals that asked us to stop
@@ -71,22 +77,29 @@ class Series(NamedTuple):
         return min(self.ended)
 
 
+def trials_of(request: Request, of: int, name: str, but: Container[int] = ()) -> list[Trial]:
+    """Return the trials of a command that is to be run so many times, but for those that were already."""
+    numbers = [number for number in range(1, of + 1) if number not in but]
+    repeats: list[Repeat] = [{"id": name, "trial": number, "of": of, "seed": number} for number in numbers]
+    return [Trial(one["trial"], of_trial(request, one)) for one in repeats]
+
+
 def run_trials(
-    request: Request, plan: Plan, cwd: str, environ: dict[str, str], told: Callable[[Series], None]
+    trials: Sequence[Trial], plan: Plan, cwd: str, environ: dict[str, str], told: Callable[[Series], None]
 ) -> Series:
-    """Run a command so many times; `told` is called when one begins or ends, and now and then between.
+    """Run each of them; `told` is called when one begins or ends, and now and then between.
 
     A signal that asks us to stop reaches every trial under way once, and no other is begun. One that fails stops
     nobody; only where none could be started yet, no more is tried.
     """
     since = time.time()
 
-    def record(one: Repeat) -> Done:
-        return record_run(of_trial(request, one)._replace(since=since), cwd, environ, plan.progress)
+    def record(one: Trial) -> Done:
+        return record_run(one.request._replace(since=since), cwd, {**environ, **one.environ}, plan.progress)
 
     with _RunningTrials(plan, record) as crew:
         series = crew.series
-        for trial in range(1, plan.of + 1):
+        for trial in trials:
             while len(series.going) == plan.jobs:
                 crew.wait()
                 told(series)
@@ -112,8 +125,8 @@ def of_trial(request: Request, one: Repeat) -> Request:
 class _RunningTrials:
     """The trials under way, each a process, and what stands between them and the signals."""
 
-    def __init__(self, plan: Plan, record: Callable[[Repeat], Done]) -> None:
-        self.series = Series(_new_id(), [], [], [])
+    def __init__(self, plan: Plan, record: Callable[[Trial], Done]) -> None:
+        self.series = Series([], [], [])
         self._plan = plan
         self._record = record
         self._going: dict[int, tuple[int, int]] = {}  # by pid: the trial, and a file for its last words to us
@@ -129,19 +142,19 @@ class _RunningTrials:
         self._witness.stop()
         signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
 
-    def begin(self, trial: int) -> None:
+    def begin(self, trial: Trial) -> None:
         """Start one."""
         try:
             report = nameless_file()
             pid = os.fork()
         except OSError as error:
             refusal = (f"cannot start a process: {error.strerror}", "see ulimit -u and ulimit -n")
-            self.series.ended.append(Ended(trial, CANNOT_START, refusal=refusal))
+            self.series.ended.append(Ended(trial.number, CANNOT_START, refusal=refusal))
             return
         if pid == 0:
             self._be(trial, report)
-        self._going[pid] = (trial, report)
-        self.series.going.append(trial)
+        self._going[pid] = (trial.number, report)
+        self.series.going.append(trial.number)
         # What waits here by now may have come before there was somebody else to get it.
         for number in signal.sigpending() & set(self._numbers):
             os.kill(pid, number)
@@ -174,7 +187,7 @@ class _RunningTrials:
             for pid in self._going:
                 os.kill(pid, received.number)
 
-    def _be(self, trial: int, report: int) -> NoReturn:
+    def _be(self, trial: Trial, report: int) -> NoReturn:
         """Record one run, in a process of its own, and leave it with the last words said."""
         code = CANNOT_START
         try:
@@ -184,8 +197,7 @@ class _RunningTrials:
             if not self._plan.attached:
                 _detach()
             signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
-            one: Repeat = {"id": self.series.id, "trial": trial, "of": self._plan.of, "seed": trial}
-            said = _words(lambda: self._record(one))
+            said = _words(lambda: self._record(trial))
             if self._plan.progress:
                 self._plan.progress(1, 1)
             code = said["exit_code"]
@@ -194,8 +206,8 @@ class _RunningTrials:
             os._exit(code)
 
 
-def _new_id() -> str:
-    """Return a name for the trials: when they began, and enough of chance that no others have it."""
+def new_id() -> str:
+    """Return a name for trials: when they began, and enough of chance that no others have it."""
     return f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.urandom(4).hex()}"
 
 
