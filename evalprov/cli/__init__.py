@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 # stands here as it does there, for the list of all.
 COMMANDS = {
     "run": "Run a command and record it.",
+    "sweep": "Run a command with every combination of some values, and record each run.",
     "show": "Show what exactly was running.",
     "inputs": "Say what a run used, which layer has it, what nobody declared, and the settings that would declare it.",
     "calls": "Say what a run asked of models: how often, which, tokens, cost, times, failures; or how "
@@ -46,13 +47,14 @@ COMMANDS = {
 }
 _COMPLETION = (["--install-completion"], ["--show-completion"])
 _COMPLETED = "_EVALPROV_COMPLETE"  # what a shell sets that asks how a line may go on
+_RECORDING = ("run", "sweep")  # what outlives a reader that goes away, and has an exit code for what could not start
 _EXAMPLE = "to record a command: evalprov run -- python my_eval.py"
 
 
 def main(argv: list[str]) -> int:
     """Carry out one command line and return the exit code."""
     try:
-        if argv[:1] != ["run"]:
+        if not argv or argv[0] not in _RECORDING:
             _end_with_the_reader()
         return _carry_out(argv)
     except EvalprovError as problem:
@@ -64,7 +66,7 @@ def main(argv: list[str]) -> int:
         if os.environ.get("EVALPROV_DEBUG"):
             raise
         _tell(_in_words(bug))
-        return CANNOT_START if argv[:1] == ["run"] else 2
+        return CANNOT_START if argv[0] in _RECORDING else 2
 
 
 def _tell(problem: EvalprovError) -> None:

@@ -122,7 +122,7 @@ class _Tally:
 
     def completed(self) -> Iterator[Manifest]:
         """Yield the records of the trials that have a result: of others, what they reported may not be whole."""
-        for manifest in _records(self._series):
+        for manifest in records(self._series):
             self.last = manifest["run_id"]
             self.statuses[manifest["status"].replace("_", " ")] += 1
             self.fingerprints.add(manifest["identity"]["fingerprint"])
@@ -147,7 +147,7 @@ def _told(series: Series, seconds: float) -> TrialsTold:
     )
 
 
-def _records(series: Series) -> Iterator[Manifest]:
+def records(series: Series) -> Iterator[Manifest]:
     """Yield the record of every trial that has one, in their order; what cannot be read is said."""
     from evalprov.store import read  # not needed before the commands have run
 

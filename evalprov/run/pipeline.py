@@ -142,6 +142,7 @@ def context_of(request: Request, cwd: str, environ: dict[str, str]) -> CaptureCo
     """Return what a run would be captured with."""
     declared = (("--set", request.set), ("--prompt", request.prompt), ("--data", request.data))
     settings = overlay(load(cwd), [(option, text) for option, texts in declared for text in texts])
+    settings = settings._replace(env_allow=(*settings.env_allow, *request.env))
     around: dict[str, str] = {}
     if "EVALPROV_RUN_ID" in environ:
         environ, around = _as_its_user_has_it(environ)

@@ -59,6 +59,7 @@ def opened(manifest: Manifest, request: Request, context: CaptureContext) -> Man
     manifest["note"] = clean(request.note)
     manifest["repeat"] = request.repeat
     manifest["sweep"] = request.sweep
+    manifest["warnings"] += [clean(warning) or "" for warning in request.warnings]
     manifest["engine"] = request.engine
     manifest["parent_run_id"] = clean(context.environ.get("EVALPROV_RUN_ID"))
     manifest["system"]["evalprov_version"] = __version__

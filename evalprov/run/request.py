@@ -33,6 +33,8 @@ class Request(NamedTuple):
     fill: bool = False  # what that lacks is asked of the provider, and recorded
     repeat: Repeat | None = None  # which trial of several this is
     sweep: Sweep | None = None  # which point of a sweep
+    env: tuple[str, ...] = ()  # variables whose values are recorded, as [env] record names them
+    warnings: tuple[str, ...] = ()  # what is to be warned of in its record
     engine: Engine | None = None  # what started it here, where its user is on another machine
     since: float | None = None  # Unix time at which they began
     written: tuple[str, ...] = ()  # the command before {trial} was filled in, where this is a trial
