@@ -27,6 +27,8 @@ COMMANDS = {
     "two runs' calls differ.",
     "history": "Show the last runs, newest first.",
     "diff": "Say why the score moved from A to B, and whether it is real.",
+    "compare": "Hold several programs against the first of them, and say which is the best, and whether that is more "
+    "than luck.",
     "report": "Write a page to look at: two runs held against each other, one run, or the history.",
     "audit": "Find programs that disagree with themselves.",
     "gate": "Compare a run with a baseline, and say whether it may pass.",

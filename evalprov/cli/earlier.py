@@ -13,7 +13,7 @@ from evalprov.stats.whole_run import UNKNOWN, Spread
 from evalprov.store import ids, read
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from evalprov.judge.metric_diff import Side
 
@@ -21,29 +21,42 @@ LOOKED_AT = 300  # of the last runs: one that is older may be of another time
 _FEWEST_DF = 2.0
 
 
+class EarlierRuns:
+    """What the last runs of some programs scored: how far runs of one program lie apart."""
+
+    def __init__(self, folder: str, runs: Iterable[Mapping[str, Any]], *, allow_failed: bool | None = None) -> None:
+        self._scores: dict[object, list[tuple[str, Mapping[str, Any]]]] = {}
+        wanted = {_program(run) for run in runs} - {None}
+        if not wanted:
+            return
+        lines = read.iterate(folder, [])
+        try:
+            for count, line in enumerate(lines):
+                if count == LOOKED_AT:
+                    break
+                program = _program(line)
+                if program in wanted and has_result(line, allow_failed=allow_failed):
+                    self._scores.setdefault(program, []).append((line["run_id"], line.get("metric_summary") or {}))
+        finally:
+            lines.close()
+
+    def spreads(self, a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, Spread]:
+        """Return how far runs of the programs of two runs lie apart, by metric, where others than these tell."""
+        judged = {a["run_id"], b["run_id"]}
+        values: dict[tuple[object, str], list[float]] = {}
+        for program in dict.fromkeys((_program(a), _program(b))):
+            for run_id, scores in self._scores.get(program, ()):
+                for name, value in scores.items() if run_id not in judged else ():
+                    if value is not None:
+                        values.setdefault((program, name), []).append(number(value))
+        return _spreads(values)
+
+
 def spreads(folder: str, a: Side, b: Side, *, allow_failed: bool | None = None) -> dict[str, Spread]:
     """Return how far runs of one program lie apart, by metric, where each side is one run and earlier ones tell."""
     if len(a.runs) > 1 or len(b.runs) > 1:
         return {}
-    wanted = {_program(run) for run in (*a.runs, *b.runs)} - {None}
-    if not wanted:
-        return {}
-    judged = {a.runs[0]["run_id"], b.runs[0]["run_id"]}
-    values: dict[tuple[object, str], list[float]] = {}
-    lines = read.iterate(folder, [])
-    try:
-        for count, line in enumerate(lines):
-            if count == LOOKED_AT:
-                break
-            program = _program(line)
-            if line["run_id"] in judged or program not in wanted or not has_result(line, allow_failed=allow_failed):
-                continue
-            for name, value in (line["metric_summary"] or {}).items():
-                if value is not None:
-                    values.setdefault((program, name), []).append(number(value))
-    finally:
-        lines.close()
-    return _spreads(values)
+    return EarlierRuns(folder, (*a.runs, *b.runs), allow_failed=allow_failed).spreads(a.runs[0], b.runs[0])
 
 
 def look(folder: str, a: Side, b: Side, *, allow_failed: bool | None = None) -> Look:

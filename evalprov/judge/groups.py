@@ -16,7 +16,11 @@ class Groups:
     def __init__(self, a: Sequence[Manifest], b: Sequence[Manifest]) -> None:
         self.known: dict[str, str] = {}  # scenario to group; where the runs contradict each other, the first
         self._at_odds: set[str] = set()
-        for run in (*a, *b):
+        self.add((*a, *b))
+
+    def add(self, runs: Sequence[Manifest]) -> None:
+        """Learn what more runs know."""
+        for run in runs:
             for scenario, group in run["scenario_groups"].items():
                 if self.known.setdefault(scenario, group) != group:
                     self._at_odds.add(scenario)

@@ -55,8 +55,13 @@ def _one_sided(evidence: Evidence, fall: int) -> float:
     return evidence.p / 2 if fall * evidence.effect > 0 else 1 - evidence.p / 2
 
 
-def settle(drafts: Sequence[tuple[MetricDiff, Weighed | None]], level: float) -> list[MetricDiff]:
-    """Adjust every p-value for all that are judged together, each number once, and say what follows of each metric."""
+def settle(
+    drafts: Sequence[tuple[MetricDiff, Weighed | None]], level: float, what: str = "metrics"
+) -> list[MetricDiff]:
+    """Adjust every p-value for all that are judged together, each number once, and say what follows of each metric.
+
+    `what` names what is judged together.
+    """
     tests: dict[str, _Test] = {}
     for aside in (False, True):
         family = {
@@ -81,7 +86,7 @@ def settle(drafts: Sequence[tuple[MetricDiff, Weighed | None]], level: float) ->
             settled.append(_moved(judged, weighed))
         else:
             judged = judged._replace(corrected_for=test.together if test.own < level else None)
-            settled.append(_unmoved(judged, weighed, test))
+            settled.append(_unmoved(judged, weighed, test, what))
     return settled
 
 
@@ -157,7 +162,7 @@ def _moved(judged: MetricDiff, weighed: Weighed) -> MetricDiff:
     return judged._replace(verdict=verdict, reason=joined(judged.reason, ONE_RUN if weighed.alone else None))
 
 
-def _unmoved(judged: MetricDiff, weighed: Weighed, test: _Test) -> MetricDiff:
+def _unmoved(judged: MetricDiff, weighed: Weighed, test: _Test, what: str) -> MetricDiff:
     """Say of a metric that did not move for certain what would have been seen, and what more would show."""
     evidence = test.evidence
     fewest = evidence.fewest(test.share)
@@ -166,7 +171,7 @@ def _unmoved(judged: MetricDiff, weighed: Weighed, test: _Test) -> MetricDiff:
     if test.could_tell:
         needed = None if enough is None else _needed(weighed, evidence.n, enough, weighed.trials, test.share)
         return judged._replace(verdict="within_noise", detectable=detectable, needed=needed)
-    together = f", with {test.together} metrics judged together" if test.together > 1 else ""
+    together = f", with {test.together} {what} judged together" if test.together > 1 else ""
     few = f"{_counted(evidence.n, weighed.unit)} too few to tell a move from chance{together}"
     # Trials of very few scenarios are judged by themselves; those of more only make each scenario's mean surer.
     trials = weighed.trials if weighed.unit == "scenario" and evidence.n < FEW else None

@@ -66,6 +66,13 @@ def compare_samples(
     ours: Mapping[str, Sample], theirs: Mapping[str, Sample], groups: Groups, terms: Terms
 ) -> list[MetricDiff]:
     """Compare every metric of two sides by their values."""
+    return settle(drafted(ours, theirs, groups, terms), terms.level)
+
+
+def drafted(
+    ours: Mapping[str, Sample], theirs: Mapping[str, Sample], groups: Groups, terms: Terms
+) -> list[tuple[MetricDiff, Weighed | None]]:
+    """Return what is known of every metric of two sides before it is corrected for all that is judged together."""
     rules = terms.rules
     pairing, twins, installed = Pairing(), Twins(), can_judge()
     drafts: list[tuple[MetricDiff, Weighed | None]] = []
@@ -93,7 +100,7 @@ def compare_samples(
         known[name] = known[twin] if twin else _weighed(draft, sides, scenarios, rule, groups, spread)
         alone = len(one.trials) == len(other.trials) == 1 and not known[name].known
         drafts.append((draft._replace(same_as=twin), summed(known[name], numbers.of)._replace(alone=alone)))
-    return settle(drafts, terms.level)
+    return drafts
 
 
 def _weighed(  # noqa: PLR0913, PLR0917 - all that is known of a metric

@@ -174,7 +174,7 @@ def iterate(store: str, notes: list[str], *, whole: bool = False) -> Generator[d
         try:
             for run in search.runs():
                 line = run.read()
-                yield _whole(store, line, notes) if whole and (left_out(line) or _of_old(line)) else line
+                yield whole_line(store, line, notes) if whole else line
         finally:
             notes += search.notes()
 
@@ -191,11 +191,11 @@ def _of_old(line: dict[str, Any]) -> bool:
     return isinstance(identity, dict) and identity.get("recipe") != RECIPE
 
 
-def _whole(store: str, line: dict[str, Any], notes: list[str]) -> dict[str, Any]:
-    """Return a line with what it left out: from the manifest where it matters to a comparison, else empty."""
-    keys = left_out(line)
-    if {*keys} <= _NOT_COMPARED and not _of_old(line):
-        return with_empty(line, keys)
+def whole_line(store: str, line: dict[str, Any], notes: list[str]) -> dict[str, Any]:
+    """Return a line with what it left out, beyond what all do: from the manifest where runs are compared by it."""
+    keys, of_old = left_out(line), _of_old(line)
+    if {*keys} <= _NOT_COMPARED and not of_old:
+        return with_empty(line, keys) if keys else line
     run_id = line["run_id"]
     try:
         with Folder(f"{store}/runs") as runs:
