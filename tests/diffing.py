@@ -99,7 +99,14 @@ class Terminal(io.StringIO):
 def called(
     project: Project, *words: str, columns: int = 0, cwd: str = ".", env: Mapping[str, str] | None = None
 ) -> tuple[int, str, str]:
-    """Carry out `evalprov diff` in this process, which costs no start-up; return exit code, stdout and stderr.
+    """Carry out `evalprov diff` in this process; return exit code, stdout and stderr."""
+    return carried_out(project, "diff", *words, columns=columns, cwd=cwd, env=env)
+
+
+def carried_out(
+    project: Project, *words: str, columns: int = 0, cwd: str = ".", env: Mapping[str, str] | None = None
+) -> tuple[int, str, str]:
+    """Carry out a command line in this process, which costs no start-up; return exit code, stdout and stderr.
 
     With columns its stdout is a terminal of that width.
     """
@@ -109,6 +116,6 @@ def called(
         patch.chdir(project.path / cwd)
         for name, value in {"COLUMNS": str(columns or 80), **(env or {})}.items():
             patch.setenv(name, value)
-        code = main(["diff", *words])
+        code = main([*words])
     signal.signal(signal.SIGPIPE, pipe)
     return code, stdout.getvalue(), stderr.getvalue()

@@ -29,7 +29,7 @@ from evalprov.views import compare as view
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from evalprov.cli.contenders import Row
+    from evalprov.cli.contenders import ProgramRow
     from evalprov.judge.rules import Rules
     from evalprov.stats.whole_run import Spread
     from evalprov.views.compare import ComparedRow, FoundComparison
@@ -94,7 +94,7 @@ def compare(  # noqa: PLR0913 - one an option
         raise UsageError("which runs?", "name them, or: evalprov compare --sweep latest; --where, --since, --tag ...")
     if against is not None:
         rows = _with_first(rows, named_rows(folder, [against], allow_failed=allow_failed)[0])
-    found = _compared(folder, rows, _Asked(by, pareto, rules, against is not None), notes)
+    found = _compared(folder, rows, _ComparisonAsked(by, pareto, rules, against is not None), notes)
     if out is not None:
         from evalprov.cli.report import put
         from evalprov.report import several
@@ -111,7 +111,7 @@ def compare(  # noqa: PLR0913 - one an option
     return 0
 
 
-class _Asked:
+class _ComparisonAsked:
     """By what is compared."""
 
     def __init__(self, by: str | None, pareto: str | None, rules: Rules, named: bool) -> None:  # noqa: FBT001
@@ -121,14 +121,14 @@ class _Asked:
         self.first_is_named = named
 
 
-def _with_first(rows: Sequence[Row], first: Row) -> list[Row]:
+def _with_first(rows: Sequence[ProgramRow], first: ProgramRow) -> list[ProgramRow]:
     """Put the row of a run first; a row that has the run already is it."""
     ids = {run.run_id for run in first.runs}
     own = next((row for row in rows if any(run.run_id in ids for run in row.runs)), first)
     return [own, *(row for row in rows if row is not own)]
 
 
-def _compared(folder: str, rows: Sequence[Row], asked: _Asked, notes: list[str]) -> FoundComparison:
+def _compared(folder: str, rows: Sequence[ProgramRow], asked: _ComparisonAsked, notes: list[str]) -> FoundComparison:
     able = [row for row in rows if row.done]
     if len(able) < 2:
         count = f"{len(able)} of {len(rows)}" if rows else "none"
@@ -188,7 +188,7 @@ def _rank(row: ComparedRow, sign: int) -> tuple[bool, float]:
     return value is None, 0.0 if value is None else sign * number(value)
 
 
-def _told(row: Row, contest: Contest) -> ComparedRow:
+def _told(row: ProgramRow, contest: Contest) -> ComparedRow:
     names = dict.fromkeys(name for run in row.done for name in run.summary)
     means = {name: _mean(run.summary.get(name) for run in row.done) for name in names}
     entered = contest.entered.get(row.name)
@@ -218,7 +218,7 @@ def _mean(values: Iterable[Any]) -> Any:
 # --- by which metrics
 
 
-def _metric(rows: Sequence[Row], asked: _Asked) -> str:
+def _metric(rows: Sequence[ProgramRow], asked: _ComparisonAsked) -> str:
     """Return the metric that is compared by: the one that is named, else the likeliest of those that there are."""
     every = list(dict.fromkeys(name for row in rows for run in row.done for name in run.summary))
     if asked.by is not None:
@@ -244,7 +244,7 @@ def _named(name: str, every: Sequence[str], option: str) -> str:
     raise UsageError(f"{option} {name}: these runs have no such metric", hint)
 
 
-def _pareto(asked: _Asked, rows: Sequence[ComparedRow]) -> tuple[str, str]:
+def _pareto(asked: _ComparisonAsked, rows: Sequence[ComparedRow]) -> tuple[str, str]:
     names = [name.strip() for name in (asked.pareto or "").split(",")]
     if len(names) != 2:
         raise UsageError("--pareto takes two names: --pareto cost,accuracy")

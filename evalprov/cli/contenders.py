@@ -41,7 +41,7 @@ class RunKept(NamedTuple):
     whole: Manifest | None = None  # its record, where it was named and read already
 
 
-class Row(NamedTuple):
+class ProgramRow(NamedTuple):
     """One program, or one point of a sweep, with its runs, oldest first."""
 
     name: str
@@ -67,7 +67,7 @@ class _RowsFound:
 
     def __init__(self, allow_failed: bool | None) -> None:  # noqa: FBT001 - a setting with three values
         self._allow_failed = allow_failed
-        self._rows: dict[tuple[object, ...], Row] = {}
+        self._rows: dict[tuple[object, ...], ProgramRow] = {}
         self._texts: dict[object, Any] = {}
 
     def add(self, line: Line, whole: Manifest | None = None) -> None:
@@ -94,7 +94,7 @@ class _RowsFound:
         if row is None:
             facts = {self._one(name): self._one(text) for name, text in facts_of(cast("Manifest", line)).items()}
             named = (sweep["point"], sweep["id"]) if sweep else (None, None)
-            row = Row(run_id, [], swept, facts, tuple(identity["unknown"]), *named)
+            row = ProgramRow(run_id, [], swept, facts, tuple(identity["unknown"]), *named)
             self._rows[key] = row
         if all(run.run_id != run_id for run in row.runs):
             row.runs.append(kept)
@@ -102,7 +102,7 @@ class _RowsFound:
     def _one(self, value: Any) -> Any:
         return self._texts.setdefault(value, value)
 
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[ProgramRow]:
         """Return them in the order in which they were found, each called by its first run."""
         one_sweep = len({row.sweep for row in self._rows.values()}) == 1
         every = [row.point for row in self._rows.values()]
@@ -114,7 +114,7 @@ class _RowsFound:
         return found
 
 
-def named_rows(folder: str, specs: Sequence[str], *, allow_failed: bool | None) -> list[Row]:
+def named_rows(folder: str, specs: Sequence[str], *, allow_failed: bool | None) -> list[ProgramRow]:
     """Return the programs of the runs that are named, in that order; of a trial those of all trials of its repeat."""
     found = _RowsFound(allow_failed)
     for spec in specs:
@@ -125,7 +125,7 @@ def named_rows(folder: str, specs: Sequence[str], *, allow_failed: bool | None) 
 
 def selected_rows(
     folder: str, conditions: Sequence[Condition], since: str | None, notes: list[str], *, allow_failed: bool | None
-) -> list[Row]:
+) -> list[ProgramRow]:
     """Return the programs of the runs that are asked for, oldest first, or by their points."""
     found = _RowsFound(allow_failed)
     with Search(folder, Query(conditions, since=since)) as search:

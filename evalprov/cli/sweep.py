@@ -14,7 +14,7 @@ from evalprov.cli.options import Argument, Option, Subcommand, usage
 from evalprov.cli.repeat import recorded
 from evalprov.errors import UsageError
 from evalprov.fleet.grid import size, tried
-from evalprov.fleet.sweep import begun, left_to_do, planned, shown_values, sweep_of, trials_of_sweep
+from evalprov.fleet.sweep import already_done, begun, planned, shown_values, sweep_of, trials_of_sweep
 from evalprov.isolation import given_environment, here
 from evalprov.numbers import counted
 from evalprov.page import Remark
@@ -86,7 +86,7 @@ def sweep(  # noqa: PLR0913 - one argument an option
     if resume is not None:
         store = open_store(values["store"])
         sweep_id = sweep_of(store, resume)
-        done = frozenset(left_to_do(plan, shown, list(begun(store, sweep_id)), environ, secret))
+        done = frozenset(already_done(plan, shown, list(begun(store, sweep_id)), environ, secret))
     trials = trials_of_sweep(list(zip(plan.points, shown, strict=True)), sweep_id, repeat, done)
     commands = [_shown(point.request.argv, {**environ, **point.environ}, secret) for point in plan.points]
     told = view.SweepTold(sweep_id, shown, commands if dry_run else (), repeat, len(trials), plan.unused)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from decimal import Decimal
 from itertools import product
 from math import isfinite, prod
@@ -53,11 +54,7 @@ def tried(way: Way, given: str) -> Tried:
         raise UsageError(f"{shown}: {name} is evalprov's own word", "give it another name")
     values = tuple(value for piece in _pieces(text, shown) for value in _values(piece, shown))
     texts = [value.text for value in values]
-    if (
-        twice := next((one for place, one in enumerate(texts) if one in texts[:place]), None)
-        if len(set(texts)) < len(texts)
-        else None
-    ):
+    for twice in (text for text, count in Counter(texts).items() if count > 1):
         raise UsageError(f"{shown}: {twice or 'nothing'} is there twice", "--repeat N runs each point N times")
     return Tried(way, name, values)
 

@@ -186,7 +186,7 @@ def sweep_of(store: str, spec: str) -> str:
     raise EvalprovError(f"no sweep {spec}", "evalprov history --columns run,sweep.id,sweep.values lists them")
 
 
-def left_to_do(
+def already_done(
     plan: SweepPlan,
     shown: Sequence[Mapping[str, str]],
     runs: Sequence[BegunRun],
