@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
     from evalprov.record.manifest import Manifest
 
-Facts = dict[tuple[str, str], str]  # by layer and name: JSON
+Facts = dict[tuple[str, str, str], str]  # by layer, item and field: JSON
 
-_ARGUMENTS = ("config", f"command {ARGUMENTS}")
+_ARGUMENTS = ("config", "command", ARGUMENTS)
+_CONTENT = "content"  # the hash of all fields of an item: told where they do not show that it differs
 _HASH = re.compile(r"(?:sha256|scrypt):([0-9a-f]{6,64})|([0-9a-f]{40})")
 _SHORT = 8  # digits of a hash
 NOTHING = "-"
@@ -36,13 +37,9 @@ def facts_of(m: Manifest) -> Facts:
     found: Facts = {}
     for layer in LAYERS:
         for called, item in items_of(layer, m).items():
-            values = dict(item.fields)
-            if item.content is not None and not any(value is not None for value in values.values()):
-                values["sha256"] = item.content
-            for field, value in values.items():
+            for field, value in (*item.fields.items(), (_CONTENT, item.content)):
                 if value is not None:
-                    text = json.dumps(value, ensure_ascii=False, sort_keys=True)
-                    found[layer, f"{called} {field}".strip()] = text
+                    found[layer, called, field] = json.dumps(value, ensure_ascii=False, sort_keys=True)
     return found
 
 
@@ -52,11 +49,14 @@ def columns(rows: Sequence[Facts], swept: Sequence[Mapping[str, str]]) -> list[F
     every = [FactColumn("sweep", name, [values.get(name, NOTHING) for values in swept]) for name in names]
     found = [one for one in every if len(set(one.values)) > 1]
     seen = {tuple(map(_plain, one.values)) for one in found}
-    for layer, name in sorted(dict.fromkeys(key for row in rows for key in row), key=_order):
-        texts = [row.get((layer, name)) for row in rows]
-        if len(set(texts)) < 2:
+    differing: set[tuple[str, str]] = set()
+    for layer, item, field in sorted(dict.fromkeys(key for row in rows for key in row), key=_order):
+        texts = [row.get((layer, item, field)) for row in rows]
+        if len(set(texts)) < 2 or (field == _CONTENT and (layer, item) in differing):
             continue
-        for column in _of_fact(layer, name, [None if text is None else json.loads(text) for text in texts]):
+        differing.add((layer, item))
+        values = [None if text is None else json.loads(text) for text in texts]
+        for column in _of_fact((layer, item, field), values):
             told = tuple(map(_plain, column.values))
             if told not in seen:
                 seen.add(told)
@@ -64,38 +64,41 @@ def columns(rows: Sequence[Facts], swept: Sequence[Mapping[str, str]]) -> list[F
     return found
 
 
-def _order(key: tuple[str, str]) -> int:
-    return LAYERS.index(key[0])
+def _order(key: tuple[str, str, str]) -> tuple[int, bool]:
+    return LAYERS.index(key[0]), key[2] == _CONTENT
 
 
-def _of_fact(layer: str, name: str, values: Sequence[Any]) -> Iterator[FactColumn]:
-    if (layer, name) == _ARGUMENTS and all(value is None or isinstance(value, list) for value in values):
+def _of_fact(key: tuple[str, str, str], values: Sequence[Any]) -> Iterator[FactColumn]:
+    layer, item, field = key
+    if key == _ARGUMENTS and all(value is None or isinstance(value, list) for value in values):
         options = [_options([str(word) for word in value or ()]) for value in values]
         for option in dict.fromkeys(option for one in options for option in one):
             told = [one.get(option, NOTHING) for one in options]
             if len(set(told)) > 1:
                 yield FactColumn(layer, option, told)
     else:
-        yield FactColumn(layer, name, list(map(_shown, values)))
+        yield FactColumn(layer, f"{item} {field}".strip(), list(map(_shown, values)))
 
 
 def _options(words: Sequence[str]) -> dict[str, str]:
-    """Return a command line's options with their values, and its other words by their place."""
-    found: dict[str, str] = {}
+    """Return a command line's options with all their values, and its other words by their place."""
+    found: dict[str, list[str]] = {}
     option, place = "", 0
     for word in words:
         name, equals, value = word.partition("=")
         if word.startswith("-") and not _is_number(word):
             option = "" if equals else word
-            found[name] = value if equals else "yes"
+            found.setdefault(name, []).extend([value] if equals else [])
+        elif equals and name:
+            found.setdefault(name, []).append(value)
+            option = ""
         elif option:
-            found[option], option = word, ""
-        elif equals:
-            found[name] = value
+            found[option].append(word)
+            option = ""
         else:
             place += 1
-            found[f"word {place}"] = word
-    return found
+            found[f"word {place}"] = [word]
+    return {name: ", ".join(values) if values else "yes" for name, values in found.items()}
 
 
 def _is_number(word: str) -> bool:

@@ -208,17 +208,23 @@ def _table(found: FoundComparison) -> list[_Shown]:
     if found.pareto:
         cells = [f"{cell}{FRONT * row.on_front}" for cell, row in zip(cells, rows, strict=True)]
     table = [_Shown(called, cells, right=called == "point")]
-    table += [_Shown(one.name, one.values, rank=1 + (one.layer != "sweep") * 4) for one in found.columns]
+    table += [
+        _Shown(render.neutral(one.name), one.values, rank=1 + (one.layer != "sweep") * 4) for one in found.columns
+    ]
     table.append(_Shown("runs", [str(len(row.run_ids)) for row in rows], right=True, rank=4))
     table.append(
-        _Shown(found.metric, [render.number(row.entered.value if row.entered else None) for row in rows], right=True)
+        _Shown(
+            render.neutral(found.metric),
+            [render.number(row.entered.value if row.entered else None) for row in rows],
+            right=True,
+        )
     )
     table.append(_Shown("95 %", list(map(_ends, rows)), rank=3))
     table.append(_Shown("delta", ["-" if one is None else diff_words.delta(one) for one in judged], right=True, rank=2))
     table.append(_Shown("delta 95 %", ["-" if one is None else diff_words.interval(one) for one in judged], rank=6))
     table.append(_Shown("verdict", [verdict(found, row) for row in rows]))
     table += [
-        _Shown(name, [render.number(row.metrics.get(name)) for row in rows], right=True, rank=7)
+        _Shown(render.neutral(name), [render.number(row.metrics.get(name)) for row in rows], right=True, rank=7)
         for name in found.others
     ]
     for name in ("usd", "tokens", "took"):
@@ -246,7 +252,8 @@ def page(found: FoundComparison, width: int, shown: int | None) -> Iterator[Bloc
         yield line(words, DIM)
     missing = [one.name for number, one in enumerate(every) if number not in kept]
     if missing:
-        yield line(f"no room for {listed(missing, 8)}: a wider terminal, a pipe or --markdown has all", DIM)
+        words = f"no room for {listed(missing, 8)}: a wider terminal, a pipe or --markdown has all"
+        yield from (line(part, DIM) for part in wrap(words, width))
     yield fitted("beware", [(elide.cut(name, diff_words.NAME), words) for name, words in about(found)], width)
     yield from map(Remark, found.notes)
 
