@@ -19,7 +19,7 @@ from evalprov.isolation import given_environment, here
 from evalprov.numbers import counted
 from evalprov.page import Remark
 from evalprov.run.request import Request
-from evalprov.run.trials import Plan, new_id
+from evalprov.run.trials import Plan, Series, new_id
 from evalprov.secrets import TellingScrubber
 from evalprov.settings import load
 from evalprov.views import sweep as view
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from evalprov.fleet.sweep import SweepPlan
-    from evalprov.run.trials import Series, Trial
+    from evalprov.run.trials import Trial
 
 ASKED_FROM = 200  # runs that need a second word
 
@@ -99,7 +99,7 @@ def sweep(  # noqa: PLR0913 - one argument an option
     _refuse_shared(trials, jobs or 1)
     at_once = Plan(jobs or 1, attached=jobs in (None, 1), progress=None if quiet or jobs else render.hashing())
     began = time.monotonic()
-    series = recorded(trials, at_once, quiet=quiet)
+    series = recorded(trials, at_once, quiet=quiet) if trials else Series([], [], [])
     if not quiet:
         render.page(view.end(_ended(plan, trials, series, sweep_id, time.monotonic() - began)))
     return series.exit_code
@@ -154,7 +154,7 @@ def _ended(plan: SweepPlan, trials: Sequence[Trial], series: Series, sweep_id: s
     return view.SweepEnd(sweep_id, len(series.ended), seconds, counts, without, bool(series.stopped_by), left)
 
 
-_OWN = {"--set", "--repeat", "--jobs", "--resume", "--quiet"}
+_OWN = {"--set", "--repeat", "--jobs", "--resume", "--quiet", "--on", "--retries", "--send-env"}
 _OF_RUN = tuple(option for option in of_one.COMMAND.options if option.flag not in _OWN)
 COMMAND = Subcommand(
     sweep,

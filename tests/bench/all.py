@@ -31,6 +31,7 @@ JUDGING = (
     "shifts.py",
     "report_history.py",
     "diff.py",
+    "compare.py",
     "power.py",
     "gate.py",
     "noise.py",
