@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import chromium
 import pytest
-from comparisons import found, scored
+from comparisons import found, scored, several
 from diffing import OTHER, put, record
 from reading_pages import NASTY, hostile_run
 from test_history_page import timeline
@@ -19,6 +19,7 @@ from evalprov.explain.scenario import ScenarioFacts, ScenarioPair
 from evalprov.explain.text_edits import Hunk, TextEdit, TextEdits
 from evalprov.judge.rules import NO_RULES
 from evalprov.report import history, pair, single
+from evalprov.report import several as table
 
 WHY = "no Chromium is here: `make report-test` says how to get one"
 pytestmark = [pytest.mark.long, pytest.mark.skipif(not chromium.found(), reason=WHY)]
@@ -67,6 +68,8 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "history": history.page(timeline(60)),
         "long history": history.page(timeline(3000)),
         "hostile history": history.page(timeline(60, NASTY)),
+        "table": table.page(several(12)),
+        "hostile table": table.page(several(3, NASTY)),
         "hostile pair": pair.page(found(one, other)._replace(texts=texts[1]), known),
         "hostile single": single.page(one, NO_RULES, {"stdout": NASTY.encode("utf-8", "replace")}, known),
     }
@@ -77,7 +80,10 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return paths
 
 
-KINDS = ("pair", "single", "history", "long history", "hostile pair", "hostile single", "hostile history")
+KINDS = (
+    *("pair", "single", "history", "long history", "table"),
+    *("hostile pair", "hostile single", "hostile history", "hostile table"),
+)
 
 
 def test_what_moved_is_drawn(browser: chromium.Browser, pages: dict[str, Path]) -> None:
