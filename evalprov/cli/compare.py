@@ -285,5 +285,5 @@ COMMAND = Subcommand(
         Option("--open", None, "Open that page in the browser.", into="open_"),
         STORE,
     ),
-    (Argument("runs", "RUN", "Runs; of a trial all trials of its repeat.", many=True),),
+    (Argument("runs", "RUN...", "Runs; of a trial all trials of its repeat.", many=True),),
 )

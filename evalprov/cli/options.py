@@ -57,6 +57,7 @@ class Subcommand(NamedTuple):
     arguments: tuple[Argument, ...] = ()
     wraps: bool = False  # the first word that is no option begins another command line
     behind: str = ""  # the name by which the words behind -- go, where they are no arguments
+    shown_behind: str = "[-- WORDS...]"  # how these are written
 
     @property
     def flags(self) -> dict[str, Option]:
@@ -185,7 +186,7 @@ def written(name: str, command: Subcommand) -> str:
         shown = argument.metavar if argument.required else f"[{argument.metavar}]"
         words.append(f"-- {argument.metavar}..." if command.wraps else shown)
     if command.behind and "--" not in " ".join(words):
-        words.append("[-- WORDS...]")
+        words.append(command.shown_behind)
     return " ".join(words)
 
 

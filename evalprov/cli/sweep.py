@@ -170,6 +170,7 @@ COMMAND = Subcommand(
         Option("--quiet", None, "Say nothing of our own, errors aside."),
         *_OF_RUN,
     ),
-    (Argument("names", "NAME=VALUES", "Values for {NAME} in the command's words.", many=True),),
+    (Argument("names", "NAME=VALUES...", "Values for {NAME} in the command's words.", many=True),),
     behind="argv",
+    shown_behind="-- CMD...",
 )

@@ -34,7 +34,7 @@ from evalprov.record.form import encode, history_line
 from evalprov.record.identity import identify
 
 ALLOWED = 0.05
-TABLES = 400
+TABLES = 200
 SCENARIOS = 100
 Rng = np.random.Generator
 
@@ -94,7 +94,9 @@ def errors(times: int) -> int:
     """Print how often equal programs are told apart; return how many bounds are broken."""
     tables, broken = TABLES * times, 0
     print(f"{'equal programs':32} {'programs':>8} {'trials':>6} {'any called different':>22} {'leader told apart':>20}")
-    cases = [(kind, programs, trials) for kind in KINDS for programs in (2, 5, 20) for trials in (1, 3)]
+    cases = [
+        (kind, programs, trials) for kind in KINDS for programs, trials in ((2, 1), (2, 3), (5, 1), (5, 3), (20, 1))
+    ]
     cases += [(REPEATED, 5, 3), (REPEATED, 5, 5), (REPEATED, 20, 3)]
     for kind, programs, trials in cases:
         equal = [contest(kind, seed, programs, trials) for seed in range(tables)]
