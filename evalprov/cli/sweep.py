@@ -37,9 +37,9 @@ def sweep(  # noqa: PLR0913 - one argument an option
     *,
     names: tuple[str, ...],
     argv: tuple[str, ...] | None,
-    set: tuple[str, ...],  # noqa: A002 - named as the option is
-    env: tuple[str, ...],
-    arg: tuple[str, ...],
+    set: Sequence[str],  # noqa: A002 - named as the option is
+    env: Sequence[str],
+    arg: Sequence[str],
     repeat: int | None,
     jobs: int | None,
     resume: str | None,

@@ -143,6 +143,7 @@ def test_help_is_ours_until_the_command_begins(line: str, wanted: bool) -> None:
 # Options that a command hands on together, and what takes them there.
 BY_OTHERS = {
     "run": ("values", set(Request._fields)),
+    "sweep": ("values", set(Request._fields)),
     "rerun": ("searched", {"bisect", "good", "bad", "repeat", "max_reruns", "yes"}),
 }
 
