@@ -34,7 +34,8 @@ from evalprov.store.repair import repair
 from evalprov.store.texts import keep_texts, read_texts
 
 SLOW = 2.0  # seconds of processor time that no one input may take
-AT_ONCE = 500  # inputs that a process makes from one seed
+EVERY = 10.0  # seconds between two words about how far it is
+AT_ONCE = 100  # inputs that a process makes from one seed
 ROOT = Path(__file__).resolve().parent.parent.parent
 ODD: list[Any] = [
     None, True, False, 0, -0.0, 1, -1, 1 << 63, 1 << 2000, 1e308, float("nan"), float("inf"), "", "\0", "\ud800", "é" * 9,
@@ -321,18 +322,23 @@ def main() -> int:
     counts: Counter[str] = Counter()
     fallen: Counter[str] = Counter()
     longest: dict[str, float] = {}
-    began = time.monotonic()
-    with get_context("fork").Pool() as pool:
+    began = said = time.monotonic()
+    asked_for = sum(count for _, _, count in jobs)
+    with get_context("fork").Pool() as pool, suppress(KeyboardInterrupt):
         for name, count, fell, took in pool.imap_unordered(tried, jobs):
             counts[name] += count
             fallen[name] += len(fell)
             longest[name] = max(longest.get(name, 0.0), took)
             for what in fell[:3]:
                 print(f"{name}: {what}", flush=True)
+            if time.monotonic() - said > EVERY:
+                said = time.monotonic()
+                left = (said - began) * (asked_for / counts.total() - 1)
+                print(f"{counts.total():>8} of {asked_for}: {fallen.total()} fell; {left:.0f} s to go", flush=True)
     for name, count in counts.items():
         print(f"{count - fallen[name]:>8} of {count:>8}  {name}, at most {longest[name] * 1000:.0f} ms each")
     print(f"fuzz: {counts.total() - fallen.total()} of {counts.total()} inputs in {time.monotonic() - began:.0f} s")
-    return 1 if fallen.total() else 0
+    return 1 if fallen.total() or counts.total() < asked_for else 0
 
 
 if __name__ == "__main__":
