@@ -57,6 +57,10 @@ _NEXT: dict[str, frozenset[str]] = {
         ("plink pscp psftp putty", "-pw"),
         ("nzsql sqlline", "-pw -p"),
         ("kaggle", "--key"),
+        ("p4 knife mssql-cli", "-P"),
+        ("useradd usermod security veracrypt supabase conan cf", "-p"),
+        ("security vsql", "-w"),
+        ("hdbsql couchbase-cli cbq crackmapexec smbmap psexec ncftpput racadm yt-dlp poetry airflow", "-p"),
     )
     for name in names.split()
 }
@@ -98,7 +102,12 @@ _AFTER = {  # the words before it, then the secret
     "ansible-vault": ("encrypt_string",),
 }
 _PARTITIONS = frozenset({"sbatch", "srun", "salloc", "sinfo", "squeue"})  # which `-p` names there
-_AT = {"isql": 3, "radtest": 2, "mc": 6, "b2": 4}  # which word
+_AT = {"isql": 3, "radtest": 2, "mc": 6, "b2": 4, "wpa_passphrase": 2}  # which word
+# Of these `-u` and `--user` name a user and perhaps a group, `-p` a port.
+_CONTAINERS = frozenset({"docker", "podman", "nerdctl", "kubectl", "singularity", "apptainer", *_PARTITIONS})
+_USERS = frozenset({"-u", "-U", "-l", "--user", "--username", "--login", "--account"})
+_PASSED = frozenset({"-p", "-P", "-w", "-pw", "-pass"})  # with a user beside it, a password
+_OF_ACCOUNTS = r"(?:add|create|change|set|reset|authenticate)[-_](?:user|password)|user(?:add|mod)|\w*passw(?:or)?d|passw(?:or)?d"
 _COMMANDS = frozenset(
     (*_NEXT, *_GLUED, *_WITH_USER, *_AFTER, *_AT, "aws", "dvc", "npm", "poetry", "conda", "kaggle", "pip")
 )
@@ -148,6 +157,8 @@ def secret_in(words: Sequence[str], at: int) -> tuple[int, int] | None:  # noqa:
         return (0, len(word)) if before in {"-p", "-P", "-w"} or looks_random(raw) else None
     if at > 1 and len(word) > 7 and looks_chosen(raw, strict=True) and _tells_of_one(words, at):
         return (0, len(word))
+    if span := _of_account(program, words, at, word, before):
+        return span
     of_user = r"(?i)user|auth|cred|login|account|\A-[ua]\Z"
     user = re.fullmatch(r"[\w.@+-]+[:/](\S{8,})", word) if re.search(of_user, before) else None
     if span := _handed_over(program, words, at, word, before):
@@ -160,25 +171,39 @@ def secret_in(words: Sequence[str], at: int) -> tuple[int, int] | None:  # noqa:
         inside = (
             one
             for one in re.compile(r"[^\s'\"]+").finditer(word, start)
-            if looks_chosen(one[0].encode("utf-8", "replace"), strict=True)
+            if looks_chosen(one[0].encode("utf-8", "replace"), strict=not re.match(r"(?:echo|printf)\b", word[start:]))
         )
         return next((one.span() for one in inside), None)
     named = at > 1 and before[:1] != "-" and "=" not in before and judge(before) == SURE
     return (0, len(word)) if named and looks_chosen(raw) else None
 
 
+def _of_account(program: str, words: Sequence[str], at: int, word: str, before: str) -> tuple[int, int] | None:
+    """Return the password that stands beside a user, or in a command that makes or changes accounts."""
+    if program in _CONTAINERS or word.startswith("-"):
+        return None
+    given = before in _PASSED and any(one in _USERS and not words[n].startswith("-") for n, one in enumerate(words[:-1], 1))
+    changed = at > 1 and any(re.fullmatch(_OF_ACCOUNTS, one) for one in words[:at])
+    if (given or changed or (program == "db2" and before == "using")) and looks_chosen(word.encode("utf-8", "replace")):
+        return (0, len(word))
+    paired = re.fullmatch(r"[A-Za-z][\w.@+-]*:(\S{6,})", word) if before in {*_USERS, "-a", "--auth", "--creds"} else None
+    return paired.span(1) if paired and looks_chosen(paired[1].encode("utf-8", "replace")) else None
+
+
 def _handed_over(program: str, words: Sequence[str], at: int, word: str, before: str) -> tuple[int, int] | None:
     """Return the secret that `--value` gives to what speaks of one, or that is written to a command's stdin."""
-    if before == "<<<" and looks_chosen(word.encode("utf-8", "replace"), strict=True, mixed=True):
-        return (0, len(word))
+    if before == "<<<":
+        told = any(re.search(r"(?i)pass|secret|crypt|login|\A-S\Z", one) for one in words[:at])
+        return (0, len(word)) if looks_chosen(word.encode("utf-8", "replace"), strict=not told, mixed=True) else None
     value = word.removeprefix("--value=")
-    if (value != word or before == "--value") and looks_issued(value.encode("utf-8", "replace")):
-        told = "SecureString" in words or _tells_of_one(words, at)
-        return (len(word) - len(value), len(word)) if told else None
+    if value != word or before == "--value":
+        raw = value.encode("utf-8", "replace")
+        told = "SecureString" in words if not looks_issued(raw) else "SecureString" in words or _tells_of_one(words, at)
+        return (len(word) - len(value), len(word)) if told and looks_chosen(raw) else None
     raw = word.encode("utf-8", "replace")
     fed = any(re.fullmatch(r"--\w+-stdin|--with-token|-S|chpasswd|passwd", one) for one in words[at + 1 :])
-    if program in {"echo", "printf"} and fed and (looks_chosen(raw, strict=True, mixed=True) or looks_random(raw)):
-        return (0, len(word))
+    if program in {"echo", "printf"} and fed and (paired := re.fullmatch(r"(?:[a-z][\w-]{0,31}:)?(\S{6,})", word)):
+        return paired.span(1) if looks_chosen(raw) else None
     return None
 
 
@@ -225,6 +250,10 @@ def _by_command(  # noqa: C901, PLR0911, PLR0912 - one line an idiom
         return (0, len(word))
     if before in {"echo", "printf", "<<<"} and (paired := re.fullmatch(r"[a-z][\w-]{0,31}:(\S{8,})", word)):
         return paired.span(1) if looks_chosen(paired[1].encode("utf-8", "replace"), strict=True) else None
+    if before == ".logon" and (found := re.fullmatch(r"[^,\s]+,([^\s;]+);?", word)):
+        return found.span(1)
+    if program == "net" and "user" in words[:at] and at > words.index("user") + 1 and word[0] != "/":
+        return (0, len(word)) if word != "*" else None
     if program == "net" and "use" in words[:at] and word[0] not in "/\\" and not re.fullmatch(r"[A-Za-z]:|\*", word):
         return (0, len(word)) if at > words.index("use") + 1 else None
     if program == "htpasswd" and at == len(words) - 1:

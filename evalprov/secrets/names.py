@@ -107,11 +107,12 @@ _FOREIGN = _words(
     パスワード 비밀번호 암호 şifre parola lösenord jelszó"""
 )
 _WORDS_IN_PASS = _words("pass compass bypass surpass trespass encompass overpass underpass impasse")
+_OF_SEED = _words("otp totp mfa wallet recovery secret hd bip39")
 _ISSUED = _words("totp csrf xsrf licence license jwt salt pepper hmac fernet pat webhook masterkey login")
 _SHORT_WORD = 9  # the shortest token behind its mark has ten signs
 _INTERESTING = (
     "key|tok|licen[cs]e|secret|pass|pwd|pw|auth|cred|cookie|dsn|bearer"
-    "|pat|srf|totp|jwt|salt|pepper|hmac|fernet|hook|kennwort|login|psk|code"
+    "|pat|srf|otp|mnemonic|phrase|seed|jwt|salt|pepper|hmac|fernet|hook|kennwort|login|psk|code"
 )
 
 
@@ -177,6 +178,8 @@ def _judge_words(parts: list[str], *, trimmed: bool) -> int:  # noqa: C901, PLR0
         return SURE
     if not before and last.endswith(("pass", "pw", "pwd")) and last not in _WORDS_IN_PASS:
         return CHOSEN  # bindpw, rootpw, requirepass
+    if last in {"seed", "phrase"} and before and before[-1] in _OF_SEED:
+        return SURE if last == "phrase" else LIKELY
     if not before and last.endswith("token"):
         return PERHAPS
     if last == "code" and before and before[-1] in {"access", "activation", "recovery", "backup", "unlock"}:

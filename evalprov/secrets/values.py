@@ -176,7 +176,7 @@ def is_no_value(value: str) -> bool:
 @cache
 def _issued() -> re.Pattern[bytes]:
     return re.compile(
-        rb"(?!(?:[0-9a-fA-F]{8}-)?[0-9a-fA-F-]{12,}\Z)[\w+=~-]{0,64}?"
+        rb"(?!(?:0x|(?:[A-Za-z][A-Za-z0-9.]{0,15}[-_]){1,6}|[0-9a-fA-F]{8}-)?[0-9a-fA-F-]{12,}\Z)[\w+=~-]{0,64}?"
         rb"(?<![A-Za-z0-9])(?=[A-Za-z]*[0-9])(?=[0-9]*[A-Za-z])[A-Za-z0-9]{12,}[\w+=~-]*"
     )
 
@@ -188,7 +188,7 @@ def looks_issued(value: bytes, *, hex_too: bool = False) -> bool:
     return _issued().fullmatch(value) is not None or (hex_too and compiled(_HEX).fullmatch(value) is not None)
 
 
-_HEX = rb"[0-9a-fA-F]{16,}|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+_HEX = rb"(?:[a-z]{2,12}[-_])?[0-9a-fA-F]{16,}|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _RANDOM = (
     rb"(?=[^a-z]*[a-z])(?=[^A-Z]*[A-Z])(?=[^0-9]*[0-9]+[^0-9]+[0-9])"
     rb"(?=[\w+/-]*?[A-Za-z0-9]{9})[\w+/-]{20,}={0,2}"
@@ -201,7 +201,7 @@ _SPOKEN = (
 )  # fmt: skip
 _SIGNS = 8  # so many and more without a letter may be a password
 _ADDRESS = rb"\s*[\w+-]{2,16}://[^\s@?]+(?:\?(?:[\w.-]+=[\w.:,+ %$\{\}/-]*&?)*[\w-]*)?"
-_CHOSEN = rb"(?=[^A-Za-z]*[A-Za-z])(?=[^0-9]*[0-9])[!-~]{6,128}"
+_CHOSEN = rb"(?=[^A-Za-z]*[A-Za-z])(?=[^0-9!#$%^&*?]*[0-9!#$%^&*?])[!-~]{6,128}"
 _STRICT = (
     rb"(?=[!-~]*[0-9])(?=[!-~]*[A-Za-z])[\w.*+!#$%^&@?~-]*[*+!#$%^&?~][\w.*+!#$%^&@?~-]*"
     rb"|(?=[a-z]*[A-Z])[A-Za-z]{5,}[0-9]{2,}"
@@ -211,6 +211,11 @@ _NO_PASSWORD = (
     rb"[0-9.,:/TZ+-]+|[(\[]?[0-9.]+[a-zA-Z/%]{1,5}[)\]]?|[A-Za-z]{1,10}[(].*|[\w.-]+[(].*|(?:[A-Za-z_]\w*\.)+[A-Za-z_]\w*"
     rb"|v?[0-9]+(?:\.[0-9]+)+\w*"
     rb"|[a-z][a-z0-9]*(?:[-_/:.][a-z0-9.]+)+|[A-Z0-9]+(?:[_-][A-Z0-9]+)+|\w+://.*|[\w.+-]+@[\w.-]+"
+    # A word that is said with force, a variable, a format, an operation; an algorithm or a thing with its number.
+    rb"|[A-Za-z'-]+[!?*.]+|[$&*%#!]{1,2}[A-Za-z_][\w.]*|[A-Za-z_.]+[*&%?^][A-Za-z_.]+"
+    rb"|(?i:sha|md|aes|rsa|ecdsa|ed|utf|ascii|base|argon|bcrypt|scrypt|pbkdf|oauth|oidc|saml|hs|rs|es|ps|x|totp|http|ipv|ntlm"
+    rb"|user|test|step|field|task|case|item|page|file|host|node|level|rule|line|part|phase|stage|round|version|option|group)"
+    rb"-?[0-9]{1,5}[a-z]{0,4}"
     rb"|0x[0-9a-f]+|/[\w.{}-]+(?:/[\w.{}-]*)*|.*[|<>{}].*|[A-Za-z_][\w.-]*=.*"
 )
 
