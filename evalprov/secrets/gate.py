@@ -18,14 +18,16 @@ _NO_TOKEN = rb"(?:(?!fc-|(?:[2-7][0-9a-f]){12})[0-9a-f-]{15,}|(?!hf_)[a-z_-]{15,
 # A count of tokens, of which every eval speaks, and a tokenizer's name are no secret's word.
 # Each begins with one plain letter, which is searched as fast as a byte; what comes before it is told by looking back.
 _WORDS = (
-    rb"k(?:ey|en(?<=token)(?!s[\"']?[=:][ ]?[0-9]|s/s|izer)|ie(?<=cookie)|s\.(?<=hooks\.))",
-    rb"p(?:ass|w[d :=]|sk|do\(|arola)",
+    rb"k(?:ey|ennwort|ode(?<=adgangskode)|en(?<=token)(?!s[\"']?[=:][ ]?[0-9]|s/s|izer)|ie(?<=cookie)|s\.(?<=hooks\.))",
+    rb"p(?:ass|w[d :=\"'\\]|hrase|sk|do\(|arola)",
     rb"c(?:red|ret(?<=secret)|url |onnect(?:ion)?\(|ommunity |ontrasena|htwoord(?<=wachtwoord))",
     rb"h(?:a(?:(?<=senha)|slo)|eslo)",
     rb"uth(?<=auth)",
     rb"gin(?<=login)",
     rb"ql(?:(?<=mysql)|(?<=[ t]sql)|cmd)",
-    rb"dentif(?:ied by|y )",
+    rb"f(?:ied (?<=dentified )(?:by|with)|y (?<=dentify ))",
+    # What a command is given: mongosh -p X, redis-cli -a X.
+    rb"-(?:[pPaw](?<=[ \"'\t]-.))",
 )
 # The same, for a short text, which is not worth what compiling a pattern costs the start of a run.
 _PLAINLY = (
@@ -56,15 +58,26 @@ _PLAINLY = (
         b"sqlcmd",
         b"tsql",
         b"dentify ",
+        b"kennwort",
+        b"adgangskode",
+        b"phrase",
+        b" -p",
+        b" -a",
+        b" -w",
+        b"\"-p",
+        b"\"-a",
+        b"'-p",
+        b"'-a",
     ),
-    b"dentified by",
+    b"dentified ",
 )
 _SHORT = 1 << 9
 SHORT_RUNS = b"fm2_"  # a token with + and / in it, which may have no run as long as others'
 _IN_URLS = rb"(?:sig(?:nature)?|appid)="
+# The parts of foreign words that are written alike with small letters and large ones.
 _FOREIGN = (
-    *("contrase", "hasło", "lösenord", "jelszó", "şifre", "пароль", "密码", "密碼", "口令", "パスワード"),
-    *("비밀번호", "암호"),
+    *("contrase", "hasł", "hasŁ", "senord", "jelsz", "ifre", "ароль", "АРОЛЬ", "密", "口令", "令牌"),
+    *("パスワード", "비밀번호", "암호", "ключ", "КЛЮЧ"),
 )
 
 

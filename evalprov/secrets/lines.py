@@ -35,7 +35,7 @@ _OPENS_BLOCK = _KEY + rb"(?:&[\w-]+[ ]+)?(?:![\w-]+[ ]+)?[|>][-+0-9]{0,2}[ \t]*(
 _OPTION = rb"([ \t]*)(?:-[ ]+)?[\"']?--?([A-Za-z][\w-]{1,63})[\"']?,?\s*\Z"  # of a list of arguments
 _OPENS = _KEY + rb"(?:&[\w-]+[ ]*)?([\[{(]?)[ \t]*\s*\Z"
 _NAMED = (
-    rb"[-{\[ \t]*[\"']?(?:[Nn]ame|[Kk]ey|variable|id|env|title|field|setting|option|label|header"
+    rb"[-{\[ \t]*(?:\w{1,24}[ ]?\{[ ]*)?[\"']?(?:[Nn]ame|[Kk]ey|variable|id|env|title|field|setting|option|label|header"
     rb"|prop|property|parameter|\w*Key)[\"']?[ \t]*[:=][ \t]*[\"']?([\w.-]{2,64})[\"']?[ \t]*,?\s*\Z"
     rb"|[ \t]*(?:variable|output|locals|set\w*)[ ]+\"([\w.-]{2,64})\"[ ]*\{\s*\Z"
     rb"|[ \t]*<(?:key|name|td|th|dt|param-name)>([\w .-]{2,64})</[a-z-]+>\s*\Z"
@@ -125,6 +125,8 @@ def _find_told(line: bytes, context: Context, spans: Spans) -> None:  # noqa: C9
             _add(found.span(3), line, CHOSEN, spans)
         elif context.kind == "value" and not name and (deep or looks_chosen(found[3].strip())):
             _add(found.span(3), line, context.rank, spans)
+        elif context.kind == "value" and name and deep and looks_chosen(found[3].strip(), strict=True, mixed=True):
+            _add(found.span(3), line, CHOSEN, spans)  # credentials: bob: X
         elif context.kind == "section" and name and (context.rank == SURE or name.lower() in _VALUED):
             _add(found.span(3), line, CHOSEN, spans)
         elif context.kind in {"many", "kube"} and context.indent >= 0 and deep and name.lower() not in _NAMES_IT:

@@ -104,7 +104,7 @@ _ABOUT = _words(
 )
 _FOREIGN = _words(
     """contraseña contrasena motdepasse passwort kennwort senha wachtwoord hasło haslo heslo пароль 密码 密碼 口令
-    パスワード 비밀번호 암호 şifre parola lösenord jelszó"""
+    パスワード 비밀번호 암호 şifre parola lösenord jelszó adgangskode salasana"""
 )
 _WORDS_IN_PASS = _words("pass compass bypass surpass trespass encompass overpass underpass impasse")
 _OF_SEED = _words("otp totp mfa wallet recovery secret hd bip39")

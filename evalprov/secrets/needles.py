@@ -40,6 +40,8 @@ def secret_values(environ: Mapping[str, str], is_extra: Callable[[str], bool]) -
             if scheme.lower() in {"bearer", "basic", "token"}:
                 found.add(rest.strip())
             found.update(os.fsdecode(piece) for piece in issued_pieces(_raw(value)))
+            if paired := re.fullmatch(r"[\w.@+-]{1,64}:([^:/@]{8,})", value.strip()):
+                found.add(paired[1])  # of a user
         elif len(value) >= _LEAST_HELD and value[0] not in "/~." and (may_hold_a_secret(name) or _tells(value)):
             found.update(_held(name, value))
         if "@" in value:

@@ -55,14 +55,14 @@ _AFTER_KEYWORD = (
 _PREFERENCES = rb"[ \t]*(?:[a-z]\w{0,24}=(?:[A-Za-z]{1,12}|[A-Za-z]{2}[-_][A-Za-z]{2}|[0-9]{1,4})(?:;[ ]*|\s*\Z))+"
 _DESCRIBED = rb":(?:param|arg|keyword|raises|var)(?:[ ]+\w{1,32})?[ ]+\Z"
 _ATTRIBUTES = rb"[ \t]*(?:(?i:path|domain|samesite|expires|max-age|secure|httponly)(?:=[^;]*)?(?:;[ ]*|\s*\Z))+"
-NAME_OF_ONE = rb"[a-z]+(?:-[a-z]+){0,4}-(?:keys?|secrets?|tokens?|creds|credentials|tls)"  # as a cluster has them
+NAME_OF_ONE = rb"[a-z]+(?:-[a-z]+){0,4}-(?:keys?|secrets?|tokens?|passwords?|creds|credentials|tls)(?:-[a-z]+)?"  # as a cluster has them
 _HYPHENED = rb"[a-z]{3,}(?:-[a-z]{3,}){1,4}"
 _WORD_ALONE = rb"[ ][a-z]{9,}[ \t]*(?:\r?\n|\Z)"
 _PIECE_OF_WORD = "▁".encode()  # which begins one
 _OF_A_TOKEN = rb"[0-9]{1,7}(?![\w.-])|[ ][a-z]+(?:[ ][a-z]+){2,}"  # its number; the first word of the line
 _PIECE_OF_TEXT = "(?:[A-Z][a-z]{0,6}|[▁Ġ].{0,24})".encode()  # as a tokenizer has it
 _SIGNATURES = frozenset({"appid", "sig", "signature", "x-amz-signature", "x-goog-signature"})
-_ELSEWHERE = _SIGNATURES | {"code", "codes", "keys"}  # which are names of secrets by what stands before them alone
+_ELSEWHERE = _SIGNATURES | {"code", "codes", "keys", "phrase"}  # which are names of secrets by what stands before them alone
 _COMMON = frozenset({"token", "secret", "auth", "cookie", "cookies", "bearer", "credentials", "key", "keys", "secrets"})
 _WHOLE_LINE = ("password", "passwd", "passphrase", "pwd")
 
@@ -87,11 +87,11 @@ def names_backwards() -> re.Pattern[bytes]:
         *("passphrase", "passcode", "credential", "credentials", "cred", "creds", "auth", "authorization"),
         *("cookie", "cookies", "bearer", "dsn", "pat", "pw", "jwt", "salt", "pepper", "hmac", "fernet", "webhook"),
         *("passwort", "kennwort", "userpwd", "tok"),
-        *("senha", "wachtwoord", "contrasena", "parola", "haslo", "heslo", "code", "codes", "csrf", "xsrf", "totp"),
+        *("phrase", "seed", "mnemonic", "otp", "adgangskode", "salasana", "senha", "wachtwoord", "contrasena", "parola", "haslo", "heslo", "code", "codes", "csrf", "xsrf", "totp"),
     ]
     backwards = b"|".join(noun[::-1].encode() for noun in nouns)
     return re.compile(
-        rb"(?:=:?|:)[ \t]{0,32}[\"'\\\]`]{0,8}"
+        rb"(?:=:?|:)[ \t]{0,32}[\"'\\\]`*]{0,8}"
         rb"((?:[0-9]{1,3}[_-]?)?(?:(?:eulav|dlo|wen|dorp|noitcudorp|ved|tset|gnigats|pukcab|46b)[_.-])?(?:"
         + backwards
         + rb")[\w.-]{0,64}|dippa(?=[&?])|(?:gis|erutangis(?:-gmoog-x|-goog-x|-zma-x)?)(?=[&?]))"
@@ -166,7 +166,7 @@ def _at_name(text: bytes, start: int, raw: bytes, at: int, *, quoted: bool) -> S
         return None  # the user of a URL, whose password is looked for elsewhere
     lower = name.lower()
     rank = _rank_here(text, start, name, lower) if judge(name) != NO or lower in _ELSEWHERE else NO
-    if rank == NO or text[at : at + 1] in {b"=", b":"} or (before == b"{" and text[at : at + 1] == b"?"):
+    if rank == NO or before == b"^" or text[at : at + 1] in {b"=", b":"} or (before == b"{" and text[at : at + 1] == b"?"):
         return None
     if before == b" " and compiled(_DESCRIBED).search(text, max(0, start - 64), start):
         return None
@@ -228,7 +228,7 @@ def _is_preferences(cookies: bytes) -> bool:
 def rank_in(text: bytes, start: int, name: str) -> int:
     """Judge a name with the words before it: `secret access key` is one, `first token` and `cache key` are none."""
     rank = judge(name)
-    if name.lower() in {"key", "keys", "token", "code", "codes"} and text[start - 1 : start] == b" ":
+    if name.lower() in {"key", "keys", "token", "code", "codes", "phrase"} and text[start - 1 : start] == b" ":
         before = compiled(rb"(?:[A-Za-z]{1,20}[ ]){1,3}\Z").search(text, max(0, start - 48), start)
         if before:
             phrase = judge(before[0].decode().replace(" ", "_").lower() + name.lower())
@@ -368,8 +368,8 @@ def is_secret_value(value: bytes, name: str, rank: int) -> bool:  # noqa: PLR091
         return False  # auth: kerberos
     if is_signs(value) or (name.lower() == "token" and compiled(_PIECE_OF_TEXT).fullmatch(value)):
         return False
-    if name.lower() in {"secret", "secrets"} and compiled(NAME_OF_ONE).fullmatch(value):
-        return False
+    if name.lower().endswith(("secret", "secrets")) and compiled(NAME_OF_ONE).fullmatch(value):
+        return False  # passwordSecret: my-secret-name
     if rank != SURE and name.lower().endswith("key") and compiled(_HYPHENED).fullmatch(value):
         return False  # encryption key: customer-managed
     if rank == SURE:

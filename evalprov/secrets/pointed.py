@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evalprov.secrets.names import CHOSEN, NO, SURE, judge
+from evalprov.secrets.names import CHOSEN, LIKELY, NO, SURE, judge
 from evalprov.secrets.pairs import is_secret_value, rank_in
 from evalprov.secrets.source import counts_in_source
 from evalprov.secrets.values import (
@@ -32,17 +32,18 @@ if TYPE_CHECKING:
     from evalprov.secrets.shapes import Spans
 
 _FOREIGN = (
-    "contraseña|contrasena|mot[ _-]de[ _-]passe|senha|wachtwoord|hasło|haslo|heslo|parola|lösenord|jelszó|şifre"
-    "|пароль|密码|密碼|口令|パスワード|비밀번호|암호"
+    "contraseña|contraseÑa|contrasena|mot[ _-]de[ _-]passe|senha|wachtwoord|hasło|hasŁo|haslo|heslo|parola|lösenord|lÖsenord"
+    "|jelszó|jelszÓ|şifre|Şifre|пароль|Пароль|ПАРОЛЬ|密码|密碼|口令|パスワード|비밀번호|암호|adgangskode|salasana"
 )
+_FOREIGN_KEYS = "clave|chave|chiave|schlüssel|schlÜssel|ключ|密钥|密鑰|令牌"  # near which a random text is a secret
 NOUN = (
     rb"key|tok(?:en)?|secret|pass(?:w(?:or[dt]|d)|phrase|code)?|pwd?|cred|auth|cookie|bearer|jwt|salt|pepper|hmac|fernet"
-    rb"|kennwort|dsn|psk|webhook|signed|session|" + _FOREIGN.encode()
+    rb"|kennwort|dsn|psk|webhook|signed|session|" + _FOREIGN.encode() + b"|" + _FOREIGN_KEYS.encode()
 )
 # One of which is in all of these: looking for each goes through a long text faster.
 NOUNS = tuple(
     b"""key tok secret pass pw cred auth cookie bearer jwt salt pepper hmac fernet kennwort dsn psk webhook signed
-    session contrasena senha wachtwoord haslo heslo parola""".split()
+    session contrasena senha wachtwoord haslo heslo parola adgangskode salasana clave chave chiave""".split()
 )
 _OF_NAMES = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
 _WORD = rb"(?<![a-z])(?:" + NOUN + rb")(?:s|ential|entials|orization)?(?![a-z])"
@@ -53,22 +54,27 @@ _TIE = (
     rb"(?:[\"']\w{1,24}[\"'][ ]?:[ ]?[\"'][\w-]{0,40}[\"'],[ ]?){0,2}[\"']?"
     + _VALUE_KEY
     + rb"[\"']?[ \t]*[:=][ \t]*(?=[^\s,]))"
-    rb"|(?P<tag>>)(?=[^<>\s])"
-    rb"|(?P<tags>[\"']?[ \t]*:?(?:[ \t]*</?[\w:-]{1,40}(?:[ \t][^<>]{0,200})?>){1,6}[ \t]*)(?=[^<>\s])"
+    rb"|(?P<tag>(?:[\"'](?:[ \t][^<>]{0,120})?)?>)(?=[^<>\s])"
+    rb"|(?P<tags>(?:[\"'](?:[ \t][^<>]{0,120})?>|[\"']?[ \t]*:?)(?:[ \t]*</?[\w:-]{1,40}(?:[ \t][^<>]{0,200})?>){1,6}[ \t]*)(?=[^<>\s])"
     rb"|(?P<call>[\"'`][ \t]*,[ \t]*(?=b?[\"'`]))"
     rb"|(?P<typed>(?:\[\w{0,8}\]|[ ](?:\[\])?(?:string|byte|str|char))[ ]?:?=[ ]?(?=[\"'`]))"
     rb"|(?P<open>[ \t]*\([ \t]*(?=b?[\"']))"
-    rb"|(?P<sign>[\"'`*\])]{0,4}[ \t]*(?:->|=>|<-|-->|[=!]==?|:=|\.{3,}|\xe2\x86[\x90-\xbf]|\xe2\x87[\x90-\xbf]"
+    rb"|(?P<sign>[\"'`*\])]{0,4}[ \t]*(?:->|=>|<-|-->|<<<|~>|[?]=|[=!]==?|:=|\.{3,}|\xe2\x86[\x90-\xbf]|\xe2\x87[\x90-\xbf]"
     rb"|\xe2\x9f[\xb0-\xbf]|\xe2\x80[\x93-\x95]|(?:\xe2\x95[\x90-\xbf]|\xe2\x94[\x80\x81])+|\xe2\x94[\x82\x83]|\xef\xbc\x9a"
     rb"|\|)[ \t]*)"
+    rb"|(?P<line>\]?[ ](?=[^\s\"'`]{6,128}[ \t]*;?\s*\Z))"
     rb"|(?P<blank>[\"'`*\])]{0,4}(?:\t[ \t]*|[ ]{2,}:?[ ]*|[ ](?=b?[\"'`])))"
 )
-_SHOWN = rb"(?:\*\*|`|b?(?P<quote>[\"']))?"
+_SHOWN = rb"(?:string\([0-9]+\)[ ])?(?:\*\*|`|b?(?P<quote>[\"']))?"
 _BARE = rb"[^\s\"'`<>|,;)\]}\xe2]+"
 _LINKS = frozenset(
     """is was are were to be being = : equals ist war lautet est était es era é 是 为 為 = → -> with mit
     avec con""".encode().split()
 )
+_IS = _LINKS - {b"with", b"to", b"mit", b"avec", b"con"}
+# Behind such a word stands a password, before such a word stood one.
+_SAID_OF_IT = rb"(?<![a-z])(?:user|login|wrong|invalid|incorrect|bad|using|old|new|temporary|leaked?|found|log|logged|the)\b[^.:=]{0,32}\Z"
+_SAID_AFTER = rb"[\"'`]?,?[ ](?:rejected|accepted|was|were|is|it works|no longer|not|for user|failed|expired)\b"
 _PASSWORDS = rb"pass(?:w|phrase|code|\b)|psk\b|pwd?\b|cred(?:ential|s?\b)|kennwort|" + _FOREIGN.encode()
 _IDS = (
     rb"(?:req|chatcmpl|cmpl|call|msg|toolu|thread|run|file|batch|org|proj|asst|user|sha[0-9]+|md5|fp|ft|h1|id|ids|uuid|hash"
@@ -97,13 +103,14 @@ _CHOSEN_WORD = (
     rb"(?<![\w.*+!#$%^&@?~/-])(?=[\w.*+!#$%^&?~-]*[0-9]{2})(?=[^A-Z]*[A-Z])(?=[^a-z]*[a-z]{4})"
     rb"[A-Z][\w.*+!#$%^&?~-]{9,63}"
 )
+_BEGINS_LINE = rb"(?i)[ \t>#*$\[-]*(?:(?:config[ ]+)?set[ ]+)?"
 _LONGEST = 300  # what is longer is no token but a file
 # Without these no value stands at a loose tie that has neither a letter nor a digit close together.
 RECORDED = (b">", b"alue", b"ALUE", b"val", b"content", b"default", b"connectionString")
 LOGS_IN = (b"auth", b"login", b"connect", b"signin", b"sign_in", b"pdo", b"cred")  # of which one begins a login
 _LOGIN = (
     rb"(?:[Aa]uth|[Ll]ogin|[Cc]onnect|[Ss]ign_?[Ii]n|PDO|Credentials?)\w{0,24}"
-    rb"(?:[ ]?[:=(][ ]?\(?[ ]?|[ ](?=['\"]))[^\s,()]{1,64},[ ]?(?:[^\s,()]{1,64},[ ]?)?"
+    rb"(?:[\"']?[ ]?[:=(][ ]?[(\[]?[ ]?|[ ](?=['\"]))[^\s,()]{1,64},[ ]?(?:[^\s,()]{1,64},[ ]?)?"
     rb"(?:Some\()?b?[\"']([^\"']{4,128})[\"']"
 )
 _FILE_ENDING = rb"\.(?:txt|py|js|ts|json|ya?ml|toml|md|go|rs|java|csv|html|pem|pub)(?![\w.-]|[\"']?\s*=)"
@@ -114,7 +121,7 @@ _PIPED = (
     rb"[^|]*(?:--\w+-stdin|--with-token|passwd|sudo -S)"
 )
 _INSERT = rb"(?i)insert\s+into\s+\S+\s*\(([^()]{1,400})\)\s*values\s*\(([^()]{1,4000})\)"
-_IDENTIFIED = rb"(?i)identified\s+by\s+[\"']([^\"']+)[\"']"
+_IDENTIFIED = rb"(?i)identified\s+(?:with\s+\S+\s+)?by\s+[\"']([^\"']+)[\"']"
 _PGPASS = rb"(?m)^[\w.*-]+:(?:[0-9]{2,5}|\*):[\w*-]+:[\w*.-]+:([^\s:]{4,})$"
 _JWK = rb"\"(?:k|d|p|q|dp|dq|qi)\"[ ]*:[ ]*\"([^\"]+)\""
 _AT_HOST = rb"(?<![\w/.@:%+-])[\w.-]{1,32}:([^\s:@/'\"]{8,64})@[A-Za-z\[]"
@@ -139,7 +146,19 @@ _FORMS = (
     *((b'"kty"', _JWK), (b"|", _PIPED), (b":5432:", _PGPASS), (b"*:*:", _PGPASS)),
     *((b"TRUE\t", _COOKIE_JAR), (b"FALSE\t", _COOKIE_JAR)),
     # What is typed into a server or a device, or stands in its configuration.
-    (b"login ", rb"\blogin[ ]+\S+[ ]+password[ ]+([^\s\"']{4,})"),
+    *(
+        (sign, rb"(?i)\b(?:login|user(?:name)?)[ ]+[\w.@-]+,?[ ]+(?:and[ ]+|with[ ]+)?pass(?:word)?[ ]+([^\s\"']{4,})")
+        for sign in (b"login ", b"user", b"User")
+    ),
+    (b"AUTH ", rb"\bAUTH[ ]+(?:\w{1,32}[ ]+)?((?=[A-Za-z]*[0-9])[A-Z]?[a-z]{4,}[0-9]{1,4})\b"),
+    (b"@tcp(", rb"[\w.-]{1,64}:([^\s\"'`]{1,128})@tcp\("),
+    (b":thin:", rb":thin:[\w.-]{1,64}/([^\s@/\"']{1,128})@"),
+    (b"USERPWD", rb"USERPWD,[ ]?[\"'][^:\"']{1,64}:([^\"']+)[\"']"),
+    *(
+        (sign, rb"(?i)passw(?:or)?d[^()\n]{0,40}?[\"')\]]{1,4}(?:\.(?:type|send_keys|sendKeys|fill)\(|,[ ]?)[\"']([^\"']{4,128})[\"']")
+        for sign in (b".type(", b".send_keys(", b".sendKeys(", b".fill(")
+    ),
+    # What a program for passwords of many users reads.
     (b"LOGIN ", rb"(?m)^(?:[<>*][ ])?(?:[A-Za-z]{0,3}[0-9]{1,4}[ ])?LOGIN[ ]+\S{1,64}[ ]+\"?([^\s\"]{4,128})"),
     (b"AUTH ", rb"(?m)^(?:[<>*CS]:?[ ])?AUTH[ ]+(?:[\w-]{1,32}[ ]+)?((?=\S*[0-9])(?=\S*[A-Za-z])\S{6,512})\s*$"),
     (b"IDENTIFY ", rb"\bIDENTIFY[ ]+(?:\w{1,32}[ ]+)?((?=\S*[0-9])(?=\S*[A-Za-z])\S{6,64})\s*$"),
@@ -164,7 +183,7 @@ _FORMS = (
 )
 
 
-FOREIGN_NOUNS = tuple(noun.encode() for noun in _FOREIGN.split("|") if not noun.isascii())
+FOREIGN_NOUNS = tuple(noun.encode() for noun in f"{_FOREIGN}|{_FOREIGN_KEYS}".split("|") if not noun.isascii())
 SIGNS_OF_FORMS = tuple(sign for sign, _ in _FORMS)
 STATEMENTS = (b"insert", b"dentified")  # in small letters
 
@@ -220,6 +239,8 @@ def _after(text: bytes, lower: bytes, noun: re.Match[bytes], *, quoted: bool) ->
         rank = rank_in(text, start, name)
         if rank == NO:
             return None
+    elif noun[0].decode("utf-8", "replace") in _FOREIGN_KEYS:
+        name, rank = "key", LIKELY
     else:
         name, rank = "password", CHOSEN
     tie = compiled(_TIE).match(text, end)
@@ -286,6 +307,9 @@ def _tied(text: bytes, tie: re.Match[bytes], name: str, rank: int) -> tuple[int,
     elif tie.lastgroup == "tag" and rank == SURE:
         fits = text[end : end + 2] == b"</" and text.startswith(name.encode(), end + 2)
         fits = fits or looks_chosen(value)
+    elif tie.lastgroup == "line":
+        fits = rank in {SURE, CHOSEN} and name.lower() not in _WEAK and looks_chosen(value)
+        fits = fits and compiled(_BEGINS_LINE).fullmatch(text, 0, tie.start() - len(name)) is not None
     elif tie.lastgroup == "call" and (name.lower() in _WEAK or judge(value.decode("utf-8", "replace")) != NO):
         fits = looks_issued(value) or looks_random(value)  # ("auth", "0001_initial")
     elif tie.lastgroup == "typed":  # char password[] = "X", var password string = "X"
@@ -302,11 +326,12 @@ def _in_sentence(text: bytes, lower: bytes, noun: re.Match[bytes], at: int, rank
     if rank not in {SURE, CHOSEN} or not has_one(kinds(text[at : at + 120]), EVIDENCE):
         return None
     password = compiled(_PASSWORDS).match(lower, noun.start()) is not None
-    linked = False
+    linked = is_said = False
+    firm = password and compiled(_SAID_OF_IT).search(lower, max(0, noun.start() - 48), noun.start()) is not None
     for number, word in enumerate(compiled(rb"[^\s\"'`(){}\[\]<>,;|\\]+").finditer(text, at, at + 120)):
         bare = word[0].strip(b",:;").rstrip(b".")
         if bare in _LINKS or word[0] in _LINKS:
-            linked = True
+            linked, is_said = True, bare in _IS or word[0] in _IS
             continue
         cut = word.end() == at + 120 and not text[word.end() : word.end() + 1].isspace()
         if b"\x01" in bare or number > 9 or bare in {b"id", b"ID"} or (cut and word.end() < len(text)):
@@ -315,8 +340,12 @@ def _in_sentence(text: bytes, lower: bytes, noun: re.Match[bytes], at: int, rank
             continue
         last = bare.rpartition(b":")[2] if b"://" not in bare else b""
         start = word.start() + word[0].rfind(last)
-        if password and len(last) > 7 and looks_chosen(last, strict=not linked, mixed=True):
+        beside = number == 0 and (firm or compiled(_SAID_AFTER).match(text, word.end()) is not None)
+        if password and len(last) > 7 and looks_chosen(last, strict=not (linked or beside), mixed=True):
             return (start, start + len(last))
+        if password and len(last) > 5 and (beside or is_said) and looks_chosen(last):
+            return (start, start + len(last))
+        is_said = False
         if looks_random(last) or (linked and looks_issued(last)):
             return (start, start + len(last))
         if word[0].endswith((b".", b"!", b"?")):

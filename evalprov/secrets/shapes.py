@@ -164,7 +164,7 @@ def find_in_urls(text: bytes, spans: Spans, *, quoted: bool = False) -> None:
     """Add the secrets before the host of a URL."""
     if b"://" in text or rb":\/\/" in text:
         for found in compiled(_URL).finditer(text):
-            if not quoted or not is_example(found[2] or found[4] or b""):
+            if not is_example(found[1] or found[3] or b"", found[2] or found[4] or b"", quoted=quoted):
                 spans.extend(_in_url(found))
 
 

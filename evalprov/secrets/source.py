@@ -30,6 +30,7 @@ _SAID = (
     rb"|[xX](?:-[A-Za-z]+)+|[\w.\[\], \"']{2,80}(?:[ ]?\|[ ]?[\w.\[\], \"']{2,80})+"
     rb"|(?=.*(?i:password|token|credential|cookie|api key))[A-Z][A-Za-z]*(?:[ ][A-Za-z,-]+)+"
 )
+_USERS = {b"user", b"username", b"login", b"name"}
 _PASSWORDS = {b"pass", b"password", b"passwd", b"pwd"}
 
 
@@ -49,9 +50,10 @@ def is_after_text(text: bytes, start: int) -> bool:
     return text[start : start + 1] in b"),;]}:. " and text.count(text[start - 1 : start], 0, start) % 2 == 0
 
 
-def is_example(password: bytes) -> bool:
+def is_example(user: bytes, password: bytes, *, quoted: bool) -> bool:
     """Say whether a URL's password only says where one stands: `https://user:password@host`."""
-    return password.lower() in _PASSWORDS or is_masked(password)
+    said = password.lower() in _PASSWORDS
+    return (said and user.lower() in _USERS) or (quoted and (said or is_masked(password)))
 
 
 def _is_secret_itself(value: bytes) -> bool:
