@@ -58,8 +58,9 @@ _NEXT: dict[str, frozenset[str]] = {
         ("nzsql sqlline", "-pw -p"),
         ("kaggle", "--key"),
         ("p4 knife mssql-cli", "-P"),
-        ("useradd usermod security veracrypt supabase conan cf", "-p"),
-        ("security vsql", "-w"),
+        ("useradd usermod veracrypt supabase conan cf", "-p"),
+        ("security", "-p -w"),
+        ("vsql", "-w"),
         ("hdbsql couchbase-cli cbq crackmapexec smbmap psexec ncftpput racadm yt-dlp poetry airflow", "-p"),
     )
     for name in names.split()
@@ -192,9 +193,14 @@ def _of_account(program: str, words: Sequence[str], at: int, word: str, before: 
 
 def _handed_over(program: str, words: Sequence[str], at: int, word: str, before: str) -> tuple[int, int] | None:
     """Return the secret that `--value` gives to what speaks of one, or that is written to a command's stdin."""
+    if made := re.fullmatch(r"(?:[\w-]+=)?<\((?:echo|printf)[ ]+(?:-[a-z]+[ ]+|'%s'[ ]+)*['\"]?(\S+?)['\"]?\)", word):
+        return made.span(1) if looks_chosen(made[1].encode("utf-8", "replace")) else None
     if before == "<<<":
         told = any(re.search(r"(?i)pass|secret|crypt|login|\A-S\Z", one) for one in words[:at])
-        return (0, len(word)) if looks_chosen(word.encode("utf-8", "replace"), strict=not told, mixed=True) else None
+        told = told or program == "chpasswd"
+        start = re.match(r"(?:[a-z][\w-]{0,31}:)?", word).end() if program == "chpasswd" else 0  # type: ignore[union-attr]
+        raw = word[start:].encode("utf-8", "replace")
+        return (start, len(word)) if looks_chosen(raw, strict=not told, mixed=True) else None
     value = word.removeprefix("--value=")
     if value != word or before == "--value":
         raw = value.encode("utf-8", "replace")
@@ -249,7 +255,10 @@ def _by_command(  # noqa: C901, PLR0911, PLR0912 - one line an idiom
     if program in _AT and at == _AT[program]:
         return (0, len(word))
     if before in {"echo", "printf", "<<<"} and (paired := re.fullmatch(r"[a-z][\w-]{0,31}:(\S{8,})", word)):
-        return paired.span(1) if looks_chosen(paired[1].encode("utf-8", "replace"), strict=True) else None
+        strict = "chpasswd" not in words
+        return paired.span(1) if looks_chosen(paired[1].encode("utf-8", "replace"), strict=strict) else None
+    if at > 2 and (program, words[at - 2]) in {("cf", "auth"), ("bw", "login")}:
+        return (0, len(word))
     if before == ".logon" and (found := re.fullmatch(r"[^,\s]+,([^\s;]+);?", word)):
         return found.span(1)
     if program == "net" and "user" in words[:at] and at > words.index("user") + 1 and word[0] != "/":

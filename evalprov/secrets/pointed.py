@@ -13,6 +13,7 @@ from evalprov.secrets.pairs import is_secret_value, rank_in
 from evalprov.secrets.source import counts_in_source
 from evalprov.secrets.values import (
     EVIDENCE,
+    NAMED_DIGEST,
     compiled,
     has_one,
     has_run,
@@ -59,7 +60,7 @@ _TIE = (
     rb"|(?P<call>[\"'`][ \t]*,[ \t]*(?=b?[\"'`]))"
     rb"|(?P<typed>(?:\[\w{0,8}\]|[ ](?:\[\])?(?:string|byte|str|char))[ ]?:?=[ ]?(?=[\"'`]))"
     rb"|(?P<open>[ \t]*\([ \t]*(?=b?[\"']))"
-    rb"|(?P<sign>[\"'`*\])]{0,4}[ \t]*(?:->|=>|<-|-->|<<<|~>|[?]=|[=!]==?|:=|\.{3,}|\xe2\x86[\x90-\xbf]|\xe2\x87[\x90-\xbf]"
+    rb"|(?P<sign>[\"'`*\])]{0,4}[ \t]*(?:->|=>|<-|-->|<<<|~>|[?]=|[=!]==?|:=|\.{3,}:?|\xe2\x86[\x90-\xbf]|\xe2\x87[\x90-\xbf]"
     rb"|\xe2\x9f[\xb0-\xbf]|\xe2\x80[\x93-\x95]|(?:\xe2\x95[\x90-\xbf]|\xe2\x94[\x80\x81])+|\xe2\x94[\x82\x83]|\xef\xbc\x9a"
     rb"|\|)[ \t]*)"
     rb"|(?P<line>\]?[ ](?=[^\s\"'`]{6,128}[ \t]*;?\s*\Z))"
@@ -93,7 +94,6 @@ _HEX = rb"[0-9a-f](?<![\w-].)[0-9a-f]{31,}(?![\w-])"
 _SUMMED = {b"  ", b" *"}  # before the file that a digest is of
 _HEX_WORDS = rb"secret|private key|hmac|signing|master|(?:seed|aes|encryption|api) key"
 _NO_HEX = rb"digest|commit|sha|md5|hash|fingerprint|checksum|cache|revision|public|etag|trace|span|integrity"
-_NAMED_DIGEST = rb"(?:[A-Za-z][a-z0-9.]{1,15}[-_/]){1,4}[0-9a-f]{32,64}"
 _PUBLIC = rb"public|verif(?:y|ication)|fingerprint"
 _NEAR, _NEARER = 80, 48
 _OF_PASSWORDS = rb"(?<![a-z])(?:pass(?:word|wd|phrase|code)?|pwd|login|credentials?)s?(?![a-z])"
@@ -103,10 +103,12 @@ _CHOSEN_WORD = (
     rb"(?<![\w.*+!#$%^&@?~/-])(?=[\w.*+!#$%^&?~-]*[0-9]{2})(?=[^A-Z]*[A-Z])(?=[^a-z]*[a-z]{4})"
     rb"[A-Z][\w.*+!#$%^&?~-]{9,63}"
 )
+_PHRASE = rb"[a-z]{3,}(?:-[a-z]{3,}){3,8}"  # of words that nobody would put together else
 _BEGINS_LINE = rb"(?i)[ \t>#*$\[-]*(?:(?:config[ ]+)?set[ ]+)?"
 _LONGEST = 300  # what is longer is no token but a file
 # Without these no value stands at a loose tie that has neither a letter nor a digit close together.
-RECORDED = (b">", b"alue", b"ALUE", b"val", b"content", b"default", b"connectionString")
+RECORDED = (b"ord '", b'ord "', b"ORD '", b"ord('", b'ord("', b"ORD('", b"ord', '", b"ORD', '", b'ORD", "')
+RECORDED += (b">", b"alue", b"ALUE", b"val", b"content", b"default", b"connectionString")
 LOGS_IN = (b"auth", b"login", b"connect", b"signin", b"sign_in", b"pdo", b"cred")  # of which one begins a login
 _LOGIN = (
     rb"(?:[Aa]uth|[Ll]ogin|[Cc]onnect|[Ss]ign_?[Ii]n|PDO|Credentials?)\w{0,24}"
@@ -124,7 +126,7 @@ _INSERT = rb"(?i)insert\s+into\s+\S+\s*\(([^()]{1,400})\)\s*values\s*\(([^()]{1,
 _IDENTIFIED = rb"(?i)identified\s+(?:with\s+\S+\s+)?by\s+[\"']([^\"']+)[\"']"
 _PGPASS = rb"(?m)^[\w.*-]+:(?:[0-9]{2,5}|\*):[\w*-]+:[\w*.-]+:([^\s:]{4,})$"
 _JWK = rb"\"(?:k|d|p|q|dp|dq|qi)\"[ ]*:[ ]*\"([^\"]+)\""
-_AT_HOST = rb"(?<![\w/.@:%+-])[\w.-]{1,32}:([^\s:@/'\"]{8,64})@[A-Za-z\[]"
+_AT_HOST = rb"(?:(?<![\w/.@:%+-])|(?<=server:))[\w.-]{1,32}:([^\s:@/'\"]{8,64})@[A-Za-z\[]"
 _COOKIE_JAR = rb"\t(?:TRUE|FALSE)\t/\S*\t(?:TRUE|FALSE)\t[0-9]+\t\S+\t(\S{8,})"
 _FORMS = (
     (b"crypt", rb"(?:\bcrypt\(|pgp_sym_(?:en|de)crypt\([^,()]{1,80},[ ]?)[\"']([^\"']{4,128})[\"']"),
@@ -147,10 +149,14 @@ _FORMS = (
     *((b"TRUE\t", _COOKIE_JAR), (b"FALSE\t", _COOKIE_JAR)),
     # What is typed into a server or a device, or stands in its configuration.
     *(
-        (sign, rb"(?i)\b(?:login|user(?:name)?)[ ]+[\w.@-]+,?[ ]+(?:and[ ]+|with[ ]+)?pass(?:word)?[ ]+([^\s\"']{4,})")
+        (sign, rb"(?i)\b(?:login|user(?:name)?)[ ]+[\w.@-]+,?[ ]+(?:and[ ]+|with[ ]+)?pass(?:word)?[ ]+(?:[0-9][ ]+)?([^\s\"']{4,})")
         for sign in (b"login ", b"user", b"User")
     ),
-    (b"AUTH ", rb"\bAUTH[ ]+(?:\w{1,32}[ ]+)?((?=[A-Za-z]*[0-9])[A-Z]?[a-z]{4,}[0-9]{1,4})\b"),
+    *(
+        (sign, rb"\b(?:AUTH|LOGIN)[ ]+(?:\w{1,32}[ ]+)?((?=[A-Za-z]*[0-9])[A-Z]?[a-z]{4,}[0-9]{1,4})\b")
+        for sign in (b"AUTH ", b"LOGIN ")
+    ),
+    (b"assword ", rb"<(?:\w+:)?Password[ ][^<>]{0,200}>([^<>\s]{4,128})</"),
     (b"@tcp(", rb"[\w.-]{1,64}:([^\s\"'`]{1,128})@tcp\("),
     (b":thin:", rb":thin:[\w.-]{1,64}/([^\s@/\"']{1,128})@"),
     (b"USERPWD", rb"USERPWD,[ ]?[\"'][^:\"']{1,64}:([^\"']+)[\"']"),
@@ -203,7 +209,7 @@ def find_pointed(text: bytes, lower: bytes, spans: Spans, *, evident: bool, quot
 
 def find_logins(text: bytes, spans: Spans) -> None:
     """Add the password that a call is given behind a user's name."""
-    if b"(" in text or b"', '" in text:
+    if b"(" in text or b"', '" in text or b'", "' in text:
         spans.extend(found.span(1) for found in compiled(_LOGIN).finditer(text) if looks_chosen(found[1]))
 
 
@@ -316,6 +322,8 @@ def _tied(text: bytes, tie: re.Match[bytes], name: str, rank: int) -> tuple[int,
         fits = is_secret_value(value, name, rank)
     elif rank in {SURE, CHOSEN}:
         fits = looks_chosen(value) and (name.lower() not in {"token", "key"} or len(value) > 9)
+        phrase = rank == SURE and shown and shown["quote"] and compiled(_PASSWORDS).search(name.lower().encode())
+        fits = fits or (phrase and compiled(_PHRASE).fullmatch(value) and not compiled(NOUN).search(value))
     else:
         fits = is_secret_value(value, name, rank)
     return (start, end) if fits else None
@@ -346,6 +354,7 @@ def _in_sentence(text: bytes, lower: bytes, noun: re.Match[bytes], at: int, rank
         if password and len(last) > 5 and (beside or is_said) and looks_chosen(last):
             return (start, start + len(last))
         is_said = False
+        linked = linked or word[0].endswith(b":")
         if looks_random(last) or (linked and looks_issued(last)):
             return (start, start + len(last))
         if word[0].endswith((b".", b"!", b"?")):
@@ -383,7 +392,7 @@ def _find_chosen(text: bytes, lower: bytes, spans: Spans, *, quoted: bool) -> No
 
 def _is_id(text: bytes, token: re.Match[bytes]) -> bool:
     """Say whether a token is an id or a digest by what stands before it."""
-    if compiled(_ID_ITSELF).match(token[0]) or compiled(_NAMED_DIGEST).fullmatch(token[0]) or len(token[0]) > _LONGEST:
+    if compiled(_ID_ITSELF).match(token[0]) or compiled(NAMED_DIGEST).fullmatch(token[0]) or len(token[0]) > _LONGEST:
         return True
     return compiled(_ID_BEFORE).search(text, max(0, token.start() - 32), token.start()) is not None
 
@@ -394,7 +403,7 @@ def _find_inserted(text: bytes, lower: bytes, spans: Spans) -> None:
         return
     for found in compiled(_INSERT).finditer(text):
         columns = [judge(name.strip(b" `\"'").decode("utf-8", "replace")) for name in found[1].split(b",")]
-        values = list(compiled(rb"\s*'((?:[^'\\]|\\.|'')*)'\s*|[^,]+").finditer(found[2]))
+        values = list(compiled(rb"\s*(?P<q>['\"])((?:(?!(?P=q))[^\\]|\\.|'')*)(?P=q)\s*|[^,]+").finditer(found[2]))
         for rank, value in zip(columns, values, strict=False):
-            if rank != NO and value[1] is not None and is_secret_value(value[1], "password", rank):
-                spans.append((found.start(2) + value.start(1), found.start(2) + value.end(1)))
+            if rank != NO and value[2] is not None and is_secret_value(value[2], "password", rank):
+                spans.append((found.start(2) + value.start(2), found.start(2) + value.end(2)))

@@ -43,12 +43,15 @@ _KINDS = bytes(
     if chr(code).isalpha() and code < 128
     else 48
     if chr(code).isdigit() and code < 128
+    else 33
+    if chr(code) in "!#$%^*~"
     else 45
     if chr(code) in "!\"#$%&'()*+,-./:;<>?@[\\]^_`{|}~"
     else 32
     for code in range(256)
 )
 EVIDENCE = tuple(one for count in range(9) for one in (b"a" + b"-" * count + b"0", b"0" + b"-" * count + b"a"))
+EVIDENCE += (b"a!a", b"0!", b"!0", b"a!!")  # a sign within that no word has
 
 
 def kinds(text: bytes) -> bytes:
@@ -194,6 +197,7 @@ _RANDOM = (
     rb"(?=[\w+/-]*?[A-Za-z0-9]{9})[\w+/-]{20,}={0,2}"
 )
 _PADDED = rb"(?=[^a-z]*[a-z])(?=[^A-Z]*[A-Z])(?=[^0-9]*[0-9])[A-Za-z0-9+/]{30,}={1,2}"
+NAMED_DIGEST = rb"(?:[A-Za-z][A-Za-z0-9.]{1,15}[-_/]){1,6}[0-9a-f]{32,64}"
 _CLUSTER, _VOWEL = rb"[b-df-hj-np-tv-xz]", rb"[aeiouy]{1,2}"
 _SPOKEN = (
     rb"[A-Z]?(?=[a-z]{3})" + _CLUSTER + b"{0,2}" + _VOWEL + b"(?:" + _CLUSTER + b"{1,3}" + _VOWEL + b")*"
@@ -210,7 +214,7 @@ _MIXED = rb"(?=[^A-Z]*[A-Z])(?=[^a-z]*[a-z])(?=[^0-9]*[0-9][^0-9]*[0-9])[A-Za-z0
 _NO_PASSWORD = (
     rb"[0-9.,:/TZ+-]+|[(\[]?[0-9.]+[a-zA-Z/%]{1,5}[)\]]?|[A-Za-z]{1,10}[(].*|[\w.-]+[(].*|(?:[A-Za-z_]\w*\.)+[A-Za-z_]\w*"
     rb"|v?[0-9]+(?:\.[0-9]+)+\w*"
-    rb"|[a-z][a-z0-9]*(?:[-_/:.][a-z0-9.]+)+|[A-Z0-9]+(?:[_-][A-Z0-9]+)+|\w+://.*|[\w.+-]+@[\w.-]+"
+    rb"|[a-z][a-z0-9]*(?:[-_/:.][a-z0-9.]+)+|[A-Z0-9]+(?:[_-][A-Z0-9]+)+|\w+://.*|[a-z0-9][\w.+-]*@[a-z][a-z0-9.-]*"
     # A word that is said with force, a variable, a format, an operation; an algorithm or a thing with its number.
     rb"|[A-Za-z'-]+[!?*.]+|[$&*%#!]{1,2}[A-Za-z_][\w.]*|[A-Za-z_.]+[*&%?^][A-Za-z_.]+"
     rb"|(?i:sha|md|aes|rsa|ecdsa|ed|utf|ascii|base|argon|bcrypt|scrypt|pbkdf|oauth|oidc|saml|hs|rs|es|ps|x|totp|http|ipv|ntlm"
@@ -224,6 +228,8 @@ def looks_random(value: bytes) -> bool:
     """Say whether a text of twenty and more signs mixes both cases and digits as no word does."""
     if len(value) % 4 == 0 and compiled(_PADDED).fullmatch(value):
         return True
+    if compiled(NAMED_DIGEST).fullmatch(value):
+        return False
     return compiled(_RANDOM).fullmatch(value) is not None and not is_wordy(value)
 
 
