@@ -77,7 +77,7 @@ _IN_URLS = rb"(?:sig(?:nature)?|appid)="
 # The parts of foreign words that are written alike with small letters and large ones.
 _FOREIGN = (
     *("contrase", "hasł", "hasŁ", "senord", "jelsz", "ifre", "ароль", "АРОЛЬ", "密", "口令", "令牌"),
-    *("パスワード", "비밀번호", "암호", "ключ", "КЛЮЧ"),
+    *("パスワード", "비밀번호", "암호", "ключ", "КЛЮЧ", "ωδικός", "סיסמ", "كلمة ال", "รหัสผ", "khẩu"),
 )
 
 

@@ -9,7 +9,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from evalprov.secrets.names import SURE, judge
+from evalprov.secrets.names import CHOSEN, SURE, judge
 from evalprov.secrets.values import (
     MARK,
     compiled,
@@ -175,7 +175,10 @@ def secret_in(words: Sequence[str], at: int) -> tuple[int, int] | None:  # noqa:
             if looks_chosen(one[0].encode("utf-8", "replace"), strict=not re.match(r"(?:echo|printf)\b", word[start:]))
         )
         return next((one.span() for one in inside), None)
-    named = at > 1 and before[:1] != "-" and "=" not in before and judge(before) == SURE
+    named = at > 1 and before[:1] != "-" and "=" not in before and judge(before) in {SURE, CHOSEN if program == "rclone" else SURE}
+    issued = re.fullmatch(r"(?:[\w.-]+=)?([\w+/-]{20,}={0,2})", word)
+    if issued and re.search(r"(?i)auth|tokens?(?![a-z])|secret", before) and looks_random(issued[1].encode("utf-8", "replace")):
+        return issued.span(1)
     return (0, len(word)) if named and looks_chosen(raw) else None
 
 

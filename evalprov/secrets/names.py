@@ -87,6 +87,8 @@ _OF_TEXT = _words(
 _OF_PAGES = _words("""cancel cancellation continuation cursor delta design erc20 fencing page pagination resume sync
     watch""")
 _FLAGS = _words("""allow disable enable enabled has is needs no pre require required skip use with without""")
+_VERBS = _words("""ask check delete expire forget forgot generate have hide list mask prompt remember remove revoke rotate save
+    show store try validate verify""")  # --ask-password, HAVE_PASSWD
 _NOT_PASS = _words("""all by first forward full last max min multi n no num one second single test tests two""")
 _WORTH = _words(
     """key keys token secret secrets password pass pwd pw credential credentials auth cookie dsn bearer jwt pat salt
@@ -104,7 +106,7 @@ _ABOUT = _words(
 )
 _FOREIGN = _words(
     """contraseña contrasena motdepasse passwort kennwort senha wachtwoord hasło haslo heslo пароль 密码 密碼 口令
-    パスワード 비밀번호 암호 şifre parola lösenord jelszó adgangskode salasana"""
+    パスワード 비밀번호 암호 şifre parola lösenord jelszó adgangskode salasana κωδικός סיסמה"""
 )
 _WORDS_IN_PASS = _words("pass compass bypass surpass trespass encompass overpass underpass impasse")
 _OF_SEED = _words("otp totp mfa wallet recovery secret hd bip39")
@@ -112,7 +114,7 @@ _ISSUED = _words("totp csrf xsrf licence license jwt salt pepper hmac fernet pat
 _SHORT_WORD = 9  # the shortest token behind its mark has ten signs
 _INTERESTING = (
     "key|tok|licen[cs]e|secret|pass|pwd|pw|auth|cred|cookie|dsn|bearer"
-    "|pat|srf|otp|mnemonic|phrase|seed|jwt|salt|pepper|hmac|fernet|hook|kennwort|login|psk|code"
+    "|pat|srf|sess|otp|mnemonic|phrase|seed|jwt|salt|pepper|hmac|fernet|hook|kennwort|login|psk|code"
 )
 
 
@@ -153,7 +155,8 @@ def judge(name: str) -> int:  # noqa: PLR0911 - one line a case
     if parts[-1] == "auth0":  # a company
         return NO
     noun = parts[-1].rstrip("0123456789")
-    return _judge_words([*parts[:-1], noun], trimmed=len(parts) < whole or noun != parts[-1])
+    rank = _judge_words([*parts[:-1], noun], trimmed=len(parts) < whole or noun != parts[-1])
+    return CHOSEN if rank == SURE and len(parts) > 1 and parts[0] in _VERBS else rank
 
 
 def _judge_words(parts: list[str], *, trimmed: bool) -> int:  # noqa: C901, PLR0911 - one line a family
@@ -180,7 +183,7 @@ def _judge_words(parts: list[str], *, trimmed: bool) -> int:  # noqa: C901, PLR0
         return CHOSEN  # bindpw, rootpw, requirepass
     if last in {"seed", "phrase"} and before and before[-1] in _OF_SEED:
         return SURE if last == "phrase" else LIKELY
-    if not before and last.endswith("token"):
+    if not before and last.endswith(("token", "sessionid", "sessid")):
         return PERHAPS
     if last == "code" and before and before[-1] in {"access", "activation", "recovery", "backup", "unlock"}:
         return PERHAPS

@@ -10,7 +10,18 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING
 
-from evalprov.secrets.names import CHOSEN, LIKELY, NO, PERHAPS, SURE, holds_many, is_secret_name, judge, may_name_a_file
+from evalprov.secrets.names import (
+    CHOSEN,
+    LIKELY,
+    NO,
+    PERHAPS,
+    SURE,
+    holds_many,
+    is_secret_name,
+    judge,
+    may_name_a_file,
+    words,
+)
 from evalprov.secrets.source import TYPED, counts_in_source, is_after_text
 from evalprov.secrets.values import (
     compiled,
@@ -59,11 +70,14 @@ NAME_OF_ONE = rb"[a-z]+(?:-[a-z]+){0,4}-(?:keys?|secrets?|tokens?|passwords?|cre
 _HYPHENED = rb"[a-z]{3,}(?:-[a-z]{3,}){1,4}"
 _WORD_ALONE = rb"[ ][a-z]{9,}[ \t]*(?:\r?\n|\Z)"
 _PIECE_OF_WORD = "▁".encode()  # which begins one
+_PATTERN = rb"[(^]{0,2}(?:[.][*+]|\[\^|\\[SwdW][*+)])"
+_CONSTANT = rb"[A-Z]+(?:_[A-Z]+)+|#[0-9a-fA-F]{3,8}"
 _OF_A_TOKEN = rb"[0-9]{1,7}(?![\w.-])|[ ][a-z]+(?:[ ][a-z]+){2,}"  # its number; the first word of the line
 _PIECE_OF_TEXT = "(?:[A-Z][a-z]{0,6}|[▁Ġ].{0,24})".encode()  # as a tokenizer has it
 _SIGNATURES = frozenset({"appid", "sig", "signature", "x-amz-signature", "x-goog-signature"})
 _ELSEWHERE = _SIGNATURES | {"code", "codes", "keys", "phrase"}  # which are names of secrets by what stands before them alone
 _COMMON = frozenset({"token", "secret", "auth", "cookie", "cookies", "bearer", "credentials", "key", "keys", "secrets"})
+_SENTENCE = rb"[A-Z]?[a-z]+:?(?:[ ][a-z]+){2}[ .,]"
 _WHOLE_LINE = ("password", "passwd", "passphrase", "pwd")
 
 
@@ -87,7 +101,7 @@ def names_backwards() -> re.Pattern[bytes]:
         *("passphrase", "passcode", "credential", "credentials", "cred", "creds", "auth", "authorization"),
         *("cookie", "cookies", "bearer", "dsn", "pat", "pw", "jwt", "salt", "pepper", "hmac", "fernet", "webhook"),
         *("passwort", "kennwort", "userpwd", "tok"),
-        *("phrase", "seed", "mnemonic", "otp", "adgangskode", "salasana", "senha", "wachtwoord", "contrasena", "parola", "haslo", "heslo", "code", "codes", "csrf", "xsrf", "totp"),
+        *("sessionid", "sessid", "phrase", "seed", "mnemonic", "otp", "adgangskode", "salasana", "senha", "wachtwoord", "contrasena", "parola", "haslo", "heslo", "code", "codes", "csrf", "xsrf", "totp"),
     ]
     backwards = b"|".join(noun[::-1].encode() for noun in nouns)
     return re.compile(
@@ -123,6 +137,10 @@ _DOTTED = rb"[A-Za-z_]+(?:\.[A-Za-z_]+)+"
 _IDENTIFIER = rb"[A-Za-z_][\w.]*"
 _GENERIC = rb"[A-Z]\w*<[\w.:<>\[\], |]{1,80}>"
 _CALL = _IDENTIFIER + rb"(?:(?:::|->|\?\.|!\.)\w[\w.]*)*" + rb"[(\[](?:[ \t]*(?:\n|\Z)|[^\n]{0,400}?[)\]])"
+# !a.b, !(a, a || b, a: B | None, a call that goes on in the next line.
+_EXPRESSION = (
+    rb"\$[A-Za-z_]\w*->|!\(?[A-Za-z_]\w*\.|[A-Za-z_][\w.\[\]]*[ ](?:\|\||&&|\?\?|\|)[ ]|" + _IDENTIFIER + rb"\([^()\n]{0,200},[ \t]*(?:\n|\Z)"
+)
 _VERSION = rb"v[0-9]{1,2}(?:\.[0-9]{1,3})*"
 _METHOD = rb"[A-Za-z]{2,12}(?:[-_, ]+[A-Za-z]{2,12})*"
 _SAID_BY = rb"(?:auth|credentials?|creds?|cookies?|bearer)\Z"
@@ -164,6 +182,10 @@ def _at_name(text: bytes, start: int, raw: bytes, at: int, *, quoted: bool) -> S
     name = raw.decode("ascii").strip("-.")
     if text[start - 3 : at] == b"://" + raw + b":":
         return None  # the user of a URL, whose password is looked for elsewhere
+    if before == b":" and text[at - 1 : at] == b":" and not text[at : at + 1].isspace():
+        return None  # host:port:user:password:flags
+    if raw[:2] == b"--" and text[at - 1 : at + 1] == b"= ":
+        return None  # --passphrase= can be empty
     lower = name.lower()
     rank = _rank_here(text, start, name, lower) if judge(name) != NO or lower in _ELSEWHERE else NO
     if rank == NO or before == b"^" or text[at : at + 1] in {b"=", b":"} or (before == b"{" and text[at : at + 1] == b"?"):
@@ -212,7 +234,7 @@ def _is_of_text(text: bytes, start: int, at: int, lower: str) -> bool:
 def _cookies(rest: re.Match[bytes], name: str, *, quoted: bool) -> Span:
     """Return all that a header says of cookies, if any of it may be a secret."""
     said = rest[0].strip()
-    if is_masked(said) or is_reference(said) or compiled(_ATTRIBUTES).fullmatch(said) or _is_preferences(said):
+    if is_masked(said) or is_reference(said) or (b"=" not in said and is_common(said)) or compiled(_ATTRIBUTES).fullmatch(said) or _is_preferences(said):
         return None
     pieces = re.split(rb"[=; ]+", rest[0])
     return rest.span() if not quoted or any(counts_in_source(one, name, in_quotes=False) for one in pieces) else None
@@ -289,9 +311,11 @@ def _value(text: bytes, at: int, name: str, rank: int, *, quoted: bool) -> Span:
         return signed if not quoted or counts_in_source(last, name, in_quotes=False) else None
     if starts_reference(text, start):
         return None
+    if quote and quote[2] == b"`" and text.find(b"${", start, end) >= 0:
+        return None  # a text with places to fill
     if not quote:
         head = compiled(_BARE).match(text, start, start + 512)
-        if not head or _is_code(text, head, name) or _begins_a_sentence(text, at, head):
+        if not head or _is_code(text, head, name) or _begins_a_sentence(text, at, head, name):
             return None
         bare = compiled(_BARE).match(text, start)
         end = bare.end() if bare else head.end()
@@ -332,7 +356,7 @@ def _is_code(text: bytes, bare: re.Match[bytes], name: str) -> bool:
     value = bare[0]
     if compiled(_AFTER_KEYWORD).match(text, bare.start()) or compiled(_GENERIC).match(text, bare.start()):
         return True
-    if compiled(_ANNOTATED).match(text, bare.start()):
+    if compiled(_ANNOTATED).match(text, bare.start()) or compiled(_EXPRESSION).match(text, bare.start()):
         return True
     if is_type(value) or compiled(_DOTTED).fullmatch(value):
         return True
@@ -340,12 +364,14 @@ def _is_code(text: bytes, bare: re.Match[bytes], name: str) -> bool:
         return True
     if not compiled(_IDENTIFIER).fullmatch(value):
         return False
+    if name.startswith(("self.", "this.")) or set(words(value.decode())) < set(words(name)):
+        return True  # self.token = inline, secret_access_key = secret_key
     same = value.decode().lower().rpartition(".")[2]
     own = name.lower().replace("-", "_").rpartition(".")[2].strip("_")
     return same == own or (same.endswith("_" + own) and is_secret_name(same))
 
 
-def _begins_a_sentence(text: bytes, at: int, bare: re.Match[bytes]) -> bool:
+def _begins_a_sentence(text: bytes, at: int, bare: re.Match[bytes], name: str) -> bool:
     """Say whether words follow that no value is among: `Passwords: use a manager`, `auth: type=basic n=3`."""
     if text[at - 1 : at] != b" " or text[max(0, at - 8) : at].rstrip()[-1:] != b":":
         return False
@@ -353,6 +379,8 @@ def _begins_a_sentence(text: bytes, at: int, bare: re.Match[bytes]) -> bool:
         return True
     if compiled(rb"[0-9]{1,4}(?:-[0-9]{1,4}|[a-z]{1,2})?[ ][a-z]{3,}").match(text, bare.start()):
         return True  # password: 12 nulls
+    if not name.lower().endswith(_WHOLE_LINE) and compiled(_SENTENCE).match(text, bare.start()):
+        return True  # signing-key: Add key from the builder
     return text[bare.end() : bare.end() + 1] == b" " and bare[0].lower() in _SAID_FIRST
 
 
@@ -366,6 +394,12 @@ def is_secret_value(value: bytes, name: str, rank: int) -> bool:  # noqa: PLR091
         return False
     if compiled(_METHOD).fullmatch(value) and compiled(_SAID_BY).search(name.lower().encode()):
         return False  # auth: kerberos
+    if compiled(_PATTERN).match(value):
+        return False
+    if name.lower() == "accesskey" and len(value) < 3:
+        return False  # of a page's keyboard
+    if name.lower().endswith(("token", "key")) and compiled(_CONSTANT).fullmatch(value):
+        return False
     if is_signs(value) or (name.lower() == "token" and compiled(_PIECE_OF_TEXT).fullmatch(value)):
         return False
     if name.lower().endswith(("secret", "secrets")) and compiled(NAME_OF_ONE).fullmatch(value):

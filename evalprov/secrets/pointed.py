@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 
 _FOREIGN = (
     "contraseña|contraseÑa|contrasena|mot[ _-]de[ _-]passe|senha|wachtwoord|hasło|hasŁo|haslo|heslo|parola|lösenord|lÖsenord"
-    "|jelszó|jelszÓ|şifre|Şifre|пароль|Пароль|ПАРОЛЬ|密码|密碼|口令|パスワード|비밀번호|암호|adgangskode|salasana"
+    "|jelszó|jelszÓ|şifre|Şifre|mật khẩu|κωδικός|Κωδικός|סיסמה|كلمة المرور|รหัสผ่าน|пароль|Пароль|ПАРОЛЬ|密码|密碼|口令|パスワード|비밀번호|암호|adgangskode|salasana"
 )
-_FOREIGN_KEYS = "clave|chave|chiave|schlüssel|schlÜssel|ключ|密钥|密鑰|令牌"  # near which a random text is a secret
+_FOREIGN_KEYS = "clave|chave|chiave|klucz|schlüssel|schlÜssel|ключ|токен|密钥|密鑰|令牌|キー|トークン|토큰"  # near which a random text is a secret
 NOUN = (
     rb"key|tok(?:en)?|secret|pass(?:w(?:or[dt]|d)|phrase|code)?|pwd?|cred|auth|cookie|bearer|jwt|salt|pepper|hmac|fernet"
     rb"|kennwort|dsn|psk|webhook|signed|session|" + _FOREIGN.encode() + b"|" + _FOREIGN_KEYS.encode()
@@ -44,7 +44,7 @@ NOUN = (
 # One of which is in all of these: looking for each goes through a long text faster.
 NOUNS = tuple(
     b"""key tok secret pass pw cred auth cookie bearer jwt salt pepper hmac fernet kennwort dsn psk webhook signed
-    session contrasena senha wachtwoord haslo heslo parola adgangskode salasana clave chave chiave""".split()
+    session contrasena senha wachtwoord haslo heslo parola adgangskode salasana clave chave chiave klucz""".split()
 )
 _OF_NAMES = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
 _WORD = rb"(?<![a-z])(?:" + NOUN + rb")(?:s|ential|entials|orization)?(?![a-z])"
@@ -74,6 +74,8 @@ _LINKS = frozenset(
 )
 _IS = _LINKS - {b"with", b"to", b"mit", b"avec", b"con"}
 # Behind such a word stands a password, before such a word stood one.
+_SAID_BEFORE = rb"(?<![^\s\"'`])([^\s\"'`]{6,64})[\"'`]?[ ](?:as|for|is)[ ](?:the|your|my|his|her|our)[ ]\Z"
+_WITH_PASS = rb"(?<![a-z])(?:user|login|with|wifi|admin|root|my|your|the)\b[^.:=]{0,24}\Z"
 _SAID_OF_IT = rb"(?<![a-z])(?:user|login|wrong|invalid|incorrect|bad|using|old|new|temporary|leaked?|found|log|logged|the)\b[^.:=]{0,32}\Z"
 _SAID_AFTER = rb"[\"'`]?,?[ ](?:rejected|accepted|was|were|is|it works|no longer|not|for user|failed|expired)\b"
 _PASSWORDS = rb"pass(?:w|phrase|code|\b)|psk\b|pwd?\b|cred(?:ential|s?\b)|kennwort|" + _FOREIGN.encode()
@@ -126,7 +128,7 @@ _INSERT = rb"(?i)insert\s+into\s+\S+\s*\(([^()]{1,400})\)\s*values\s*\(([^()]{1,
 _IDENTIFIED = rb"(?i)identified\s+(?:with\s+\S+\s+)?by\s+[\"']([^\"']+)[\"']"
 _PGPASS = rb"(?m)^[\w.*-]+:(?:[0-9]{2,5}|\*):[\w*-]+:[\w*.-]+:([^\s:]{4,})$"
 _JWK = rb"\"(?:k|d|p|q|dp|dq|qi)\"[ ]*:[ ]*\"([^\"]+)\""
-_AT_HOST = rb"(?:(?<![\w/.@:%+-])|(?<=server:))[\w.-]{1,32}:([^\s:@/'\"]{8,64})@[A-Za-z\[]"
+_AT_HOST = rb"(?:(?<![\w/.@:%+-])|(?<=server:))[\w.-]{1,32}:([^\s:@/'\"]{8,64})@[A-Za-z0-9\[]"
 _COOKIE_JAR = rb"\t(?:TRUE|FALSE)\t/\S*\t(?:TRUE|FALSE)\t[0-9]+\t\S+\t(\S{8,})"
 _FORMS = (
     (b"crypt", rb"(?:\bcrypt\(|pgp_sym_(?:en|de)crypt\([^,()]{1,80},[ ]?)[\"']([^\"']{4,128})[\"']"),
@@ -148,8 +150,9 @@ _FORMS = (
     *((b'"kty"', _JWK), (b"|", _PIPED), (b":5432:", _PGPASS), (b"*:*:", _PGPASS)),
     *((b"TRUE\t", _COOKIE_JAR), (b"FALSE\t", _COOKIE_JAR)),
     # What is typed into a server or a device, or stands in its configuration.
+    (b"login ", rb"\blogin[ ]+\S+[ ]+password[ ]+([^\s\"']{4,})"),
     *(
-        (sign, rb"(?i)\b(?:login|user(?:name)?)[ ]+[\w.@-]+,?[ ]+(?:and[ ]+|with[ ]+)?pass(?:word)?[ ]+(?:[0-9][ ]+)?([^\s\"']{4,})")
+        (sign, rb"(?i)\b(?:login|user(?:name)?)[ ]+[\w.@-]+,?[ ]+(?:and[ ]+|with[ ]+)?pass(?:word)?[ ]+(?:[0-9][ ]+)?((?=\S*?[0-9])(?=\S*?[A-Za-z])[^\s\"']{6,64})")
         for sign in (b"login ", b"user", b"User")
     ),
     *(
@@ -159,6 +162,12 @@ _FORMS = (
     (b"assword ", rb"<(?:\w+:)?Password[ ][^<>]{0,200}>([^<>\s]{4,128})</"),
     (b"@tcp(", rb"[\w.-]{1,64}:([^\s\"'`]{1,128})@tcp\("),
     (b":thin:", rb":thin:[\w.-]{1,64}/([^\s@/\"']{1,128})@"),
+    *((sign, rb"\{(?:PLAIN|CLEARTEXT|S?SHA[0-9]{0,3}|S?MD5)\}(\S{4,256})") for sign in (b"{PLAIN}", b"SHA}", b"MD5}")),
+    (
+        b"/",
+        rb"(?i)(?:login|account|credentials?|creds|u/p|user/pass\w*)[ ]?[:=][ ]?[\w.@-]{1,64}[ ]?/[ ]?"
+        rb"((?=\S*?[0-9])(?=\S*?[A-Za-z])[^\s\"'/]{6,64})\s*\Z",
+    ),
     (b"USERPWD", rb"USERPWD,[ ]?[\"'][^:\"']{1,64}:([^\"']+)[\"']"),
     *(
         (sign, rb"(?i)passw(?:or)?d[^()\n]{0,40}?[\"')\]]{1,4}(?:\.(?:type|send_keys|sendKeys|fill)\(|,[ ]?)[\"']([^\"']{4,128})[\"']")
@@ -170,7 +179,7 @@ _FORMS = (
     (b"IDENTIFY ", rb"\bIDENTIFY[ ]+(?:\w{1,32}[ ]+)?((?=\S*[0-9])(?=\S*[A-Za-z])\S{6,64})\s*$"),
     (
         b"Client(",
-        rb"Client\(b?[\"']((?=[^\"']*[a-z])(?=[^\"']*[A-Z])(?=[^\"']*[0-9])[A-Za-z0-9_-]{24,128})[\"'][,)]",
+        rb"Client\((?:[\"'][^\"']{0,64}[\"'],[ ]?)?b?[\"']((?=[^\"']*[a-z])(?=[^\"']*[A-Z])(?=[^\"']*[0-9])[A-Za-z0-9_+/-]{24,128})[\"'][,)]",
     ),
     (b".logon ", rb"\.logon[ ]+[^\s,]+,([^\s;\"]{4,})"),
     (b"signature_scheme", rb"\"key\"[ ]*:[ ]*\"([^\"]{16,})\""),
@@ -202,6 +211,9 @@ def find_pointed(text: bytes, lower: bytes, spans: Spans, *, evident: bool, quot
         if noun.start() >= done and (span := _after(text, lower, noun, quoted=quoted)):
             spans.append(span)
             done = span[1]
+        if evident and not quoted and (said := compiled(_SAID_BEFORE).search(text, max(done, noun.start() - 96), noun.start())):
+            if compiled(_PASSWORDS).match(lower, noun.start()) and looks_chosen(said[1]):
+                spans.append(said.span(1))
     if evident and nouns:
         _find_near(text, lower, spans)
         _find_chosen(text, lower, spans, quoted=quoted)
@@ -289,6 +301,8 @@ def _tied(text: bytes, tie: re.Match[bytes], name: str, rank: int) -> tuple[int,
     """Return the value behind a tie, if it looks as much like a secret as the tie demands."""
     shown = compiled(_SHOWN).match(text, tie.end())
     start = shown.end() if shown else tie.end()
+    if "." in name and b"==" in tie[0] and not (shown and shown["quote"]):
+        return None  # user.password == hashed
     if shown and shown["quote"]:
         end = text.find(shown["quote"], start, start + 4096)
     elif tie.lastgroup in {"tag", "tags"}:
@@ -335,6 +349,10 @@ def _in_sentence(text: bytes, lower: bytes, noun: re.Match[bytes], at: int, rank
         return None
     password = compiled(_PASSWORDS).match(lower, noun.start()) is not None
     linked = is_said = False
+    if lower.startswith(b"pass", noun.start()) and at - noun.start() == 4 and not compiled(_WITH_PASS).search(
+        lower, max(0, noun.start() - 32), noun.start()
+    ):
+        return None  # a verb
     firm = password and compiled(_SAID_OF_IT).search(lower, max(0, noun.start() - 48), noun.start()) is not None
     for number, word in enumerate(compiled(rb"[^\s\"'`(){}\[\]<>,;|\\]+").finditer(text, at, at + 120)):
         bare = word[0].strip(b",:;").rstrip(b".")
@@ -351,7 +369,7 @@ def _in_sentence(text: bytes, lower: bytes, noun: re.Match[bytes], at: int, rank
         beside = number == 0 and (firm or compiled(_SAID_AFTER).match(text, word.end()) is not None)
         if password and len(last) > 7 and looks_chosen(last, strict=not (linked or beside), mixed=True):
             return (start, start + len(last))
-        if password and len(last) > 5 and (beside or is_said) and looks_chosen(last):
+        if (password or lower.startswith(b"secret", noun.start())) and len(last) > 5 and (beside or is_said) and looks_chosen(last):
             return (start, start + len(last))
         is_said = False
         linked = linked or word[0].endswith(b":")

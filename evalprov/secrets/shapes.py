@@ -109,7 +109,7 @@ _MARKED = (
     (b":AA", rb"(?<![0-9])[0-9]{8,10}:AA[\w-]{33}"),
     (b"-us", rb"(?<![\w-])[0-9a-f]{32}-us[0-9]{1,2}(?![\w-])"),
     (b"_eyJ", rb"(?<![A-Za-z0-9])(?:sntrys|glc|ops)_eyJ[\w+/=.-]{20,}"),
-    (b"/t/", rb"/t/([A-Za-z0-9-]{20,})/"),
+    (b"/t/", rb"/t/((?=[a-z-]*[A-Z0-9])[A-Za-z0-9-]{20,})/"),
     (b"SecureString", rb"ConvertTo-SecureString[ ]+(?:-String[ ]+)?[\"']([^\"'$]+)[\"']"),
 )  # fmt: skip
 MARKS = tuple(mark for mark, _ in _MARKED)

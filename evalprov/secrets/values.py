@@ -94,7 +94,7 @@ _SAID_OF_ONE = frozenset(
     renewed replaced requested required reset resolved restored retrieved returned revoked rotated rs256 same-origin
     saml saved scrypt secured sent set sha256 sha512 shared signed skipped sops sso stale stored string succeeded
     success supplied supported temporary totp transient true unavailable unchanged unchecked unknown unlocked unset
-    unsupported unused unverified updated used valid validated varchar verified visible waiting weak webauthn written
+    unsupported unused unverified updated used valid value validated varchar verified visible waiting weak webauthn written
     wrong x509 yes""".split()
 )
 _TYPES = frozenset(b"str string bytes int float bool any object Optional SecretStr Any String Secret".split())
@@ -108,7 +108,8 @@ def _reference() -> re.Pattern[bytes]:
           | \$\([^)]{0,200}\) | %\{[^}]{0,200}\} | \$[A-Z_][A-Z0-9_]* | %[A-Za-z_]\w*%
           | \$?\{\{.{0,200}\}\} | \{[\w!:.\[\]]{0,200}\} | %[-0-9.]{0,8}[sdrf] | %\(\w+\)[sdr] | [|>][-+0-9]{0,2} | =
           | (?:id|source|src)=[\w.-]+(?:,(?:src|source|env|type|target)=[\w./~-]+)*
-          | (?:@?env|ENV|secretsmanager|sops|doppler|infisical|keychain|vault|op|ssm|keyring|file):[\w./:@-]{1,200}
+          | (?:@?env|ENV|secretsmanager|sops|doppler|infisical|keychain|vault|op|ssm|keyring|file):[\w./:@#-]{1,200}
+          | \\f[BIRP].{0,200} | \$\([^)\n]{0,200}\Z | projects/[\w\\.-]+/secrets/[\w\\./-]+ | arn:aws[\w:/.-]+
           | <[\w .:-]{1,200}> | <%=?[^%]{0,200}%>
           | !(?:env|ENV|secret|include|Ref|Sub|GetAtt|ImportValue)\b[^\n"']{0,200}
           | ![\w:-]{1,40}[ ]+[|>][-+0-9]* | ENC\[[^\]\n]{1,4096}\]
@@ -139,7 +140,7 @@ def _masked() -> re.Pattern[bytes]:
         rb"""(?:[*xX.#-]|\xe2\x80\xa2){3,}|[\w-]{0,12}(?:[*.]{3,}|[xX]{8,})[\w-]{0,6}
         |[(\[<][A-Za-z _-]{1,40}[)\]>]
         |(?i:(?:your|my|the|some|insert|enter|add|put)[-_ ](?:[a-z]+[-_ ]){0,3}(?:key|token|secret|password|value)s?)
-        |[a-z]+(?:[-_][a-z]+){0,4}[-_]here|~
+        |[a-z]+(?:[-_][a-z]+){0,4}[-_]here|~|_+[a-z]+(?:_[a-z]+)*_+
         |[a-z]+(?:\|[a-z]+(?::[0-9a-z,]+)?)+
         |[a-z]{2,12}-(?:managed|provided|supplied|only|based)
         |(?i:(?:replace|change|fill|set)[-_ ]?(?:me|this|it|with[-_ ][a-z_ -]{1,30})|to[-_ ]?be[-_ ][a-z]+)
@@ -155,7 +156,7 @@ def is_masked(value: bytes) -> bool:
     return _masked().fullmatch(value) is not None or value.lower() in _SAID_OF_ONE
 
 
-_GENERIC = rb"[A-Z]\w*[<\[][\w.:<>\[\], |]*[>\]]"
+_GENERIC = rb"Secret[A-Z]\w*|[A-Z]\w*[<\[][\w.:<>\[\], |]*[>\]]"
 _COMMON = rb"[A-Za-z][a-z]*[.,;!]?|[A-Z]{2,5}|[0-9.,%:/+-]+|\W"
 
 
@@ -215,11 +216,12 @@ _NO_PASSWORD = (
     rb"[0-9.,:/TZ+-]+|[(\[]?[0-9.]+[a-zA-Z/%]{1,5}[)\]]?|[A-Za-z]{1,10}[(].*|[\w.-]+[(].*|(?:[A-Za-z_]\w*\.)+[A-Za-z_]\w*"
     rb"|v?[0-9]+(?:\.[0-9]+)+\w*"
     rb"|[a-z][a-z0-9]*(?:[-_/:.][a-z0-9.]+)+|[A-Z0-9]+(?:[_-][A-Z0-9]+)+|\w+://.*|[a-z0-9][\w.+-]*@[a-z][a-z0-9.-]*"
+    rb"|(?:[A-Za-z0-9]-[A-Za-z0-9]){2,}.*"
     # A word that is said with force, a variable, a format, an operation; an algorithm or a thing with its number.
-    rb"|[A-Za-z'-]+[!?*.]+|[$&*%#!]{1,2}[A-Za-z_][\w.]*|[A-Za-z_.]+[*&%?^][A-Za-z_.]+"
-    rb"|(?i:sha|md|aes|rsa|ecdsa|ed|utf|ascii|base|argon|bcrypt|scrypt|pbkdf|oauth|oidc|saml|hs|rs|es|ps|x|totp|http|ipv|ntlm"
+    rb"|[A-Za-z'-]+[!?*.]+|[$&*%#!]{1,2}[A-Za-z_][\w.]*-?|[A-Za-z_.]+[*&%?^][A-Za-z_.]+"
+    rb"|(?i:sha|md|aes|rsa|ecdsa|ed|utf|ascii|latin|iso|cp|base|argon|bcrypt|scrypt|pbkdf|oauth|oidc|saml|hs|rs|es|ps|x|totp|http|ipv|ntlm"
     rb"|user|test|step|field|task|case|item|page|file|host|node|level|rule|line|part|phase|stage|round|version|option|group)"
-    rb"-?[0-9]{1,5}[a-z]{0,4}"
+    rb"-?[0-9]{1,5}[a-z]{0,4}|[A-Za-z_]\w*\[[\w'\"]*\]?"
     rb"|0x[0-9a-f]+|/[\w.{}-]+(?:/[\w.{}-]*)*|.*[|<>{}].*|[A-Za-z_][\w.-]*=.*"
 )
 
