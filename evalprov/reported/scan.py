@@ -345,7 +345,10 @@ def _failures(region: _Region) -> Iterator[Line]:
     """Yield the lines that may say of a scenario, without metrics, that it failed."""
     for begin, stop, line in _lines_with(_ERROR, region):
         raw = region[0][begin:stop]
-        if _SCENARIO in raw and KEY not in raw and may_be_object(text := shown(raw)):
+        if _SCENARIO not in raw or (KEY in raw and b"\r" not in raw):
+            continue
+        text = shown(raw)  # a report may have stood where a carriage return let this overwrite it
+        if KEY not in text and may_be_object(text):
             yield text, line
 
 

@@ -255,6 +255,14 @@ def test_a_long_line_may_be_overwritten(piece: int) -> None:
     assert told.warnings == []
 
 
+@pytest.mark.parametrize("piece", [7, 200])
+def test_a_failure_that_overwrites_a_report_is_heard_however_it_comes(piece: int) -> None:
+    """A report that a carriage return let others overwrite hides no scenario that failed behind it."""
+    data = b'{"metrics": {"a": 1}, "t\r{"scenario": "s1", "error": "no answer"}\n'
+    told = heard(data, *range(0, len(data), piece))
+    assert [error["scenario"] for error in told.facts["errors"]] == ["s1"]
+
+
 def test_memory_stays_flat() -> None:
     """Scanning many times what is kept back takes no more memory than that."""
     lines = b'{"row": 1, "text": "%s"}\n' % (b"x" * 200)
