@@ -107,6 +107,7 @@ _AT = {"isql": 3, "radtest": 2, "mc": 6, "b2": 4, "wpa_passphrase": 2}  # which 
 # Of these `-u` and `--user` name a user and perhaps a group, `-p` a port.
 _CONTAINERS = frozenset({"docker", "podman", "nerdctl", "kubectl", "singularity", "apptainer", *_PARTITIONS})
 _USERS = frozenset({"-u", "-U", "-l", "--user", "--username", "--login", "--account"})
+_OF_USERS = _USERS | {"-a", "--auth", "--creds"}
 _PASSED = frozenset({"-p", "-P", "-w", "-pw", "-pass"})  # with a user beside it, a password
 _OF_ACCOUNTS = r"(?:add|create|change|set|reset|authenticate)[-_](?:user|password)|user(?:add|mod)|\w*passw(?:or)?d|passw(?:or)?d"
 _COMMANDS = frozenset(
@@ -190,7 +191,7 @@ def _of_account(program: str, words: Sequence[str], at: int, word: str, before: 
     changed = at > 1 and any(re.fullmatch(_OF_ACCOUNTS, one) for one in words[:at])
     if (given or changed or (program == "db2" and before == "using")) and looks_chosen(word.encode("utf-8", "replace")):
         return (0, len(word))
-    paired = re.fullmatch(r"[A-Za-z][\w.@+-]*:(\S{6,})", word) if before in {*_USERS, "-a", "--auth", "--creds"} else None
+    paired = re.fullmatch(r"[A-Za-z][\w.@+-]*:(\S{6,})", word) if before in _OF_USERS or program == "bundle" else None
     return paired.span(1) if paired and looks_chosen(paired[1].encode("utf-8", "replace")) else None
 
 
@@ -198,6 +199,10 @@ def _handed_over(program: str, words: Sequence[str], at: int, word: str, before:
     """Return the secret that `--value` gives to what speaks of one, or that is written to a command's stdin."""
     if made := re.fullmatch(r"(?:[\w-]+=)?<\((?:echo|printf)[ ]+(?:-[a-z]+[ ]+|'%s'[ ]+)*['\"]?(\S+?)['\"]?\)", word):
         return made.span(1) if looks_chosen(made[1].encode("utf-8", "replace")) else None
+    if word.endswith(")") and any(one.endswith(("<(echo", "<(printf")) for one in words[:at]):
+        return (0, len(word) - 1) if looks_chosen(word[:-1].encode("utf-8", "replace")) else None
+    if opened := re.search(r"(?:\A|\s)-u\s+[\w.@-]+,(\S{6,})", word):  # lftp -e 'open -u bob,X h'
+        return opened.span(1) if looks_chosen(opened[1].encode("utf-8", "replace")) else None
     if before == "<<<":
         told = any(re.search(r"(?i)pass|secret|crypt|login|\A-S\Z", one) for one in words[:at])
         told = told or program == "chpasswd"
@@ -262,6 +267,8 @@ def _by_command(  # noqa: C901, PLR0911, PLR0912 - one line an idiom
         return paired.span(1) if looks_chosen(paired[1].encode("utf-8", "replace"), strict=strict) else None
     if at > 2 and (program, words[at - 2]) in {("cf", "auth"), ("bw", "login")}:
         return (0, len(word))
+    if program == "iwconfig" and before == "key" and word not in {"on", "off"}:
+        return (2 if word.startswith("s:") else 0, len(word))
     if before == ".logon" and (found := re.fullmatch(r"[^,\s]+,([^\s;]+);?", word)):
         return found.span(1)
     if program == "net" and "user" in words[:at] and at > words.index("user") + 1 and word[0] != "/":
