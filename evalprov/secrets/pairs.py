@@ -77,6 +77,11 @@ _PIECE_OF_TEXT = "(?:[A-Z][a-z]{0,6}|[▁Ġ].{0,24})".encode()  # as a tokenizer
 _SIGNATURES = frozenset({"appid", "sig", "signature", "x-amz-signature", "x-goog-signature"})
 _ELSEWHERE = _SIGNATURES | {"code", "codes", "keys", "phrase"}  # which are names of secrets by what stands before them alone
 _COMMON = frozenset({"token", "secret", "auth", "cookie", "cookies", "bearer", "credentials", "key", "keys", "secrets"})
+_METAVARIABLE = (
+    rb"[ ]|(?:[A-Z]+_)*(?:FILE|PATH|DIR|PASS|PASSWORD|PASSWD|PASSPHRASE|TOKEN|KEY|SECRET|STRING|STR|VALUE|TEXT|USER|URL|NAME|ID"
+    rb"|AUTH|CREDENTIALS?)(?![\w.+!@#$%^&*-])"
+)
+_FORMAT = rb"[<>^]?[0-9.,]*[a-zA-Z%]?\}"
 _SENTENCE = rb"[A-Z]?[a-z]+:?(?:[ ][a-z]+){2}[ .,]"
 _WHOLE_LINE = ("password", "passwd", "passphrase", "pwd")
 
@@ -141,6 +146,7 @@ _CALL = _IDENTIFIER + rb"(?:(?:::|->|\?\.|!\.)\w[\w.]*)*" + rb"[(\[](?:[ \t]*(?:
 _EXPRESSION = (
     rb"\$[A-Za-z_]\w*->|!\(?[A-Za-z_]\w*\.|[A-Za-z_][\w.\[\]]*[ ](?:\|\||&&|\?\?|\|)[ ]|" + _IDENTIFIER + rb"\([^()\n]{0,200},[ \t]*(?:\n|\Z)"
 )
+_WORDS = rb"(?!token|bearer|basic)[a-z]+[ ][a-z']+[ ][a-z]"
 _VERSION = rb"v[0-9]{1,2}(?:\.[0-9]{1,3})*"
 _METHOD = rb"[A-Za-z]{2,12}(?:[-_, ]+[A-Za-z]{2,12})*"
 _SAID_BY = rb"(?:auth|credentials?|creds?|cookies?|bearer)\Z"
@@ -184,8 +190,10 @@ def _at_name(text: bytes, start: int, raw: bytes, at: int, *, quoted: bool) -> S
         return None  # the user of a URL, whose password is looked for elsewhere
     if before == b":" and text[at - 1 : at] == b":" and not text[at : at + 1].isspace():
         return None  # host:port:user:password:flags
-    if raw[:2] == b"--" and text[at - 1 : at + 1] == b"= ":
-        return None  # --passphrase= can be empty
+    if raw[:2] == b"--" and compiled(_METAVARIABLE).match(text, at):
+        return None  # --passphrase= can be empty, --passwd=FILE
+    if before == b"{" and compiled(_FORMAT).match(text, at):
+        return None
     lower = name.lower()
     rank = _rank_here(text, start, name, lower) if judge(name) != NO or lower in _ELSEWHERE else NO
     if rank == NO or before == b"^" or text[at : at + 1] in {b"=", b":"} or (before == b"{" and text[at : at + 1] == b"?"):
@@ -307,6 +315,8 @@ def _value(text: bytes, at: int, name: str, rank: int, *, quoted: bool) -> Span:
     if scheme := compiled(_SCHEME).match(text, start):
         start = scheme.end()
     elif not quote and name.lower().endswith("authorization") and (signed := _signed(text, start)):
+        if compiled(_WORDS).match(text, start):
+            return None  # Authorization: headers are not sent on
         last = text[slice(*signed)].rpartition(b" ")[2]
         return signed if not quoted or counts_in_source(last, name, in_quotes=False) else None
     if starts_reference(text, start):
@@ -396,6 +406,8 @@ def is_secret_value(value: bytes, name: str, rank: int) -> bool:  # noqa: PLR091
         return False  # auth: kerberos
     if compiled(_PATTERN).match(value):
         return False
+    if value.decode("utf-8", "replace").lower() == name.lower() and name.lower().endswith(("token", "key", "secret")):
+        return False  # API_KEY = "api_key"
     if name.lower() == "accesskey" and len(value) < 3:
         return False  # of a page's keyboard
     if name.lower().endswith(("token", "key")) and compiled(_CONSTANT).fullmatch(value):

@@ -72,6 +72,7 @@ _LINKS = frozenset(
     """is was are were to be being = : equals ist war lautet est était es era é 是 为 為 = → -> with mit
     avec con""".encode().split()
 )
+_ID_WORDS = {b"id", b"ID", b"commit", b"revision", b"version", b"hash"}
 _IS = _LINKS - {b"with", b"to", b"mit", b"avec", b"con"}
 # Behind such a word stands a password, before such a word stood one.
 _SAID_BEFORE = rb"(?<![^\s\"'`])([^\s\"'`]{6,64})[\"'`]?[ ](?:as|for|is)[ ](?:the|your|my|his|her|our)[ ]\Z"
@@ -360,7 +361,7 @@ def _in_sentence(text: bytes, lower: bytes, noun: re.Match[bytes], at: int, rank
             linked, is_said = True, bare in _IS or word[0] in _IS
             continue
         cut = word.end() == at + 120 and not text[word.end() : word.end() + 1].isspace()
-        if b"\x01" in bare or number > 9 or bare in {b"id", b"ID"} or (cut and word.end() < len(text)):
+        if b"\x01" in bare or number > 9 or bare in _ID_WORDS or (cut and word.end() < len(text)):
             return None
         if b"assword" in bare:  # 1Password
             continue

@@ -81,11 +81,11 @@ _NO_VALUE = _PLAIN | frozenset(
 )
 # What stands at a secret's name in a form, a message or a masked log.
 _SAID_OF_ONE = frozenset(
-    b"""absent accepted active allowed applied approved argon2 array ask authentication available basic bcrypt bearer
+    b"""absent accepted active add added allowed applied approved argon2 array ask authentication available basic bcrypt bearer
     biometric blank blocked boolean bound cached cancelled changed changeme checked cleared cleartext closed complete
     completed configured confirmed consumed correct created defined deleted denied detected digest disabled
     disallowed discarded done dropped empty enabled encrypted enum environment ephemeral error es256 exchanged exists
-    expired external failed false fetched found fresh generated given granted hashed hidden hs256 hsm ignored
+    expired external failed false fetched fix fixed fixes found fresh generated given grant granted hashed hidden hs256 hsm ignored
     imported inactive include incorrect inherit inherited injected integer internal invalid issued jwt kerberos
     keychain keyring kms ldap legacy loaded locked lost managed manual masked match matched matches mismatch missing
     mtls n/a needed negotiate none not ntlm number oauth oauth2 obtained oidc ok omit open opened optional parsed
@@ -141,6 +141,7 @@ def _masked() -> re.Pattern[bytes]:
         |[(\[<][A-Za-z _-]{1,40}[)\]>]
         |(?i:(?:your|my|the|some|insert|enter|add|put)[-_ ](?:[a-z]+[-_ ]){0,3}(?:key|token|secret|password|value)s?)
         |[a-z]+(?:[-_][a-z]+){0,4}[-_]here|~|_+[a-z]+(?:_[a-z]+)*_+
+        |your(?:-[a-z]+)+|(?:MY|YOUR)_?[A-Z_]+[0-9]?|[xX][xX./\\_-]{6,}
         |[a-z]+(?:\|[a-z]+(?::[0-9a-z,]+)?)+
         |[a-z]{2,12}-(?:managed|provided|supplied|only|based)
         |(?i:(?:replace|change|fill|set)[-_ ]?(?:me|this|it|with[-_ ][a-z_ -]{1,30})|to[-_ ]?be[-_ ][a-z]+)
