@@ -25,7 +25,7 @@ _WORDS = (
     rb"uth(?<=auth)",
     rb"gin(?<=login)",
     rb"ql(?:(?<=mysql)|(?<=[ t]sql)|cmd)",
-    rb"f(?:ied (?<=dentified )(?:by|with)|y (?<=dentify ))",
+    rb"dentif(?:ied (?:by|with) |y )",
     # What a command is given: mongosh -p X, redis-cli -a X.
     rb"-(?:[pPaw](?<=[ \"'\t]-.))",
 )

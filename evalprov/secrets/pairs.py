@@ -366,7 +366,11 @@ def _is_code(text: bytes, bare: re.Match[bytes], name: str) -> bool:
     value = bare[0]
     if compiled(_AFTER_KEYWORD).match(text, bare.start()) or compiled(_GENERIC).match(text, bare.start()):
         return True
-    if compiled(_ANNOTATED).match(text, bare.start()) or compiled(_EXPRESSION).match(text, bare.start()):
+    if compiled(_ANNOTATED).match(text, bare.start()):
+        return True
+    if (value[:1] in b"!$" or b"(" in value or text[bare.end() : bare.end() + 1] == b" ") and (
+        compiled(_EXPRESSION).match(text, bare.start())
+    ):
         return True
     if is_type(value) or compiled(_DOTTED).fullmatch(value):
         return True
@@ -374,8 +378,10 @@ def _is_code(text: bytes, bare: re.Match[bytes], name: str) -> bool:
         return True
     if not compiled(_IDENTIFIER).fullmatch(value):
         return False
-    if name.startswith(("self.", "this.")) or set(words(value.decode())) < set(words(name)):
-        return True  # self.token = inline, secret_access_key = secret_key
+    if name.startswith(("self.", "this.")):
+        return True  # self.token = inline
+    if b"_" in value and set(words(value.decode())) < set(words(name)):
+        return True  # secret_access_key = secret_key
     same = value.decode().lower().rpartition(".")[2]
     own = name.lower().replace("-", "_").rpartition(".")[2].strip("_")
     return same == own or (same.endswith("_" + own) and is_secret_name(same))
@@ -404,13 +410,14 @@ def is_secret_value(value: bytes, name: str, rank: int) -> bool:  # noqa: PLR091
         return False
     if compiled(_METHOD).fullmatch(value) and compiled(_SAID_BY).search(name.lower().encode()):
         return False  # auth: kerberos
-    if compiled(_PATTERN).match(value):
+    if value[:1] in b"[(^.\\" and compiled(_PATTERN).match(value):
         return False
-    if value.decode("utf-8", "replace").lower() == name.lower() and name.lower().endswith(("token", "key", "secret")):
-        return False  # API_KEY = "api_key"
+    if len(value) == len(name) and name.lower().endswith(("token", "key", "secret")):
+        if value.decode("utf-8", "replace").lower() == name.lower():
+            return False  # API_KEY = "api_key"
     if name.lower() == "accesskey" and len(value) < 3:
         return False  # of a page's keyboard
-    if name.lower().endswith(("token", "key")) and compiled(_CONSTANT).fullmatch(value):
+    if (value.isupper() or value[:1] == b"#") and name.lower().endswith(("token", "key")) and compiled(_CONSTANT).fullmatch(value):
         return False
     if is_signs(value) or (name.lower() == "token" and compiled(_PIECE_OF_TEXT).fullmatch(value)):
         return False

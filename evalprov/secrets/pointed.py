@@ -75,7 +75,8 @@ _LINKS = frozenset(
 _ID_WORDS = {b"id", b"ID", b"commit", b"revision", b"version", b"hash"}
 _IS = _LINKS - {b"with", b"to", b"mit", b"avec", b"con"}
 # Behind such a word stands a password, before such a word stood one.
-_SAID_BEFORE = rb"(?<![^\s\"'`])([^\s\"'`]{6,64})[\"'`]?[ ](?:as|for|is)[ ](?:the|your|my|his|her|our)[ ]\Z"
+_OWNERS = (b" the ", b" your ", b" my ", b" his ", b" her ", b" our ")
+_SAID_BEFORE = rb"(?<![^\s\"'`])([^\s\"'`]{6,64})[\"'`]?[ ](?:as|for|is)[ ][a-z]+[ ]\Z"
 _WITH_PASS = rb"(?<![a-z])(?:user|login|with|wifi|admin|root|my|your|the)\b[^.:=]{0,24}\Z"
 _SAID_OF_IT = rb"(?<![a-z])(?:user|login|wrong|invalid|incorrect|bad|using|old|new|temporary|leaked?|found|log|logged|the)\b[^.:=]{0,32}\Z"
 _SAID_AFTER = rb"[\"'`]?,?[ ](?:rejected|accepted|was|were|is|it works|no longer|not|for user|failed|expired)\b"
@@ -154,7 +155,7 @@ _FORMS = (
     (b"login ", rb"\blogin[ ]+\S+[ ]+password[ ]+([^\s\"']{4,})"),
     *(
         (sign, rb"(?i)\b(?:login|user(?:name)?)[ ]+[\w.@-]+,?[ ]+(?:and[ ]+|with[ ]+)?pass(?:word)?[ ]+(?:[0-9][ ]+)?((?=\S*?[0-9])(?=\S*?[A-Za-z])[^\s\"']{6,64})")
-        for sign in (b"login ", b"user", b"User")
+        for sign in (b"assword ", b"ASSWORD ", b" pass ")
     ),
     *(
         (sign, rb"\b(?:AUTH|LOGIN)[ ]+(?:\w{1,32}[ ]+)?((?=[A-Za-z]*[0-9])[A-Z]?[a-z]{4,}[0-9]{1,4})\b")
@@ -165,8 +166,8 @@ _FORMS = (
     (b":thin:", rb":thin:[\w.-]{1,64}/([^\s@/\"']{1,128})@"),
     *((sign, rb"\{(?:PLAIN|CLEARTEXT|S?SHA[0-9]{0,3}|S?MD5)\}(\S{4,256})") for sign in (b"{PLAIN}", b"SHA}", b"MD5}")),
     (
-        b"/",
-        rb"(?i)(?:login|account|credentials?|creds|u/p|user/pass\w*)[ ]?[:=][ ]?[\w.@-]{1,64}[ ]?/[ ]?"
+        b" / ",
+        rb"(?i)(?:login|account|credentials?|creds|user/pass\w*)[ ]?[:=][ ]?[\w.@-]{1,64}[ ]/[ ]"
         rb"((?=\S*?[0-9])(?=\S*?[A-Za-z])[^\s\"'/]{6,64})\s*\Z",
     ),
     (b"USERPWD", rb"USERPWD,[ ]?[\"'][^:\"']{1,64}:([^\"']+)[\"']"),
@@ -212,8 +213,10 @@ def find_pointed(text: bytes, lower: bytes, spans: Spans, *, evident: bool, quot
         if noun.start() >= done and (span := _after(text, lower, noun, quoted=quoted)):
             spans.append(span)
             done = span[1]
-        if evident and not quoted and (said := compiled(_SAID_BEFORE).search(text, max(done, noun.start() - 96), noun.start())):
-            if compiled(_PASSWORDS).match(lower, noun.start()) and looks_chosen(said[1]):
+        owned = evident and not quoted and text[max(0, noun.start() - 6) : noun.start()].endswith(_OWNERS)
+        if owned and compiled(_PASSWORDS).match(lower, noun.start()):
+            said = compiled(_SAID_BEFORE).search(text, max(done, noun.start() - 96), noun.start())
+            if said and looks_chosen(said[1]):
                 spans.append(said.span(1))
     if evident and nouns:
         _find_near(text, lower, spans)

@@ -23,16 +23,17 @@ def find_all(  # noqa: PLR0913 - a line, what is known of it, and how it is read
     numbers: list[int] | None,
     mask: int | None,
     quoted: bool,
+    again: bool = False,
 ) -> None:
     """Add where secrets stand, as the line is written and as it would be read.
 
     `numbers` are those of the environment's values that may stand in it, `mask` the rules whose signs it has;
-    `quoted` says whether its texts stand in quotes.
+    `quoted` says whether its texts stand in quotes, `again` whether what is left of the line is looked at once more.
     """
     mask = sieve.of(line) if mask is None else mask
     if numbers is None or numbers:
         needles.find(line, spans, numbers)
-    find_written(line, spans, before, mask, quoted=quoted)
+    find_written(line, spans, before, mask, quoted=quoted, again=again)
     if mask & sieve.COLOUR:
         shown = without_colours(line)
         inside: Spans = []

@@ -272,7 +272,7 @@ class Scrubber:
             return known
         found: list[Spans] = []
         after: Context | None
-        if spans := self.find(line, before, needles, mask):  # what is left may read differently, beside a placeholder
+        if spans := self.find(line, before, needles, mask, again=True):  # what is left may read differently, beside a placeholder
             found, after = self._found(replaced(line, spans), before, needles)
             found = [spans, *found]
         else:
@@ -291,13 +291,22 @@ class Scrubber:
         return piece
 
     def find(
-        self, line: bytes, before: Context | None = None, needles: list[int] | None = None, mask: int | None = None
+        self,
+        line: bytes,
+        before: Context | None = None,
+        needles: list[int] | None = None,
+        mask: int | None = None,
+        *,
+        again: bool = False,
     ) -> Spans:
-        """Return where secrets stand in one line: in order, apart, none of them blinded yet."""
+        """Return where secrets stand in one line: in order, apart, none of them blinded yet.
+
+        Not all of them, if what is left of the line is looked at `again`.
+        """
         from evalprov.secrets.rules import find_all  # most output never needs it
 
         spans: Spans = []
-        find_all(line, spans, before, self.needles, numbers=needles, mask=mask, quoted=self._quoted)
+        find_all(line, spans, before, self.needles, numbers=needles, mask=mask, quoted=self._quoted, again=again)
         return settled(line, spans) if spans else spans
 
     def _is_extra(self, name: str) -> bool:

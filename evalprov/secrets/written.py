@@ -18,14 +18,17 @@ if TYPE_CHECKING:
 
 
 def find_written(
-    line: bytes, spans: Spans, before: Context | None = None, mask: int | None = None, *, quoted: bool = False
+    line: bytes, spans: Spans, before: Context | None = None, mask: int | None = None, *, quoted: bool = False, again: bool = False
 ) -> None:
-    """Add where secrets stand as the line is written, by the rules of a mask that was made of it."""
+    """Add where secrets stand as the line is written, by the rules of a mask that was made of it.
+
+    Who looks `again` at what is left of a line that held one is told first of what the cheaper rules find.
+    """
     mask = sieve.of(line) if mask is None else mask
     if mask & sieve.ISSUED:
         _find_issued(line, spans, mask, quoted=quoted)
     if mask & sieve.NAMED:
-        _find_named(line, spans, mask, quoted=quoted)
+        _find_named(line, spans, mask, quoted=quoted, again=again)
     if before:
         find_told(line, before, spans, quoted=quoted)
 
@@ -44,13 +47,15 @@ def _find_issued(line: bytes, spans: Spans, mask: int, *, quoted: bool) -> None:
         find_in_urls(line, spans, quoted=quoted)
 
 
-def _find_named(line: bytes, spans: Spans, mask: int, *, quoted: bool) -> None:
+def _find_named(line: bytes, spans: Spans, mask: int, *, quoted: bool, again: bool) -> None:
     """Add what something else calls a secret."""
     lower = line.lower()
     if mask & sieve.PAIR or (mask & sieve.NOUN and mask & sieve.TIED):
         find_pairs(line, lower, spans, quoted=quoted)
     if mask & sieve.DASHES:
         find_options(line, spans, quoted=quoted)
+    if again and spans and MARK not in line:
+        return
     evident = bool(mask & sieve.EVIDENT)
     text = line
     if MARK in line:  # no word in it tells of another
