@@ -25,10 +25,7 @@ def blind_in(value: Mapping[Any, Any], is_variable: Callable[[str], bool]) -> tu
         # Kubernetes, compose, CloudFormation: {"name": "OPENAI_API_KEY", "value": ...}
         if len(value) < _RECORD and (is_variable(item) or judge(item) == SURE):
             blind |= {other for other in value if isinstance(other, str) and other.lower().endswith(VALUED[:-1])}
-            if item.lower() in {"token", "key", "secret"}:
-                kind = kind or "key"
-            else:
-                kind = "secret"
+            kind = (kind or "key") if item.lower() in {"token", "key", "secret"} else "secret"
             blind |= {other for other, said in value.items() if other != name and _looks_chosen(said)}
         elif name == "kty":  # a key by itself: its secret parts have names of a letter or two
             blind = {"k", "d", "p", "q", "dp", "dq", "qi"}

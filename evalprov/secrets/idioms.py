@@ -109,7 +109,9 @@ _CONTAINERS = frozenset({"docker", "podman", "nerdctl", "kubectl", "singularity"
 _USERS = frozenset({"-u", "-U", "-l", "--user", "--username", "--login", "--account"})
 _OF_USERS = _USERS | {"-a", "--auth", "--creds"}
 _PASSED = frozenset({"-p", "-P", "-w", "-pw", "-pass"})  # with a user beside it, a password
-_OF_ACCOUNTS = r"(?:add|create|change|set|reset|authenticate)[-_](?:user|password)|user(?:add|mod)|\w*passw(?:or)?d|passw(?:or)?d"
+_OF_ACCOUNTS = (
+    r"(?:add|create|change|set|reset|authenticate)[-_](?:user|password)|user(?:add|mod)|\w*passw(?:or)?d|passw(?:or)?d"
+)
 _COMMANDS = frozenset(
     (*_NEXT, *_GLUED, *_WITH_USER, *_AFTER, *_AT, "aws", "dvc", "npm", "poetry", "conda", "kaggle", "pip")
 )
@@ -176,9 +178,18 @@ def secret_in(words: Sequence[str], at: int) -> tuple[int, int] | None:  # noqa:
             if looks_chosen(one[0].encode("utf-8", "replace"), strict=not re.match(r"(?:echo|printf)\b", word[start:]))
         )
         return next((one.span() for one in inside), None)
-    named = at > 1 and before[:1] != "-" and "=" not in before and judge(before) in {SURE, CHOSEN if program == "rclone" else SURE}
+    named = (
+        at > 1
+        and before[:1] != "-"
+        and "=" not in before
+        and judge(before) in {SURE, CHOSEN if program == "rclone" else SURE}
+    )
     issued = re.fullmatch(r"(?:[\w.-]+=)?([\w+/-]{20,}={0,2})", word)
-    if issued and re.search(r"(?i)auth|tokens?(?![a-z])|secret", before) and looks_random(issued[1].encode("utf-8", "replace")):
+    if (
+        issued
+        and re.search(r"(?i)auth|tokens?(?![a-z])|secret", before)
+        and looks_random(issued[1].encode("utf-8", "replace"))
+    ):
         return issued.span(1)
     return (0, len(word)) if named and looks_chosen(raw) else None
 
@@ -187,7 +198,9 @@ def _of_account(program: str, words: Sequence[str], at: int, word: str, before: 
     """Return the password that stands beside a user, or in a command that makes or changes accounts."""
     if program in _CONTAINERS or word.startswith("-"):
         return None
-    given = before in _PASSED and any(one in _USERS and not words[n].startswith("-") for n, one in enumerate(words[:-1], 1))
+    given = before in _PASSED and any(
+        one in _USERS and not words[n].startswith("-") for n, one in enumerate(words[:-1], 1)
+    )
     changed = at > 1 and any(re.fullmatch(_OF_ACCOUNTS, one) for one in words[:at])
     if (given or changed or (program == "db2" and before == "using")) and looks_chosen(word.encode("utf-8", "replace")):
         return (0, len(word))
@@ -195,7 +208,9 @@ def _of_account(program: str, words: Sequence[str], at: int, word: str, before: 
     return paired.span(1) if paired and looks_chosen(paired[1].encode("utf-8", "replace")) else None
 
 
-def _handed_over(program: str, words: Sequence[str], at: int, word: str, before: str) -> tuple[int, int] | None:
+def _handed_over(  # noqa: PLR0911 - one line a case
+    program: str, words: Sequence[str], at: int, word: str, before: str
+) -> tuple[int, int] | None:
     """Return the secret that `--value` gives to what speaks of one, or that is written to a command's stdin."""
     if made := re.fullmatch(r"(?:[\w-]+=)?<\((?:echo|printf)[ ]+(?:-[a-z]+[ ]+|'%s'[ ]+)*['\"]?(\S+?)['\"]?\)", word):
         return made.span(1) if looks_chosen(made[1].encode("utf-8", "replace")) else None

@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from evalprov.named import NamedTuple
+from evalprov.secrets.judged import NAME_OF_ONE, is_secret_value
 from evalprov.secrets.names import CHOSEN, LIKELY, NO, PERHAPS, SURE, holds_many, judge
-from evalprov.secrets.pairs import NAME_OF_ONE, is_secret_value, rank_in
+from evalprov.secrets.pairs import rank_in
 from evalprov.secrets.pointed import NOUN, NOUNS
 from evalprov.secrets.source import counts_in_source
 from evalprov.secrets.values import (

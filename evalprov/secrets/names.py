@@ -87,8 +87,9 @@ _OF_TEXT = _words(
 _OF_PAGES = _words("""cancel cancellation continuation cursor delta design erc20 fencing page pagination resume sync
     watch""")
 _FLAGS = _words("""allow disable enable enabled has is needs no pre require required skip use with without""")
-_VERBS = _words("""ask check delete expire forget forgot generate have hide list mask prompt remember remove revoke rotate save
-    show store try validate verify""")  # --ask-password, HAVE_PASSWD
+_VERBS = _words("""ask check delete expire forget forgot generate have hide list mask prompt remember remove revoke
+    rotate
+    save show store try validate verify""")  # --ask-password, HAVE_PASSWD
 _NOT_PASS = _words("""all by first forward full last max min multi n no num one second single test tests two""")
 _WORTH = _words(
     """key keys token secret secrets password pass pwd pw credential credentials auth cookie dsn bearer jwt pat salt
@@ -159,7 +160,7 @@ def judge(name: str) -> int:  # noqa: PLR0911 - one line a case
     return CHOSEN if rank == SURE and len(parts) > 1 and parts[0] in _VERBS else rank
 
 
-def _judge_words(parts: list[str], *, trimmed: bool) -> int:  # noqa: C901, PLR0911 - one line a family
+def _judge_words(parts: list[str], *, trimmed: bool) -> int:  # noqa: C901, PLR0911, PLR0912 - one line a family
     last, before = parts[-1], parts[:-1]
     if before and before[-1] == "public":
         return NO

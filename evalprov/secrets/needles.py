@@ -8,8 +8,8 @@ import re
 from typing import TYPE_CHECKING
 
 from evalprov.secrets.gate import has_odd_run
+from evalprov.secrets.judged import is_secret_value
 from evalprov.secrets.names import LIKELY, PERHAPS, is_issuer, is_secret_variable, judge, may_hold_a_secret
-from evalprov.secrets.pairs import is_secret_value
 from evalprov.secrets.shapes import url_passwords
 from evalprov.secrets.values import is_no_value, is_path, issued_pieces
 

@@ -10,6 +10,7 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING
 
+from evalprov.secrets.judged import is_secret_value
 from evalprov.secrets.names import (
     CHOSEN,
     LIKELY,
@@ -19,24 +20,15 @@ from evalprov.secrets.names import (
     holds_many,
     is_secret_name,
     judge,
-    may_name_a_file,
     words,
 )
 from evalprov.secrets.source import TYPED, counts_in_source, is_after_text
 from evalprov.secrets.values import (
     compiled,
-    is_address,
     is_common,
     is_masked,
-    is_path,
-    is_place,
-    is_plain,
     is_reference,
-    is_signs,
     is_type,
-    looks_chosen,
-    looks_issued,
-    looks_random,
     starts_reference,
 )
 
@@ -66,20 +58,16 @@ _AFTER_KEYWORD = (
 _PREFERENCES = rb"[ \t]*(?:[a-z]\w{0,24}=(?:[A-Za-z]{1,12}|[A-Za-z]{2}[-_][A-Za-z]{2}|[0-9]{1,4})(?:;[ ]*|\s*\Z))+"
 _DESCRIBED = rb":(?:param|arg|keyword|raises|var)(?:[ ]+\w{1,32})?[ ]+\Z"
 _ATTRIBUTES = rb"[ \t]*(?:(?i:path|domain|samesite|expires|max-age|secure|httponly)(?:=[^;]*)?(?:;[ ]*|\s*\Z))+"
-NAME_OF_ONE = rb"[a-z]+(?:-[a-z]+){0,4}-(?:keys?|secrets?|tokens?|passwords?|creds|credentials|tls)(?:-[a-z]+)?"  # as a cluster has them
-_HYPHENED = rb"[a-z]{3,}(?:-[a-z]{3,}){1,4}"
 _WORD_ALONE = rb"[ ][a-z]{9,}[ \t]*(?:\r?\n|\Z)"
 _PIECE_OF_WORD = "▁".encode()  # which begins one
-_PATTERN = rb"[(^]{0,2}(?:[.][*+]|\[\^|\\[SwdW][*+)])"
-_CONSTANT = rb"[A-Z]+(?:_[A-Z]+)+|#[0-9a-fA-F]{3,8}"
 _OF_A_TOKEN = rb"[0-9]{1,7}(?![\w.-])|[ ][a-z]+(?:[ ][a-z]+){2,}"  # its number; the first word of the line
-_PIECE_OF_TEXT = "(?:[A-Z][a-z]{0,6}|[▁Ġ].{0,24})".encode()  # as a tokenizer has it
 _SIGNATURES = frozenset({"appid", "sig", "signature", "x-amz-signature", "x-goog-signature"})
-_ELSEWHERE = _SIGNATURES | {"code", "codes", "keys", "phrase"}  # which are names of secrets by what stands before them alone
+# Which are names of secrets by what stands before them alone.
+_ELSEWHERE = _SIGNATURES | {"code", "codes", "keys", "phrase"}
 _COMMON = frozenset({"token", "secret", "auth", "cookie", "cookies", "bearer", "credentials", "key", "keys", "secrets"})
 _METAVARIABLE = (
-    rb"[ ]|(?:[A-Z]+_)*(?:FILE|PATH|DIR|PASS|PASSWORD|PASSWD|PASSPHRASE|TOKEN|KEY|SECRET|STRING|STR|VALUE|TEXT|USER|URL|NAME|ID"
-    rb"|AUTH|CREDENTIALS?)(?![\w.+!@#$%^&*-])"
+    rb"[ ]|(?:[A-Z]+_)*(?:FILE|PATH|DIR|PASS|PASSWORD|PASSWD|PASSPHRASE|TOKEN|KEY|SECRET|STRING|STR|VALUE|TEXT"
+    rb"|USER|URL|NAME|ID|AUTH|CREDENTIALS?)(?![\w.+!@#$%^&*-])"
 )
 _FORMAT = rb"[<>^]?[0-9.,]*[a-zA-Z%]?\}"
 _SENTENCE = rb"[A-Z]?[a-z]+:?(?:[ ][a-z]+){2}[ .,]"
@@ -90,23 +78,32 @@ _WHOLE_LINE = ("password", "passwd", "passphrase", "pwd")
 def names_backwards() -> re.Pattern[bytes]:
     # A name is told by its end and ends at a separator, of which a text has few: so it is searched from behind.
     nouns = [
-        *(
-            "key",
-            "keys",
-            "apikeys",
-            "token",
-            "secret",
-            "secrets",
-            "password",
-            "passwords",
-            "passwd",
-            "pwd",
-            "pass",
-        ),
+        *("key", "keys", "apikeys", "token", "secret", "secrets", "password", "passwords"),
+        *("passwd", "pwd", "pass"),
         *("passphrase", "passcode", "credential", "credentials", "cred", "creds", "auth", "authorization"),
         *("cookie", "cookies", "bearer", "dsn", "pat", "pw", "jwt", "salt", "pepper", "hmac", "fernet", "webhook"),
         *("passwort", "kennwort", "userpwd", "tok"),
-        *("sessionid", "sessid", "phrase", "seed", "mnemonic", "otp", "adgangskode", "salasana", "senha", "wachtwoord", "contrasena", "parola", "haslo", "heslo", "code", "codes", "csrf", "xsrf", "totp"),
+        *(
+            "sessionid",
+            "sessid",
+            "phrase",
+            "seed",
+            "mnemonic",
+            "otp",
+            "adgangskode",
+            "salasana",
+            "senha",
+            "wachtwoord",
+            "contrasena",
+            "parola",
+            "haslo",
+            "heslo",
+            "code",
+            "codes",
+            "csrf",
+            "xsrf",
+            "totp",
+        ),
     ]
     backwards = b"|".join(noun[::-1].encode() for noun in nouns)
     return re.compile(
@@ -144,13 +141,11 @@ _GENERIC = rb"[A-Z]\w*<[\w.:<>\[\], |]{1,80}>"
 _CALL = _IDENTIFIER + rb"(?:(?:::|->|\?\.|!\.)\w[\w.]*)*" + rb"[(\[](?:[ \t]*(?:\n|\Z)|[^\n]{0,400}?[)\]])"
 # !a.b, !(a, a || b, a: B | None, a call that goes on in the next line.
 _EXPRESSION = (
-    rb"\$[A-Za-z_]\w*->|!\(?[A-Za-z_]\w*\.|[A-Za-z_][\w.\[\]]*[ ](?:\|\||&&|\?\?|\|)[ ]|" + _IDENTIFIER + rb"\([^()\n]{0,200},[ \t]*(?:\n|\Z)"
+    rb"\$[A-Za-z_]\w*->|!\(?[A-Za-z_]\w*\.|[A-Za-z_][\w.\[\]]*[ ](?:\|\||&&|\?\?|\|)[ ]|"
+    + _IDENTIFIER
+    + rb"\([^()\n]{0,200},[ \t]*(?:\n|\Z)"
 )
 _WORDS = rb"(?!token|bearer|basic)[a-z]+[ ][a-z']+[ ][a-z]"
-_VERSION = rb"v[0-9]{1,2}(?:\.[0-9]{1,3})*"
-_METHOD = rb"[A-Za-z]{2,12}(?:[-_, ]+[A-Za-z]{2,12})*"
-_SAID_BY = rb"(?:auth|credentials?|creds?|cookies?|bearer)\Z"
-_SEVERAL = rb"(?:cookies|creds|credentials|secrets|tokens|keys)\Z"
 _BESIDE_USER = rb"(?i)\b(?:user(?:name)?|login|email)[\"']?[ ]?[:=][ ]?[^:=]{1,64}\Z"
 _ANNOTATED = rb"[A-Z][a-z]\w*[ ]=[ ][A-Za-z_]"  # token: Token = first
 _LIST = rb"\[([^\[\]\n]{0,4096})\]"
@@ -196,7 +191,12 @@ def _at_name(text: bytes, start: int, raw: bytes, at: int, *, quoted: bool) -> S
         return None
     lower = name.lower()
     rank = _rank_here(text, start, name, lower) if judge(name) != NO or lower in _ELSEWHERE else NO
-    if rank == NO or before == b"^" or text[at : at + 1] in {b"=", b":"} or (before == b"{" and text[at : at + 1] == b"?"):
+    if (
+        rank == NO
+        or before == b"^"
+        or text[at : at + 1] in {b"=", b":"}
+        or (before == b"{" and text[at : at + 1] == b"?")
+    ):
         return None
     if before == b" " and compiled(_DESCRIBED).search(text, max(0, start - 64), start):
         return None
@@ -242,7 +242,13 @@ def _is_of_text(text: bytes, start: int, at: int, lower: str) -> bool:
 def _cookies(rest: re.Match[bytes], name: str, *, quoted: bool) -> Span:
     """Return all that a header says of cookies, if any of it may be a secret."""
     said = rest[0].strip()
-    if is_masked(said) or is_reference(said) or (b"=" not in said and is_common(said)) or compiled(_ATTRIBUTES).fullmatch(said) or _is_preferences(said):
+    if (
+        is_masked(said)
+        or is_reference(said)
+        or (b"=" not in said and is_common(said))
+        or compiled(_ATTRIBUTES).fullmatch(said)
+        or _is_preferences(said)
+    ):
         return None
     pieces = re.split(rb"[=; ]+", rest[0])
     return rest.span() if not quoted or any(counts_in_source(one, name, in_quotes=False) for one in pieces) else None
@@ -361,7 +367,7 @@ def _closing(text: bytes, start: int, slashes: bytes, quote: bytes) -> int:
     return line_end if end < 0 else end
 
 
-def _is_code(text: bytes, bare: re.Match[bytes], name: str) -> bool:
+def _is_code(text: bytes, bare: re.Match[bytes], name: str) -> bool:  # noqa: PLR0911 - one line a case
     """Say whether an unquoted value is an expression: a call, an attribute, a type, a variable of the same name."""
     value = bare[0]
     if compiled(_AFTER_KEYWORD).match(text, bare.start()) or compiled(_GENERIC).match(text, bare.start()):
@@ -398,35 +404,3 @@ def _begins_a_sentence(text: bytes, at: int, bare: re.Match[bytes], name: str) -
     if not name.lower().endswith(_WHOLE_LINE) and compiled(_SENTENCE).match(text, bare.start()):
         return True  # signing-key: Add key from the builder
     return text[bare.end() : bare.end() + 1] == b" " and bare[0].lower() in _SAID_FIRST
-
-
-def is_secret_value(value: bytes, name: str, rank: int) -> bool:  # noqa: PLR0911 - one line a case
-    """Say whether a value at a name of this rank is a secret and no reference, no yes or no, no path."""
-    if not value.strip() or is_reference(value) or is_plain(value) or is_address(value) or is_place(value):
-        return False
-    if compiled(_VERSION).fullmatch(value) and not compiled(rb"pass|pw").search(name.lower().encode()):
-        return False
-    if value.isdigit() and len(value) < 7 and compiled(_SEVERAL).search(name.lower().encode()):
-        return False
-    if compiled(_METHOD).fullmatch(value) and compiled(_SAID_BY).search(name.lower().encode()):
-        return False  # auth: kerberos
-    if value[:1] in b"[(^.\\" and compiled(_PATTERN).match(value):
-        return False
-    if len(value) == len(name) and name.lower().endswith(("token", "key", "secret")):
-        if value.decode("utf-8", "replace").lower() == name.lower():
-            return False  # API_KEY = "api_key"
-    if name.lower() == "accesskey" and len(value) < 3:
-        return False  # of a page's keyboard
-    if (value.isupper() or value[:1] == b"#") and name.lower().endswith(("token", "key")) and compiled(_CONSTANT).fullmatch(value):
-        return False
-    if is_signs(value) or (name.lower() == "token" and compiled(_PIECE_OF_TEXT).fullmatch(value)):
-        return False
-    if name.lower().endswith(("secret", "secrets")) and compiled(NAME_OF_ONE).fullmatch(value):
-        return False  # passwordSecret: my-secret-name
-    if rank != SURE and name.lower().endswith("key") and compiled(_HYPHENED).fullmatch(value):
-        return False  # encryption key: customer-managed
-    if rank == SURE:
-        return not is_masked(value) and not (is_path(value) and (name.lower() == "key" or may_name_a_file(name)))
-    if rank == CHOSEN:
-        return looks_chosen(value)
-    return rank != NO and (looks_issued(value, hex_too=rank == LIKELY) or looks_random(value))

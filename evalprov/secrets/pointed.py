@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from evalprov.secrets.judged import is_secret_value
 from evalprov.secrets.names import CHOSEN, LIKELY, NO, SURE, judge
-from evalprov.secrets.pairs import is_secret_value, rank_in
+from evalprov.secrets.pairs import rank_in
 from evalprov.secrets.source import counts_in_source
 from evalprov.secrets.values import (
     EVIDENCE,
@@ -33,10 +34,12 @@ if TYPE_CHECKING:
     from evalprov.secrets.shapes import Spans
 
 _FOREIGN = (
-    "contraseña|contraseÑa|contrasena|mot[ _-]de[ _-]passe|senha|wachtwoord|hasło|hasŁo|haslo|heslo|parola|lösenord|lÖsenord"
-    "|jelszó|jelszÓ|şifre|Şifre|mật khẩu|κωδικός|Κωδικός|סיסמה|كلمة المرور|รหัสผ่าน|пароль|Пароль|ПАРОЛЬ|密码|密碼|口令|パスワード|비밀번호|암호|adgangskode|salasana"
+    "contraseña|contraseÑa|contrasena|mot[ _-]de[ _-]passe|senha|wachtwoord|hasło|hasŁo|haslo|heslo|parola|lösenord"
+    "|lÖsenord|jelszó|jelszÓ|şifre|Şifre|mật khẩu|κωδικός|Κωδικός|סיסמה|كلمة المرور|รหัสผ่าน|пароль|Пароль|ПАРОЛЬ"
+    "|密码|密碼|口令|パスワード|비밀번호|암호|adgangskode|salasana"
 )
-_FOREIGN_KEYS = "clave|chave|chiave|klucz|schlüssel|schlÜssel|ключ|токен|密钥|密鑰|令牌|キー|トークン|토큰"  # near which a random text is a secret
+# Near which a random text is a secret.
+_FOREIGN_KEYS = "clave|chave|chiave|klucz|schlüssel|schlÜssel|ключ|токен|密钥|密鑰|令牌|キー|トークン|토큰"
 NOUN = (
     rb"key|tok(?:en)?|secret|pass(?:w(?:or[dt]|d)|phrase|code)?|pwd?|cred|auth|cookie|bearer|jwt|salt|pepper|hmac|fernet"
     rb"|kennwort|dsn|psk|webhook|signed|session|" + _FOREIGN.encode() + b"|" + _FOREIGN_KEYS.encode()
@@ -56,11 +59,13 @@ _TIE = (
     + _VALUE_KEY
     + rb"[\"']?[ \t]*[:=][ \t]*(?=[^\s,]))"
     rb"|(?P<tag>(?:[\"'](?:[ \t][^<>]{0,120})?)?>)(?=[^<>\s])"
-    rb"|(?P<tags>(?:[\"'](?:[ \t][^<>]{0,120})?>|[\"']?[ \t]*:?)(?:[ \t]*</?[\w:-]{1,40}(?:[ \t][^<>]{0,200})?>){1,6}[ \t]*)(?=[^<>\s])"
+    rb"|(?P<tags>(?:[\"'](?:[ \t][^<>]{0,120})?>|[\"']?[ \t]*:?)"
+    rb"(?:[ \t]*</?[\w:-]{1,40}(?:[ \t][^<>]{0,200})?>){1,6}[ \t]*)(?=[^<>\s])"
     rb"|(?P<call>[\"'`][ \t]*,[ \t]*(?=b?[\"'`]))"
     rb"|(?P<typed>(?:\[\w{0,8}\]|[ ](?:\[\])?(?:string|byte|str|char))[ ]?:?=[ ]?(?=[\"'`]))"
     rb"|(?P<open>[ \t]*\([ \t]*(?=b?[\"']))"
-    rb"|(?P<sign>[\"'`*\])]{0,4}[ \t]*(?:->|=>|<-|-->|<<<|~>|[?]=|[=!]==?|:=|\.{3,}:?|\xe2\x86[\x90-\xbf]|\xe2\x87[\x90-\xbf]"
+    rb"|(?P<sign>[\"'`*\])]{0,4}[ \t]*(?:->|=>|<-|-->|<<<|~>|[?]=|[=!]==?|:=|\.{3,}:?"
+    rb"|\xe2\x86[\x90-\xbf]|\xe2\x87[\x90-\xbf]"
     rb"|\xe2\x9f[\xb0-\xbf]|\xe2\x80[\x93-\x95]|(?:\xe2\x95[\x90-\xbf]|\xe2\x94[\x80\x81])+|\xe2\x94[\x82\x83]|\xef\xbc\x9a"
     rb"|\|)[ \t]*)"
     rb"|(?P<line>\]?[ ](?=[^\s\"'`]{6,128}[ \t]*;?\s*\Z))"
@@ -78,7 +83,10 @@ _IS = _LINKS - {b"with", b"to", b"mit", b"avec", b"con"}
 _OWNERS = (b" the ", b" your ", b" my ", b" his ", b" her ", b" our ")
 _SAID_BEFORE = rb"(?<![^\s\"'`])([^\s\"'`]{6,64})[\"'`]?[ ](?:as|for|is)[ ][a-z]+[ ]\Z"
 _WITH_PASS = rb"(?<![a-z])(?:user|login|with|wifi|admin|root|my|your|the)\b[^.:=]{0,24}\Z"
-_SAID_OF_IT = rb"(?<![a-z])(?:user|login|wrong|invalid|incorrect|bad|using|old|new|temporary|leaked?|found|log|logged|the)\b[^.:=]{0,32}\Z"
+_SAID_OF_IT = (
+    rb"(?<![a-z])(?:user|login|wrong|invalid|incorrect|bad|using|old|new|temporary|leaked?|found|log|logged|the)\b"
+    rb"[^.:=]{0,32}\Z"
+)
 _SAID_AFTER = rb"[\"'`]?,?[ ](?:rejected|accepted|was|were|is|it works|no longer|not|for user|failed|expired)\b"
 _PASSWORDS = rb"pass(?:w|phrase|code|\b)|psk\b|pwd?\b|cred(?:ential|s?\b)|kennwort|" + _FOREIGN.encode()
 _IDS = (
@@ -113,96 +121,12 @@ _LONGEST = 300  # what is longer is no token but a file
 # Without these no value stands at a loose tie that has neither a letter nor a digit close together.
 RECORDED = (b"ord '", b'ord "', b"ORD '", b"ord('", b'ord("', b"ORD('", b"ord', '", b"ORD', '", b'ORD", "')
 RECORDED += (b">", b"alue", b"ALUE", b"val", b"content", b"default", b"connectionString")
-LOGS_IN = (b"auth", b"login", b"connect", b"signin", b"sign_in", b"pdo", b"cred")  # of which one begins a login
-_LOGIN = (
-    rb"(?:[Aa]uth|[Ll]ogin|[Cc]onnect|[Ss]ign_?[Ii]n|PDO|Credentials?)\w{0,24}"
-    rb"(?:[\"']?[ ]?[:=(][ ]?[(\[]?[ ]?|[ ](?=['\"]))[^\s,()]{1,64},[ ]?(?:[^\s,()]{1,64},[ ]?)?"
-    rb"(?:Some\()?b?[\"']([^\"']{4,128})[\"']"
-)
 _FILE_ENDING = rb"\.(?:txt|py|js|ts|json|ya?ml|toml|md|go|rs|java|csv|html|pem|pub)(?![\w.-]|[\"']?\s*=)"
 _LITERAL = rb"(?<!code\()(?<!String\()[\"']([^\"'\s]{6,128})[\"']"
 _WEAK = {"token", "key", "secret", "auth", "cookie", "bearer"}
-_PIPED = (
-    rb"(?:echo|printf)[ ]+(?:-n[ ]+)?['\"]?([^\s'\"|$]{4,128})['\"]?[ ]*\|"
-    rb"[^|]*(?:--\w+-stdin|--with-token|passwd|sudo -S)"
-)
-_INSERT = rb"(?i)insert\s+into\s+\S+\s*\(([^()]{1,400})\)\s*values\s*\(([^()]{1,4000})\)"
-_IDENTIFIED = rb"(?i)identified\s+(?:with\s+\S+\s+)?by\s+[\"']([^\"']+)[\"']"
-_PGPASS = rb"(?m)^[\w.*-]+:(?:[0-9]{2,5}|\*):[\w*-]+:[\w*.-]+:([^\s:]{4,})$"
-_JWK = rb"\"(?:k|d|p|q|dp|dq|qi)\"[ ]*:[ ]*\"([^\"]+)\""
-_AT_HOST = rb"(?:(?<![\w/.@:%+-])|(?<=server:))[\w.-]{1,32}:([^\s:@/'\"]{8,64})@[A-Za-z0-9\[]"
-_COOKIE_JAR = rb"\t(?:TRUE|FALSE)\t/\S*\t(?:TRUE|FALSE)\t[0-9]+\t\S+\t(\S{8,})"
-_FORMS = (
-    (b"crypt", rb"(?:\bcrypt\(|pgp_sym_(?:en|de)crypt\([^,()]{1,80},[ ]?)[\"']([^\"']{4,128})[\"']"),
-    (
-        b"=$(",
-        (
-            rb"(?i)(?:pass(?:word|wd)?|pwd|token|secret|key)=[\"']?\$\((?:echo|printf)[ ]+(?:-n[ ]+|'%s'[ ]+)?"
-            rb"[\"']?([^\s\"'|$)]{4,128})"
-        ),
-    ),
-    (b"PRAGMA", rb"PRAGMA[ ]+(?:\w+\.)?(?:re)?key[ ]*=[ ]*[\"']([^\"']+)[\"']"),
-    (
-        b"name=",
-        (
-            rb"\bvalue=[\"']([^\"'<>$]{4,512})[\"'][ ][^<>]{0,80}?\bname="
-            rb"[\"'][\w.-]{0,40}(?i:password|passwd|secret|token|api_?key)[\"']"
-        ),
-    ),
-    *((b'"kty"', _JWK), (b"|", _PIPED), (b":5432:", _PGPASS), (b"*:*:", _PGPASS)),
-    *((b"TRUE\t", _COOKIE_JAR), (b"FALSE\t", _COOKIE_JAR)),
-    # What is typed into a server or a device, or stands in its configuration.
-    (b"login ", rb"\blogin[ ]+\S+[ ]+password[ ]+([^\s\"']{4,})"),
-    *(
-        (sign, rb"(?i)\b(?:login|user(?:name)?)[ ]+[\w.@-]+,?[ ]+(?:and[ ]+|with[ ]+)?pass(?:word)?[ ]+(?:[0-9][ ]+)?((?=\S*?[0-9])(?=\S*?[A-Za-z])[^\s\"']{6,64})")
-        for sign in (b"assword ", b"ASSWORD ", b" pass ")
-    ),
-    *(
-        (sign, rb"\b(?:AUTH|LOGIN)[ ]+(?:\w{1,32}[ ]+)?((?=[A-Za-z]*[0-9])[A-Z]?[a-z]{4,}[0-9]{1,4})\b")
-        for sign in (b"AUTH ", b"LOGIN ")
-    ),
-    (b"assword ", rb"<(?:\w+:)?Password[ ][^<>]{0,200}>([^<>\s]{4,128})</"),
-    (b"@tcp(", rb"[\w.-]{1,64}:([^\s\"'`]{1,128})@tcp\("),
-    (b":thin:", rb":thin:[\w.-]{1,64}/([^\s@/\"']{1,128})@"),
-    *((sign, rb"\{(?:PLAIN|CLEARTEXT|S?SHA[0-9]{0,3}|S?MD5)\}(\S{4,256})") for sign in (b"{PLAIN}", b"SHA}", b"MD5}")),
-    (
-        b" / ",
-        rb"(?i)(?:login|account|credentials?|creds|user/pass\w*)[ ]?[:=][ ]?[\w.@-]{1,64}[ ]/[ ]"
-        rb"((?=\S*?[0-9])(?=\S*?[A-Za-z])[^\s\"'/]{6,64})\s*\Z",
-    ),
-    (b"USERPWD", rb"USERPWD,[ ]?[\"'][^:\"']{1,64}:([^\"']+)[\"']"),
-    *(
-        (sign, rb"(?i)passw(?:or)?d[^()\n]{0,40}?[\"')\]]{1,4}(?:\.(?:type|send_keys|sendKeys|fill)\(|,[ ]?)[\"']([^\"']{4,128})[\"']")
-        for sign in (b".type(", b".send_keys(", b".sendKeys(", b".fill(")
-    ),
-    # What a program for passwords of many users reads.
-    (b"LOGIN ", rb"(?m)^(?:[<>*][ ])?(?:[A-Za-z]{0,3}[0-9]{1,4}[ ])?LOGIN[ ]+\S{1,64}[ ]+\"?([^\s\"]{4,128})"),
-    (b"AUTH ", rb"(?m)^(?:[<>*CS]:?[ ])?AUTH[ ]+(?:[\w-]{1,32}[ ]+)?((?=\S*[0-9])(?=\S*[A-Za-z])\S{6,512})\s*$"),
-    (b"IDENTIFY ", rb"\bIDENTIFY[ ]+(?:\w{1,32}[ ]+)?((?=\S*[0-9])(?=\S*[A-Za-z])\S{6,64})\s*$"),
-    (
-        b"Client(",
-        rb"Client\((?:[\"'][^\"']{0,64}[\"'],[ ]?)?b?[\"']((?=[^\"']*[a-z])(?=[^\"']*[A-Z])(?=[^\"']*[0-9])[A-Za-z0-9_+/-]{24,128})[\"'][,)]",
-    ),
-    (b".logon ", rb"\.logon[ ]+[^\s,]+,([^\s;\"]{4,})"),
-    (b"signature_scheme", rb"\"key\"[ ]*:[ ]*\"([^\"]{16,})\""),
-    *(
-        (
-            sign,
-            rb"(?m)^[ ]*(?:username \S+ |snmp-server |enable |neighbor \S+ |tacacs-server |radius-server |[ ]*)" + word,
-        )
-        for sign, word in (
-            (b"community ", rb"community[ ]+([^\s:=]{6,64})"),
-            (b"secret ", rb"secret[ ]+(?:[0-9][ ]+)?((?=\S*[0-9])[^\s:=]{6,64})$"),
-            (b"shared-key ", rb"pre-shared-key[ ]+(?:[a-z-]+[ ]+)?((?=\S*[0-9])[^\s:=]{6,64})$"),
-            (b"key-string ", rb"key-string[ ]+(?:[0-9][ ]+)?(\S{6,64})$"),
-        )
-    ),
-)
 
 
 FOREIGN_NOUNS = tuple(noun.encode() for noun in f"{_FOREIGN}|{_FOREIGN_KEYS}".split("|") if not noun.isascii())
-SIGNS_OF_FORMS = tuple(sign for sign, _ in _FORMS)
-STATEMENTS = (b"insert", b"dentified")  # in small letters
 
 
 def find_pointed(text: bytes, lower: bytes, spans: Spans, *, evident: bool, quoted: bool = False) -> None:
@@ -221,30 +145,6 @@ def find_pointed(text: bytes, lower: bytes, spans: Spans, *, evident: bool, quot
     if evident and nouns:
         _find_near(text, lower, spans)
         _find_chosen(text, lower, spans, quoted=quoted)
-
-
-def find_logins(text: bytes, spans: Spans) -> None:
-    """Add the password that a call is given behind a user's name."""
-    if b"(" in text or b"', '" in text or b'", "' in text:
-        spans.extend(found.span(1) for found in compiled(_LOGIN).finditer(text) if looks_chosen(found[1]))
-
-
-def find_at_hosts(text: bytes, spans: Spans) -> None:
-    """Add the password of `user:password@host`."""
-    spans.extend(one.span(1) for one in compiled(_AT_HOST).finditer(text) if looks_chosen(one[1], strict=True))
-
-
-def find_forms(text: bytes, lower: bytes, spans: Spans) -> None:
-    """Add where secrets stand in the forms that some languages and files have for them."""
-    _find_inserted(text, lower, spans)
-    if b"dentified" in lower:
-        spans.extend(one.span(1) for one in compiled(_IDENTIFIED).finditer(text) if not is_reference(one[1]))
-    for sign, pattern in _FORMS:
-        if sign in text:
-            found = (
-                one for one in compiled(pattern).finditer(text) if not is_reference(one[1]) and not is_masked(one[1])
-            )
-            spans.extend(one.span(1) for one in found)
 
 
 def _after(text: bytes, lower: bytes, noun: re.Match[bytes], *, quoted: bool) -> tuple[int, int] | None:
@@ -301,7 +201,9 @@ def _statement_end(text: bytes, at: int, end: int) -> int:
     return end
 
 
-def _tied(text: bytes, tie: re.Match[bytes], name: str, rank: int) -> tuple[int, int] | None:
+def _tied(  # noqa: C901, PLR0912 - one branch a tie
+    text: bytes, tie: re.Match[bytes], name: str, rank: int
+) -> tuple[int, int] | None:
     """Return the value behind a tie, if it looks as much like a secret as the tie demands."""
     shown = compiled(_SHOWN).match(text, tie.end())
     start = shown.end() if shown else tie.end()
@@ -347,14 +249,18 @@ def _tied(text: bytes, tie: re.Match[bytes], name: str, rank: int) -> tuple[int,
     return (start, end) if fits else None
 
 
-def _in_sentence(text: bytes, lower: bytes, noun: re.Match[bytes], at: int, rank: int) -> tuple[int, int] | None:
+def _in_sentence(  # noqa: PLR0911 - one line a case
+    text: bytes, lower: bytes, noun: re.Match[bytes], at: int, rank: int
+) -> tuple[int, int] | None:
     """Return the secret that a sentence names: `the password for bob is X`, `use token X`."""
     if rank not in {SURE, CHOSEN} or not has_one(kinds(text[at : at + 120]), EVIDENCE):
         return None
     password = compiled(_PASSWORDS).match(lower, noun.start()) is not None
     linked = is_said = False
-    if lower.startswith(b"pass", noun.start()) and at - noun.start() == 4 and not compiled(_WITH_PASS).search(
-        lower, max(0, noun.start() - 32), noun.start()
+    if (
+        lower.startswith(b"pass", noun.start())
+        and at - noun.start() == 4
+        and not compiled(_WITH_PASS).search(lower, max(0, noun.start() - 32), noun.start())
     ):
         return None  # a verb
     firm = password and compiled(_SAID_OF_IT).search(lower, max(0, noun.start() - 48), noun.start()) is not None
@@ -373,7 +279,12 @@ def _in_sentence(text: bytes, lower: bytes, noun: re.Match[bytes], at: int, rank
         beside = number == 0 and (firm or compiled(_SAID_AFTER).match(text, word.end()) is not None)
         if password and len(last) > 7 and looks_chosen(last, strict=not (linked or beside), mixed=True):
             return (start, start + len(last))
-        if (password or lower.startswith(b"secret", noun.start())) and len(last) > 5 and (beside or is_said) and looks_chosen(last):
+        if (
+            (password or lower.startswith(b"secret", noun.start()))
+            and len(last) > 5
+            and (beside or is_said)
+            and looks_chosen(last)
+        ):
             return (start, start + len(last))
         is_said = False
         linked = linked or word[0].endswith(b":")
@@ -417,15 +328,3 @@ def _is_id(text: bytes, token: re.Match[bytes]) -> bool:
     if compiled(_ID_ITSELF).match(token[0]) or compiled(NAMED_DIGEST).fullmatch(token[0]) or len(token[0]) > _LONGEST:
         return True
     return compiled(_ID_BEFORE).search(text, max(0, token.start() - 32), token.start()) is not None
-
-
-def _find_inserted(text: bytes, lower: bytes, spans: Spans) -> None:
-    """Add the values of an INSERT that go into a secret's column."""
-    if b"insert" not in lower:
-        return
-    for found in compiled(_INSERT).finditer(text):
-        columns = [judge(name.strip(b" `\"'").decode("utf-8", "replace")) for name in found[1].split(b",")]
-        values = list(compiled(rb"\s*(?P<q>['\"])((?:(?!(?P=q))[^\\]|\\.|'')*)(?P=q)\s*|[^,]+").finditer(found[2]))
-        for rank, value in zip(columns, values, strict=False):
-            if rank != NO and value[2] is not None and is_secret_value(value[2], "password", rank):
-                spans.append((found.start(2) + value.start(2), found.start(2) + value.end(2)))

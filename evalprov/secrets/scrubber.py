@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 from evalprov.record.hidden import PLACEHOLDER
 from evalprov.secrets.gate import may_hold_token, suspects
+from evalprov.secrets.judged import is_secret_value
 from evalprov.secrets.kinds import NOTHING, Kinds, kind_of, line_at
 from evalprov.secrets.names import NO, SURE, holds_many, is_issuer, is_plain_name, is_secret_variable, judge
 from evalprov.secrets.needles import Needles, secret_values
-from evalprov.secrets.pairs import is_secret_value
 from evalprov.secrets.shapes import find_prefixed
 from evalprov.secrets.source import is_source
 from evalprov.secrets.stream import WINDOW, StreamScrubber
@@ -272,7 +272,9 @@ class Scrubber:
             return known
         found: list[Spans] = []
         after: Context | None
-        if spans := self.find(line, before, needles, mask, again=True):  # what is left may read differently, beside a placeholder
+        if spans := self.find(
+            line, before, needles, mask, again=True
+        ):  # what is left may read differently, beside a placeholder
             found, after = self._found(replaced(line, spans), before, needles)
             found = [spans, *found]
         else:

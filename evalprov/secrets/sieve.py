@@ -9,10 +9,11 @@ from __future__ import annotations
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
+from evalprov.secrets.forms import LOGS_IN, SIGNS_OF_FORMS, STATEMENTS
 from evalprov.secrets.gate import SHORT_RUNS
 from evalprov.secrets.idioms import COMMAND_WORDS, LISTS, PARTED
 from evalprov.secrets.pairs import OPTION, PAIRED_ALONE
-from evalprov.secrets.pointed import FOREIGN_NOUNS, LOGS_IN, NOUNS, RECORDED, SIGNS_OF_FORMS, STATEMENTS
+from evalprov.secrets.pointed import FOREIGN_NOUNS, NOUNS, RECORDED
 from evalprov.secrets.shapes import BEGUN, BEGUN_ESCAPED, HASHED, MARKS
 from evalprov.secrets.values import EVIDENCE, RUN_FLAT, compiled, flattened, kinds
 from evalprov.secrets.views import ESCAPES, TEXT_IN_BASE64, TEXT_IN_HEX

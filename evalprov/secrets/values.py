@@ -81,21 +81,22 @@ _NO_VALUE = _PLAIN | frozenset(
 )
 # What stands at a secret's name in a form, a message or a masked log.
 _SAID_OF_ONE = frozenset(
-    b"""absent accepted active add added allowed applied approved argon2 array ask authentication available basic bcrypt bearer
-    biometric blank blocked boolean bound cached cancelled changed changeme checked cleared cleartext closed complete
-    completed configured confirmed consumed correct created defined deleted denied detected digest disabled
-    disallowed discarded done dropped empty enabled encrypted enum environment ephemeral error es256 exchanged exists
-    expired external failed false fetched fix fixed fixes found fresh generated given grant granted hashed hidden hs256 hsm ignored
-    imported inactive include incorrect inherit inherited injected integer internal invalid issued jwt kerberos
-    keychain keyring kms ldap legacy loaded locked lost managed manual masked match matched matches mismatch missing
-    mtls n/a needed negotiate none not ntlm number oauth oauth2 obtained oidc ok omit open opened optional parsed
-    passed passkey password pbkdf2 pending permitted persisted plaintext present prompt prompted protected provided
-    queued random read-only ready received recorded redacted refresh refreshed registered rejected released removed
-    renewed replaced requested required reset resolved restored retrieved returned revoked rotated rs256 same-origin
-    saml saved scrypt secured sent set sha256 sha512 shared signed skipped sops sso stale stored string succeeded
-    success supplied supported temporary totp transient true unavailable unchanged unchecked unknown unlocked unset
-    unsupported unused unverified updated used valid value validated varchar verified visible waiting weak webauthn written
-    wrong x509 yes""".split()
+    b"""absent accepted active add added allowed applied approved argon2 array ask authentication available basic bcrypt
+    bearer biometric blank blocked boolean bound cached cancelled changed changeme checked cleared cleartext
+    closed complete completed configured confirmed consumed correct created defined deleted denied detected
+    digest disabled disallowed discarded done dropped empty enabled encrypted enum environment ephemeral error
+    es256 exchanged exists expired external failed false fetched fix fixed fixes found fresh generated given
+    grant granted hashed hidden hs256 hsm ignored imported inactive include incorrect inherit inherited injected
+    integer internal invalid issued jwt kerberos keychain keyring kms ldap legacy loaded locked lost managed
+    manual masked match matched matches mismatch missing mtls n/a needed negotiate none not ntlm number oauth
+    oauth2 obtained oidc ok omit open opened optional parsed passed passkey password pbkdf2 pending permitted
+    persisted plaintext present prompt prompted protected provided queued random read-only ready received
+    recorded redacted refresh refreshed registered rejected released removed renewed replaced requested required
+    reset resolved restored retrieved returned revoked rotated rs256 same-origin saml saved scrypt secured sent
+    set sha256 sha512 shared signed skipped sops sso stale stored string succeeded success supplied supported
+    temporary totp transient true unavailable unchanged unchecked unknown unlocked unset unsupported unused
+    unverified updated used valid value validated varchar verified visible waiting weak webauthn written wrong
+    x509 yes""".split()
 )
 _TYPES = frozenset(b"str string bytes int float bool any object Optional SecretStr Any String Secret".split())
 

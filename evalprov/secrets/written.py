@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from evalprov.secrets import sieve
+from evalprov.secrets.forms import find_at_hosts, find_forms, find_logins
 from evalprov.secrets.idioms import find_idioms
 from evalprov.secrets.lines import find_told
 from evalprov.secrets.pairs import find_options, find_pairs
-from evalprov.secrets.pointed import find_at_hosts, find_forms, find_logins, find_pointed
+from evalprov.secrets.pointed import find_pointed
 from evalprov.secrets.shapes import find_hashed, find_hooks, find_in_urls, find_marked, find_prefixed
 from evalprov.secrets.values import EVIDENCE, MARK, has_one, kinds
 
@@ -17,8 +18,14 @@ if TYPE_CHECKING:
     from evalprov.secrets.shapes import Spans
 
 
-def find_written(
-    line: bytes, spans: Spans, before: Context | None = None, mask: int | None = None, *, quoted: bool = False, again: bool = False
+def find_written(  # noqa: PLR0913 - a line, what is known of it, and how it is read
+    line: bytes,
+    spans: Spans,
+    before: Context | None = None,
+    mask: int | None = None,
+    *,
+    quoted: bool = False,
+    again: bool = False,
 ) -> None:
     """Add where secrets stand as the line is written, by the rules of a mask that was made of it.
 

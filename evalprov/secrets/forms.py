@@ -1,0 +1,150 @@
+"""Secrets in the forms that some languages, files, servers and devices have for them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from evalprov.secrets.judged import is_secret_value
+from evalprov.secrets.names import NO, judge
+from evalprov.secrets.values import compiled, is_masked, is_reference, looks_chosen
+
+if TYPE_CHECKING:
+    from evalprov.secrets.shapes import Spans
+
+LOGS_IN = (b"auth", b"login", b"connect", b"signin", b"sign_in", b"pdo", b"cred")  # of which one begins a login
+_LOGIN = (
+    rb"(?:[Aa]uth|[Ll]ogin|[Cc]onnect|[Ss]ign_?[Ii]n|PDO|Credentials?)\w{0,24}"
+    rb"(?:[\"']?[ ]?[:=(][ ]?[(\[]?[ ]?|[ ](?=['\"]))[^\s,()]{1,64},[ ]?(?:[^\s,()]{1,64},[ ]?)?"
+    rb"(?:Some\()?b?[\"']([^\"']{4,128})[\"']"
+)
+_PIPED = (
+    rb"(?:echo|printf)[ ]+(?:-n[ ]+)?['\"]?([^\s'\"|$]{4,128})['\"]?[ ]*\|"
+    rb"[^|]*(?:--\w+-stdin|--with-token|passwd|sudo -S)"
+)
+_INSERT = rb"(?i)insert\s+into\s+\S+\s*\(([^()]{1,400})\)\s*values\s*\(([^()]{1,4000})\)"
+_IDENTIFIED = rb"(?i)identified\s+(?:with\s+\S+\s+)?by\s+[\"']([^\"']+)[\"']"
+_PGPASS = rb"(?m)^[\w.*-]+:(?:[0-9]{2,5}|\*):[\w*-]+:[\w*.-]+:([^\s:]{4,})$"
+_JWK = rb"\"(?:k|d|p|q|dp|dq|qi)\"[ ]*:[ ]*\"([^\"]+)\""
+_AT_HOST = rb"(?:(?<![\w/.@:%+-])|(?<=server:))[\w.-]{1,32}:([^\s:@/'\"]{8,64})@[A-Za-z0-9\[]"
+_COOKIE_JAR = rb"\t(?:TRUE|FALSE)\t/\S*\t(?:TRUE|FALSE)\t[0-9]+\t\S+\t(\S{8,})"
+_FORMS = (
+    (b"crypt", rb"(?:\bcrypt\(|pgp_sym_(?:en|de)crypt\([^,()]{1,80},[ ]?)[\"']([^\"']{4,128})[\"']"),
+    (
+        b"=$(",
+        (
+            rb"(?i)(?:pass(?:word|wd)?|pwd|token|secret|key)=[\"']?\$\((?:echo|printf)[ ]+(?:-n[ ]+|'%s'[ ]+)?"
+            rb"[\"']?([^\s\"'|$)]{4,128})"
+        ),
+    ),
+    (b"PRAGMA", rb"PRAGMA[ ]+(?:\w+\.)?(?:re)?key[ ]*=[ ]*[\"']([^\"']+)[\"']"),
+    (
+        b"name=",
+        (
+            rb"\bvalue=[\"']([^\"'<>$]{4,512})[\"'][ ][^<>]{0,80}?\bname="
+            rb"[\"'][\w.-]{0,40}(?i:password|passwd|secret|token|api_?key)[\"']"
+        ),
+    ),
+    *((b'"kty"', _JWK), (b"|", _PIPED), (b":5432:", _PGPASS), (b"*:*:", _PGPASS)),
+    *((b"TRUE\t", _COOKIE_JAR), (b"FALSE\t", _COOKIE_JAR)),
+    # What is typed into a server or a device, or stands in its configuration.
+    (b"login ", rb"\blogin[ ]+\S+[ ]+password[ ]+([^\s\"']{4,})"),
+    *(
+        (
+            sign,
+            (
+                rb"(?i)\b(?:login|user(?:name)?)[ ]+[\w.@-]+,?[ ]+(?:and[ ]+|with[ ]+)?pass(?:word)?[ ]+(?:[0-9][ ]+)?"
+                rb"((?=\S*?[0-9])(?=\S*?[A-Za-z])[^\s\"']{6,64})"
+            ),
+        )
+        for sign in (b"assword ", b"ASSWORD ", b" pass ")
+    ),
+    *(
+        (sign, rb"\b(?:AUTH|LOGIN)[ ]+(?:\w{1,32}[ ]+)?((?=[A-Za-z]*[0-9])[A-Z]?[a-z]{4,}[0-9]{1,4})\b")
+        for sign in (b"AUTH ", b"LOGIN ")
+    ),
+    (b"assword ", rb"<(?:\w+:)?Password[ ][^<>]{0,200}>([^<>\s]{4,128})</"),
+    (b"@tcp(", rb"[\w.-]{1,64}:([^\s\"'`]{1,128})@tcp\("),
+    (b":thin:", rb":thin:[\w.-]{1,64}/([^\s@/\"']{1,128})@"),
+    *((sign, rb"\{(?:PLAIN|CLEARTEXT|S?SHA[0-9]{0,3}|S?MD5)\}(\S{4,256})") for sign in (b"{PLAIN}", b"SHA}", b"MD5}")),
+    (
+        b" / ",
+        (
+            rb"(?i)(?:login|account|credentials?|creds|user/pass\w*)[ ]?[:=][ ]?[\w.@-]{1,64}[ ]/[ ]"
+            rb"((?=\S*?[0-9])(?=\S*?[A-Za-z])[^\s\"'/]{6,64})\s*\Z"
+        ),
+    ),
+    (b"USERPWD", rb"USERPWD,[ ]?[\"'][^:\"']{1,64}:([^\"']+)[\"']"),
+    *(
+        (
+            sign,
+            (
+                rb"(?i)passw(?:or)?d[^()\n]{0,40}?[\"')\]]{1,4}"
+                rb"(?:\.(?:type|send_keys|sendKeys|fill)\(|,[ ]?)[\"']([^\"']{4,128})[\"']"
+            ),
+        )
+        for sign in (b".type(", b".send_keys(", b".sendKeys(", b".fill(")
+    ),
+    # What a program for passwords of many users reads.
+    (b"LOGIN ", rb"(?m)^(?:[<>*][ ])?(?:[A-Za-z]{0,3}[0-9]{1,4}[ ])?LOGIN[ ]+\S{1,64}[ ]+\"?([^\s\"]{4,128})"),
+    (b"AUTH ", rb"(?m)^(?:[<>*CS]:?[ ])?AUTH[ ]+(?:[\w-]{1,32}[ ]+)?((?=\S*[0-9])(?=\S*[A-Za-z])\S{6,512})\s*$"),
+    (b"IDENTIFY ", rb"\bIDENTIFY[ ]+(?:\w{1,32}[ ]+)?((?=\S*[0-9])(?=\S*[A-Za-z])\S{6,64})\s*$"),
+    (
+        b"Client(",
+        (
+            rb"Client\((?:[\"'][^\"']{0,64}[\"'],[ ]?)?b?[\"']"
+            rb"((?=[^\"']*[a-z])(?=[^\"']*[A-Z])(?=[^\"']*[0-9])[A-Za-z0-9_+/-]{24,128})[\"'][,)]"
+        ),
+    ),
+    (b".logon ", rb"\.logon[ ]+[^\s,]+,([^\s;\"]{4,})"),
+    (b"signature_scheme", rb"\"key\"[ ]*:[ ]*\"([^\"]{16,})\""),
+    *(
+        (
+            sign,
+            rb"(?m)^[ ]*(?:username \S+ |snmp-server |enable |neighbor \S+ |tacacs-server |radius-server |[ ]*)" + word,
+        )
+        for sign, word in (
+            (b"community ", rb"community[ ]+([^\s:=]{6,64})"),
+            (b"secret ", rb"secret[ ]+(?:[0-9][ ]+)?((?=\S*[0-9])[^\s:=]{6,64})$"),
+            (b"shared-key ", rb"pre-shared-key[ ]+(?:[a-z-]+[ ]+)?((?=\S*[0-9])[^\s:=]{6,64})$"),
+            (b"key-string ", rb"key-string[ ]+(?:[0-9][ ]+)?(\S{6,64})$"),
+        )
+    ),
+)
+SIGNS_OF_FORMS = tuple(sign for sign, _ in _FORMS)
+STATEMENTS = (b"insert", b"dentified")  # in small letters
+
+
+def find_logins(text: bytes, spans: Spans) -> None:
+    """Add the password that a call is given behind a user's name."""
+    if b"(" in text or b"', '" in text or b'", "' in text:
+        spans.extend(found.span(1) for found in compiled(_LOGIN).finditer(text) if looks_chosen(found[1]))
+
+
+def find_at_hosts(text: bytes, spans: Spans) -> None:
+    """Add the password of `user:password@host`."""
+    spans.extend(one.span(1) for one in compiled(_AT_HOST).finditer(text) if looks_chosen(one[1], strict=True))
+
+
+def find_forms(text: bytes, lower: bytes, spans: Spans) -> None:
+    """Add where secrets stand in the forms that some languages and files have for them."""
+    _find_inserted(text, lower, spans)
+    if b"dentified" in lower:
+        spans.extend(one.span(1) for one in compiled(_IDENTIFIED).finditer(text) if not is_reference(one[1]))
+    for sign, pattern in _FORMS:
+        if sign in text:
+            found = (
+                one for one in compiled(pattern).finditer(text) if not is_reference(one[1]) and not is_masked(one[1])
+            )
+            spans.extend(one.span(1) for one in found)
+
+
+def _find_inserted(text: bytes, lower: bytes, spans: Spans) -> None:
+    """Add the values of an INSERT that go into a secret's column."""
+    if b"insert" not in lower:
+        return
+    for found in compiled(_INSERT).finditer(text):
+        columns = [judge(name.strip(b" `\"'").decode("utf-8", "replace")) for name in found[1].split(b",")]
+        values = list(compiled(rb"\s*(?P<q>['\"])((?:(?!(?P=q))[^\\]|\\.|'')*)(?P=q)\s*|[^,]+").finditer(found[2]))
+        for rank, value in zip(columns, values, strict=False):
+            if rank != NO and value[2] is not None and is_secret_value(value[2], "password", rank):
+                spans.append((found.start(2) + value.start(2), found.start(2) + value.end(2)))
