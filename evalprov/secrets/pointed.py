@@ -119,8 +119,10 @@ _PHRASE = rb"[a-z]{3,}(?:-[a-z]{3,}){3,8}"  # of words that nobody would put tog
 _BEGINS_LINE = rb"(?i)[ \t>#*$\[-]*(?:(?:config[ ]+)?set[ ]+)?"
 _LONGEST = 300  # what is longer is no token but a file
 # Without these no value stands at a loose tie that has neither a letter nor a digit close together.
-RECORDED = (b"ord '", b'ord "', b"ORD '", b"ord('", b'ord("', b"ORD('", b"ord', '", b"ORD', '", b'ORD", "')
-RECORDED += (b">", b"alue", b"ALUE", b"val", b"content", b"default", b"connectionString")
+RECORDED = (
+    *(b"ord '", b'ord "', b"ORD '", b"ord('", b'ord("', b"ORD('", b"ord', '", b"ORD', '", b'ORD", "'),
+    *(b">", b"alue", b"ALUE", b"val", b"content", b"default", b"connectionString"),
+)
 _FILE_ENDING = rb"\.(?:txt|py|js|ts|json|ya?ml|toml|md|go|rs|java|csv|html|pem|pub)(?![\w.-]|[\"']?\s*=)"
 _LITERAL = rb"(?<!code\()(?<!String\()[\"']([^\"'\s]{6,128})[\"']"
 _WEAK = {"token", "key", "secret", "auth", "cookie", "bearer"}
@@ -242,8 +244,14 @@ def _tied(  # noqa: C901, PLR0912 - one branch a tie
         fits = is_secret_value(value, name, rank)
     elif rank in {SURE, CHOSEN}:
         fits = looks_chosen(value) and (name.lower() not in {"token", "key"} or len(value) > 9)
-        phrase = rank == SURE and shown and shown["quote"] and compiled(_PASSWORDS).search(name.lower().encode())
-        fits = fits or (phrase and compiled(_PHRASE).fullmatch(value) and not compiled(NOUN).search(value))
+        if (
+            not fits
+            and rank == SURE
+            and shown
+            and shown["quote"]
+            and compiled(_PASSWORDS).search(name.lower().encode())
+        ):
+            fits = compiled(_PHRASE).fullmatch(value) is not None and not compiled(NOUN).search(value)
     else:
         fits = is_secret_value(value, name, rank)
     return (start, end) if fits else None
