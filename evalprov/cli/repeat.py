@@ -11,25 +11,64 @@ from typing import TYPE_CHECKING
 from evalprov import render
 from evalprov.errors import EvalprovError, UsageError
 from evalprov.isolation import given_environment, here
+from evalprov.named import NamedTuple
 from evalprov.numbers import counted
 from evalprov.record.result import has_result
 from evalprov.run.trials import TRIAL, Ended, Plan, Series, new_id, run_trials, trials_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from evalprov.fleet.engines import Place
+    from evalprov.fleet.resume import Resumed
     from evalprov.record.manifest import Manifest
     from evalprov.run.request import Request
     from evalprov.run.trials import Trial
     from evalprov.views.trials import TrialsTold
 
 
-def repeated(request: Request, times: int, jobs: int, *, quiet: bool) -> int:
+class Repeating(NamedTuple):
+    """How a command is to be repeated."""
+
+    times: int | None  # null where that is known from a repeat that is resumed
+    jobs: int | None = None
+    on: Place | None = None  # the engine that runs the trials; null for this machine
+    resume: str | None = None  # a repeat, or a run of it
+
+
+def place_named(on: str | None, retries: int, send: tuple[str, ...]) -> Place | None:
+    """Return the engine that --on names, if there is one."""
+    if on is None:
+        return None
+    from evalprov.fleet.engines import place_of  # few have an engine
+
+    return place_of(on, retries, send)
+
+
+def repeated(request: Request, how: Repeating, *, quiet: bool) -> int:
     """Record the command so many times and sum it up; the exit code is that of the first trial that failed."""
-    _refuse_shared(request, min(times, jobs))
-    plan = Plan(jobs, attached=jobs == 1, progress=None if quiet or jobs > 1 else render.hashing())
+    times, name = how.times or 1, new_id()
+    earlier: Resumed | None = None
+    if how.resume:
+        from evalprov.fleet.resume import resumed  # few are
+
+        earlier = resumed(request, how.resume, how.times, here(), given_environment(), on_engine=how.on is not None)
+        times, name = earlier.of, earlier.id
+    jobs = how.jobs or 1
+    if how.on is None:
+        _refuse_shared(request, min(times, jobs))
+    attached = jobs == 1 and how.on is None
+    plan = Plan(how.jobs or 0 if how.on else jobs, attached, None if quiet or jobs > 1 else render.hashing())
     began = time.monotonic()
-    series = recorded(trials_of(request, times, new_id()), plan, quiet=quiet)
+    trials = trials_of(request, times, name, earlier.ended if earlier else ())
+    if earlier and not quiet:
+        render.note(f"{counted(len(earlier.ended), 'trial')} of {times} have a result; {len(trials)} are run")
+    if trials:
+        series = recorded(trials, plan, quiet=quiet, on=how.on, adopted=earlier.going if earlier else None)
+    else:
+        series = Series([], [], [])
+    if earlier:
+        series.ended.extend(earlier.ended.values())
     if not quiet:
         from evalprov.views.trials import remarks  # not needed before the commands have run
 
@@ -52,13 +91,29 @@ def _refuse_shared(request: Request, at_a_time: int) -> None:
     )
 
 
-def recorded(trials: Sequence[Trial], plan: Plan, *, quiet: bool) -> Series:
-    """Record every one of a list of trials, showing how far that is."""
+def recorded(
+    trials: Sequence[Trial],
+    plan: Plan,
+    *,
+    quiet: bool,
+    on: Place | None = None,
+    adopted: Mapping[int, Manifest] | None = None,
+) -> Series:
+    """Record every one of a list of trials, here or on an engine, showing how far that is.
+
+    `adopted` are those that the engine has already, by their numbers.
+    """
     if not quiet and not plan.attached:
         at_a_time = f"{plan.jobs} at a time; " if plan.jobs > 1 else ""
         render.note(f"{counted(len(trials), 'trial')}, {at_a_time}their output is kept: evalprov show RUN --log")
     watch = None if quiet else _TrialsProgress(len(trials), plan)
-    series = run_trials(trials, plan, here(), given_environment(), watch.tell if watch else _silent)
+    tell = watch.tell if watch else _silent
+    if on is None:
+        series = run_trials(trials, plan, here(), given_environment(), tell)
+    else:
+        from evalprov.fleet.running import Asked, run_on  # few have an engine
+
+        series = run_on(on, trials, plan, Asked(here(), given_environment(), tell, render.note), adopted)
     if watch:
         watch.end()
     if (refused := series.refused) and refused.refusal and not series.stopped_by:

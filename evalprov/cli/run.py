@@ -17,6 +17,10 @@ def run(  # noqa: PLR0913 - one argument an option
     argv: tuple[str, ...],
     repeat: int | None,
     jobs: int | None,
+    on: str | None,
+    retries: int | None,
+    send_env: tuple[str, ...],
+    resume: str | None,
     quiet: bool,
     replay: str | None,
     replay_or_record: str | None,
@@ -35,15 +39,18 @@ def run(  # noqa: PLR0913 - one argument an option
     """
     if not argv:
         raise UsageError("missing CMD: the command to run", usage("run", COMMAND))
-    if jobs and not repeat:
+    if jobs and not (repeat or resume):
         raise UsageError("--jobs needs --repeat: --repeat N --jobs J", usage("run", COMMAND))
+    if not on and (send_env or retries is not None):
+        raise UsageError("--send-env and --retries need --on: --on slurm", usage("run", COMMAND))
     if sum(map(bool, (values["record"], replay, replay_or_record))) > 1:
         raise UsageError("--record, --replay and --replay-or-record cannot be used together", usage("run", COMMAND))
     request = Request(argv=argv, replay=replay or replay_or_record, fill=bool(replay_or_record), **values)
-    if repeat:
-        from evalprov.cli.repeat import repeated  # one run does without
+    if repeat or on or resume:
+        from evalprov.cli.repeat import Repeating, place_named, repeated  # one run does without
 
-        return repeated(request, repeat, jobs or 1, quiet=quiet)
+        place = place_named(on, 1 if retries is None else retries, send_env)
+        return repeated(request, Repeating(repeat, jobs, place, resume), quiet=quiet)
     bar = None if quiet else render.hashing()
     try:
         done = record_run(request, here(), given_environment(), bar, None if quiet else render.cleaning())
@@ -90,6 +97,10 @@ COMMAND = Subcommand(
             at_least=1,
         ),
         Option("--jobs", "J", "Run J of them at a time; their output is kept, not shown.", at_least=1),
+        Option("--on", "ENGINE", "Run the trials there: slurm, slurm:PARTITION, ray, ray://HOST:PORT, ssh:HOST,HOST."),
+        Option("--retries", "N", "With --on, do a preempted or lost trial again so often; 1 otherwise.", at_least=0),
+        Option("--send-env", "NAME", "With --on, a variable whose value goes along.", repeatable=True),
+        Option("--resume", "REPEAT", "Run those trials of a repeat, or of any run of it, that have no result yet."),
         Option("--store", "DIR", "Where to keep the records; metrics/ at the project root otherwise."),
         Option("--require-clean", None, "Refuse to run unless everything is committed."),
         Option("--strict", None, "Refuse to run if a declared file is there but cannot be read."),

@@ -32,8 +32,11 @@ def side(folder: str, spec: str, *, trials: bool = False) -> Side:
 
 
 def _trials(folder: str, repeat: Repeat) -> list[str]:
-    """Return the runs of a repeat, reading the history no further back than it must."""
-    found: list[str] = []
+    """Return the runs of a repeat, reading the history no further back than it must.
+
+    Of a trial that was done again the last one counts.
+    """
+    found: dict[int, str] = {}
     began = repeat["id"].partition("-")[0]  # when the first of them did; no older run is one of them
     oldest = ids.order(began) if ids.is_run_id(began) else ("", 0)
     lines = read.iterate(folder, [])
@@ -42,9 +45,9 @@ def _trials(folder: str, repeat: Repeat) -> list[str]:
             if ids.order(line["run_id"]) < oldest:
                 break
             if (said := line["repeat"]) is not None and said["id"] == repeat["id"]:
-                found.append(line["run_id"])
+                found.setdefault(said["trial"], line["run_id"])
                 if len(found) == repeat["of"]:
                     break
     finally:
         lines.close()
-    return found
+    return list(found.values())

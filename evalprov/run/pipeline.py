@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from evalprov.record.manifest import Manifest
     from evalprov.record.outputs import Row
+    from evalprov.run.agreed import Expected
     from evalprov.run.request import Request
     from evalprov.run.wired import WiredRun
     from evalprov.store import Store
@@ -67,11 +68,14 @@ def record_run(
             if context.settings.trackers != "off":
                 _load_handover()
             store = Store.open(context.store, context.scrub)
-            manifest = _reserved(store, capturing, lambda run_id, at: opened(blank(run_id, at), request, context))
+            form = lambda run_id, at: opened(blank(run_id, at), request, context)  # noqa: E731 - of this run alone
+            manifest = _reserved(store, capturing, form, request.run_id)
             try:
                 found = _found(capturing)
                 fill(manifest, found, context.scrub)
                 refuse_unclean(request, manifest)
+                if request.expected:
+                    _refuse_other(request.expected, manifest)
                 keep(store, manifest, found.blobs)
                 identity = _handed_over(manifest, context)
                 store.begin(manifest)
@@ -104,15 +108,21 @@ def _wired(request: Request, context: CaptureContext) -> Iterator[WiredRun | Non
         wired.abandon()
 
 
-def _reserved(store: Store, capturing: Capturing, form: Callable[[str, str], Manifest]) -> Manifest:
+def _refuse_other(expected: Expected, manifest: Manifest) -> None:
+    from evalprov.run.agreed import refuse_other  # most runs are asked for where they run
+
+    refuse_other(expected, manifest)
+
+
+def _reserved(store: Store, capturing: Capturing, form: Callable[[str, str], Manifest], run_id: str | None) -> Manifest:
     """Reserve a record, while things are captured or, where that takes all descriptors we may have, thereafter."""
     try:
-        return store.reserve(time.time(), form)
+        return store.reserve(time.time(), form, run_id)
     except EvalprovError as problem:
         if not isinstance(problem.__cause__, OSError) or problem.__cause__.errno not in (errno.EMFILE, errno.ENFILE):
             raise
         _found(capturing)
-        return store.reserve(time.time(), form)
+        return store.reserve(time.time(), form, run_id)
 
 
 def _finish(store: Store, manifest: Manifest, context: CaptureContext, request: Request) -> list[str]:

@@ -8,6 +8,7 @@ from evalprov.named import NamedTuple
 
 if TYPE_CHECKING:
     from evalprov.record.manifest import Engine, Manifest, Repeat, Sweep
+    from evalprov.run.agreed import Expected
 
 
 class Request(NamedTuple):
@@ -36,6 +37,8 @@ class Request(NamedTuple):
     env: tuple[str, ...] = ()  # variables whose values are recorded, as [env] record names them
     warnings: tuple[str, ...] = ()  # what is to be warned of in its record
     engine: Engine | None = None  # what started it here, where its user is on another machine
+    run_id: str | None = None  # reserved there
+    expected: Expected | None = None  # what this machine must have to be as that one
     since: float | None = None  # Unix time at which they began
     written: tuple[str, ...] = ()  # the command before {trial} was filled in, where this is a trial
 

@@ -72,30 +72,41 @@ class Store:
             raise store._refusal(error) from None
         return store
 
-    def reserve(self, now: float, form: Callable[[str, str], Manifest]) -> Manifest:
-        """Find a free id for a run that starts now, and store the record that `form` makes of it."""
-        wanted = ids.stamp(now)
+    def reserve(self, now: float, form: Callable[[str, str], Manifest], given: str | None = None) -> Manifest:
+        """Find a free id for a run that starts now, or take the one that was given to it elsewhere.
+
+        Store the record that `form` makes of it.
+        """
+        wanted = (given and ids.checked(given)) or ids.stamp(now)
         try:
             with self.enter("active") as active, self.enter("runs") as runs, self.enter("logs") as logs:
                 number = 1
                 while True:
+                    if given and number > 1:
+                        raise EvalprovError(f"there is a run {given} in {self.path} already", exit_code=CANNOT_START)
                     run_id = wanted if number == 1 else f"{wanted}_{number}"
                     number += 1
                     kept = ((runs, ".json"), (active, ""), (logs, ".out"), (logs, ".err"))
                     if any(folder.size(run_id + end) is not None for folder, end in kept):
                         continue
-                    manifest = self._signed(form(run_id, ids.timestamp(run_id)))
+                    manifest = self._signed(form(run_id, ids.timestamp(ids.stamp(now))))
                     hide_credentials(manifest, self._scrub)
                     if runs.claim(f"{run_id}.json", encode(manifest), (active, run_id)):
                         return manifest
         except OSError as error:
             raise self._refusal(error) from error
 
-    def begin(self, manifest: Manifest) -> None:
-        """Replace the reserved record by one that says all that is known before launch, and make it last."""
+    def begin(self, manifest: Manifest, *, elsewhere: bool = False) -> None:
+        """Replace the reserved record by one that says all that is known before launch, and make it last.
+
+        Where something else has it run, that we are gone one day proves nothing.
+        """
         hide_credentials(manifest, self._scrub)
         try:
-            self._replace(self._signed(manifest))
+            manifest = self._signed(manifest)
+            if elsewhere:
+                manifest["observed"]["process"] = None
+            self._replace(manifest)
         except OSError as error:
             raise self._refusal(error) from None
 

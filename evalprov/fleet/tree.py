@@ -1,0 +1,172 @@
+"""The files of a run as content: packed at home, unpacked on a node, and there proven by git's own id of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, cast
+
+from evalprov.capture import start
+from evalprov.errors import CANNOT_START, EvalprovError
+from evalprov.fleet.parcel import pack, unpack
+from evalprov.named import NamedTuple
+from evalprov.regular import reading
+from evalprov.restore.code import CodeSources, NoCode, bring_code
+from evalprov.restore.folder import Escapes, NewFolder
+from evalprov.restore.git import ID, GitFailed, ReadRepository, git, shaping, source_with
+from evalprov.restore.inputs import Project, bring_inputs
+from evalprov.run.pipeline import context_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from evalprov.record.manifest import Manifest
+    from evalprov.run.request import Request
+
+INPUT_LIMIT = 64 << 20  # bytes of declared files that git does not have
+_SECTIONS = ("git_sha", "git_dirty", "git", "data", "prompts", "config", "grader", "code", "software", "command")
+_BESIDE = ("info/attributes", "info/exclude")
+_SETTING = re.compile(r"(core|i18n|filter)\.[^\n\0]+")
+
+
+class TreeRefused(EvalprovError):  # noqa: N818 - it is a finding about files
+    """The files cannot travel; the words say why."""
+
+    def __init__(self, why: str, hint: str = "") -> None:
+        super().__init__(f"the files cannot be sent to a node: {why}", hint, CANNOT_START)
+
+
+class UnpackedTree(NamedTuple):
+    """The files of a run in a folder of their own."""
+
+    top: str  # of the repository
+    root: str  # of the project
+    missing: list[str]  # what is not there, and why
+
+
+# --- at home ------------------------------------------------------------------------------------------------
+
+
+def packed(m: Manifest, blobs: Mapping[str, bytes], root: str) -> bytes:
+    """Return the files of a run as one parcel: one commit, what was changed since, and inputs that git lacks."""
+    source = source_with([root], m["git_sha"])
+    if isinstance(source, str):
+        raise TreeRefused(source)
+    pieces: dict[str, bytes] = dict(blobs)
+    try:
+        if m["git_sha"]:
+            named = git(source.top, "rev-list", "--objects", "--no-walk", m["git_sha"])
+            ids = b"".join(line[:64].split(b" ")[0] + b"\n" for line in named.splitlines())
+            pieces["pack"] = git(source.top, "pack-objects", "--stdout", "-q", "--threads=1", stdin=ids)
+    except GitFailed as why:
+        raise TreeRefused(f"{why}", "a clone without all of its files has to fetch them first") from None
+    for name in _BESIDE:
+        with suppress(OSError), reading(f"{source.common}/{name}") as file:
+            pieces[name] = file.read()
+    pieces |= {f"inputs/{name}": data for name, data in _inputs(m, root)}
+    facts = {
+        "record": {name: cast("dict[str, Any]", m)[name] for name in _SECTIONS},
+        "algorithm": source.algorithm,
+        "settings": [list(pair) for pair in shaping(source)],
+        "inside": _inside(source.top, root),
+        "name": os.path.basename(source.top) or "project",
+        "remotes": m["git"]["remotes"],
+    }
+    return pack(facts, pieces)
+
+
+def _inside(top: str, root: str) -> str:
+    inside = os.path.relpath(os.path.realpath(root), os.path.realpath(top))
+    return "" if inside == "." else inside
+
+
+def _inputs(m: Manifest, root: str) -> Iterator[tuple[str, bytes]]:
+    """Give declared files below the project that are small enough to travel; in git they stand twice then."""
+    paths = {one["path"] for one in m["data"]["sets"].values() if one["path"] and one["kind"] == "file"}
+    paths |= {one["path"] for one in m["prompts"].values() if one["path"]}
+    paths |= {*m["config"]["files"], *m["grader"]["files"], *m["software"]["locks"]}
+    paths |= {path for path in m["code"]["beside"] if not os.path.basename(path).startswith(".env")}
+    room = INPUT_LIMIT
+    for path in sorted(path for path in paths if path):
+        whole = os.path.normpath(os.path.join(root, path))
+        if os.path.isabs(path) or not whole.startswith(f"{root}/") or not os.path.isfile(whole):
+            continue
+        if not _ignored(root, path) or os.path.getsize(whole) > room:
+            continue
+        with suppress(OSError), reading(whole) as file:
+            data = file.read()
+            room -= len(data)
+            yield path, data
+
+
+def _ignored(root: str, path: str) -> bool:
+    """Say whether git does not have a file: all else travels with the tree."""
+    with suppress(GitFailed):
+        git(root, "check-ignore", "-q", "--", path)
+        return True
+    return False
+
+
+# --- on a node ----------------------------------------------------------------------------------------------
+
+
+def settled(parcel: bytes, place: str) -> None:
+    """Unpack a parcel into a folder of its own, from which trees are made; raises OSError, GitFailed, BadParcel."""
+    facts, pieces = unpack(parcel)
+    with NewFolder(place) as to:
+        for name, data in pieces.items():
+            if name.startswith(("patches/", "objects/", "inputs/")):
+                to.write(f"store/{name}" if not name.startswith("inputs/") else name, data)
+        to.write("facts.json", json.dumps(facts).encode())
+        to.make("inputs")
+    repository = f"{place}/repository"
+    algorithm = "sha256" if facts["algorithm"] == "sha256" else "sha1"
+    os.mkdir(repository)
+    git(repository, "init", "-q", "--bare", "--template=", f"--object-format={algorithm}")
+    for key, value in facts["settings"]:
+        if _SETTING.fullmatch(key):
+            git(repository, "config", "--add", key, value)
+    os.makedirs(f"{repository}/info", exist_ok=True)
+    for name in _BESIDE:
+        if name in pieces:
+            with open(f"{repository}/{name}", "wb") as file:
+                file.write(pieces[name])
+    commit = facts["record"]["git_sha"]
+    if commit and ID.fullmatch(commit):
+        git(repository, "index-pack", "--stdin", stdin=pieces["pack"])
+        with open(f"{repository}/shallow", "w", encoding="ascii") as shallow:
+            shallow.write(f"{commit}\n")
+
+
+def made(settled_at: str, around: str, environ: Mapping[str, str]) -> UnpackedTree:
+    """Make the files of a run in a new folder, from what was settled."""
+    with open(f"{settled_at}/facts.json", "rb") as file:
+        facts = json.loads(file.read())
+    m = cast("Manifest", facts["record"])
+    repository = f"{settled_at}/repository"
+    source = ReadRepository(repository, repository, f"{repository}/objects", facts["algorithm"])
+    name = facts["name"] if re.fullmatch(r"[\w.-]{1,100}", facts["name"]) else "project"
+    place = os.path.join(around, "project" if name in (".", "..", ".git") else name)
+    with NewFolder(place) as to:
+        try:
+            missing = bring_code(m, to, CodeSources(f"{settled_at}/store", source, facts["algorithm"]))
+            project = Project(facts["inside"], f"{settled_at}/inputs")
+            missing += bring_inputs(m, to, project, environ).missing
+            root = to.at(facts["inside"]) if facts["inside"] else to.path
+        except (NoCode, Escapes) as why:
+            raise TreeRefused(str(why)) from None
+        for remote, url in facts["remotes"].items():
+            with suppress(GitFailed):
+                git(to.path, "config", f"remote.{remote}.url", url)
+        os.makedirs(root, exist_ok=True)
+        return UnpackedTree(to.path, root, missing)
+
+
+def ids_of(request: Request, cwd: str, environ: dict[str, str]) -> tuple[str | None, str | None]:
+    """Return the ids that git gives to all files, and to the code alone."""
+    context = context_of(request, cwd, environ)._replace(stdin=None)
+    with start(context, ["git"]) as capturing:
+        facts = capturing.finish().facts
+    return facts.get("git", {}).get("tree"), facts.get("code", {}).get("tree")
