@@ -219,12 +219,13 @@ class _Driver:
 
     def _ending(self, sent: _SentTrial, fate: Fate) -> tuple[Manifest, Status, str, int | None]:
         """Return how to end a record of which nothing came home."""
-        begun = sent.trial.number in self.series.going
         if fate.cancelled or self._called_off_at is not None:
             words = self._why_off or fate.words
-            if not begun:
+            if fate.begun is False and sent.trial.number not in self.series.going:
                 return sent.reserved, "not_started", f"{words} before the command was started", _CODE
-            return sent.reserved, "interrupted", f"{words}; what its command did is not known here", _CODE
+            return sent.reserved, "interrupted", f"{words}; how far its command came is not known", _CODE
+        if fate.begun is False:
+            return sent.reserved, "not_started", fate.words, CANNOT_START
         return sent.reserved, "lost", fate.words, None
 
     def _again(self, run_id: str, sent: _SentTrial, fate: Fate, entered: EnteredTrial) -> None:

@@ -59,6 +59,7 @@ class Fate(NamedTuple):
     words: str
     again: bool = True  # that was nothing of the trial's own: doing it again may help
     cancelled: bool = False  # somebody wanted it so
+    begun: bool | None = None  # it was with a node; null where that is not known
 
 
 class TrialEngine(Protocol):

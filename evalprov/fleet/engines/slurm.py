@@ -182,33 +182,35 @@ class SlurmEngine:
     def _fate(self, name: str) -> Fate:
         """Ask what a job's end was: of the controller, which forgets it soon, then of the accounts."""
         found = self._asked_of_controller(name) or self._asked_of_accounts(name)
-        state, code = found or ("", "")
+        state, code, begun = found or ("", "", None)
         what = f"job {name or 'of this trial'} of Slurm"
         if state in _NO_FAULT:
             return Fate(f"{what} is gone: {_NO_FAULT[state]}")
         if state in _OWN:
             return Fate(f"{what} was ended: {_OWN[state]}", again=False)
         if state.startswith("CANCELLED"):
-            return Fate(f"{what} was cancelled", again=False, cancelled=True)
+            return Fate(f"{what} was cancelled", again=False, cancelled=True, begun=begun)
         said = self._said(name)
         tail = f": {said}" if said else ""
         if not state:
             return Fate(f"{what} is gone, and left no record; Slurm does not know any more how it ended{tail}")
         return Fate(f"{what} left no record ({state.lower()}, exit {code}){tail}", again=code not in _NOT_THERE)
 
-    def _asked_of_controller(self, name: str) -> tuple[str, str] | None:
+    def _asked_of_controller(self, name: str) -> tuple[str, str, bool | None] | None:
         if not name:
             return None
         done = self._ask("scontrol", "show", "job", "-o", name)
         state, code = re.search(r"\bJobState=(\w+)", done.stdout), re.search(r"\bExitCode=(\d+)", done.stdout)
-        return (state[1], code[1] if code else "") if state and not done.returncode else None
+        if state is None or done.returncode:
+            return None
+        return state[1], code[1] if code else "", " NodeList=(null)" not in done.stdout
 
-    def _asked_of_accounts(self, name: str) -> tuple[str, str] | None:
+    def _asked_of_accounts(self, name: str) -> tuple[str, str, bool | None] | None:
         if not name or shutil.which("sacct", path=self._batch and self._batch.environ.get("PATH")) is None:
             return None
         done = self._ask("sacct", "-n", "-P", "-X", "-j", name, "-o", "State,ExitCode")
         state, _, code = (done.stdout.splitlines() or [""])[0].partition("|")
-        return (state, code.partition(":")[0]) if state and not done.returncode else None
+        return (state, code.partition(":")[0], None) if state and not done.returncode else None
 
     def _said(self, name: str) -> str:
         """Return the last of what a job printed for itself."""

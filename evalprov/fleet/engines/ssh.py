@@ -129,7 +129,9 @@ class SshEngine:
     def _cancel(self) -> None:
         self._called_off = True
         while self._queue:
-            self._news.append(News(self._queue.popleft().run_id, fate=Fate("it was called off", cancelled=True)))
+            self._news.append(
+                News(self._queue.popleft().run_id, fate=Fate("it was called off", cancelled=True, begun=False))
+            )
         for process in self._going.values():
             with suppress(OSError, self._ssh.Error):
                 process.stdin.write_eof()
@@ -166,7 +168,7 @@ class SshEngine:
         if all(host in self._bad for host in self._slots):
             while self._queue:
                 why = f"no host is left: {listed([f'{host}: {why}' for host, why in self._bad.items()])}"
-                self._news.append(News(self._queue.popleft().run_id, fate=Fate(why, again=False)))
+                self._news.append(News(self._queue.popleft().run_id, fate=Fate(why, again=False, begun=False)))
 
     async def _do(self, host: str, task: Task) -> News:
         words = start_of("$P", self._batch.package, "pipe")
