@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import sys
 import tempfile
@@ -13,10 +14,11 @@ from evalprov.capture import COLLECTORS, start
 from evalprov.capture.afterwards import Afterwards
 from evalprov.errors import CANNOT_START, EvalprovError
 from evalprov.fleet.parcel import BadParcel
-from evalprov.fleet.tree import TreeRefused, ids_of, made, packed, settled
+from evalprov.fleet.tree import UNPACKED, TreeRefused, ids_of, packed, settled
 from evalprov.named import NamedTuple
 from evalprov.numbers import listed
 from evalprov.record.form import blank
+from evalprov.regular import reading
 from evalprov.restore.git import GitFailed
 from evalprov.run.agreed import Expected, expected_of
 from evalprov.run.pipeline import context_of
@@ -85,14 +87,15 @@ def _proven(m: Manifest, tree: bytes, expected: Expected, by: tuple[Request, str
     """
     request, folder, environ = by
     with tempfile.TemporaryDirectory(prefix="evalprov-proof-") as around:
-        settled(tree, f"{around}/settled")
-        there = made(f"{around}/settled", f"{around}/files", environ)
+        settled(tree, f"{around}/tree", environ)
+        with reading(f"{around}/tree/{UNPACKED}") as file:
+            there = json.loads(file.read())
         withheld = tuple(f"{one['path']}: not kept" for one in m["git"]["withheld"])
-        if lost := [one for one in there.missing if not one.startswith(withheld)] if withheld else there.missing:
+        if lost := [one for one in there["missing"] if not one.startswith(withheld or "\0")]:
             hint = "commit it, or declare it by a full path that every node has"
             raise TreeRefused(listed(lost, between="; "), hint)
         store = "/dev/null/evalprov" if request.store and os.path.isabs(request.store) else request.store
-        cwd = os.path.normpath(os.path.join(there.root, folder))
+        cwd = os.path.normpath(os.path.join(around, "tree", there["root"], folder))
         os.makedirs(cwd, exist_ok=True)
         whole, code = ids_of(request._replace(store=store), cwd, environ)
         if not withheld and whole != m["git"]["tree"]:
@@ -100,7 +103,8 @@ def _proven(m: Manifest, tree: bytes, expected: Expected, by: tuple[Request, str
                 f"unpacked, git's id of them is {whole}, and it was {m['git']['tree']}", "did a file change just now?"
             )
         expected["tree"], expected["code"] = whole, code
-        return there.missing
+        missing: list[str] = there["missing"]
+        return missing
 
 
 def refuse_secrets(home: HomeLook, trials: Sequence[Trial], written: Sequence[bytes]) -> None:

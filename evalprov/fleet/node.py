@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import re
 import shutil
@@ -18,10 +19,9 @@ from evalprov import __version__
 from evalprov.errors import EvalprovError
 from evalprov.fleet import order as orders
 from evalprov.fleet.parcel import BadParcel, pack
-from evalprov.fleet.tree import TreeRefused, UnpackedTree, made, settled
+from evalprov.named import NamedTuple
 from evalprov.regular import reading
-from evalprov.restore.git import GitFailed
-from evalprov.run.pipeline import record_run
+from evalprov.run.pipeline import Stopped, record_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,12 +35,25 @@ _KEPT_SECONDS = 7 * 86400.0  # an unpacked tree that nobody used for so long goe
 _LEFT_SECONDS = 86400.0 * 3  # a trial's folder whose process is gone
 
 
+class UnpackedTree(NamedTuple):
+    """The files of a run in a folder of their own."""
+
+    top: str  # of the repository
+    root: str  # of the project
+    missing: list[str]  # what is not there, and why
+
+
 def main(words: list[str], environ: dict[str, str]) -> int:
     """Do an order: of a shared folder, or told by standard input."""
+    signal.signal(signal.SIGTERM, _stop)
     out = _quiet()
     if words[0] == "shared":
         return _from_folder(words[1], words[2], environ)
     return _from_pipe(out, environ)
+
+
+def _stop(signum: int, _frame: object) -> None:
+    raise Stopped(signum)
 
 
 def _quiet() -> int:
@@ -92,6 +105,8 @@ def _from_pipe(out: int, environ: dict[str, str]) -> int:
         return _block(source)
 
     def listen() -> None:
+        # What is sent to the process is for the one that waits for it, and not for us.
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         fetched.wait()
         with suppress(OSError, ValueError):
             source.read()
@@ -138,8 +153,8 @@ def do(
                 return _recorded(order, request, environ, work, tree)
         finally:
             started()
-    except (EvalprovError, OSError, GitFailed, BadParcel, EOFError, KeyError, ValueError) as problem:
-        words = problem.message if isinstance(problem, EvalprovError) else _said(problem)
+    except (EvalprovError, OSError, BadParcel, EOFError, KeyError, ValueError) as problem:
+        words = problem.message if isinstance(problem, EvalprovError) else f"the node was not ready: {_said(problem)}"
         code = max(problem.exit_code, 125) if isinstance(problem, EvalprovError) else 125
         facts = {"run_id": order["run_id"], "problem": words, "exit_code": code, "engine": engine}
         return code, pack(facts, {})
@@ -148,7 +163,7 @@ def do(
 def _said(problem: Exception) -> str:
     if isinstance(problem, OSError):
         return f"{problem.strerror or problem}: {problem.filename}" if problem.filename else str(problem)
-    return str(problem) if isinstance(problem, (GitFailed, BadParcel)) else f"{type(problem).__name__}: {problem}"
+    return str(problem) if isinstance(problem, BadParcel) else f"{type(problem).__name__}: {problem}"
 
 
 def _engine(asked: Engine, environ: dict[str, str]) -> Engine:
@@ -167,7 +182,7 @@ def _recorded(
     if tree is None:
         cwd = order["folder"]
         if not os.path.isdir(cwd):
-            raise TreeRefused(f"there is no git repository at home, and no folder {cwd} on this node")
+            raise EvalprovError(f"there is no git repository at home, and no folder {cwd} on this node", exit_code=125)
         request = request._replace(store=f"{work}/store")
     else:
         cwd = os.path.normpath(os.path.join(tree.root, order["folder"]))
@@ -238,7 +253,7 @@ def _workplace(
         if digest is None:
             yield work, None
         else:
-            yield work, made(_settled(place, digest, fetch), work, environ)
+            yield work, _copied(_settled(place, digest, fetch, environ), work)
     finally:
         os.chdir("/")
         shutil.rmtree(work, ignore_errors=True)
@@ -258,29 +273,45 @@ def _place() -> str:
     return place
 
 
-def _settled(place: str, digest: str, fetch: Callable[[], bytes]) -> str:
+def _copied(settled_at: str, work: str) -> UnpackedTree:
+    """Copy the files for one trial: what it writes among them is no other's."""
+    with reading(f"{settled_at}/unpacked.json") as file:
+        told = json.loads(file.read())
+    shutil.copytree(f"{settled_at}/files", f"{work}/files", symlinks=True)
+    (name,) = os.listdir(f"{work}/files")
+    return UnpackedTree(f"{work}/files/{name}", os.path.normpath(f"{work}/{told['root']}"), told["missing"])
+
+
+def _settled(place: str, digest: str, fetch: Callable[[], bytes], environ: dict[str, str]) -> str:
     """Return where a tree is unpacked; the first trial on a node does that, and the others wait for it."""
     if not _HASH.fullmatch(digest):
         raise BadParcel("its name is no hash")
     there = f"{place}/trees/{digest}-{__version__}"
     with open(f"{there}.lock", "a", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not os.path.isdir(there):
+        if not os.path.exists(f"{there}/whole"):
             _clear(place)
-            parcel = fetch()
-            import hashlib
-
-            if hashlib.sha256(parcel).hexdigest() != digest:
-                raise BadParcel("the files are not those that were sent")
-            part = f"{there}.part"
-            shutil.rmtree(part, ignore_errors=True)
-            try:
-                settled(parcel, part)
-                os.rename(part, there)
-            finally:
-                shutil.rmtree(part, ignore_errors=True)
+            _settle(fetch(), digest, there, environ)
     os.utime(there)
     return there
+
+
+def _settle(parcel: bytes, digest: str, there: str, environ: dict[str, str]) -> None:
+    import hashlib  # only the first trial on a node does this
+
+    from evalprov.fleet.tree import settled
+    from evalprov.restore.git import GitFailed
+
+    if hashlib.sha256(parcel).hexdigest() != digest:
+        raise BadParcel("the files are not those that were sent")
+    shutil.rmtree(there, ignore_errors=True)
+    try:
+        # Not under another name first: the files have its place in git's own list of where objects are.
+        settled(parcel, there, environ)
+        with open(f"{there}/whole", "x", encoding="ascii"):
+            pass
+    except GitFailed as why:
+        raise BadParcel(f"the files could not be unpacked: {why}") from None
 
 
 def _clear(place: str) -> None:

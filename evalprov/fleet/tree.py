@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, cast
 from evalprov.capture import start
 from evalprov.errors import CANNOT_START, EvalprovError
 from evalprov.fleet.parcel import pack, unpack
-from evalprov.named import NamedTuple
 from evalprov.regular import reading
 from evalprov.restore.code import CodeSources, NoCode, bring_code
 from evalprov.restore.folder import Escapes, NewFolder
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 INPUT_LIMIT = 64 << 20  # bytes of declared files that git does not have
 _SECTIONS = ("git_sha", "git_dirty", "git", "data", "prompts", "config", "grader", "code", "software", "command")
 _BESIDE = ("info/attributes", "info/exclude")
+UNPACKED = "unpacked.json"  # what of it is where
 _SETTING = re.compile(r"(core|i18n|filter)\.[^\n\0]+")
 
 
@@ -36,14 +36,6 @@ class TreeRefused(EvalprovError):  # noqa: N818 - it is a finding about files
 
     def __init__(self, why: str, hint: str = "") -> None:
         super().__init__(f"the files cannot be sent to a node: {why}", hint, CANNOT_START)
-
-
-class UnpackedTree(NamedTuple):
-    """The files of a run in a folder of their own."""
-
-    top: str  # of the repository
-    root: str  # of the project
-    missing: list[str]  # what is not there, and why
 
 
 # --- at home ------------------------------------------------------------------------------------------------
@@ -112,16 +104,26 @@ def _ignored(root: str, path: str) -> bool:
 # --- on a node ----------------------------------------------------------------------------------------------
 
 
-def settled(parcel: bytes, place: str) -> None:
-    """Unpack a parcel into a folder of its own, from which trees are made; raises OSError, GitFailed, BadParcel."""
+def settled(parcel: bytes, place: str, environ: Mapping[str, str]) -> None:
+    """Unpack a parcel into a folder of its own, with the files of the run as they are copied for each trial.
+
+    Raises OSError, GitFailed, BadParcel.
+    """
     facts, pieces = unpack(parcel)
     with NewFolder(place) as to:
         for name, data in pieces.items():
-            if name.startswith(("patches/", "objects/", "inputs/")):
-                to.write(f"store/{name}" if not name.startswith("inputs/") else name, data)
-        to.write("facts.json", json.dumps(facts).encode())
+            if name.startswith(("patches/", "objects/")):
+                to.write(f"store/{name}", data)
+            elif name.startswith("inputs/"):
+                to.write(name, data)
         to.make("inputs")
-    repository = f"{place}/repository"
+        to.make("files")
+        _make_repository(facts, pieces, f"{place}/repository")
+        root, missing = _made(facts, place, environ)
+        to.write(UNPACKED, json.dumps({"root": os.path.relpath(root, place), "missing": missing}).encode())
+
+
+def _make_repository(facts: dict[str, Any], pieces: Mapping[str, bytes], repository: str) -> None:
     algorithm = "sha256" if facts["algorithm"] == "sha256" else "sha1"
     os.mkdir(repository)
     git(repository, "init", "-q", "--bare", "--template=", f"--object-format={algorithm}")
@@ -140,15 +142,13 @@ def settled(parcel: bytes, place: str) -> None:
             shallow.write(f"{commit}\n")
 
 
-def made(settled_at: str, around: str, environ: Mapping[str, str]) -> UnpackedTree:
-    """Make the files of a run in a new folder, from what was settled."""
-    with open(f"{settled_at}/facts.json", "rb") as file:
-        facts = json.loads(file.read())
+def _made(facts: dict[str, Any], settled_at: str, environ: Mapping[str, str]) -> tuple[str, list[str]]:
+    """Make the files of a run; return the project's root among them, and what is missing."""
     m = cast("Manifest", facts["record"])
     repository = f"{settled_at}/repository"
     source = ReadRepository(repository, repository, f"{repository}/objects", facts["algorithm"])
     name = facts["name"] if re.fullmatch(r"[\w.-]{1,100}", facts["name"]) else "project"
-    place = os.path.join(around, "project" if name in (".", "..", ".git") else name)
+    place = os.path.join(settled_at, "files", "project" if name in (".", "..", ".git") else name)
     with NewFolder(place) as to:
         try:
             missing = bring_code(m, to, CodeSources(f"{settled_at}/store", source, facts["algorithm"]))
@@ -156,12 +156,15 @@ def made(settled_at: str, around: str, environ: Mapping[str, str]) -> UnpackedTr
             missing += bring_inputs(m, to, project, environ).missing
             root = to.at(facts["inside"]) if facts["inside"] else to.path
         except (NoCode, Escapes) as why:
-            raise TreeRefused(str(why)) from None
-        for remote, url in facts["remotes"].items():
+            raise GitFailed(str(why)) from None
+        # What is copied has other inodes, and is the same all the same.
+        told = {"core.trustctime": "false", "core.checkStat": "minimal"}
+        told |= {f"remote.{remote}.url": url for remote, url in facts["remotes"].items()}
+        for key, value in told.items():
             with suppress(GitFailed):
-                git(to.path, "config", f"remote.{remote}.url", url)
+                git(to.path, "config", key, value)
         os.makedirs(root, exist_ok=True)
-        return UnpackedTree(to.path, root, missing)
+        return root, missing
 
 
 def ids_of(request: Request, cwd: str, environ: dict[str, str]) -> tuple[str | None, str | None]:

@@ -54,6 +54,9 @@ PartitionName=first Nodes=ALL MaxTime=INFINITE State=UP PriorityTier=9
 class Slurm:
     """Starts all of it, and ends what it started; `why_not` says why it could not."""
 
+    name = "slurm"
+    on = "slurm"
+
     def __init__(self, folder: Path, cpus: int = 2, timeout: int = 300) -> None:
         self.folder = folder
         self.cpus = cpus
@@ -79,6 +82,13 @@ class Slurm:
 
     def __exit__(self, *_: object) -> None:
         self._ended.close()
+
+    def alone(self, count: int) -> float:
+        """Return the seconds that an array of so many takes which does nothing."""
+        began = time.monotonic()
+        said = self.ask("sbatch", "--wait", f"--array=1-{count}", "--output=/dev/null", "--wrap=true")
+        assert "Submitted" in said, said
+        return time.monotonic() - began
 
     def start(self, name: str) -> None:
         """Start the controller, or a node by its name."""

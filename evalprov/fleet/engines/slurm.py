@@ -127,15 +127,23 @@ class SlurmEngine:
         return news
 
     def fate(self, run_id: str) -> Fate | None:
-        """Say by the job's state why it was interrupted."""
+        """Say by the job's state why it was interrupted; that is known when it is gone from its node."""
         name = self._seen.get(run_id, {}).get("job") or ""
-        return self._fate(name) if name else None
+        end = time.monotonic() + LATE
+        while name:
+            found = self._asked_of_controller(name)
+            if found is None or found[0] not in _GOING:
+                return self._fate(name)
+            if time.monotonic() > end:
+                break
+            time.sleep(0.5)
+        return None
 
     def cancel(self) -> None:
         """Cancel every job: those that run are told, and leave their records."""
-        names = [job.name for job in self._jobs.values() if job.name]
-        if names:
-            self._ask("scancel", *names)
+        arrays = sorted({job.name.partition("_")[0] for job in self._jobs.values() if job.name})
+        if arrays:  # as a whole: while they were cancelled one by one, others would begin
+            self._ask("scancel", *arrays)
         self._poll = self._late = 1.0  # somebody waits, and it is to end soon
 
     def close(self) -> None:
@@ -194,13 +202,15 @@ class SlurmEngine:
         tail = f": {said}" if said else ""
         if not state:
             return Fate(f"{what} is gone, and left no record; Slurm does not know any more how it ended{tail}")
-        return Fate(f"{what} left no record ({state.lower()}, exit {code}){tail}", again=code not in _NOT_THERE)
+        number, _, signal = code.partition(":")
+        ended = f"signal {signal}" if signal.strip("0") else f"exit {number}"
+        return Fate(f"{what} left no record ({state.lower()}, {ended}){tail}", again=number not in _NOT_THERE)
 
     def _asked_of_controller(self, name: str) -> tuple[str, str, bool | None] | None:
         if not name:
             return None
         done = self._ask("scontrol", "show", "job", "-o", name)
-        state, code = re.search(r"\bJobState=(\w+)", done.stdout), re.search(r"\bExitCode=(\d+)", done.stdout)
+        state, code = re.search(r"\bJobState=(\w+)", done.stdout), re.search(r"\bExitCode=(\d+:\d+)", done.stdout)
         if state is None or done.returncode:
             return None
         return state[1], code[1] if code else "", " NodeList=(null)" not in done.stdout
@@ -210,7 +220,7 @@ class SlurmEngine:
             return None
         done = self._ask("sacct", "-n", "-P", "-X", "-j", name, "-o", "State,ExitCode")
         state, _, code = (done.stdout.splitlines() or [""])[0].partition("|")
-        return (state, code.partition(":")[0], None) if state and not done.returncode else None
+        return (state, code, None) if state and not done.returncode else None
 
     def _said(self, name: str) -> str:
         """Return the last of what a job printed for itself."""
