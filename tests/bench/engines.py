@@ -11,11 +11,16 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+# What asyncssh's server says where a client ends a command's input.
+warnings.filterwarnings("ignore", "coroutine 'Queue.join' was never awaited")
 
 
 class Ssh:

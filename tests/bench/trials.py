@@ -245,8 +245,8 @@ def cost(project: Project) -> str:
         local.append(time.monotonic() - began)
     beside = (min(ours) - min(alone)) / count
     return (
-        f"{count} trials: {min(alone):.1f} s the engine alone, {min(ours):.1f} s with us: {beside:.2f} s a trial beside;"
-        f" here, four at a time: {min(local):.1f} s"
+        f"{count} trials: {min(alone):.1f} s the engine alone, {min(ours):.1f} s with us: "
+        f"{beside:.2f} s a trial beside; here, four at a time: {min(local):.1f} s"
     )
 
 

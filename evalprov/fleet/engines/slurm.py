@@ -24,9 +24,11 @@ if TYPE_CHECKING:
 
 POLL = 3.0  # seconds between two questions to the controller
 PATIENCE = 60.0  # seconds for an answer of its
+COMPLETING = 15.0  # seconds that a job may take to be gone from its node
 LATE = 5.0  # seconds for which a file of an ended job may not be seen here yet
 CARRIED = ("HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "TZ")  # as a login on the node would have them
 _JOB = re.compile(r"(\d{1,12})_(\d{1,9})")
+_NO_NODE = re.compile(r" NodeList=(\(null\))?\s")
 _GOING = frozenset(
     (
         *("PENDING", "CONFIGURING", "RUNNING", "COMPLETING", "SUSPENDED", "STOPPED", "RESIZING", "SIGNALING"),
@@ -129,7 +131,7 @@ class SlurmEngine:
     def fate(self, run_id: str) -> Fate | None:
         """Say by the job's state why it was interrupted; that is known when it is gone from its node."""
         name = self._seen.get(run_id, {}).get("job") or ""
-        end = time.monotonic() + LATE
+        end = time.monotonic() + COMPLETING
         while name:
             found = self._asked_of_controller(name)
             if found is None or found[0] not in _GOING:
@@ -213,7 +215,7 @@ class SlurmEngine:
         state, code = re.search(r"\bJobState=(\w+)", done.stdout), re.search(r"\bExitCode=(\d+:\d+)", done.stdout)
         if state is None or done.returncode:
             return None
-        return state[1], code[1] if code else "", " NodeList=(null)" not in done.stdout
+        return state[1], code[1] if code else "", not _NO_NODE.search(done.stdout)
 
     def _asked_of_accounts(self, name: str) -> tuple[str, str, bool | None] | None:
         if not name or shutil.which("sacct", path=self._batch and self._batch.environ.get("PATH")) is None:
