@@ -20,7 +20,8 @@ def doctor(*, rebuild: bool, as_json: bool, store: str | None) -> int:
     Finished records are never altered. Example: evalprov doctor --rebuild
     """
     path = open_store(store)
-    done = repair.repair(path, rebuild=rebuild, note=render.note, report=_reported)
+    done = _settled(path) if os.path.isdir(f"{path}/trials") else []
+    done += repair.repair(path, rebuild=rebuild, note=render.note, report=_reported)
     if as_json:
         render.document({"version": 1, "store": path, "actions": done})
         return 0
@@ -28,6 +29,12 @@ def doctor(*, rebuild: bool, as_json: bool, store: str | None) -> int:
         render.out(render.neutral(action))
     render.out(f"{len(done)} repaired" if done else "all in order")
     return 0
+
+
+def _settled(path: str) -> list[str]:
+    from evalprov.fleet.settling import settle  # few runs are on an engine
+
+    return settle(path, os.environ, render.note)
 
 
 def _reported(lost: Manifest, path: str) -> bool:

@@ -17,10 +17,10 @@ from evalprov.record.result import has_result
 from evalprov.run.trials import TRIAL, Ended, Plan, Series, new_id, run_trials, trials_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from evalprov.fleet.engines import Place
-    from evalprov.fleet.resume import Resumed
+    from evalprov.fleet.resume import EarlierTrials, Resumed
     from evalprov.record.manifest import Manifest
     from evalprov.run.request import Request
     from evalprov.run.trials import Trial
@@ -64,7 +64,7 @@ def repeated(request: Request, how: Repeating, *, quiet: bool) -> int:
     if earlier and not quiet:
         render.note(f"{counted(len(earlier.ended), 'trial')} of {times} have a result; {len(trials)} are run")
     if trials:
-        series = recorded(trials, plan, quiet=quiet, on=how.on, adopted=earlier.going if earlier else None)
+        series = recorded(trials, plan, quiet=quiet, on=how.on, earlier=earlier.earlier if earlier else None)
     else:
         series = Series([], [], [])
     if earlier:
@@ -97,11 +97,11 @@ def recorded(
     *,
     quiet: bool,
     on: Place | None = None,
-    adopted: Mapping[int, Manifest] | None = None,
+    earlier: EarlierTrials | None = None,
 ) -> Series:
     """Record every one of a list of trials, here or on an engine, showing how far that is.
 
-    `adopted` are those that the engine has already, by their numbers.
+    `earlier` is what an engine had of them before.
     """
     if not quiet and not plan.attached:
         at_a_time = f"{plan.jobs} at a time; " if plan.jobs > 1 else ""
@@ -113,7 +113,7 @@ def recorded(
     else:
         from evalprov.fleet.running import Asked, run_on  # few have an engine
 
-        series = run_on(on, trials, plan, Asked(here(), given_environment(), tell, render.note), adopted)
+        series = run_on(on, trials, plan, Asked(here(), given_environment(), tell, render.note, earlier))
     if watch:
         watch.end()
     if (refused := series.refused) and refused.refusal and not series.stopped_by:

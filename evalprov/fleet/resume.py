@@ -20,13 +20,20 @@ if TYPE_CHECKING:
 OUTLIVING = ("slurm",)  # engines whose jobs go on when we are gone
 
 
+class EarlierTrials(NamedTuple):
+    """What was there before of a list of trials that was not run to its end, by their numbers."""
+
+    going: dict[int, Manifest]  # that the engine may still have
+    lost: dict[int, Any]  # that are done again
+
+
 class Resumed(NamedTuple):
     """What there is of a repeat."""
 
     id: str
     of: int
     ended: Mapping[int, Ended]  # trials that have a result, by number
-    going: Mapping[int, Manifest]  # trials that their engine may still have
+    earlier: EarlierTrials
 
 
 def resumed(  # noqa: PLR0913 - what is asked, and by whom
@@ -52,17 +59,19 @@ def resumed(  # noqa: PLR0913 - what is asked, and by whom
         for number, line in lines.items()
         if has_result(line)
     }
-    going: dict[int, Manifest] = {}
+    earlier = EarlierTrials({}, {})
     for number, line in lines.items():
         if line["status"] != "running":
+            if line["engine"] and number not in ended:
+                earlier.lost[number] = line
             continue
         engine = line["engine"]
         if engine and engine["name"] in OUTLIVING and on_engine:
-            going[number] = read.load(store, line["run_id"])
+            earlier.going[number] = read.load(store, line["run_id"])
         else:
             hint = "it is resumed with the same --on" if engine else "wait for it, or end it; evalprov doctor looks"
             raise EvalprovError(f"trial {number} is still running: {line['run_id']}", hint)
-    return Resumed(repeat["id"], repeat["of"], ended, going)
+    return Resumed(repeat["id"], repeat["of"], ended, earlier)
 
 
 def opened_words(words: list[str]) -> list[str]:

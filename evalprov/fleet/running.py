@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import time
+from calendar import timegm
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from functools import partial
@@ -17,12 +18,14 @@ from evalprov.fleet.home import Reception
 from evalprov.fleet.look import look_at_home, our_python, refuse_secrets
 from evalprov.fleet.order import FORM, words_of, written
 from evalprov.fleet.parcel import BadParcel
+from evalprov.fleet.resume import EarlierTrials
 from evalprov.named import NamedTuple
 from evalprov.numbers import listed
 from evalprov.record.form import blank
 from evalprov.run.prepare import opened
 from evalprov.run.trials import Ended, Series
-from evalprov.store import Store
+from evalprov.store import Store, ids
+from evalprov.store.entering import put_in_their_place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,12 +34,13 @@ if TYPE_CHECKING:
     from evalprov.fleet.home import EnteredTrial
     from evalprov.fleet.look import HomeLook
     from evalprov.fleet.order import Order
-    from evalprov.record.manifest import Engine, Manifest, Status
+    from evalprov.record.manifest import Engine, Manifest, Repeat, Status, Sweep
     from evalprov.run.request import Request
     from evalprov.run.trials import Plan, Trial
 
 FOLDER = "trials"  # below the store: what an engine needs that lets nodes read files
 SETTLING = 30.0  # seconds for which records of trials that were called off may still come
+WAITED = 3600.0  # seconds from here on a line of the history is put where the run's id belongs
 _LOOK = 0.1
 _STOP = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 _NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,63}")
@@ -57,17 +61,16 @@ class Asked(NamedTuple):
     environ: dict[str, str]
     told: Callable[[Series], None]  # how far they are
     note: Callable[[str], None]  # what is odd
+    earlier: EarlierTrials | None = None
 
 
-def run_on(
-    place: Place, trials: Sequence[Trial], plan: Plan, asked: Asked, adopted: Mapping[int, Manifest] | None = None
-) -> Series:
-    """Run each trial of a list on an engine; `adopted` are those that it has already, by their numbers."""
+def run_on(place: Place, trials: Sequence[Trial], plan: Plan, asked: Asked) -> Series:
+    """Run each trial of a list on an engine."""
     home = look_at_home(trials[0].request, asked.cwd, asked.environ, plan.progress)
     driver = _Driver(home, engine_of(place), place, trials, asked.note)
     with _heeding(driver.series.stopped_by):
         try:
-            driver.begin(plan.jobs, adopted or {})
+            driver.begin(plan.jobs, asked.earlier or EarlierTrials({}, {}))
             driver.follow(asked.told)
         finally:
             driver.end()
@@ -94,17 +97,22 @@ class _Driver:
         self._going: dict[str, _SentTrial] = {}
         self._called_off_at: float | None = None
         self._why_off = ""
+        self._waited: set[str] = set()  # runs whose line stands behind those of much later ones
 
-    def begin(self, jobs: int, adopted: Mapping[int, Manifest]) -> None:
+    def begin(self, jobs: int, earlier: EarlierTrials) -> None:
         """Give all trials to the engine."""
         home, environ = self._home, dict(self._home.context.environ)
         for one in home.said:
             self._note(f"does not travel: {one}")
         values = _values(home, self._place.send, environ)
+        adopted = earlier.going
         fresh = [trial for trial in self._trials if trial.number not in adopted]
         refuse_secrets(home, fresh, [written(self._order(trial, None)) for trial in fresh])
-        folder = os.path.join(self._store.path, FOLDER, _series_name(self._trials[0]))
+        first = self._trials[0].request
+        folder = os.path.join(self._store.path, FOLDER, series_name(first.sweep, first.repeat))
         python, package = our_python()
+        if unsent := sorted(home.manifest["software"]["env"].keys() - values.keys() - self._engine.carried):
+            self._note(f"variables that do not travel: {listed(unsent, 5)}; --send-env NAME has one go along")
         self._engine.open(Batch(folder, home.tree, python, package, environ, values, jobs or None))
         self._store.keep(home.blobs)
         if adopted:
@@ -114,7 +122,7 @@ class _Driver:
                     self._going[m["run_id"]] = _SentTrial(trial, m, self._place.retries)
             self._engine.adopt(list(adopted.values()))
         if fresh:
-            self._send([(trial, None, self._place.retries) for trial in fresh])
+            self._send([(trial, earlier.lost.get(trial.number), self._place.retries) for trial in fresh])
 
     def follow(self, told: Callable[[Series], None]) -> None:
         """Wait until all have ended; a signal that asks us to stop has the engine end them."""
@@ -139,6 +147,8 @@ class _Driver:
         for run_id, sent in list(self._going.items()):
             self._over(run_id, sent, self._reception.end(*self._ending(sent, Fate(self._why_off, cancelled=True))))
         self._engine.close()
+        if self._waited and (problem := put_in_their_place(self._store.path, self._waited)):
+            self._note(problem)
 
     # --- sending
 
@@ -245,6 +255,9 @@ class _Driver:
     def _over(self, run_id: str, sent: _SentTrial, entered: EnteredTrial, more: Sequence[str] = ()) -> None:
         self._forget(run_id, sent)
         m = entered.manifest
+        waited = time.time() - timegm(time.strptime(ids.timestamp(run_id), "%Y-%m-%dT%H:%M:%SZ"))
+        if waited - (m["duration_seconds"] or 0) > WAITED:
+            self._waited.add(run_id)
         refusal = None
         if m["status"] == "not_started":
             refusal = (m["errors"][-1]["message"] if m["errors"] else "it was not started", "")
@@ -284,9 +297,9 @@ def _values(home: HomeLook, names: Sequence[str], environ: Mapping[str, str]) ->
     return {name: environ[name] for name in (*names, *plain)}
 
 
-def _series_name(trial: Trial) -> str:
-    of = trial.request.sweep or trial.request.repeat
-    name = of["id"] if of else ""
+def series_name(sweep: Sweep | None, repeat: Repeat | None) -> str:
+    """Return what all trials of a list are called."""
+    name = sweep["id"] if sweep else repeat["id"] if repeat else ""
     return name if _NAME.fullmatch(name) else "one"
 
 

@@ -29,5 +29,5 @@ def put_in_their_place(store: str, run_ids: Container[str]) -> str | None:
             repair_history(root, plan)
     except (EvalprovError, OSError) as problem:
         why = problem.message if isinstance(problem, EvalprovError) else problem.strerror or str(problem)
-        return f"the imported runs stand at the end of the history: {why}; `evalprov doctor --rebuild` puts it in order"
+        return f"these runs stand at the end of the history: {why}; `evalprov doctor --rebuild` puts it in order"
     return None

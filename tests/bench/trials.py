@@ -86,6 +86,14 @@ class Project:
         must(started.returncode == code, f"exit {started.returncode}, not {code}: {said[-1500:]}")
         return said
 
+    def evalprov(self, *words: str) -> str:
+        """Return what another command says."""
+        done = subprocess.run(
+            [sys.executable, "-m", "evalprov", *words], cwd=self.path, env=self.env, capture_output=True, text=True
+        )
+        must(done.returncode == 0, done.stdout + done.stderr)
+        return done.stdout + done.stderr
+
     def records(self) -> list[dict[str, Any]]:
         """Return all records, the oldest first."""
         files = (self.path / "metrics" / "runs").glob("*.json")
@@ -232,22 +240,19 @@ def resumed(project: Project) -> str:
 
 
 def cost(project: Project) -> str:
-    """What a trial costs beside the engine's own start of `true`."""
-    count = 10
-    alone, ours, local = [], [], []
-    for _ in range(3):
-        alone.append(project.engine.alone(count))
+    """What one trial more costs: the engine's own start of `true`, ours, and ours without an engine."""
+    few, many = 4, 20
+
+    def slope(seconds: Callable[[int], float]) -> float:
+        return (min(seconds(many) for _ in range(2)) - min(seconds(few) for _ in range(2))) / (many - few)
+
+    def ours(count: int, *, on: bool = True) -> float:
         began = time.monotonic()
-        project.run("--quiet", "--repeat", str(count), "--", "true")
-        ours.append(time.monotonic() - began)
-        began = time.monotonic()
-        project.run("--quiet", "--repeat", str(count), "--jobs", "4", "--", "true", on=False)
-        local.append(time.monotonic() - began)
-    beside = (min(ours) - min(alone)) / count
-    return (
-        f"{count} trials: {min(alone):.1f} s the engine alone, {min(ours):.1f} s with us: "
-        f"{beside:.2f} s a trial beside; here, four at a time: {min(local):.1f} s"
-    )
+        project.run("--quiet", "--repeat", str(count), "--jobs", "4", "--", "true", on=on)
+        return time.monotonic() - began
+
+    alone, there, here = slope(project.engine.alone), slope(ours), slope(lambda count: ours(count, on=False))
+    return f"a trial more: {alone:.2f} s the engine alone, {there:.2f} s with us, {here:.2f} s here, all four at a time"
 
 
 # --- rows of Slurm alone
@@ -303,6 +308,28 @@ def requeued(project: Project) -> str:
     return told.strip() or "it was not requeued"
 
 
+def left_alone(project: Project) -> str:
+    """evalprov is killed for good: while Slurm has its jobs they are running, then doctor takes in what they left."""
+    gate = project.path.parent / "go"
+    script = f"touch {project.path}/on$EVALPROV_TRIAL; while test ! -e {gate}; do sleep 0.2; done; echo '{{\"ok\": 1}}'"
+    started = project.start("--repeat", "2", "--", "sh", "-c", script)
+    project.until(lambda: (project.path / "on1").exists() and (project.path / "on2").exists())
+    os.kill(started.pid, signal.SIGKILL)
+    started.communicate()
+    must("running" in project.evalprov("history"), "a trial that Slurm has is not running")
+    said = project.evalprov("doctor")
+    must(said.count("is still with Slurm") == 2, said)
+    first, second = project.records()
+    gate.touch()
+    folder = project.path / "metrics" / "trials" / first["repeat"]["id"]
+    project.until(lambda: len(list(folder.glob("*.parcel"))) == 2)
+    (folder / f"{second['run_id']}.parcel").write_bytes(b"torn")
+    said = project.evalprov("doctor")
+    must([m["status"] for m in project.records()] == ["completed", "lost"], said)
+    project.finished()
+    return project.records()[1]["errors"][0]["message"]
+
+
 def no_polling_storm(project: Project) -> str:
     """While trials run for 10 s, the controller is asked every few seconds at most."""
     tools = project.path.parent / "tools"
@@ -318,7 +345,7 @@ def no_polling_storm(project: Project) -> str:
 
 
 ROWS = (same_program, called_off, other_packages, killed_there, no_disk, withheld, resumed, cost)
-OF_SLURM = (cancelled_there, preempted, requeued, no_polling_storm)
+OF_SLURM = (left_alone, cancelled_there, preempted, requeued, no_polling_storm)
 ENGINES = {"slurm": Slurm, "ssh": Ssh, "ray": Ray}
 
 

@@ -66,6 +66,7 @@ class TrialEngine(Protocol):
     """Something that runs trials elsewhere."""
 
     outlives: bool  # what it was given goes on when we are gone
+    carried: frozenset[str]  # variables that it hands on by itself
 
     def open(self, batch: Batch) -> None:
         """Get ready; an EvalprovError says why that cannot be."""

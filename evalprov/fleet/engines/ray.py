@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import select
 import subprocess
 import sys
 import threading
@@ -28,6 +29,7 @@ class RayEngine:
     """Tasks of a cluster, so many at a time as were asked for, or as it has room for."""
 
     outlives = False
+    carried: frozenset[str] = frozenset()
 
     def __init__(self, address: str) -> None:
         self._address = address
@@ -166,6 +168,9 @@ def trial_task(order: bytes, values: bytes, tree: list[Any], python: str, packag
     said = b""
     while True:
         try:
+            # Ray has an exception raised between two instructions: none may last.
+            if not select.select([process.stdout], [], [], 0.2)[0]:
+                continue
             piece = os.read(process.stdout.fileno(), 1 << 16)
             if not piece:
                 break

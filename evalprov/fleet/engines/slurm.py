@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import shlex
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from evalprov.record.manifest import Manifest
 
+LOCK = "followed"  # by a process of ours, which holds it
 POLL = 3.0  # seconds between two questions to the controller
 PATIENCE = 60.0  # seconds for an answer of its
 COMPLETING = 15.0  # seconds that a job may take to be gone from its node
@@ -60,11 +62,14 @@ class SlurmEngine:
     """An array of jobs, and those that were submitted to replace some of it."""
 
     outlives = True
+    carried = frozenset(CARRIED)
 
     def __init__(self, partition: str) -> None:
         self._partition = partition
         self._batch: Batch | None = None
         self._folder = ""
+        self._environ: Mapping[str, str] = {}
+        self._lock = -1
         self._jobs: dict[str, _Job] = {}  # by run
         self._arrays = 0
         self._asked = 0.0
@@ -75,13 +80,32 @@ class SlurmEngine:
         """Put the files in the shared folder."""
         if shutil.which("sbatch", path=batch.environ.get("PATH")) is None:
             raise EvalprovError("--on slurm: sbatch is not on the path", "run it where Slurm is", CANNOT_START)
-        self._batch, self._folder = batch, batch.folder
+        self._batch = batch
         try:
-            os.makedirs(self._folder, 0o700, exist_ok=True)
+            if not self.attach(batch.folder, batch.environ):
+                raise EvalprovError("another evalprov follows these trials now", "wait for it, or end it", CANNOT_START)
             if batch.tree is not None:
                 self._put("tree", batch.tree)
         except OSError as error:
             raise EvalprovError(f"cannot write {self._folder}: {error.strerror}", exit_code=CANNOT_START) from None
+
+    def attach(self, folder: str, environ: Mapping[str, str]) -> bool:
+        """Take the shared folder for us alone; say whether nobody else follows what lies in it."""
+        os.makedirs(folder, 0o700, exist_ok=True)
+        self._folder, self._environ = folder, environ
+        self._lock = os.open(f"{folder}/{LOCK}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(self._lock)
+            self._lock = -1
+        return self._lock >= 0
+
+    def settle(self, manifests: Sequence[Manifest]) -> list[News]:
+        """Return what became of trials that nobody follows any more, as far as it can be told at once."""
+        self._poll = self._late = -1.0
+        self.adopt(manifests)
+        return [*self.look(), *self.look()]
 
     def submit(self, tasks: Sequence[Task]) -> None:
         """Submit one array of all of them."""
@@ -150,7 +174,15 @@ class SlurmEngine:
 
     def close(self) -> None:
         """Take the folder away."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+        if self._lock >= 0:
+            shutil.rmtree(self._folder, ignore_errors=True)
+        self.detach()
+
+    def detach(self) -> None:
+        """Leave the shared folder to others."""
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
 
     # --- what became of them
 
@@ -218,7 +250,7 @@ class SlurmEngine:
         return state[1], code[1] if code else "", not _NO_NODE.search(done.stdout)
 
     def _asked_of_accounts(self, name: str) -> tuple[str, str, bool | None] | None:
-        if not name or shutil.which("sacct", path=self._batch and self._batch.environ.get("PATH")) is None:
+        if not name or shutil.which("sacct", path=self._environ.get("PATH")) is None:
             return None
         done = self._ask("sacct", "-n", "-P", "-X", "-j", name, "-o", "State,ExitCode")
         state, _, code = (done.stdout.splitlines() or [""])[0].partition("|")
@@ -238,7 +270,7 @@ class SlurmEngine:
         os.rename(temp, f"{self._folder}/{name}")
 
     def _ask(self, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-        environ = dict(self._batch.environ if self._batch else os.environ)
+        environ = dict(self._environ)
         if self._batch:
             environ |= self._batch.values
         for name in [name for name in environ if name.startswith("SLURM_") and name != "SLURM_CONF"]:
