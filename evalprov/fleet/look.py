@@ -72,6 +72,10 @@ def look_at_home(
     folder = os.path.relpath(context.cwd, context.root)
     if folder.startswith(".."):
         raise TreeRefused("the command is to run outside of the project", f"run it from below {context.root}")
+    if lost := [one for one in m["git"]["withheld"] if one["path"] in {*m["git"]["changed"], *m["git"]["staged"]}]:
+        # Another program would be run: what was committed of it.
+        what = listed([f"{one['path']}: {one['reason']}" for one in lost], between="; ")
+        raise TreeRefused(f"what was changed in them is not kept: {what}", "commit it, or take the secret out")
     tree = packed(m, found.blobs, context.root)
     try:
         said = _proven(m, tree, expected, (request, folder, environ))

@@ -279,6 +279,12 @@ def _copied(settled_at: str, work: str) -> UnpackedTree:
         told = json.loads(file.read())
     shutil.copytree(f"{settled_at}/files", f"{work}/files", symlinks=True)
     (name,) = os.listdir(f"{work}/files")
+    if told["environment"]:
+        inside, there = told["environment"]
+        link = os.path.normpath(f"{work}/files/{name}/{inside}")
+        if os.path.isdir(there) and link.startswith(f"{work}/files/") and not os.path.lexists(link):
+            os.makedirs(os.path.dirname(link), exist_ok=True)
+            os.symlink(there, link)
     return UnpackedTree(f"{work}/files/{name}", os.path.normpath(f"{work}/{told['root']}"), told["missing"])
 
 

@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from evalprov.errors import CANNOT_START, EvalprovError
-from evalprov.fleet.engines import Batch, Fate, Task, engine_of
+from evalprov.fleet.engines import CARRIED, Batch, Fate, Task, engine_of
 from evalprov.fleet.home import Reception
 from evalprov.fleet.look import look_at_home, our_python, refuse_secrets
 from evalprov.fleet.order import FORM, words_of, written
@@ -111,7 +111,7 @@ class _Driver:
         first = self._trials[0].request
         folder = os.path.join(self._store.path, FOLDER, series_name(first.sweep, first.repeat))
         python, package = our_python()
-        if unsent := sorted(home.manifest["software"]["env"].keys() - values.keys() - self._engine.carried):
+        if unsent := sorted(home.manifest["software"]["env"].keys() - values.keys() - CARRIED):
             self._note(f"variables that do not travel: {listed(unsent, 5)}; --send-env NAME has one go along")
         self._engine.open(Batch(folder, home.tree, python, package, environ, values, jobs or None))
         self._store.keep(home.blobs)

@@ -6,11 +6,12 @@ import json
 import os
 import re
 from contextlib import suppress
+from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
 from evalprov.capture import start
 from evalprov.errors import CANNOT_START, EvalprovError
-from evalprov.fleet.parcel import pack, unpack
+from evalprov.fleet.parcel import MANY, pack, unpack
 from evalprov.regular import reading
 from evalprov.restore.code import CodeSources, NoCode, bring_code
 from evalprov.restore.folder import Escapes, NewFolder
@@ -47,11 +48,13 @@ def packed(m: Manifest, blobs: Mapping[str, bytes], root: str) -> bytes:
     if isinstance(source, str):
         raise TreeRefused(source)
     pieces: dict[str, bytes] = dict(blobs)
+    modules = {one["path"]: one["commit"] for one in m["git"]["submodules"] if one["commit"]}
     try:
         if m["git_sha"]:
-            named = git(source.top, "rev-list", "--objects", "--no-walk", m["git_sha"])
-            ids = b"".join(line[:64].split(b" ")[0] + b"\n" for line in named.splitlines())
-            pieces["pack"] = git(source.top, "pack-objects", "--stdout", "-q", "--threads=1", stdin=ids)
+            pieces["pack"] = _pack(source.top, m["git_sha"])
+        for path, commit in modules.items():
+            with suppress(GitFailed):  # then it is missing, and that is said
+                pieces[f"modules/{path}"] = _pack(os.path.join(source.top, path), commit)
     except GitFailed as why:
         raise TreeRefused(f"{why}", "a clone without all of its files has to fetch them first") from None
     for name in _BESIDE:
@@ -65,8 +68,25 @@ def packed(m: Manifest, blobs: Mapping[str, bytes], root: str) -> bytes:
         "inside": _inside(source.top, root),
         "name": os.path.basename(source.top) or "project",
         "remotes": m["git"]["remotes"],
+        "modules": modules,
+        "environment": _environment(m, source.top),
     }
     return pack(facts, pieces)
+
+
+def _pack(top: str, commit: str) -> bytes:
+    """Return one commit with its files, without those before it."""
+    named = git(top, "rev-list", "--objects", "--no-walk", commit)
+    ids = b"".join(line.split(b" ")[0] + b"\n" for line in named.splitlines())
+    return git(top, "pack-objects", "--stdout", "-q", "--threads=1", stdin=ids)
+
+
+def _environment(m: Manifest, top: str) -> list[str] | None:
+    """Return where an environment lies that is part of the project and not of git, from the top and in full."""
+    interpreter = m["software"]["interpreter"]
+    prefix = interpreter["prefix"] if interpreter else ""
+    inside = os.path.relpath(prefix, top) if prefix.startswith(f"{top}/") else ""
+    return [inside, prefix] if inside and _ignored(top, inside) else None
 
 
 def _inside(top: str, root: str) -> str:
@@ -75,22 +95,31 @@ def _inside(top: str, root: str) -> str:
 
 
 def _inputs(m: Manifest, root: str) -> Iterator[tuple[str, bytes]]:
-    """Give declared files below the project that are small enough to travel; in git they stand twice then."""
-    paths = {one["path"] for one in m["data"]["sets"].values() if one["path"] and one["kind"] == "file"}
+    """Give declared files below the project that git does not have and that are small enough to travel."""
+    paths = {one["path"] for one in m["data"]["sets"].values() if one["path"]}
     paths |= {one["path"] for one in m["prompts"].values() if one["path"]}
     paths |= {*m["config"]["files"], *m["grader"]["files"], *m["software"]["locks"]}
     paths |= {path for path in m["code"]["beside"] if not os.path.basename(path).startswith(".env")}
     room = INPUT_LIMIT
     for path in sorted(path for path in paths if path):
         whole = os.path.normpath(os.path.join(root, path))
-        if os.path.isabs(path) or not whole.startswith(f"{root}/") or not os.path.isfile(whole):
+        if os.path.isabs(path) or not whole.startswith(f"{root}/") or not _ignored(root, path):
             continue
-        if not _ignored(root, path) or os.path.getsize(whole) > room:
-            continue
-        with suppress(OSError), reading(whole) as file:
-            data = file.read()
-            room -= len(data)
-            yield path, data
+        for name in _files_of(whole):
+            with suppress(OSError):
+                room -= os.path.getsize(name)
+                if room < 0:
+                    return  # what is missing then is said
+                with reading(name) as file:
+                    yield os.path.relpath(name, root), file.read()
+
+
+def _files_of(path: str) -> Iterator[str]:
+    """Give a file, or those of a folder."""
+    if os.path.isfile(path):
+        yield path
+    for folder, _, names in islice(os.walk(path), MANY):
+        yield from (os.path.join(folder, name) for name in names if os.path.isfile(os.path.join(folder, name)))
 
 
 def _ignored(root: str, path: str) -> bool:
@@ -118,14 +147,17 @@ def settled(parcel: bytes, place: str, environ: Mapping[str, str]) -> None:
                 to.write(name, data)
         to.make("inputs")
         to.make("files")
+        for path in facts["modules"]:
+            to.make(f"repository/modules/{path}")
+        to.make("repository")
         _make_repository(facts, pieces, f"{place}/repository")
         root, missing = _made(facts, place, environ)
-        to.write(UNPACKED, json.dumps({"root": os.path.relpath(root, place), "missing": missing}).encode())
+        told = {"root": os.path.relpath(root, place), "missing": missing, "environment": facts["environment"]}
+        to.write(UNPACKED, json.dumps(told).encode())
 
 
 def _make_repository(facts: dict[str, Any], pieces: Mapping[str, bytes], repository: str) -> None:
     algorithm = "sha256" if facts["algorithm"] == "sha256" else "sha1"
-    os.mkdir(repository)
     git(repository, "init", "-q", "--bare", "--template=", f"--object-format={algorithm}")
     for key, value in facts["settings"]:
         if _SETTING.fullmatch(key):
@@ -135,11 +167,22 @@ def _make_repository(facts: dict[str, Any], pieces: Mapping[str, bytes], reposit
         if name in pieces:
             with open(f"{repository}/{name}", "wb") as file:
                 file.write(pieces[name])
-    commit = facts["record"]["git_sha"]
-    if commit and ID.fullmatch(commit):
-        git(repository, "index-pack", "--stdin", stdin=pieces["pack"])
-        with open(f"{repository}/shallow", "w", encoding="ascii") as shallow:
-            shallow.write(f"{commit}\n")
+    if commit := facts["record"]["git_sha"]:
+        _take_in(repository, pieces["pack"], commit)
+    for path, commit in facts["modules"].items():
+        if f"modules/{path}" in pieces:
+            inner = f"{repository}/modules/{path}"
+            git(inner, "init", "-q", "--bare", "--template=", f"--object-format={algorithm}")
+            _take_in(inner, pieces[f"modules/{path}"], commit)
+
+
+def _take_in(repository: str, pack: bytes, commit: str) -> None:
+    """Put one commit into a repository, of which nothing before it is known there."""
+    if not ID.fullmatch(commit):
+        raise GitFailed("the parcel names no commit that git has")
+    git(repository, "index-pack", "--stdin", stdin=pack)
+    with open(f"{repository}/shallow", "w", encoding="ascii") as shallow:
+        shallow.write(f"{commit}\n")
 
 
 def _made(facts: dict[str, Any], settled_at: str, environ: Mapping[str, str]) -> tuple[str, list[str]]:
@@ -164,6 +207,9 @@ def _made(facts: dict[str, Any], settled_at: str, environ: Mapping[str, str]) ->
             with suppress(GitFailed):
                 git(to.path, "config", key, value)
         os.makedirs(root, exist_ok=True)
+        if facts["environment"]:
+            with open(f"{to.path}/.git/info/exclude", "a", encoding="utf-8") as exclude:
+                exclude.write(f"\n/{' '.join(facts['environment'][0].split())}\n")
         return root, missing
 
 

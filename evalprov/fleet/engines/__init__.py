@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from evalprov.record.manifest import Manifest
 
 ENGINES = ("slurm", "ray", "ssh")
+CARRIED = frozenset(("HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "TZ"))  # a node has its own, or Slurm ours
 _WAYS = "slurm, slurm:PARTITION, ray, ray://HOST:PORT, ssh:HOST,HOST"
 
 
@@ -66,7 +67,6 @@ class TrialEngine(Protocol):
     """Something that runs trials elsewhere."""
 
     outlives: bool  # what it was given goes on when we are gone
-    carried: frozenset[str]  # variables that it hands on by itself
 
     def open(self, batch: Batch) -> None:
         """Get ready; an EvalprovError says why that cannot be."""

@@ -29,7 +29,6 @@ class RayEngine:
     """Tasks of a cluster, so many at a time as were asked for, or as it has room for."""
 
     outlives = False
-    carried: frozenset[str] = frozenset()
 
     def __init__(self, address: str) -> None:
         self._address = address

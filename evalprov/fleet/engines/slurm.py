@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from evalprov.errors import CANNOT_START, EvalprovError
-from evalprov.fleet.engines import Batch, Fate, News, Task
+from evalprov.fleet.engines import CARRIED, Batch, Fate, News, Task
 from evalprov.fleet.order import start_of
 from evalprov.named import NamedTuple
 from evalprov.regular import reading
@@ -28,7 +28,6 @@ POLL = 3.0  # seconds between two questions to the controller
 PATIENCE = 60.0  # seconds for an answer of its
 COMPLETING = 15.0  # seconds that a job may take to be gone from its node
 LATE = 5.0  # seconds for which a file of an ended job may not be seen here yet
-CARRIED = ("HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "TZ")  # as a login on the node would have them
 _JOB = re.compile(r"(\d{1,12})_(\d{1,9})")
 _NO_NODE = re.compile(r" NodeList=(\(null\))?\s")
 _GOING = frozenset(
@@ -62,7 +61,6 @@ class SlurmEngine:
     """An array of jobs, and those that were submitted to replace some of it."""
 
     outlives = True
-    carried = frozenset(CARRIED)
 
     def __init__(self, partition: str) -> None:
         self._partition = partition
@@ -117,7 +115,7 @@ class SlurmEngine:
         self._put(listed, "\n".join(task.run_id for task in tasks).encode())
         words = start_of(self._batch.python, self._batch.package, "shared", self._folder, listed)
         at_a_time = f"%{self._batch.jobs}" if self._batch.jobs and self._batch.jobs < len(tasks) else ""
-        names = ",".join(dict.fromkeys([*CARRIED, *self._batch.values]))
+        names = ",".join(dict.fromkeys([*sorted(CARRIED), *self._batch.values]))
         done = self._ask(
             *("sbatch", "--parsable", "--job-name=evalprov", "--no-requeue", f"--array=1-{len(tasks)}{at_a_time}"),
             *(f"--output={self._folder}/%A_%a.said", f"--export={names}", "--chdir=/", "--open-mode=append"),

@@ -31,7 +31,6 @@ class SshEngine:
     """A queue of trials, and one worker for each that a host does at a time."""
 
     outlives = False
-    carried: frozenset[str] = frozenset()
 
     def __init__(self, hosts: Sequence[str]) -> None:
         self._hosts = hosts
