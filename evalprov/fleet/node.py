@@ -210,11 +210,18 @@ def _placed(request: Request, order: Order, tree: UnpackedTree, work: str) -> Re
         return request._replace(store=store)
     old = re.compile(rf"(?<![\w./-]){re.escape(top)}(?=/|\Z)")
 
-    def here(word: str) -> str:
+    def is_here(word: str) -> bool:
         new = old.sub(lambda _: tree.top, word)
-        return new if new != word and os.path.lexists(new.rpartition("=")[2]) else word
+        return new != word and os.path.lexists(new.rpartition("=")[2])
 
-    return request._replace(argv=tuple(map(here, request.argv)), store=store)
+    # What was written has {trial} where a word has its number.
+    pairs = list(zip(request.argv, request.written or request.argv, strict=True))
+    moved = [
+        tuple(old.sub(lambda _: tree.top, one) if is_here(word) else one for one in (word, as_written))
+        for word, as_written in pairs
+    ]
+    argv, written = (tuple(words) for words in zip(*moved, strict=True))
+    return request._replace(argv=argv, written=written if request.written else (), store=store)
 
 
 def _path(home: str, environ: dict[str, str]) -> str:
