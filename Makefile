@@ -76,12 +76,13 @@ sdks: pyproject.toml $(READY) ## Record and replay the real libraries of model p
 	$(BIN)/python tests/bench/sdks.py
 	$(BIN)/python tests/bench/harnesses.py
 
-peers: pyproject.toml ## Hand runs over to the real tools, in an environment of their own; one table says how each fared
+peers: pyproject.toml ## Hand runs over to the real tools, and trials to real engines, in an environment of their own; one table says how each fared
 	$(PYTHON) -m venv $(PEERS)
-	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[mlflow,wandb,langfuse,langsmith,parquet]' mlflow dvc pandas inspect_ai comet_ml pytest in-toto-attestation roc-validator prov 'cyclonedx-python-lib[json-validation]' mlcroissant huggingface_hub
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[mlflow,wandb,langfuse,langsmith,parquet,ray,ssh]' mlflow dvc pandas inspect_ai comet_ml pytest in-toto-attestation roc-validator prov 'cyclonedx-python-lib[json-validation]' mlcroissant huggingface_hub
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --ignore-requires-python every_eval_ever
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps rocrate
 	$(PEERS)/bin/python tests/bench/peers
+	$(PEERS)/bin/python tests/bench/trials.py
 
 report-test: $(READY) ## Look at the pages in a real browser: what is drawn, keys, phones, that nothing runs, axe-core
 	@$(BIN)/python tests/report/chromium.py || { echo 'no Chromium: install one, as with `apt-get install chromium`'; exit 1; }

@@ -19,6 +19,7 @@ TOPICS = {
     "handover": ("handover/README.md", "what other tools get of a run: identity, exports, links, imports"),
     "settings": ("settings/README.md", "every key of evalprov.toml"),
     "secrets": ("secrets/README.md", "what is hidden, what is not, and who is trusted with what"),
+    "trials": ("fleet/engines/README.md", "trials on other machines: Slurm, Ray, ssh; what travels, what comes home"),
     "code": ("README.md", "how the program itself is built, for anyone who wants to change it"),
 }
 

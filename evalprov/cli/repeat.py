@@ -19,11 +19,11 @@ from evalprov.run.trials import TRIAL, Ended, Plan, Series, new_id, run_trials, 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from evalprov.fleet.engines import Place
+    from evalprov.fleet.engines import EnginePlace
     from evalprov.fleet.resume import EarlierTrials, Resumed
     from evalprov.record.manifest import Manifest
     from evalprov.run.request import Request
-    from evalprov.run.trials import Trial
+    from evalprov.run.trials import TrialRequest
     from evalprov.views.trials import TrialsTold
 
 
@@ -32,17 +32,19 @@ class Repeating(NamedTuple):
 
     times: int | None  # null where that is known from a repeat that is resumed
     jobs: int | None = None
-    on: Place | None = None  # the engine that runs the trials; null for this machine
+    on: EnginePlace | None = None  # the engine that runs the trials; null for this machine
     resume: str | None = None  # a repeat, or a run of it
 
 
-def place_named(on: str | None, retries: int, send: tuple[str, ...]) -> Place | None:
+def place_named(on: str | None, retries: int | None, send: tuple[str, ...]) -> EnginePlace | None:
     """Return the engine that --on names, if there is one."""
     if on is None:
+        if send or retries is not None:
+            raise UsageError("--send-env and --retries need --on", "for example: --on slurm")
         return None
     from evalprov.fleet.engines import place_of  # few have an engine
 
-    return place_of(on, retries, send)
+    return place_of(on, 1 if retries is None else retries, send)
 
 
 def repeated(request: Request, how: Repeating, *, quiet: bool) -> int:
@@ -92,11 +94,11 @@ def _refuse_shared(request: Request, at_a_time: int) -> None:
 
 
 def recorded(
-    trials: Sequence[Trial],
+    trials: Sequence[TrialRequest],
     plan: Plan,
     *,
     quiet: bool,
-    on: Place | None = None,
+    on: EnginePlace | None = None,
     earlier: EarlierTrials | None = None,
 ) -> Series:
     """Record every one of a list of trials, here or on an engine, showing how far that is.
@@ -111,9 +113,9 @@ def recorded(
     if on is None:
         series = run_trials(trials, plan, here(), given_environment(), tell)
     else:
-        from evalprov.fleet.running import Asked, run_on  # few have an engine
+        from evalprov.fleet.running import Caller, run_on  # few have an engine
 
-        series = run_on(on, trials, plan, Asked(here(), given_environment(), tell, render.note, earlier))
+        series = run_on(on, trials, plan, Caller(here(), given_environment(), tell, render.note, earlier))
     if watch:
         watch.end()
     if (refused := series.refused) and refused.refusal and not series.stopped_by:

@@ -41,15 +41,13 @@ def run(  # noqa: PLR0913 - one argument an option
         raise UsageError("missing CMD: the command to run", usage("run", COMMAND))
     if jobs and not (repeat or resume):
         raise UsageError("--jobs needs --repeat: --repeat N --jobs J", usage("run", COMMAND))
-    if not on and (send_env or retries is not None):
-        raise UsageError("--send-env and --retries need --on: --on slurm", usage("run", COMMAND))
     if sum(map(bool, (values["record"], replay, replay_or_record))) > 1:
         raise UsageError("--record, --replay and --replay-or-record cannot be used together", usage("run", COMMAND))
     request = Request(argv=argv, replay=replay or replay_or_record, fill=bool(replay_or_record), **values)
-    if repeat or on or resume:
+    if repeat or on or resume or send_env or retries is not None:
         from evalprov.cli.repeat import Repeating, place_named, repeated  # one run does without
 
-        place = place_named(on, 1 if retries is None else retries, send_env)
+        place = place_named(on, retries, send_env)
         return repeated(request, Repeating(repeat, jobs, place, resume), quiet=quiet)
     bar = None if quiet else render.hashing()
     try:

@@ -11,7 +11,7 @@ from evalprov import render
 from evalprov.cli import run as of_one
 from evalprov.cli.common import open_store
 from evalprov.cli.options import Argument, Option, Subcommand, usage
-from evalprov.cli.repeat import recorded
+from evalprov.cli.repeat import place_named, recorded
 from evalprov.errors import UsageError
 from evalprov.fleet.grid import size, tried
 from evalprov.fleet.sweep import already_done, begun, planned, shown_values, sweep_of, trials_of_sweep
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from evalprov.fleet.sweep import SweepPlan
-    from evalprov.run.trials import Trial
+    from evalprov.run.trials import TrialRequest
 
 ASKED_FROM = 200  # runs that need a second word
 
@@ -42,6 +42,9 @@ def sweep(  # noqa: PLR0913 - one argument an option
     arg: Sequence[str],
     repeat: int | None,
     jobs: int | None,
+    on: str | None,
+    retries: int | None,
+    send_env: tuple[str, ...],
     resume: str | None,
     yes: bool,
     dry_run: bool,
@@ -96,10 +99,13 @@ def sweep(  # noqa: PLR0913 - one argument an option
         render.page([*view.head(told), *map(Remark, _of_hydra(argv))])
     if dry_run:
         return 0
-    _refuse_shared(trials, jobs or 1)
-    at_once = Plan(jobs or 1, attached=jobs in (None, 1), progress=None if quiet or jobs else render.hashing())
+    place = place_named(on, retries, send_env)
+    if place is None:
+        _refuse_shared(trials, jobs or 1)
+    attached = jobs in (None, 1) and place is None
+    at_once = Plan(jobs or (0 if place else 1), attached, progress=None if quiet or jobs else render.hashing())
     began = time.monotonic()
-    series = recorded(trials, at_once, quiet=quiet) if trials else Series([], [], [])
+    series = recorded(trials, at_once, quiet=quiet, on=place) if trials else Series([], [], [])
     if not quiet:
         render.page(view.end(_ended(plan, trials, series, sweep_id, time.monotonic() - began)))
     return series.exit_code
@@ -123,7 +129,7 @@ def _of_hydra(argv: Sequence[str]) -> Iterator[str]:
         yield "the command looks like a multirun of Hydra, which sweeps by itself; evalprov run records each job"
 
 
-def _refuse_shared(trials: Sequence[Trial], jobs: int) -> None:
+def _refuse_shared(trials: Sequence[TrialRequest], jobs: int) -> None:
     """Refuse runs at one time that would write one file: each would be given another's numbers."""
     files = [trial.request.metrics_file for trial in trials]
     if jobs > 1 and any(files) and len({*files}) < len(files):
@@ -133,7 +139,9 @@ def _refuse_shared(trials: Sequence[Trial], jobs: int) -> None:
         )
 
 
-def _ended(plan: SweepPlan, trials: Sequence[Trial], series: Series, sweep_id: str, seconds: float) -> view.SweepEnd:
+def _ended(
+    plan: SweepPlan, trials: Sequence[TrialRequest], series: Series, sweep_id: str, seconds: float
+) -> view.SweepEnd:
     from evalprov.cli.repeat import records  # not needed before the commands have run
     from evalprov.record.result import has_result
 
@@ -154,7 +162,7 @@ def _ended(plan: SweepPlan, trials: Sequence[Trial], series: Series, sweep_id: s
     return view.SweepEnd(sweep_id, len(series.ended), seconds, counts, without, bool(series.stopped_by), left)
 
 
-_OWN = {"--set", "--repeat", "--jobs", "--resume", "--quiet", "--on", "--retries", "--send-env"}
+_OWN = {"--set", "--repeat", "--jobs", "--resume", "--quiet"}
 _OF_RUN = tuple(option for option in of_one.COMMAND.options if option.flag not in _OWN)
 COMMAND = Subcommand(
     sweep,

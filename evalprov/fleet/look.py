@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from evalprov.capture.collector import CaptureContext
     from evalprov.record.manifest import Manifest
     from evalprov.run.request import Request
-    from evalprov.run.trials import Trial
+    from evalprov.run.trials import TrialRequest
 
 _OF_MACHINE = ("hardware", "gpu", "place")
 
@@ -111,7 +111,7 @@ def _proven(m: Manifest, tree: bytes, expected: Expected, by: tuple[Request, str
         return missing
 
 
-def refuse_secrets(home: HomeLook, trials: Sequence[Trial], written: Sequence[bytes]) -> None:
+def refuse_secrets(home: HomeLook, trials: Sequence[TrialRequest], written: Sequence[bytes]) -> None:
     """Send nothing of which surely a secret is part: an order is a file on the way."""
     scrub = home.context.scrub
     hint = "have the command read it from a variable, and name that: --send-env NAME"

@@ -30,13 +30,13 @@ from evalprov.store.entering import put_in_their_place
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from evalprov.fleet.engines import News, Place, TrialEngine
+    from evalprov.fleet.engines import EnginePlace, News, TrialEngine
     from evalprov.fleet.home import EnteredTrial
     from evalprov.fleet.look import HomeLook
     from evalprov.fleet.order import Order
     from evalprov.record.manifest import Engine, Manifest, Repeat, Status, Sweep
     from evalprov.run.request import Request
-    from evalprov.run.trials import Plan, Trial
+    from evalprov.run.trials import Plan, TrialRequest
 
 FOLDER = "trials"  # below the store: what an engine needs that lets nodes read files
 SETTLING = 30.0  # seconds for which records of trials that were called off may still come
@@ -49,12 +49,12 @@ _NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,63}")
 class _SentTrial(NamedTuple):
     """One trial that is under way elsewhere."""
 
-    trial: Trial
+    trial: TrialRequest
     reserved: Manifest
     left: int  # how often it may be done again
 
 
-class Asked(NamedTuple):
+class Caller(NamedTuple):
     """Who asks for trials, and is told of them."""
 
     cwd: str
@@ -64,7 +64,7 @@ class Asked(NamedTuple):
     earlier: EarlierTrials | None = None
 
 
-def run_on(place: Place, trials: Sequence[Trial], plan: Plan, asked: Asked) -> Series:
+def run_on(place: EnginePlace, trials: Sequence[TrialRequest], plan: Plan, asked: Caller) -> Series:
     """Run each trial of a list on an engine."""
     home = look_at_home(trials[0].request, asked.cwd, asked.environ, plan.progress)
     driver = _Driver(home, engine_of(place), place, trials, asked.note)
@@ -84,8 +84,8 @@ class _Driver:
         self,
         home: HomeLook,
         engine: TrialEngine,
-        place: Place,
-        trials: Sequence[Trial],
+        place: EnginePlace,
+        trials: Sequence[TrialRequest],
         note: Callable[[str], None],
     ) -> None:
         self.series = Series([], [], [])
@@ -152,7 +152,7 @@ class _Driver:
 
     # --- sending
 
-    def _send(self, wanted: Sequence[tuple[Trial, Manifest | None, int]]) -> None:
+    def _send(self, wanted: Sequence[tuple[TrialRequest, Manifest | None, int]]) -> None:
         """Reserve a record for each trial, and give it to the engine."""
         tasks = []
         for trial, lost, left in wanted:
@@ -175,7 +175,7 @@ class _Driver:
     def _opened(self, request: Request, run_id: str, at: str) -> Manifest:
         return opened(blank(run_id, at), request, self._home.context._replace(argv=request.argv))
 
-    def _order(self, trial: Trial, m: Manifest | None) -> Order:
+    def _order(self, trial: TrialRequest, m: Manifest | None) -> Order:
         home = self._home
         store = trial.request.store
         asked = trial.request._replace(store=store and (os.path.abspath(store) if home.tree is None else store))

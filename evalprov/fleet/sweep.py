@@ -11,7 +11,7 @@ from evalprov.fleet.grid import points, size
 from evalprov.named import NamedTuple
 from evalprov.numbers import counted
 from evalprov.record.result import has_result
-from evalprov.run.trials import TRIAL, Trial, of_trial
+from evalprov.run.trials import TRIAL, TrialRequest, of_trial
 from evalprov.secrets import PLACEHOLDER, TellingScrubber, is_secret_variable
 from evalprov.store.lines import Search
 from evalprov.store.query import Query
@@ -123,9 +123,9 @@ def trials_of_sweep(
     sweep_id: str,
     times: int | None,
     but: Container[tuple[int, int]] = (),
-) -> list[Trial]:
+) -> list[TrialRequest]:
     """Return every trial of every point, the first of each before the second of any: no point has an hour to itself."""
-    found: list[Trial] = []
+    found: list[TrialRequest] = []
     for trial in range(1, (times or 1) + 1):
         for point, values in points:
             if (point.number, trial) in but:
@@ -135,7 +135,7 @@ def trials_of_sweep(
             if times:
                 one: Repeat = {"id": f"{sweep_id}-{point.number}", "trial": trial, "of": times, "seed": trial}
                 request = of_trial(request, one)
-            found.append(Trial(len(found) + 1, request, dict(point.environ)))
+            found.append(TrialRequest(len(found) + 1, request, dict(point.environ)))
     return found
 
 

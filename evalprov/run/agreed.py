@@ -24,7 +24,7 @@ class Expected(TypedDict):
     python: str | None
     packages: str | None  # their hash
     versions: dict[str, str]  # of the packages, to say which differ
-    files: dict[str, str]  # declared files and data, by path: their hashes
+    files: dict[str, str | None]  # declared files and data, by path: their hashes
 
 
 def expected_of(m: Manifest) -> Expected:
@@ -61,7 +61,9 @@ def _differing(there: Expected, here: Expected, m: Manifest) -> Iterator[str]:
         yield f"the tree of its files is {here['tree'] or (outcome and outcome['reason'])} here, {there['tree']} there"
     elif there["code"] != here["code"]:
         yield f"the tree of its code is {here['code'] or 'not known'} here, {there['code'] or 'not known'} there"
-    names = [name for name, digest in there["files"].items() if here["files"].get(name) != digest]
+    # Of another point of a sweep other files may be declared.
+    both = here["files"].keys() & there["files"].keys()
+    names = sorted(name for name in both if there["files"][name] not in (None, here["files"][name]))
     if names:
         yield f"not the same content: {listed(names, _SHOWN)}"
 
@@ -72,9 +74,9 @@ def _versions(there: Mapping[str, str], here: Mapping[str, str]) -> str:
     return listed(told, _SHOWN) if told else "of the same versions, and from other sources"
 
 
-def _files(m: Manifest) -> dict[str, str]:
-    found = {one["path"]: one["sha256"] for one in m["prompts"].values() if one["path"]}
-    found |= {path: one["sha256"] for path, one in m["config"]["files"].items()}
-    found |= {one["path"]: one["sha256"] for one in m["data"]["sets"].values() if one["path"]}
-    found |= m["grader"]["files"]
-    return {path: digest for path, digest in found.items() if path is not None and digest is not None}
+def _files(m: Manifest) -> dict[str, str | None]:
+    found: dict[str | None, str | None] = {one["path"]: one["sha256"] for one in m["prompts"].values()}
+    found |= {one["path"]: one["sha256"] for one in m["data"]["sets"].values()}
+    found.update({path: one["sha256"] for path, one in m["config"]["files"].items()})
+    found.update(m["grader"]["files"])
+    return {path: digest for path, digest in found.items() if path is not None}

@@ -28,7 +28,7 @@ TRIAL = "{trial}"  # in a word of the command or in --metrics-file: the trial's 
 _LOOK = 0.2  # seconds between two looks at the clock
 
 
-class Trial(NamedTuple):
+class TrialRequest(NamedTuple):
     """One run of several: what it is asked to be, and what its command has in the environment that we have not."""
 
     number: int  # from 1; no other of the list has it
@@ -77,15 +77,15 @@ class Series(NamedTuple):
         return min(self.ended)
 
 
-def trials_of(request: Request, of: int, name: str, but: Container[int] = ()) -> list[Trial]:
+def trials_of(request: Request, of: int, name: str, but: Container[int] = ()) -> list[TrialRequest]:
     """Return the trials of a command that is to be run so many times, but for those that were already."""
     numbers = [number for number in range(1, of + 1) if number not in but]
     repeats: list[Repeat] = [{"id": name, "trial": number, "of": of, "seed": number} for number in numbers]
-    return [Trial(one["trial"], of_trial(request, one)) for one in repeats]
+    return [TrialRequest(one["trial"], of_trial(request, one)) for one in repeats]
 
 
 def run_trials(
-    trials: Sequence[Trial], plan: Plan, cwd: str, environ: dict[str, str], told: Callable[[Series], None]
+    trials: Sequence[TrialRequest], plan: Plan, cwd: str, environ: dict[str, str], told: Callable[[Series], None]
 ) -> Series:
     """Run each of them; `told` is called when one begins or ends, and now and then between.
 
@@ -94,7 +94,7 @@ def run_trials(
     """
     since = time.time()
 
-    def record(one: Trial) -> Done:
+    def record(one: TrialRequest) -> Done:
         return record_run(one.request._replace(since=since), cwd, {**environ, **one.environ}, plan.progress)
 
     with _RunningTrials(plan, record) as crew:
@@ -125,7 +125,7 @@ def of_trial(request: Request, one: Repeat) -> Request:
 class _RunningTrials:
     """The trials under way, each a process, and what stands between them and the signals."""
 
-    def __init__(self, plan: Plan, record: Callable[[Trial], Done]) -> None:
+    def __init__(self, plan: Plan, record: Callable[[TrialRequest], Done]) -> None:
         self.series = Series([], [], [])
         self._plan = plan
         self._record = record
@@ -142,7 +142,7 @@ class _RunningTrials:
         self._witness.stop()
         signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
 
-    def begin(self, trial: Trial) -> None:
+    def begin(self, trial: TrialRequest) -> None:
         """Start one."""
         try:
             report = nameless_file()
@@ -187,7 +187,7 @@ class _RunningTrials:
             for pid in self._going:
                 os.kill(pid, received.number)
 
-    def _be(self, trial: Trial, report: int) -> NoReturn:
+    def _be(self, trial: TrialRequest, report: int) -> NoReturn:
         """Record one run, in a process of its own, and leave it with the last words said."""
         code = CANNOT_START
         try:

@@ -11,16 +11,11 @@ import subprocess
 import sys
 import threading
 import time
-import warnings
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-
-# What asyncssh's server says where a client ends a command's input.
-warnings.filterwarnings("ignore", "coroutine 'Queue.join' was never awaited")
 
 
 class Ssh:
@@ -108,10 +103,27 @@ class Ssh:
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
-        await process.redirect(stdin=child.stdin, stdout=child.stdout, stderr=child.stderr)
+        feeding = asyncio.create_task(self._feed(process, child))
+        await asyncio.gather(
+            *(self._relay(*pair) for pair in ((child.stdout, process.stdout), (child.stderr, process.stderr)))
+        )
         code = await child.wait()
-        await process.stdout.drain()
-        process.exit(code if code >= 0 else 128 - code)
+        feeding.cancel()
+        with suppress(BrokenPipeError):
+            process.exit(code if code >= 0 else 128 - code)
+
+    async def _feed(self, process: Any, child: Any) -> None:
+        with suppress(OSError):
+            while data := await process.stdin.read(1 << 16):
+                child.stdin.write(data)
+                await child.stdin.drain()
+        child.stdin.close()
+
+    async def _relay(self, source: Any, target: Any) -> None:
+        with suppress(OSError):
+            while data := await source.read(1 << 16):
+                target.write(data)
+                await target.drain()
 
     async def _end(self) -> None:
         for server in self._servers:

@@ -17,7 +17,7 @@ CARRIED = frozenset(("HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "TZ")
 _WAYS = "slurm, slurm:PARTITION, ray, ray://HOST:PORT, ssh:HOST,HOST"
 
 
-class Place(NamedTuple):
+class EnginePlace(NamedTuple):
     """Where trials run, as the user says it."""
 
     engine: str
@@ -93,7 +93,7 @@ class TrialEngine(Protocol):
         """Let go of everything; no trial is under way any more."""
 
 
-def place_of(text: str, retries: int = 1, send: tuple[str, ...] = ()) -> Place:
+def place_of(text: str, retries: int = 1, send: tuple[str, ...] = ()) -> EnginePlace:
     """Return what --on names."""
     engine, colon, where = text.partition(":")
     if engine == "ray" and colon:
@@ -101,10 +101,10 @@ def place_of(text: str, retries: int = 1, send: tuple[str, ...] = ()) -> Place:
     wrong = engine not in ENGINES or (colon and not where) or (engine == "ssh" and not where)
     if wrong or (engine == "ray" and where and not (where.startswith("ray://") and len(where) > len("ray://"))):
         raise UsageError(f"--on {text}: no such engine; it is one of {_WAYS}", "evalprov help trials tells of each")
-    return Place(engine, where, retries, send)
+    return EnginePlace(engine, where, retries, send)
 
 
-def engine_of(place: Place) -> TrialEngine:
+def engine_of(place: EnginePlace) -> TrialEngine:
     """Return the engine that a place names."""
     module = __import__(f"evalprov.fleet.engines.{place.engine}", fromlist=["engine"])
     found: TrialEngine = module.engine(place.where)
