@@ -36,7 +36,7 @@ class Repeating(NamedTuple):
     resume: str | None = None  # a repeat, or a run of it
 
 
-def place_named(on: str | None, retries: int | None, send: tuple[str, ...]) -> EnginePlace | None:
+def place_named(on: str | None, retries: int | None, send: Sequence[str]) -> EnginePlace | None:
     """Return the engine that --on names, if there is one."""
     if on is None:
         if send or retries is not None:
@@ -44,7 +44,7 @@ def place_named(on: str | None, retries: int | None, send: tuple[str, ...]) -> E
         return None
     from evalprov.fleet.engines import place_of  # few have an engine
 
-    return place_of(on, 1 if retries is None else retries, send)
+    return place_of(on, 1 if retries is None else retries, tuple(send))
 
 
 def repeated(request: Request, how: Repeating, *, quiet: bool) -> int:

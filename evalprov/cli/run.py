@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from evalprov import render
 from evalprov.cli.options import Argument, Option, Subcommand, usage
@@ -10,6 +10,9 @@ from evalprov.errors import CANNOT_START, EvalprovError, UsageError
 from evalprov.isolation import given_environment, here
 from evalprov.run.pipeline import record_run
 from evalprov.run.request import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def run(  # noqa: PLR0913 - one argument an option
@@ -19,7 +22,7 @@ def run(  # noqa: PLR0913 - one argument an option
     jobs: int | None,
     on: str | None,
     retries: int | None,
-    send_env: tuple[str, ...],
+    send_env: Sequence[str],
     resume: str | None,
     quiet: bool,
     replay: str | None,

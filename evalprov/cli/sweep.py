@@ -44,7 +44,7 @@ def sweep(  # noqa: PLR0913 - one argument an option
     jobs: int | None,
     on: str | None,
     retries: int | None,
-    send_env: tuple[str, ...],
+    send_env: Sequence[str],
     resume: str | None,
     yes: bool,
     dry_run: bool,
