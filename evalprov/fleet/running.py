@@ -213,7 +213,8 @@ class _Driver:
                 fate = Fate(f"what came home of it is not its record: {why}")
             else:
                 status = entered.manifest["status"]
-                if status == "interrupted" and self._called_off_at is None:
+                # Which of the two it is: whether its command or evalprov heard of it first.
+                if status in ("interrupted", "killed") and self._called_off_at is None:
                     fate = self._engine.fate(news.run_id)
                 if fate is None or not fate.again:
                     self._over(news.run_id, sent, entered)

@@ -286,11 +286,12 @@ def preempted(project: Project) -> str:
     )
     must(other.strip().isdigit(), other)
     said = started.communicate(timeout=PATIENCE)[0]
+    must(len(project.records()) == 2, said + str([(m["status"], m["errors"]) for m in project.records()]))
     first, again = project.records()
     must(
         again["engine"]["replaces"] == first["run_id"] and again["status"] == "completed", f"{again['status']}: {said}"
     )
-    must(first["status"] in ("interrupted", "lost"), first["status"])
+    must(first["status"] in ("interrupted", "killed", "lost"), first["status"])
     must(started.returncode == 0, f"exit {started.returncode}")
     project.finished()
     return f"{first['status']}, then {again['status']} (attempt {again['engine']['attempt']}); {said.splitlines()[1]}"

@@ -84,7 +84,7 @@ class TrialEngine(Protocol):
         """Return what is new; quick, and asked often."""
 
     def fate(self, run_id: str) -> Fate | None:
-        """Say why a trial was interrupted that nobody here wanted to be; null where that is not known."""
+        """Say that a trial was ended by no fault of its own, and by nobody here; null where that is not known."""
 
     def cancel(self) -> None:
         """Have all be ended; their records still come home, where they can."""

@@ -151,17 +151,15 @@ class SlurmEngine:
         return news
 
     def fate(self, run_id: str) -> Fate | None:
-        """Say by the job's state why it was interrupted; that is known when it is gone from its node."""
+        """Say whether Slurm took the node away; that is known when the job is gone from it."""
         name = self._seen.get(run_id, {}).get("job") or ""
         end = time.monotonic() + COMPLETING
-        while name:
-            found = self._asked_of_controller(name)
-            if found is None or found[0] not in _GOING:
-                return self._fate(name)
-            if time.monotonic() > end:
-                break
+        found = self._asked_of_controller(name)
+        while found and found[0] in _GOING and time.monotonic() < end:
             time.sleep(0.5)
-        return None
+            found = self._asked_of_controller(name)
+        found = found or self._asked_of_accounts(name)
+        return self._fate(name) if found and found[0] in _NO_FAULT else None
 
     def cancel(self) -> None:
         """Cancel every job: those that run are told, and leave their records."""
