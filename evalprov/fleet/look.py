@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from evalprov.capture import COLLECTORS, start
 from evalprov.capture.afterwards import Afterwards
-from evalprov.errors import CANNOT_START, EvalprovError
+from evalprov.errors import CANNOT_START, EvalprovError, UsageError
 from evalprov.fleet.parcel import BadParcel
 from evalprov.fleet.tree import UNPACKED, TreeRefused, ids_of, packed, settled
 from evalprov.named import NamedTuple
@@ -52,6 +52,8 @@ def look_at_home(
     request: Request, cwd: str, environ: dict[str, str], progress: Callable[[int, int], None] | None
 ) -> HomeLook:
     """Look at all of it once; an EvalprovError says why nothing can be sent."""
+    if request.replay is not None:
+        raise UsageError("recorded answers are not sent to other machines: --replay goes without --on", "leave out one")
     context = context_of(request, cwd, environ)._replace(progress=progress, stdin=None)
     with start(context, [name for name in COLLECTORS if name not in _OF_MACHINE]) as capturing:
         at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

@@ -71,6 +71,7 @@ def test_what_cannot_be_resumed_is_said(project: Project) -> None:
         assert done.returncode in (2, 125)
         assert b"repeat" in done.stderr
     assert b"--on" in project.run("true", options=("--send-env", "X")).stderr
+    assert b"goes without --on" in project.run("true", options=("--on", "ssh:none", "--replay", "latest")).stderr
     assert len(project.records()) == 1
 
 
