@@ -43,6 +43,7 @@ COMMANDS = {
     "doctor": "Repair the records: runs that died, history lines that are missing or torn, leftover files.",
     "baseline": "Keep runs that later ones are compared with: whole records under metrics/baselines, meant "
     "to be committed.",
+    "annotate": "Add a note to runs, or give them tags and take tags away, after they ended.",
     "cache": "Say which runs' calls are on disk and how much room they take; remove the oldest.",
     "trust": "Allow the commands in [versions] of the settings file found here, as they are now.",
     "help": "Print a page about evalprov, or what a command takes; without a topic, name the pages.",

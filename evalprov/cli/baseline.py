@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import getpass
-import os
-import subprocess
 from typing import TYPE_CHECKING
 
 from evalprov import render
+from evalprov.cli import author
 from evalprov.cli.common import NEEDED_RUN, STORE, open_store
 from evalprov.cli.options import Argument, Option, Subcommand, SubcommandGroup
 from evalprov.cli.sides import side
@@ -16,7 +14,6 @@ from evalprov.isolation import here
 from evalprov.judge.rules import rules_of
 from evalprov.record.baseline import account_of
 from evalprov.record.result import why_none
-from evalprov.secrets import Scrubber
 from evalprov.settings import load
 from evalprov.store import baselines, lookup, read
 from evalprov.views import baselines as view
@@ -59,9 +56,8 @@ def set_(  # noqa: PLR0913 - one argument an option
 
 def said(reason: str | None) -> baselines.BaselineRemarks:
     """Return who says something of a baseline, and why, without secrets."""
-    scrub = Scrubber(os.environ, load(here()).env_secret)
-    who = _who()
-    return {"by": who and _clean(scrub, who), "reason": _clean(scrub, reason or "")}
+    by, clean = author.author(load(here()).env_secret)
+    return {"by": by, "reason": clean(reason or "")}
 
 
 def _with_trials(folder: str, run: str, *, allow_failed: bool | None) -> tuple[Manifest, list[Manifest]]:
@@ -128,25 +124,6 @@ def rm(*, name: str, store: str | None) -> int:
     run_id = baselines.remove(open_store(store), name)
     render.out(f"removed baseline {name}" + (f", which was run {run_id}" if run_id else ""))
     return 0
-
-
-def _who() -> str | None:
-    """Return who is at work: git's user name, else the login; null where neither is known."""
-    try:
-        done = subprocess.run(["git", "config", "user.name"], capture_output=True, check=False, timeout=10)
-        if name := done.stdout.decode("utf-8", "replace").strip():
-            return name
-    except (OSError, subprocess.SubprocessError):
-        pass
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return None
-
-
-def _clean(scrub: Scrubber, text: str) -> str:
-    """Return a text without secrets, and without stray bytes of the command line."""
-    return scrub.text(text.strip()).encode("utf-8", "replace").decode()
 
 
 _NAME = Argument("name", "NAME", "The baseline's name: letters, digits, dot, dash, _.", required=True)

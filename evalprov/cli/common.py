@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from evalprov import render
 from evalprov.cli.options import Argument, Option
 from evalprov.isolation import here
 from evalprov.settings import load
 
 if TYPE_CHECKING:
+    from evalprov.record.manifest import Manifest
     from evalprov.settings import Settings
 
 RUN = Argument(
@@ -27,6 +29,17 @@ def open_store(given: str | None) -> str:
     if given:
         return os.path.abspath(given)
     return _own_store(load(here()))
+
+
+def load_noted(store: str, spec: str) -> Manifest:
+    """Return the run that is meant with what is said of it later, and remark on what cannot be read of that."""
+    from evalprov.store import read  # some commands read no record
+
+    told: list[str] = []
+    manifest = read.load_noted(store, spec, told)
+    for words in told:
+        render.note(words)
+    return manifest
 
 
 def project_of(store: str, settings: Settings) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from evalprov import render
 from evalprov.cli import selection, texts
-from evalprov.cli.common import NEEDED_RUN, STORE, open_store
+from evalprov.cli.common import NEEDED_RUN, STORE, load_noted, open_store
 from evalprov.cli.comparing import found_difference
 from evalprov.cli.options import Argument, Option, Subcommand
 from evalprov.cli.rules import rules_for
@@ -88,7 +88,7 @@ def report(  # noqa: PLR0913 - one an option
 def _single(run: str, store: str | None, out: str | None) -> tuple[str, str]:
     """Return the page of one run, and where it goes."""
     folder = open_store(store)
-    manifest = read.load(folder, run)
+    manifest = load_noted(folder, run)
     streams = {name: manifest["output"][name] for name in ("stdout", "stderr")}
     output = {
         name: read.log_end(folder, one["log"], single.TAIL_BYTES) for name, one in streams.items() if one and one["log"]

@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from evalprov import render
-from evalprov.cli.common import RUN, SCENARIO, STORE, open_store
+from evalprov.cli.common import RUN, SCENARIO, STORE, load_noted, open_store
 from evalprov.cli.options import Option, Subcommand
 from evalprov.errors import EvalprovError, UsageError
 from evalprov.store import lookup, read
@@ -31,7 +31,7 @@ def show(  # noqa: PLR0913 - one an option
     if path:
         render.out(lookup.manifest_path(folder, run))
         return 0
-    manifest = read.load(folder, run)
+    manifest = load_noted(folder, run)
     if scenario:
         if log or spec:
             raise UsageError("--scenario goes with --json alone")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from evalprov.cli.common import load_noted
 from evalprov.judge.metric_diff import Side
 from evalprov.record.baseline import account_of, trials_of
 from evalprov.store import ids, read
@@ -17,7 +18,7 @@ def side(folder: str, spec: str, *, trials: bool = False) -> Side:
 
     Of a baseline those that it keeps, of any other run those that are in the store.
     """
-    manifest = read.load(folder, spec)
+    manifest = load_noted(folder, spec)
     repeat = manifest["repeat"]
     if not trials or repeat is None:
         return Side((manifest,))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def hand_over(store: str, run: str, target: Target, options: SendOptions, scrub: Scrubber) -> Receipt:
     """Hand a run over; what the present environment makes a secret is hidden once more."""
-    record = read.load(store, run)
+    record = read.load_noted(store, run)
     if record["status"] == "running":
         raise TargetRefused(f"run {record['run_id']} is still running: its record is not whole", "wait for its end")
     hide_secrets(record, scrub)

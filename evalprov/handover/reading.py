@@ -69,7 +69,7 @@ def _whole(folder: str, run: HistoryRun) -> dict[str, Any]:
     wanted = {path.split(".")[0] for path in (*ALWAYS, *TABLES)}
     if wanted.isdisjoint(key.split(".")[0] for key in left_out(line)):
         return line
-    return dict(read.load(folder, run.run_id))
+    return dict(read.load_noted(folder, run.run_id))
 
 
 def _row(record: dict[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from evalprov import render
 from evalprov.report import html
 from evalprov.views.links import commit_page, links
+from evalprov.views.show import note_lines
 
 if TYPE_CHECKING:
     from evalprov.judge.metric_diff import Side
@@ -39,7 +40,8 @@ def _card(name: str, side: Side, *, present: bool = False) -> Markup:
             ("started", "" if present else run["timestamp"]),
             ("took", render.duration(run["duration_seconds"]) if run["duration_seconds"] is not None else ""),
             ("scenario", run["scenario"] or ""),
-            ("note", run["note"] or ""),
+            ("tags", "" if present else ", ".join(run["tags"])),
+            *([] if present else note_lines(run)),
         ]),
         where_else(run),
         class_="card",

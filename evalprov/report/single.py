@@ -67,7 +67,7 @@ def page(run: Manifest, rules: Rules, output: Mapping[str, bytes], known: Known 
                     ("took", render.duration(run["duration_seconds"])),
                     ("scenario", run["scenario"] or ""),
                     ("tags", ", ".join(run["tags"])),
-                    ("note", run["note"] or ""),
+                    *show.note_lines(run),
                 ]),
                 where_else(run),
                 class_="card",

@@ -48,4 +48,4 @@ def load(run: str = "latest", store: str | None = None) -> RecordedRun:
     """Return a recorded run: by its id, the beginning of that, latest~1, baseline:NAME, or a manifest's path."""
     settings = load_settings(os.getcwd())
     folder = os.path.abspath(store) if store else os.path.normpath(os.path.join(settings.root, settings.store))
-    return RecordedRun(read.load(folder, run), folder, settings.root)
+    return RecordedRun(read.load_noted(folder, run), folder, settings.root)

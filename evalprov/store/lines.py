@@ -16,6 +16,7 @@ from evalprov.store import ids
 from evalprov.store.decode import Unreadable, as_seen, decode, glance, slim, with_empty
 from evalprov.store.folder import Folder
 from evalprov.store.index import HISTORY
+from evalprov.store.notes import KEYS, Notes
 from evalprov.store.query import Query
 from evalprov.store.scan import ALONE, Scan
 
@@ -93,6 +94,9 @@ class Search:
         self._odd = _Oddities()
         with open_store(store) as root:
             self._unfinished = {line["run_id"]: line for line in _unfinished(store, self._odd)}
+            self._notes = Notes(store)
+            if self._notes:
+                query.add_later(self._notes)
             self._scan = Scan(_opened(root), query)
 
     def __enter__(self) -> Self:
@@ -126,7 +130,7 @@ class Search:
 
     def notes(self) -> list[str]:
         """Return what was odd so far."""
-        return self._odd.words()
+        return [*self._odd.words(), *self._notes.words()]
 
     def _going_on(self) -> Iterator[HistoryRun]:
         """Yield the runs of the query that the history need not have yet."""
@@ -135,7 +139,7 @@ class Search:
         rows = list(map(self._query.of, lines))
         for place in self._query.chosen(rows):
             line = lines[place]
-            yield HistoryRun(line["run_id"], self._query.brought(rows[place]), partial(dict, line))
+            yield HistoryRun(line["run_id"], self._query.brought(rows[place]), partial(self._notes.added, dict(line)))
 
     def _pieces(self) -> Iterator[Piece]:
         progress = self._progress
@@ -153,7 +157,7 @@ class Search:
                 progress(self._scan.size, self._scan.size)
 
     def _line(self, hit: Hit) -> dict[str, Any]:
-        return glance(self._scan.line(hit))
+        return self._notes.added(glance(self._scan.line(hit)))
 
 
 def history(store: str, limit: int | None = None) -> HistoryPage:
@@ -201,7 +205,7 @@ def whole_line(store: str, line: dict[str, Any], notes: list[str]) -> dict[str, 
         with Folder(f"{store}/runs") as runs:
             data = runs.read(f"{run_id}.json")
         if data is not None:
-            return without(decode(data))
+            return {**without(decode(data)), **{key: line[key] for key in KEYS if key in line}}
         why = "it is gone"
     except (Unreadable, OSError) as error:
         why = str(error)

@@ -17,11 +17,13 @@ from evalprov.record.manifest import Manifest
 from evalprov.store import ids
 from evalprov.store.decode import NEWER, Unreadable, decode_line, glance
 from evalprov.store.folder import LARGEST
+from evalprov.store.notes import KEYS
 from evalprov.store.where import KINDS, Path, PathStep, dig, started_since
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from evalprov.store.notes import Notes
     from evalprov.store.where import Condition
 
     Row = Any  # a struct with an attribute for each key that is asked for
@@ -63,9 +65,11 @@ class Query:
         self._decoder = msgspec.json.Decoder(self._row)
         self.id: Get = attrgetter(_attribute(tree, "run_id"))
         self.took: Get = attrgetter(_attribute(tree, "duration_seconds"))
+        self._tree = tree
         self._tests = [(_getter(tree, one.path), one.test) for one in conditions]
         self._values = [_getter(tree, one) for one in values]
         self._names = _getter(tree, names) if names else None
+        self._paths = [one.path for one in conditions], list(values)
         self._asked = asked
         self._left_out = [[_getter(tree, key) for key in _counted(one)] for one in asked]
         # The kinds of value that were seen. A condition looks at every row until it has seen one, then only at those of
@@ -74,6 +78,24 @@ class Query:
         self.value_kinds: list[set[str]] = [set() for _ in values]
         self.names: set[str] = set()
         self._left_out_rows = [0] * (len(conditions) + len(values))
+
+    def add_later(self, notes: Notes) -> None:
+        """Ask of tags and notes together with what is said of runs later."""
+        tests, values = self._paths
+        if any(one.keys[0] in KEYS for one in (*tests, *values)):
+            notes.read_all()
+        for number, one in enumerate(tests):
+            if one.keys[0] in KEYS:
+                self._tests[number] = self._later(one, notes), self._tests[number][1]
+        for number, one in enumerate(values):
+            if one.keys[0] in KEYS:
+                self._values[number] = self._later(one, notes)
+
+    def _later(self, where: Path, notes: Notes) -> Get:
+        key = where.keys[0]
+        own = _getter(self._tree, where._replace(keys=(key,), rest=()))
+        rest = (*(PathStep(name, quoted=True) for name in where.keys[1:]), *where.rest)
+        return lambda row: dig(notes.value(self.id(row), key, own(row)), rest)
 
     def rows(self, lines: bytes) -> list[Row] | None:
         """Return the rows of some lines; null where these must be looked at one by one."""

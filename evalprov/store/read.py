@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from evalprov.errors import EvalprovError, UnreadableError
 from evalprov.store import ids
@@ -12,11 +12,12 @@ from evalprov.store.decode import as_seen
 from evalprov.store.folder import Folder, ends_of_log, read_all
 from evalprov.store.lines import history, iterate
 from evalprov.store.lookup import as_path, baseline_name, find, read_baseline, read_file, read_record
+from evalprov.store.notes import Notes
 
 if TYPE_CHECKING:
     from evalprov.record.manifest import Manifest
 
-__all__ = ["blob", "history", "iterate", "load", "log", "log_end"]
+__all__ = ["blob", "history", "iterate", "load", "load_noted", "log", "log_end"]
 
 
 def load(store: str, spec: str) -> Manifest:
@@ -28,6 +29,21 @@ def load(store: str, spec: str) -> Manifest:
         return as_seen(read_file(path), lambda: read_file(path))
     run_id = find(store, spec)
     return as_seen(_of_run(store, run_id), lambda: _of_run(store, run_id))
+
+
+def load_noted(store: str, spec: str, told: list[str] | None = None) -> Manifest:
+    """Return the record that is meant, its tags and its note together with what is said of the run later.
+
+    A baseline, and a file that is named, stand for themselves. What cannot be read of the notes is told.
+    """
+    manifest = load(store, spec)
+    if baseline_name(spec) is not None or as_path(store, spec) is not None:
+        return manifest
+    notes = Notes(store)
+    noted = notes.added(cast("dict[str, Any]", manifest))
+    if told is not None:
+        told += notes.words()
+    return cast("Manifest", noted)
 
 
 def log(store: str, name: str) -> bytes | None:

@@ -14,6 +14,7 @@ from evalprov.store.decode import Torn, Unreadable, as_seen, decode, lost
 from evalprov.store.folder import TEMP, Folder
 from evalprov.store.gate import hide_secrets
 from evalprov.store.lines import open_store
+from evalprov.store.notes import Notes
 from evalprov.store.process import is_gone, is_near
 from evalprov.store.repair_history import HistoryEntry, HistoryScan, Snapshot, in_place, repair_history, started
 from evalprov.store.write import SUBFOLDERS
@@ -91,6 +92,19 @@ class _Doctor:
         if gone:
             runs, lines = ("run", "its line is") if len(gone) == 1 else ("runs", "their lines are")
             self._note(f"{len(gone)} {runs} of the history without a record in runs/; {lines} kept")
+        self._look_at_notes()
+
+    def _look_at_notes(self) -> None:
+        """Tell of what was said of runs and cannot be read, or of runs that are not here."""
+        said = Notes(self.store)
+        if said:
+            said.read_all()
+            runs = said.runs() - self.entered - {name.removesuffix(".json") for name in self._names("runs")}
+            if runs:
+                what = "run that is" if len(runs) == 1 else "runs that are"
+                self._note(f"notes of {len(runs)} {what} neither in runs/ nor in the history; they are kept")
+        for words in said.words():
+            self._note(words)
 
     def clear_markers(self) -> None:
         """Take away the markers of runs that are in the history, or that never came to be."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from evalprov.record.manifest import Manifest
     from evalprov.secrets import Scrubber
 
-SUBFOLDERS = ("runs", "logs", "patches", "objects", "active", "baselines", "calls")
+SUBFOLDERS = ("runs", "logs", "patches", "objects", "active", "baselines", "calls", "notes")
 IGNORE = b"""\
 # Written by evalprov. Records stay on this machine, this file too; baselines are meant to be committed.
 *

@@ -54,7 +54,7 @@ def shown(value: Any) -> str:
         return ", ".join(value) or "-"
     if isinstance(value, dict) and value:
         return " ".join(f"{key}={shown(inner)}" for key, inner in value.items())
-    return exactly(value, "-")
+    return "; ".join(exactly(value, "-").splitlines())  # a note has a line for each time that somebody added to it
 
 
 def exactly(value: Any, absent: str) -> str:

@@ -71,6 +71,8 @@ def _side(side: Side) -> dict[str, Any]:
         "timestamp": first["timestamp"],
         "statuses": [run["status"] for run in side.runs],
         "scenario": first["scenario"],
+        "tags": first["tags"],
+        "note": first["note"],
         "fingerprint": first["identity"]["fingerprint"],
         "git_sha": first["git_sha"],
         "git_dirty": first["git_dirty"],

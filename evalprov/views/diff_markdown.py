@@ -51,8 +51,12 @@ def _parts(found: FoundDifference) -> Iterator[list[str]]:
         f"## {text(found.diff.answer.sentence)}",
         "",
         *(
-            f"- {name}: {code(words)}{_link(side)}"
+            line
             for (name, words), side in zip(sides, (found.a, found.b), strict=True)
+            for line in (
+                f"- {name}: {code(words)}{_link(side)}",
+                *(f"  - {text(one)}" for one in diff_words.noted(side.runs, present=found.present and side is found.b)),
+            )
         ),
     ]
     if "metrics" in found.parts and not found.present:

@@ -64,7 +64,10 @@ def page(found: FoundDifference, width: int) -> Iterator[Block]:
     """Give it for a person: the answer, what is compared, the metrics, and what changed."""
     for words in wrap(render.neutral(found.diff.answer.sentence), width):
         yield line(words, BOLD)
-    yield _facts("compared", diff_words.compared(found.a.runs, found.b.runs, present=found.present), width)
+    a, b = diff_words.compared(found.a.runs, found.b.runs, present=found.present)
+    said = [("", words) for words in diff_words.noted(found.a.runs)]
+    said_of_b = [("", words) for words in diff_words.noted(found.b.runs, present=found.present)]
+    yield _facts("compared", [a, *said, b, *said_of_b], width)
     if "metrics" in found.parts and not found.present:
         yield from _metrics(found, width)
     if "layers" in found.parts:

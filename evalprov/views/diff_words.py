@@ -261,6 +261,13 @@ def compared(a: Sequence[Manifest], b: Sequence[Manifest], *, present: bool) -> 
     return [("A", _side(a)), ("B", _side(b, present=present))]
 
 
+def noted(runs: Sequence[Manifest], *, present: bool = False) -> list[str]:
+    """Return the tags of a side's run and the lines of its note, those that were added later too."""
+    run = runs[0]
+    tags = [f"tags: {', '.join(run['tags'])}"] if run["tags"] else []
+    return [] if present else [*tags, *(run["note"] or "").splitlines()]
+
+
 def _side(runs: Sequence[Manifest], *, present: bool = False) -> str:
     first = runs[0]
     sha = first["git_sha"]

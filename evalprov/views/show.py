@@ -132,10 +132,15 @@ def _what(m: Manifest) -> Pairs:
         ("in", "" if cwd == "." else cwd),
         ("scenario", m["scenario"] or ""),
         ("tags", ", ".join(m["tags"])),
-        ("note", m["note"] or ""),
+        *note_lines(m),
         ("parent run", m["parent_run_id"] or ""),
         ("trial", f"{repeat['trial']} of {repeat['of']}, seed {repeat['seed']} ({repeat['id']})" if repeat else ""),
     ]
+
+
+def note_lines(m: Manifest) -> Pairs:
+    """Return the lines of a run's note, its own first."""
+    return [("" if number else "note", words) for number, words in enumerate((m["note"] or "").splitlines())]
 
 
 def _declared(m: Manifest) -> Pairs:
