@@ -52,7 +52,7 @@ def annotate(  # noqa: PLR0913 - one argument an option
     evalprov annotate latest --untag suspect
     """
     by, clean = author.author(load(here()).env_secret)
-    said = notes.Said(by, _text(note, clean), _tags("--tag", tag, clean), _tags("--untag", untag, clean))
+    said = notes.NewAnnotation(by, _text(note, clean), _tags("--tag", tag, clean), _tags("--untag", untag, clean))
     if not (said.note or said.tags or said.untags):
         raise UsageError("annotate needs a note or a tag", "for example: evalprov annotate latest --tag good")
     if both := {*said.tags} & {*said.untags}:
@@ -141,7 +141,7 @@ def _write(folder: str, files: dict[str, bytes]) -> dict[str, OSError]:
 
 def _tell(folder: str, run_ids: Sequence[str], written: int, *, as_json: bool) -> None:
     """Say what is said of the runs now."""
-    every = notes.Notes(folder)
+    every = notes.Annotations(folder)
     if as_json:
         runs = [{"run_id": one, "annotations": every.of(one)} for one in run_ids]
         render.document({"version": 1, "store": folder, "written": written, "runs": runs})

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 FOLDER = "calls"
 END = ".sqlite"
-_BESIDE = ("-wal", "-shm")  # what SQLite has beside a file that is not sealed
+ENDS = (END, f"{END}-wal", f"{END}-shm")  # SQLite has two beside a file that is not sealed
 
 
 class CallsFile(NamedTuple):
@@ -87,19 +87,15 @@ def files(store: str) -> list[CallsFile]:
 
 def _needed(store: str) -> dict[str, str]:
     """Return the runs whose calls must stay, each with the reason."""
-    from evalprov.store.baselines import find_all
-    from evalprov.store.lines import active, iterate
+    from evalprov.store.lines import iterate
+    from evalprov.store.must_stay import MustStay
 
-    source = {line["run_id"]: _source(line) for line in iterate(store, [])}
-    needed = dict.fromkeys(active(store), "it is under way")
-    for one in find_all(store):
-        m = one.manifest
-        if m is None:
-            continue
-        for run_id in (m["run_id"], m["calls"]["source"], source.get(m["run_id"])):
-            if run_id:
-                needed[run_id] = f"baseline {one.name}"
-    return needed
+    must = MustStay(store)
+    why = dict(must.why)
+    for line in iterate(store, []):
+        if (source := _source(line)) and line["run_id"] in must.why:
+            why.setdefault(source, must.why[line["run_id"]])
+    return why
 
 
 def prune(store: str, keep_last: int) -> tuple[list[CallsFile], list[CallsFile]]:
@@ -118,9 +114,9 @@ def prune(store: str, keep_last: int) -> tuple[list[CallsFile], list[CallsFile]]
             if one.needed_by or one.run_id in replayed:
                 spared.append(one._replace(needed_by=one.needed_by or "a kept run replayed it"))
                 continue
-            for end in ("", *_BESIDE):
-                if folder.size(f"{one.run_id}{END}{end}") is not None:
-                    folder.remove(f"{one.run_id}{END}{end}")
+            for end in ENDS:
+                if folder.size(f"{one.run_id}{end}") is not None:
+                    folder.remove(f"{one.run_id}{end}")
             gone.append(one)
     return gone, spared
 

@@ -16,7 +16,7 @@ from evalprov.store import ids
 from evalprov.store.decode import Unreadable, as_seen, decode, glance, slim, with_empty
 from evalprov.store.folder import Folder
 from evalprov.store.index import HISTORY
-from evalprov.store.notes import KEYS, Notes
+from evalprov.store.notes import KEYS, Annotations
 from evalprov.store.query import Query
 from evalprov.store.scan import ALONE, Scan
 
@@ -94,7 +94,7 @@ class Search:
         self._odd = _Oddities()
         with open_store(store) as root:
             self._unfinished = {line["run_id"]: line for line in _unfinished(store, self._odd)}
-            self._notes = Notes(store)
+            self._notes = Annotations(store)
             if self._notes:
                 query.add_later(self._notes)
             self._scan = Scan(_opened(root), query)
@@ -252,6 +252,12 @@ def _opened(root: Folder) -> int:
         return os.open(os.devnull, os.O_RDONLY)
     except OSError as error:
         raise EvalprovError(f"cannot read {root.path}/{HISTORY}: {error.strerror}") from None
+
+
+def going_on(store: str) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return the lines of the runs that are marked as going on, as they are seen today, and what was odd about them."""
+    odd = _Oddities()
+    return _unfinished(store, odd), odd.words()
 
 
 def _unfinished(store: str, odd: _Oddities) -> list[dict[str, Any]]:

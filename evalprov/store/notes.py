@@ -44,7 +44,7 @@ class NoteFile(TypedDict):
     untags: list[str]
 
 
-class Said(NamedTuple):
+class NewAnnotation(NamedTuple):
     """What somebody wants to add to what is known of runs."""
 
     by: str | None
@@ -53,7 +53,7 @@ class Said(NamedTuple):
     untags: tuple[str, ...] = ()
 
 
-def written(run_id: str, said: Said, at: float) -> tuple[str, bytes]:
+def written(run_id: str, said: NewAnnotation, at: float) -> tuple[str, bytes]:
     """Return the name and the bytes of the file that says this of a run."""
     whole, part = divmod(int(at * 1_000_000), 1_000_000)
     content: NoteFile = {
@@ -77,7 +77,7 @@ def run_of(name: str) -> str | None:
     return None
 
 
-class Notes:
+class Annotations:
     """What is said of the runs of a store; the names are read at once, a file when its run is asked for."""
 
     def __init__(self, store: str) -> None:

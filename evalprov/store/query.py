@@ -23,7 +23,7 @@ from evalprov.store.where import KINDS, Path, PathStep, dig, started_since
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from evalprov.store.notes import Notes
+    from evalprov.store.notes import Annotations
     from evalprov.store.where import Condition
 
     Row = Any  # a struct with an attribute for each key that is asked for
@@ -79,7 +79,7 @@ class Query:
         self.names: set[str] = set()
         self._left_out_rows = [0] * (len(conditions) + len(values))
 
-    def add_later(self, notes: Notes) -> None:
+    def add_later(self, notes: Annotations) -> None:
         """Ask of tags and notes together with what is said of runs later."""
         tests, values = self._paths
         if any(one.keys[0] in KEYS for one in (*tests, *values)):
@@ -91,7 +91,7 @@ class Query:
             if one.keys[0] in KEYS:
                 self._values[number] = self._later(one, notes)
 
-    def _later(self, where: Path, notes: Notes) -> Get:
+    def _later(self, where: Path, notes: Annotations) -> Get:
         key = where.keys[0]
         own = _getter(self._tree, where._replace(keys=(key,), rest=()))
         rest = (*(PathStep(name, quoted=True) for name in where.keys[1:]), *where.rest)

@@ -12,7 +12,7 @@ from evalprov.store.decode import as_seen
 from evalprov.store.folder import Folder, ends_of_log, read_all
 from evalprov.store.lines import history, iterate
 from evalprov.store.lookup import as_path, baseline_name, find, read_baseline, read_file, read_record
-from evalprov.store.notes import Notes
+from evalprov.store.notes import Annotations
 
 if TYPE_CHECKING:
     from evalprov.record.manifest import Manifest
@@ -39,7 +39,7 @@ def load_noted(store: str, spec: str, told: list[str] | None = None) -> Manifest
     manifest = load(store, spec)
     if baseline_name(spec) is not None or as_path(store, spec) is not None:
         return manifest
-    notes = Notes(store)
+    notes = Annotations(store)
     noted = notes.added(cast("dict[str, Any]", manifest))
     if told is not None:
         told += notes.words()

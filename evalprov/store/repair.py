@@ -14,7 +14,7 @@ from evalprov.store.decode import Torn, Unreadable, as_seen, decode, lost
 from evalprov.store.folder import TEMP, Folder
 from evalprov.store.gate import hide_secrets
 from evalprov.store.lines import open_store
-from evalprov.store.notes import Notes
+from evalprov.store.notes import Annotations
 from evalprov.store.process import is_gone, is_near
 from evalprov.store.repair_history import HistoryEntry, HistoryScan, Snapshot, in_place, repair_history, started
 from evalprov.store.write import SUBFOLDERS
@@ -96,7 +96,7 @@ class _Doctor:
 
     def _look_at_notes(self) -> None:
         """Tell of what was said of runs and cannot be read, or of runs that are not here."""
-        said = Notes(self.store)
+        said = Annotations(self.store)
         if said:
             said.read_all()
             runs = said.runs() - self.entered - {name.removesuffix(".json") for name in self._names("runs")}

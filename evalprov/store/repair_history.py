@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from evalprov.errors import EvalprovError
 from evalprov.named import NamedTuple
 from evalprov.store import ids
@@ -68,7 +70,7 @@ class Snapshot:
         weak: dict[str, HistoryEntry] = {}
         malformed = repeated = 0
         unended = False
-        for offset, line, ended in self._lines(0, self.size):
+        for offset, line, ended, _ in self._lines(0, self.size):
             unended = not ended
             run_id, good = _judge(line)
             if run_id is None:
@@ -82,6 +84,15 @@ class Snapshot:
             del weak[run_id]
             malformed += 1
         return HistoryScan(sound, weak, malformed, repeated, unended)
+
+    def lines(self) -> Iterator[bytes | None]:
+        """Yield every line, null for one too long to be ours."""
+        return (line for _, line, _, _ in self._lines(0, self.size))
+
+    def entries(self) -> Iterator[HistoryEntry]:
+        """Yield the place of every line, sound or not; one that names no run has none."""
+        for at, line, _, length in self._lines(0, self.size):
+            yield HistoryEntry(_named(line), at, length)
 
     def replace(self, entries: Iterable[HistoryEntry], make: Callable[[str], bytes | None]) -> bool | None:
         """Put these entries in place of what was there; false if they are it, null if another was quicker."""
@@ -127,7 +138,7 @@ class Snapshot:
         """Take over the lines that were added meanwhile, but for those we have made ourselves."""
         if self._fd is None:
             return
-        for _, line, _ in self._lines(self.size, os.fstat(self._fd).st_size):
+        for _, line, _, _ in self._lines(self.size, os.fstat(self._fd).st_size):
             if line and hash(line + b"\n") not in made:
                 write_all(fd, line + b"\n")
 
@@ -153,19 +164,21 @@ class Snapshot:
             data += piece
         return data
 
-    def _lines(self, begin: int, end: int) -> Iterator[tuple[int, bytes | None, bool]]:
-        """Yield each line with its place, null for one too long to be ours, and whether it is ended."""
+    def _lines(self, begin: int, end: int) -> Iterator[tuple[int, bytes | None, bool, int]]:
+        """Yield each line with its place, null for one too long to be ours, whether it is ended, and its length."""
         if self._fd is None:
             return
         with open(self._fd, "rb", closefd=False) as file:
             file.seek(begin)
             while begin < end:
                 line, length = _next_line(file, end - begin)
-                ended = line is None or line.endswith(b"\n")
                 if not length:
                     return
-                if line is None or line.strip():
-                    yield begin, line if line is None else line.rstrip(b"\n"), ended
+                if line is None:
+                    yield begin, None, True, length - (self._read(begin + length - 1, 1) == b"\n")
+                elif line.strip():
+                    whole = line.rstrip(b"\n")
+                    yield begin, whole, whole != line, len(whole)
                 begin += length
 
 
@@ -203,6 +216,21 @@ def _judge(line: bytes | None) -> tuple[str | None, bool]:
     except Unreadable as why:
         return named_id(line), isinstance(why, Newer)
     return run_id, True
+
+
+class _Name(msgspec.Struct):
+    run_id: str
+
+
+_name = msgspec.json.Decoder(_Name)
+
+
+def _named(line: bytes | None) -> str:
+    """Return the run that a line says it is about, nothing else of it looked at; empty where it says none."""
+    try:
+        return _name.decode(line or b"").run_id
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return ""
 
 
 def _next_line(file: BinaryIO, left: int) -> tuple[bytes | None, int]:

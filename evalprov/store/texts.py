@@ -62,6 +62,7 @@ def keep_texts(
     if said is None:
         return None, []
     try:
+        store.let_removal_end()
         with store.enter("objects") as folder:
             kept = _Writing(folder, said, scrub.plain(), room).kept()
     except OSError as error:

@@ -17,7 +17,7 @@ from evalprov.secrets import TellingScrubber
 from evalprov.store import ids
 from evalprov.store.folder import Folder, write_all
 from evalprov.store.gate import hide_credentials, hide_secrets
-from evalprov.store.index import HISTORY, LOCK, append
+from evalprov.store.index import HISTORY, LOCK, Lock, append
 from evalprov.store.process import this_process
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ IGNORE = b"""\
 .tmp-*
 """
 _NAMES_SHOWN = 3
+_REMOVAL_SECONDS = 2.0  # it takes milliseconds at a time
 _HINTS = {
     errno.ENOSPC: "free some space there, or keep the records elsewhere: evalprov run --store DIR",
     errno.EDQUOT: "free some of your quota there, or keep the records elsewhere: evalprov run --store DIR",
@@ -161,12 +162,19 @@ class Store:
         for where, files in folders.items():
             try:
                 with self.enter(where) as folder:
+                    if any(folder.size(file) == len(data) for file, data in files.items()):
+                        self.let_removal_end()
                     failed, more = folder.write_many(files)
                 unsure += more
             except OSError as error:
                 failed = dict.fromkeys(files, error)
             lost |= {f"{where}/{file}": _words(error) for file, error in failed.items()}
         return KeptBlobs(lost, unsure)
+
+    def let_removal_end(self) -> None:
+        """Wait until nobody removes blobs, before one that is there is relied on: who begins later sees our marker."""
+        with suppress(OSError), Folder(self.path, follow=True) as root, Lock(root, _REMOVAL_SECONDS):
+            pass
 
     def open_log(self, run_id: str, which: Literal["out", "err"]) -> int:
         """Open a new log of a run's output for writing; the caller closes the descriptor."""

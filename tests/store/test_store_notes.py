@@ -11,7 +11,7 @@ from store_runs import NOON, manifests_of, record
 
 from evalprov.store import Store, notes
 from evalprov.store.lines import Search, history
-from evalprov.store.notes import Said
+from evalprov.store.notes import NewAnnotation
 from evalprov.store.query import Query
 from evalprov.store.read import load, load_noted
 from evalprov.store.repair import repair
@@ -20,7 +20,7 @@ from evalprov.store.where import condition, path, tagged
 
 def say(store: str, run_id: str, at: float = NOON, **said: Any) -> str:
     """Say something of a run, and return the file's name."""
-    name, data = notes.written(run_id, Said(said.pop("by", "Ada"), **said), at)
+    name, data = notes.written(run_id, NewAnnotation(said.pop("by", "Ada"), **said), at)
     assert notes.write(Store.open(store).enter, {name: data}) == {}
     return name
 
@@ -97,8 +97,8 @@ def test_what_is_no_annotation_is_read_past_and_told(store: str, what: str) -> N
     run = runs(store)[1]
     say(store, run, tags=("good",))
     folder = Path(store, "notes")
-    name, data = notes.written(run, Said(None, tags=("bad",)), NOON)
-    other = notes.written(runs(store)[0], Said(None, tags=("bad",)), NOON)[1]
+    name, data = notes.written(run, NewAnnotation(None, tags=("bad",)), NOON)
+    other = notes.written(runs(store)[0], NewAnnotation(None, tags=("bad",)), NOON)[1]
     newer = data.replace(b'"version":1', b'"version":2')
     match what:
         case "torn":
