@@ -44,6 +44,7 @@ COMMANDS = {
     "baseline": "Keep runs that later ones are compared with: whole records under metrics/baselines, meant "
     "to be committed.",
     "annotate": "Add a note to runs, or give them tags and take tags away, after they ended.",
+    "query": "Ask the history in SQL, with DuckDB; nothing can be changed by it.",
     "prune": "Remove old runs: records, history lines, logs, recorded calls, notes, and what no other run needs.",
     "cache": "Say which runs' calls are on disk and how much room they take; remove the oldest.",
     "trust": "Allow the commands in [versions] of the settings file found here, as they are now.",
