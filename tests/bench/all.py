@@ -28,6 +28,7 @@ RECORDING = (
 JUDGING = (
     "house.py",
     "history.py",
+    "keeping.py",
     "shifts.py",
     "report_history.py",
     "diff.py",

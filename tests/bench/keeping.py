@@ -54,9 +54,8 @@ def annotated(program: Path, store: Path, lines: int) -> None:
 def asked(program: Path, store: Path, cache: Path) -> bool:
     """Print what a query costs the first time and then, beside DuckDB itself; say whether they agree."""
     os.environ["XDG_CACHE_HOME"] = str(cache)
-    sql = (
-        "SELECT count(*) FROM runs WHERE model_config['temperature']::DOUBLE = 0.7 AND metric_summary['accuracy'] > 0.7"
-    )
+    both = "model_config['temperature']::DOUBLE = 0.7 AND metric_summary['accuracy'] > 0.7"
+    sql = f"SELECT count(*) FROM runs WHERE {both}"
     found = []
     for what in ("first", "again"):
         took, mib, printed = measured([program, "query", sql, "--store", store])
@@ -113,9 +112,8 @@ def killed(program: Path, place: Path, kills: int) -> bool:
 
         recording = threading.Thread(target=record_on)
         recording.start()
-        removal = subprocess.Popen(
-            [program, "prune", "--older-than", "70d", "--yes", "--store", store], stdout=-3, stderr=-3
-        )
+        words = [program, "prune", "--older-than", "70d", "--yes", "--store", store]
+        removal = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         time.sleep(chance.uniform(0.1, 0.6))
         removal.send_signal(signal.SIGKILL)
         cut += removal.wait() == -signal.SIGKILL
@@ -124,16 +122,13 @@ def killed(program: Path, place: Path, kills: int) -> bool:
         subprocess.run([program, "doctor", "--store", store], check=True, capture_output=True)
         in_order(store, {**kept, **new})
         resumed += len(manifests_of(store)) > len(kept) + len(new)
-        done = subprocess.run([program, "prune", "--older-than", "70d", "--yes", "--store", store], capture_output=True)
+        done = subprocess.run(words, capture_output=True)
         in_order(store, {**kept, **new})
         if done.returncode or {line["run_id"] for line in lines_of(store)} != {*kept, *new}:
             print(f"  round {number}: {done.stderr.decode()}", flush=True)
             return False
         shutil.rmtree(store)
-    print(
-        f"  {cut} of {kills} removals were killed before their end, {resumed} of them halfway; nothing was lost",
-        flush=True,
-    )
+    print(f"  {cut} of {kills} removals were killed, {resumed} before all that was to go was gone; nothing was lost")
     return True
 
 
