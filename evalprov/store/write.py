@@ -162,7 +162,7 @@ class Store:
         for where, files in folders.items():
             try:
                 with self.enter(where) as folder:
-                    if any(folder.size(file) == len(data) for file, data in files.items()):
+                    if any(_is_there(folder, file, data) for file, data in files.items()):
                         self.let_removal_end()
                     failed, more = folder.write_many(files)
                 unsure += more
@@ -276,6 +276,12 @@ class Store:
             return EvalprovError(f"{error.filename or self.path} is not a folder", _ELSEWHERE, CANNOT_START)
         message = f"cannot record in {self.path}: {_words(error)}"
         return EvalprovError(message, _HINTS.get(error.errno or 0, _ELSEWHERE), CANNOT_START)
+
+
+def _is_there(folder: Folder, file: str, data: bytes) -> bool:
+    with suppress(OSError):  # what stands in its place is told when it is written
+        return folder.size(file) == len(data)
+    return False
 
 
 def _missing(folder: str) -> Iterator[str]:
