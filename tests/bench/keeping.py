@@ -100,7 +100,7 @@ def killed(program: Path, place: Path, kills: int) -> bool:
         store = str(place / f"{number}")
         now = time.time()
         for day in range(60):
-            record(store, now - (100 - day) * 86400.0, note="n" * 50)
+            record(store, now - (100.5 - day) * 86400.0, note="n" * 50)
         kept = {run: data for run, data in manifests_of(store).items() if run >= _before(now)}
         new: dict[str, bytes] = {}
         stop = threading.Event()
