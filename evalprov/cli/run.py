@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from evalprov import render
+from evalprov.cli.common import open_store
 from evalprov.cli.options import Argument, Option, Subcommand, usage
 from evalprov.errors import CANNOT_START, EvalprovError, UsageError
 from evalprov.isolation import given_environment, here
 from evalprov.run.pipeline import record_run
 from evalprov.run.request import Request
+from evalprov.settings import load
 
 
 def run(  # noqa: PLR0913 - one argument an option
@@ -43,7 +46,9 @@ def run(  # noqa: PLR0913 - one argument an option
     if repeat:
         from evalprov.cli.repeat import repeated  # one run does without
 
-        return repeated(request, repeat, jobs or 1, quiet=quiet)
+        code = repeated(request, repeat, jobs or 1, quiet=quiet)
+        sent_after(request.store)
+        return code
     bar = None if quiet else render.hashing()
     try:
         done = record_run(request, here(), given_environment(), bar, None if quiet else render.cleaning())
@@ -62,7 +67,18 @@ def run(  # noqa: PLR0913 - one argument an option
         from evalprov.views.ended import LINES, remarks  # not before the command was started
 
         render.page(remarks(done.manifest, LINES - len(done.problems)))
+    sent_after(request.store)
     return done.exit_code
+
+
+def sent_after(store: str | None) -> None:
+    """Have what was recorded sent in the background, where the settings ask for that."""
+    with suppress(EvalprovError, OSError):  # the run is recorded, whatever becomes of this
+        settings = load(here())
+        if settings.declared.get("remote", {}).get("push") == "after-run":
+            from evalprov.fleet.after import start_push  # not before the command has ended
+
+            start_push(open_store(store), settings, given_environment())
 
 
 COMMAND = Subcommand(
