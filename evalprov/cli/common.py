@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from evalprov import render
 from evalprov.cli.options import Argument, Option
-from evalprov.errors import local_only
-from evalprov.isolation import here
+from evalprov.errors import EvalprovError, local_only
+from evalprov.isolation import given_environment, here
 from evalprov.numbers import counted
 from evalprov.settings import load
 
@@ -51,6 +52,16 @@ def recorded_in(store: str) -> str:
 def is_mirror(store: str) -> bool:
     """Say whether a store is the mirror of a shared one."""
     return os.path.lexists(f"{store}/{MIRROR}")
+
+
+def sent_after(store: str | None) -> None:
+    """Have what was recorded sent in the background, where the settings ask for that; the run does not depend on it."""
+    with suppress(EvalprovError, OSError):
+        settings = load(here())
+        if settings.declared.get("remote", {}).get("push") == "after-run":
+            from evalprov.fleet.after import start_push  # not before the command has ended
+
+            start_push(open_store(store, writes=True), settings, given_environment())
 
 
 def project_of(store: str, settings: Settings) -> str:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Any
 
 from evalprov import render
-from evalprov.cli.common import open_store
+from evalprov.cli.common import sent_after
 from evalprov.cli.options import Argument, Option, Subcommand, usage
 from evalprov.errors import CANNOT_START, EvalprovError, UsageError
 from evalprov.isolation import given_environment, here
 from evalprov.run.pipeline import record_run
 from evalprov.run.request import Request
-from evalprov.settings import load
 
 
 def run(  # noqa: PLR0913 - one argument an option
@@ -69,16 +67,6 @@ def run(  # noqa: PLR0913 - one argument an option
         render.page(remarks(done.manifest, LINES - len(done.problems)))
     sent_after(request.store)
     return done.exit_code
-
-
-def sent_after(store: str | None) -> None:
-    """Have what was recorded sent in the background, where the settings ask for that."""
-    with suppress(EvalprovError, OSError):  # the run is recorded, whatever becomes of this
-        settings = load(here())
-        if settings.declared.get("remote", {}).get("push") == "after-run":
-            from evalprov.fleet.after import start_push  # not before the command has ended
-
-            start_push(open_store(store), settings, given_environment())
 
 
 COMMAND = Subcommand(
