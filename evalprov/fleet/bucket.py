@@ -184,7 +184,7 @@ class Bucket:
         except FileNotFoundError:
             return False
         except self._errors as error:
-            raise self._problem(error, "cannot look at", key) from None
+            raise self._problem(error, "cannot ask") from None
         return True
 
     def get(self, key: str, largest: int) -> bytes | None:
