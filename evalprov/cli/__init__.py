@@ -37,6 +37,9 @@ COMMANDS = {
     "verify": "Compare the present state with a record, and say how far that run can come back.",
     "restore": "Bring a run's files back to a folder of their own, and prove that they are what ran.",
     "rerun": "Bring a run back to a folder of its own, run its command there again, and judge what comes out.",
+    "push": "Send runs to the store that a team shares: those that have ended and are not there yet.",
+    "pull": "Fetch what is new in the store that a team shares into its mirror, which --store URL reads.",
+    "store": "Keep the store that a team shares in order.",
     "export": "Hand runs over to another tool, whole: what they were, what they scored, scenario by scenario.",
     "import": "Make records of runs that were not made under evalprov.",
     "init": "Write an evalprov.toml that names this project's configs, prompts and data.",
@@ -47,7 +50,7 @@ COMMANDS = {
     "query": "Ask the history in SQL, with DuckDB; nothing can be changed by it.",
     "prune": "Remove old runs: records, history lines, logs, recorded calls, notes, and what no other run needs.",
     "cache": "Say which runs' calls are on disk and how much room they take; remove the oldest.",
-    "trust": "Allow the commands in [versions] of the settings file found here, as they are now.",
+    "trust": "Allow what the settings file found here would run, and where it would send records, as it is now.",
     "help": "Print a page about evalprov, or what a command takes; without a topic, name the pages.",
 }
 _COMPLETION = (["--install-completion"], ["--show-completion"])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from evalprov import render
 from evalprov.cli import author
-from evalprov.cli.common import NEEDED_RUN, STORE, open_store
+from evalprov.cli.common import NEEDED_RUN, STORE, is_mirror, open_store
 from evalprov.cli.options import Argument, Option, Subcommand, SubcommandGroup
 from evalprov.cli.sides import side
 from evalprov.errors import UsageError
@@ -29,7 +29,7 @@ def set_(  # noqa: PLR0913 - one argument an option
 
     The whole record is copied, with who set it, when and why, and sealed: if anything in it is changed later,
     it is refused. Of a trial of a repeat the others' results are kept as well, for gate --trials. Commit the file,
-    and every clone has it.
+    and every clone has it; with --store URL it goes into the store that a team shares.
 
     Example: evalprov baseline set main latest --reason "release 1.2"
     """
@@ -43,6 +43,7 @@ def set_(  # noqa: PLR0913 - one argument an option
     wanted = baselines.Wanted(lookup.checked_name(name), **said(reason), replace=replace, force=force)
     named, trials = _with_trials(folder, run, allow_failed=allow_failed)
     stored = baselines.keep(folder, named, wanted._replace(allow_failed=allow_failed), trials)
+    where = published(folder, name)
     account = account_of(stored)
     before = account and account["replaces"]
     instead = f", in place of {before['run_id'] or 'one that could not be read'}" if before else ""
@@ -50,8 +51,21 @@ def set_(  # noqa: PLR0913 - one argument an option
     render.out(f"baseline {name} is run {stored['run_id']}{beside}{instead}")
     if stored["status"] == "failed":
         render.note(f"the command exited with {stored['exit_code']}; its metrics were read, and the run counts")
-    render.note(f"commit it: {folder}/{baselines.FOLDER}/{name}.json")
+    render.note(where or f"commit it: {folder}/{baselines.FOLDER}/{name}.json")
     return 0
+
+
+def published(folder: str, name: str) -> str:
+    """Put a baseline that was changed in the mirror of a shared store into that store; return where it is then."""
+    if not is_mirror(folder):
+        return ""
+    from evalprov.fleet.reading import mirror_at
+    from evalprov.fleet.shared import publish_baseline
+
+    mirror = mirror_at(folder)
+    assert mirror is not None
+    publish_baseline(mirror.bucket, mirror.path, name)
+    return f"it is in {mirror.bucket.url}, for all who share that"
 
 
 def said(reason: str | None) -> baselines.BaselineRemarks:
@@ -121,7 +135,15 @@ def rm(*, name: str, store: str | None) -> int:
 
     Example: evalprov baseline rm main
     """
-    run_id = baselines.remove(open_store(store), name)
+    folder = open_store(store)
+    run_id = baselines.remove(folder, name)
+    if is_mirror(folder):
+        from evalprov.fleet.reading import mirror_at
+        from evalprov.fleet.shared import remove_baseline
+
+        mirror = mirror_at(folder)
+        assert mirror is not None
+        remove_baseline(mirror.bucket, mirror.path, name)
     render.out(f"removed baseline {name}" + (f", which was run {run_id}" if run_id else ""))
     return 0
 

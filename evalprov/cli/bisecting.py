@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from evalprov import render
-from evalprov.cli.common import open_store
+from evalprov.cli.common import open_store, recorded_in
 from evalprov.cli.earlier import spreads
 from evalprov.cli.restore import pieces
 from evalprov.cli.rules import rules_for
@@ -67,6 +67,7 @@ def wanted(
 def bisect(asked: BisectRequest) -> int:
     """Search between two runs; the exit code says how that went."""
     folder = open_store(asked.store)
+    place = recorded_in(folder)
     settings = load(here())
     environ = given_environment()
     requests = []
@@ -78,7 +79,7 @@ def bisect(asked: BisectRequest) -> int:
         kept = pieces(folder, spec)
         requests.append(
             RestoreRequest(
-                m, folder, settings.root, "", environ, told=render.note, pieces=None if kept == folder else kept
+                m, place, settings.root, "", environ, told=render.note, pieces=None if kept == place else kept
             )
         )
     good, bad = requests

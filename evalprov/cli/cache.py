@@ -21,7 +21,7 @@ def cache(*, keep_last: int | None, as_json: bool, store: str | None) -> int:
 
     In a pipe the columns are separated by tabs. Example: evalprov cache --keep-last 20
     """
-    folder = open_store(store)
+    folder = open_store(store, writes=True)
     gone, spared = prune(folder, keep_last) if keep_last is not None else ([], [])
     found = files(folder)
     total = sum(one.size for one in found)

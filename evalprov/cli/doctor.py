@@ -19,7 +19,7 @@ def doctor(*, rebuild: bool, as_json: bool, store: str | None) -> int:
 
     Finished records are never altered. Example: evalprov doctor --rebuild
     """
-    path = open_store(store)
+    path = open_store(store, writes=True)
     done = _settled(path) if os.path.isdir(f"{path}/trials") else []
     done += repair.repair(path, rebuild=rebuild, note=render.note, report=_reported)
     if as_json:
@@ -28,6 +28,7 @@ def doctor(*, rebuild: bool, as_json: bool, store: str | None) -> int:
     for action in done:
         render.out(render.neutral(action))
     render.out(f"{len(done)} repaired" if done else "all in order")
+    _tell_sending(path)
     return 0
 
 
@@ -35,6 +36,19 @@ def _settled(path: str) -> list[str]:
     from evalprov.fleet.settling import settle  # few runs are on an engine
 
     return settle(path, os.environ, render.note)
+
+
+def _tell_sending(store: str) -> None:
+    """Say how the last sending to a shared store ended that nobody watched, where it failed."""
+    if not os.path.isdir(os.path.join(store, "remote")):
+        return
+    from evalprov.fleet.sent import outcomes  # few stores are sent from
+
+    for outcome in outcomes(store):
+        if outcome.get("problem"):
+            render.note(
+                f"the sending after a run at {outcome['at']} failed: {outcome['problem']}; evalprov push sends it"
+            )
 
 
 def _reported(lost: Manifest, path: str) -> bool:

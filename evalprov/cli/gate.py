@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, cast
 
 from evalprov import render
-from evalprov.cli.baseline import said
+from evalprov.cli.baseline import published, said
 from evalprov.cli.common import RUN, STORE, open_store
 from evalprov.cli.earlier import look, spreads
 from evalprov.cli.options import Option, Subcommand
@@ -107,7 +107,8 @@ def _accept(folder: str, baseline: str, b: Side, accept: Sequence[str], reason: 
         if not new:
             render.note(f"the {what.replace('_', ' ')} is the baseline's, or was accepted before: nothing is written")
         else:
-            render.note(f"accepted; commit it: {folder}/{baselines.FOLDER}/{name}.json")
+            where = published(folder, name) or f"commit it: {folder}/{baselines.FOLDER}/{name}.json"
+            render.note(f"accepted; {where}")
 
 
 def _judged(folder: str, baseline: str, run: str, *, trials: bool, sequential: bool) -> Gate:

@@ -17,6 +17,7 @@ TOPICS = {
     "restore": ("restore/README.md", "how an old run is brought back, checked and run again"),
     "calls": ("wire/README.md", "how calls to model providers are recorded and replayed, and what is kept of them"),
     "handover": ("handover/README.md", "what other tools get of a run: identity, exports, links, imports"),
+    "team": ("fleet/README.md", "one history for a team, on any object storage: sending, reading, what travels, cost"),
     "settings": ("settings/README.md", "every key of evalprov.toml"),
     "secrets": ("secrets/README.md", "what is hidden, what is not, and who is trusted with what"),
     "trials": ("fleet/engines/README.md", "trials on other machines: Slurm, Ray, ssh; what travels, what comes home"),

@@ -35,7 +35,7 @@ def import_runs(
     """
     if not paths:
         raise UsageError("missing PATH: what to import", "for example: evalprov import logs/ mlflow.db")
-    folder = open_store(store)
+    folder = open_store(store, writes=True)
     settings = load(here())
     scrub = TellingScrubber(os.environ, settings.env_secret)
     importing = Importing(folder, settings.root, scrub, scenario, settings.text_bytes)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from evalprov import render
-from evalprov.cli.common import RUN, STORE, open_store
+from evalprov.cli.common import RUN, STORE, open_store, recorded_in, sent_after
 from evalprov.cli.earlier import spreads
 from evalprov.cli.options import Option, Subcommand
 from evalprov.cli.restore import pieces
@@ -86,7 +86,9 @@ def rerun(  # noqa: PLR0913 - one argument an option
     for line in named_ahead(m, environ):
         render.note(line)
     settings = load(here())
-    asked = RestoreRequest(m, folder, settings.root, "", environ, told=render.note)
+    place = recorded_in(folder)
+    asked = RestoreRequest(m, place, settings.root, "", environ, told=render.note)
+    asked = asked if place == folder else asked._replace(pieces=folder)
     if (kept := pieces(folder, run or "")) != folder:
         asked = asked._replace(pieces=kept)
     with brought_back(asked, here=as_here, keep=keep) as found:
@@ -100,6 +102,7 @@ def rerun(  # noqa: PLR0913 - one argument an option
         render.page([*map(Remark, done.problems), *ended.remarks(done.manifest)])
         if keep:
             render.note(f"it is left in {found.folder}")
+    sent_after(place)
     rules = rules_for(settings)
     apart = spreads(folder, Side((m,)), Side((done.manifest,)), allow_failed=rules.gate.allow_failed)
     judged = judge(m, done.manifest, limit, rules, apart)

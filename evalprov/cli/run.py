@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from evalprov import render
+from evalprov.cli.common import sent_after
 from evalprov.cli.options import Argument, Option, Subcommand, usage
 from evalprov.errors import CANNOT_START, EvalprovError, UsageError
 from evalprov.isolation import given_environment, here
@@ -51,7 +52,9 @@ def run(  # noqa: PLR0913 - one argument an option
         from evalprov.cli.repeat import Repeating, place_named, repeated  # one run does without
 
         place = place_named(on, retries, send_env)
-        return repeated(request, Repeating(repeat, jobs, place, resume), quiet=quiet)
+        code = repeated(request, Repeating(repeat, jobs, place, resume), quiet=quiet)
+        sent_after(request.store)
+        return code
     bar = None if quiet else render.hashing()
     try:
         done = record_run(request, here(), given_environment(), bar, None if quiet else render.cleaning())
@@ -70,6 +73,7 @@ def run(  # noqa: PLR0913 - one argument an option
         from evalprov.views.ended import LINES, remarks  # not before the command was started
 
         render.page(remarks(done.manifest, LINES - len(done.problems)))
+    sent_after(request.store)
     return done.exit_code
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from evalprov import render
 from evalprov.cli import run as of_one
-from evalprov.cli.common import open_store
+from evalprov.cli.common import open_store, sent_after
 from evalprov.cli.options import Argument, Option, Subcommand, usage
 from evalprov.cli.repeat import place_named, recorded
 from evalprov.errors import UsageError
@@ -87,7 +87,7 @@ def sweep(  # noqa: PLR0913 - one argument an option
     shown = [shown_values(point, plan, request.argv, environ, secret) for point in plan.points]
     done, sweep_id = frozenset[tuple[int, int]](), new_id()
     if resume is not None:
-        store = open_store(values["store"])
+        store = open_store(values["store"], writes=True)
         sweep_id = sweep_of(store, resume)
         done = frozenset(already_done(plan, shown, list(begun(store, sweep_id)), environ, secret))
     trials = trials_of_sweep(list(zip(plan.points, shown, strict=True)), sweep_id, repeat, done)
@@ -108,6 +108,7 @@ def sweep(  # noqa: PLR0913 - one argument an option
     series = recorded(trials, at_once, quiet=quiet, on=place) if trials else Series([], [], [])
     if not quiet:
         render.page(view.end(_ended(plan, trials, series, sweep_id, time.monotonic() - began)))
+    sent_after(request.store)
     return series.exit_code
 
 

@@ -1,4 +1,4 @@
-"""`evalprov trust`: let the settings of a project run the commands that they name."""
+"""`evalprov trust`: let the settings of a project run the commands that they name, and say where records are sent."""
 
 from __future__ import annotations
 
@@ -9,34 +9,37 @@ from evalprov.cli.options import Subcommand
 from evalprov.errors import EvalprovError
 from evalprov.isolation import here
 from evalprov.settings import load
-from evalprov.settings.trust import commands_of, is_trusted
+from evalprov.settings.trust import commands_of, is_trusted, may_send, sends_of
 from evalprov.settings.trust import trust as remember
 
 
 def trust() -> int:
-    """Allow the commands in [versions] of the settings file found here, as they are now.
+    """Allow what the settings file found here would run, and where it would send records, as it is now.
 
-    They are run before every recorded command, so look first at a repository that somebody else wrote. Until you
-    allow them, their versions are recorded as not known. If a command is changed, or the file is moved, they must be
-    allowed again. In CI, EVALPROV_TRUST=1 does the same.
+    The commands in [versions] are run before every recorded command, so look first at a repository that somebody
+    else wrote. Until you allow them, their versions are recorded as not known, and nothing is sent to [remote] url
+    unless you name it yourself. If one of them is changed, or the file is moved, it must be allowed again. In CI,
+    EVALPROV_TRUST=1 does the same.
 
     Example: evalprov trust
     """
     settings = load(here())
-    commands = commands_of(settings)
-    if not commands:
+    commands, sends = commands_of(settings), sends_of(settings)
+    if not commands and not sends:
         render.out(f"{settings.path}: nothing in it runs a command" if settings.path else "there are no settings here")
         return 0
-    known = is_trusted(settings, os.environ)
+    known = is_trusted(settings, os.environ) and (not sends or may_send(settings, os.environ))
     if not known:
         try:
             remember(settings, os.environ)
         except OSError as error:
             hint = "EVALPROV_TRUST=1 in the environment does the same, for whatever settings there are"
             raise EvalprovError(f"cannot remember that: {error.strerror}: {error.filename}", hint) from None
-    render.out(f"{settings.path} {'was trusted before' if known else 'is trusted'} to run:")
-    for name, line in commands.items():
-        render.out(f"  {render.neutral(name)}: {render.neutral(line)}")
+    for what, of in (("run", commands), ("send records to", sends)):
+        if of:
+            render.out(f"{settings.path} {'was trusted before' if known else 'is trusted'} to {what}:")
+        for name, line in of.items():
+            render.out(f"  {render.neutral(name)}: {render.neutral(line)}")
     return 0
 
 

@@ -134,7 +134,7 @@ def run_again(  # noqa: PLR0913 - what is run, where, and how
         note=note or f"rerun of {m['run_id']}",
         repeat=repeat,
         timeout=m["command"]["timeout_seconds"],
-        replay=None if answers == "live" else m["run_id"],
+        replay=None if answers == "live" else _answers_of(m, asked),
         fill=answers == "replay or record",
         metrics_file=None if source is None or source["channel"] in CHANNELS else source["channel"],
     )
@@ -144,6 +144,15 @@ def run_again(  # noqa: PLR0913 - what is run, where, and how
         return record_run(request, found.cwd, environ, progress)
     finally:
         os.chdir(before)
+
+
+def _answers_of(m: Manifest, asked: RestoreRequest) -> str:
+    """Return what names the run's recorded calls: itself, or their file where another store has it."""
+    if asked.pieces is None or os.path.lexists(f"{asked.store}/runs/{m['run_id']}.json"):
+        return m["run_id"]
+    from evalprov.store.calls import path_of
+
+    return path_of(asked.pieces, m)
 
 
 def _lend_store(found: Restored, store: str) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from evalprov.capture import Capturing, start
 from evalprov.capture.collector import Capture, CaptureContext
-from evalprov.errors import EvalprovError
+from evalprov.errors import EvalprovError, local_only
 from evalprov.platform.events import heed_children
 from evalprov.run.request import Done
 from evalprov.run.watching import looks_at_calls, watched_project
@@ -157,6 +157,8 @@ def context_of(request: Request, cwd: str, environ: dict[str, str]) -> CaptureCo
     if "EVALPROV_RUN_ID" in environ:
         environ, around = _as_its_user_has_it(environ)
     base, store = (cwd, request.store) if request.store else (settings.root, settings.store)
+    if "://" in store:
+        raise local_only()
     return CaptureContext(
         argv=request.argv,
         written=request.written,

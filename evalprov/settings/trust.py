@@ -1,4 +1,4 @@
-"""Which settings may run commands: those of a file that its user has said to trust, as it stands there now."""
+"""Which settings may run commands or send records: those of a file that its user trusts, as it stands there now."""
 
 from __future__ import annotations
 
@@ -33,26 +33,38 @@ def commands_of(settings: Settings) -> dict[str, str]:
     return versions | functions
 
 
+def sends_of(settings: Settings) -> dict[str, str]:
+    """Return where the settings file would have records sent, and when; an empty one sends nothing."""
+    remote = settings.declared.get("remote", {})
+    return {f"remote.{name}": remote[name] for name in ("url", "push") if "url" in remote and name in remote}
+
+
+def may_send(settings: Settings, environ: Mapping[str, str]) -> bool:
+    """Say whether records may be sent where the settings say: their user has seen just that, just there."""
+    return environ.get(VARIABLE) == "1" or _mark(settings, sends_of(settings)) in _marks(environ)
+
+
 def is_trusted(settings: Settings, environ: Mapping[str, str]) -> bool:
     """Say whether the settings' commands may be run: there are none, or their user has seen just these, just there."""
     if not commands_of(settings) or environ.get(VARIABLE) == "1":
         return True
-    return _mark(settings) in _marks(environ)
+    return _mark(settings, commands_of(settings)) in _marks(environ)
 
 
 def trust(settings: Settings, environ: Mapping[str, str]) -> str:
-    """Remember that these commands may be run; return the file that says so. Raises OSError."""
+    """Remember that these commands may be run, and records sent there; return the file that says so. Raises OSError."""
     file = _file(environ)
     os.makedirs(os.path.dirname(file), 0o700, exist_ok=True)
     with open(os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600), "a", encoding="utf-8") as to:
-        to.write(f"{_mark(settings)}  {settings.path!a}\n")
+        allowed = filter(None, (commands_of(settings), sends_of(settings)))
+        to.writelines(f"{_mark(settings, what)}  {settings.path!a}\n" for what in allowed)
     return file
 
 
-def _mark(settings: Settings) -> str:
-    """Return a hash of the commands and of where they stand: a relative path in one means another program elsewhere."""
-    what = [os.path.realpath(settings.path or ""), commands_of(settings)]
-    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
+def _mark(settings: Settings, what: Mapping[str, str]) -> str:
+    """Return a hash of what is allowed and of where it stands: a relative path means another program elsewhere."""
+    said = [os.path.realpath(settings.path or ""), what]
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 def _marks(environ: Mapping[str, str]) -> set[str]:

@@ -7,13 +7,13 @@ import os
 import stat
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, NoReturn, Self
+from typing import TYPE_CHECKING, NoReturn, Protocol, Self
 
 from evalprov.platform import sync_file_system, write_behind
 from evalprov.store.process import from_tag, is_gone, is_near, tag
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 TEMP = ".tmp-"
 LARGEST = 64 << 20  # of a line of the history that is read back
@@ -26,6 +26,25 @@ _PATIENCE_SECONDS = 1.0
 _OPEN = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # a fifo put in a file's place must not hold us up
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 _ABANDONED_SECONDS = 86400
+
+
+class Elsewhere(Protocol):
+    """Where the rest of a store is that is a mirror of another one: what is asked for is brought when it is missing."""
+
+    def bring(self, name: str) -> bool:
+        """Put a file in place, named from the store on; say whether there is one."""
+
+    def names(self, folder: str, beginning: str) -> Iterable[str]:
+        """Return the names that begin so of what could be brought into a folder."""
+
+    def edge(self, number: int) -> str:
+        """Return the second until which all runs began that are in no part up to this one; nothing where none is."""
+
+    def older(self) -> Iterator[int]:
+        """Yield files with older lines of the history, newest first; who takes one closes it."""
+
+
+ELSEWHERE: dict[str, Elsewhere] = {}  # by the mirror's path
 
 
 class TooLargeError(OSError):
@@ -52,19 +71,32 @@ class Folder:
         """Return what is in it."""
         return os.listdir(self.fd)
 
+    def all_names(self, beginning: str) -> set[str]:
+        """Return the names that begin so, of what is in it and of what could be brought into it."""
+        found = {name for name in self.names() if name.startswith(beginning)}
+        above, _, folder = self.path.rpartition("/")
+        return found.union(ELSEWHERE[above].names(folder, beginning)) if above in ELSEWHERE else found
+
     def size(self, name: str) -> int | None:
         """Return a plain file's size; null where there is none of that name."""
         try:
             found = os.stat(name, dir_fd=self.fd, follow_symlinks=False)
         except FileNotFoundError:
-            return None
+            if not self._brought(name):
+                return None
+            found = os.stat(name, dir_fd=self.fd, follow_symlinks=False)
         if not stat.S_ISREG(found.st_mode):
             self._not_plain(name)
         return found.st_size
 
     def open(self, name: str, flags: int) -> int:
         """Open a plain file; the caller closes the descriptor."""
-        fd = os.open(name, flags | _OPEN, 0o644, dir_fd=self.fd)
+        try:
+            fd = os.open(name, flags | _OPEN, 0o644, dir_fd=self.fd)
+        except FileNotFoundError:
+            if not self._brought(name):
+                raise
+            fd = os.open(name, flags | _OPEN, 0o644, dir_fd=self.fd)
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             os.close(fd)
             self._not_plain(name)
@@ -224,6 +256,11 @@ class Folder:
         """Take away what is not needed any more; where that fails the doctor does it."""
         with suppress(OSError):  # no reason to fail what else is going on
             os.unlink(name, dir_fd=self.fd)
+
+    def _brought(self, name: str) -> bool:
+        """Have what is missing brought, where this is a folder of a mirror; say whether it is there now."""
+        above, _, folder = self.path.rpartition("/")
+        return above in ELSEWHERE and ELSEWHERE[above].bring(f"{folder}/{name}")
 
     def _not_plain(self, name: str) -> NoReturn:
         raise OSError(errno.EINVAL, "not a plain file", f"{self.path}/{name}")

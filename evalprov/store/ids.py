@@ -7,6 +7,7 @@ import time
 from evalprov.errors import EvalprovError
 
 _SHOWN = 60
+LONGEST = 23  # letters of an id; one so long has a number made of its record, as two machines had the same
 
 
 def stamp(seconds: float) -> str:

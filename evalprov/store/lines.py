@@ -14,7 +14,7 @@ from evalprov.named import NamedTuple
 from evalprov.record.form import BULKY, RECIPE, without
 from evalprov.store import ids
 from evalprov.store.decode import Unreadable, as_seen, decode, glance, slim, with_empty
-from evalprov.store.folder import Folder
+from evalprov.store.folder import ELSEWHERE, Folder
 from evalprov.store.index import HISTORY
 from evalprov.store.notes import KEYS, Annotations
 from evalprov.store.query import Query
@@ -89,6 +89,7 @@ class Search:
 
     def __init__(self, store: str, query: Query, progress: Callable[[int, int], None] | None = None) -> None:
         self.looked_at = 0  # runs, so far
+        self._store = store
         self._query = query
         self._progress = progress
         self._odd = _Oddities()
@@ -97,13 +98,14 @@ class Search:
             self._notes = Annotations(store)
             if self._notes:
                 query.add_later(self._notes)
-            self._scan = Scan(_opened(root), query)
+            self._scans = [Scan(_opened(root), query)]
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        os.close(self._scan.fd)
+        for scan in self._scans:
+            os.close(scan.fd)
 
     def runs(self, limit: int | None = None) -> Iterator[HistoryRun]:
         """Yield the runs, so many at most; no more is read than that takes."""
@@ -116,9 +118,15 @@ class Search:
         # was read had ended: a run waits only while an earlier line may precede it.
         waiting = sorted(self._going_on(), key=_key)
         bound = "~"
-        for piece in self._pieces():
+        for scan, piece in self._pieces():
+            if isinstance(piece, str):  # all that are still to be read began by then
+                while waiting and _key(waiting[-1])[0] > piece:
+                    yield waiting.pop()
+                if piece < (self._query.since or ""):
+                    break
+                continue
             found = [hit for hit in piece.hits if hit.run_id not in self._unfinished]
-            waiting += [HistoryRun(hit.run_id, hit.values, partial(self._line, hit)) for hit in found]
+            waiting += [HistoryRun(hit.run_id, hit.values, partial(self._line, scan, hit)) for hit in found]
             waiting.sort(key=_key)
             bound = min(bound, _ended(piece, 1) or bound)
             while waiting and _key(waiting[-1])[0] > bound:
@@ -141,23 +149,36 @@ class Search:
             line = lines[place]
             yield HistoryRun(line["run_id"], self._query.brought(rows[place]), partial(self._notes.added, dict(line)))
 
-    def _pieces(self) -> Iterator[Piece]:
+    def _pieces(self) -> Iterator[tuple[Scan, Piece | str]]:
+        """Yield the pieces of the history, and of a mirror's older parts when these are reached, each edge before."""
+        yield from self._pieces_of(self._scans[0])
+        if (rest := ELSEWHERE.get(self._store)) is None:
+            return
+        older = rest.older()
+        while edge := rest.edge(len(self._scans) - 1):
+            yield self._scans[-1], edge
+            if (fd := next(older, None)) is None:
+                return
+            self._scans.append(Scan(fd, self._query))
+            yield from self._pieces_of(self._scans[-1])
+
+    def _pieces_of(self, scan: Scan) -> Iterator[tuple[Scan, Piece]]:
         progress = self._progress
-        pieces = self._scan.pieces()
+        pieces = scan.pieces()
         try:
             for piece in pieces:
                 self._odd.add(piece)
                 self.looked_at += piece.runs
-                if progress and self._scan.size - piece.begin > ALONE:
-                    progress(self._scan.size - piece.begin, self._scan.size)
-                yield piece
+                if progress and scan.size - piece.begin > ALONE:
+                    progress(scan.size - piece.begin, scan.size)
+                yield scan, piece
         finally:
             pieces.close()
             if progress:
-                progress(self._scan.size, self._scan.size)
+                progress(scan.size, scan.size)
 
-    def _line(self, hit: Hit) -> dict[str, Any]:
-        return self._notes.added(glance(self._scan.line(hit)))
+    def _line(self, scan: Scan, hit: Hit) -> dict[str, Any]:
+        return self._notes.added(glance(scan.line(hit)))
 
 
 def history(store: str, limit: int | None = None) -> HistoryPage:

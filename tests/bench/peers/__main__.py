@@ -11,10 +11,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from peers import files, identity, trackers
+from peers import files, identity, stores, trackers
 from peers.common import Peer, WrongError
 
-CHECKS = {**trackers.CHECKS, **files.CHECKS, **identity.CHECKS}
+CHECKS = {**trackers.CHECKS, **files.CHECKS, **identity.CHECKS, **stores.CHECKS}
 
 
 def main(wanted: list[str]) -> int:
