@@ -114,7 +114,7 @@ def killed(program: Path, place: Path, kills: int) -> bool:
         recording.start()
         words = [program, "prune", "--older-than", "70d", "--yes", "--store", store]
         removal = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(chance.uniform(0.1, 0.6))
+        time.sleep(chance.uniform(0.1, 1.5))
         removal.send_signal(signal.SIGKILL)
         cut += removal.wait() == -signal.SIGKILL
         stop.set()
