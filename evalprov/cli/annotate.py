@@ -57,7 +57,7 @@ def annotate(  # noqa: PLR0913 - one argument an option
         raise UsageError("annotate needs a note or a tag", "for example: evalprov annotate latest --tag good")
     if both := {*said.tags} & {*said.untags}:
         raise UsageError(f"--tag and --untag name the same: {', '.join(sorted(both))}")
-    folder = open_store(store)
+    folder = open_store(store, writes=True)
     asked = selection.asked(where, scenario, program, (), status, since)
     if bool(asked.words) == bool(runs):
         raise UsageError(

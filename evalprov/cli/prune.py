@@ -55,7 +55,7 @@ def prune(  # noqa: PLR0913 - one argument an option
     asked = store_prune.PruneAsked(asked_of.conditions, asked_of.since, keep_last, before)
     if keep_last is None and before is None and not asked_of.words:
         raise UsageError("prune removes runs: say which", f"for example: {EXAMPLE} --dry-run")
-    folder = open_store(store)
+    folder = open_store(store, writes=True)
     found = store_prune.plan(folder, asked)
     for words in found.notes:
         render.note(words)
