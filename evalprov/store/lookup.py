@@ -155,12 +155,11 @@ def _by_beginning(store: str, spec: str) -> str:
             # A whole id is that run or none: not a later one that begins alike, unless it is two machines' runs.
             if _plain(runs, f"{prefix}.json"):
                 return prefix
-            prefix = f"{prefix}_"
-        names = (name.removesuffix(".json") for name in runs.all_names(prefix))
+            twins = (name.removesuffix(".json") for name in runs.all_names(f"{prefix}_"))
+            names = [name for name in twins if len(name) == ids.LONGEST]
+        else:
+            names = [name.removesuffix(".json") for name in runs.all_names(prefix)]
         found = sorted(filter(ids.is_run_id, names), key=ids.order, reverse=True)
-        if prefix.endswith("_") and ids.is_run_id(prefix[:-1]):
-            found = [name for name in found if len(name) == ids.LONGEST]
-            prefix = prefix[:-1]
     if not found:
         raise _NoSuchRunError(f"no run {prefix}", _LISTS)
     if len(found) > 1:
