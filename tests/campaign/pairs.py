@@ -129,6 +129,15 @@ def go_together(choice: Choice) -> bool:  # noqa: PLR0911 - one return a reason
         return False
     if state.cwd != "." and around.cwd != ".":
         return False
+    if place != Place() and choice["surroundings"] == "a folder by a link":
+        return False
+    # setpriv finds and starts what the other user may not: a program in root's folders, or none on root's PATH.
+    if choice["surroundings"] == "another user" and not child.argv[0].startswith("/bin/"):
+        return False
+    if choice["command"] == "commits" and choice["repository"] == "a pipe as .gitignore":
+        return False  # git itself hangs there
+    if "settings" in choice["repository"] and choice["store"] == "with settings":
+        return False
     if sum("exec " in lines and '"$@"' in lines for lines in (state.around, around.around, place.around)) > 1:
         return False
     if (around.refused or place.refused) and choice["secret"] != "none":
@@ -169,6 +178,8 @@ def row(choice: Choice) -> Row:
         for needs in (around.needs, place.needs, secret.needs):
             needs(folder)
         child.needs(folder / cwd)
+        if choice["surroundings"] == "another user":
+            around.needs(folder)  # all of it is that user's, not only what was there before
         if place.around and stat.S_IMODE(folder.stat().st_mode) != 0o755:
             folder.chmod(0o755)
 
