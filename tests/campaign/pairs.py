@@ -127,16 +127,7 @@ def go_together(choice: Choice) -> bool:  # noqa: PLR0911 - one return a reason
     secret = SECRETS[choice["secret"]]
     if place != Place() and (state.store != "metrics" or state.cwd != "." or around.cwd != "." or state.around):
         return False
-    if state.cwd != "." and around.cwd != ".":
-        return False
-    if place != Place() and choice["surroundings"] == "a folder by a link":
-        return False
-    # setpriv finds and starts what the other user may not: a program in root's folders, or none on root's PATH.
-    if choice["surroundings"] == "another user" and not child.argv[0].startswith("/bin/"):
-        return False
-    if choice["command"] == "commits" and choice["repository"] == "a pipe as .gitignore":
-        return False  # git itself hangs there
-    if "settings" in choice["repository"] and choice["store"] == "with settings":
+    if (state.cwd != "." and around.cwd != ".") or _in_each_others_way(choice, child):
         return False
     if sum("exec " in lines and '"$@"' in lines for lines in (state.around, around.around, place.around)) > 1:
         return False
@@ -158,6 +149,18 @@ def go_together(choice: Choice) -> bool:  # noqa: PLR0911 - one return a reason
     if secret.needs is not SECRETS["none"].needs and (state.around or state.cwd != "." or state.env):
         return False
     return {choice["surroundings"], choice["store"]}.isdisjoint(SLOW)
+
+
+def _in_each_others_way(choice: Choice, child: Child) -> bool:
+    """Say whether one of these is set up where another is, or harms the bare command as well."""
+    repository, surroundings, store = choice["repository"], choice["surroundings"], choice["store"]
+    return (
+        (surroundings == "a folder by a link" and store != "usual")
+        or ("settings" in repository and store == "with settings")
+        or (repository == "a pipe as .gitignore" and choice["command"] == "commits")  # git itself hangs
+        # setpriv finds and starts what the other user may not: a program in root's folders, or none on root's PATH.
+        or (surroundings == "another user" and not child.argv[0].startswith("/bin/"))
+    )
 
 
 def row(choice: Choice) -> Row:
