@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -321,7 +323,6 @@ def test_a_url_is_a_place_and_holds_no_key(team: Team, url: str, words: str) -> 
         ("import", "x.json"),
         ("cache",),
         ("push",),
-        ("run", "--repeat", "2", "--", "true"),
     ],
 )
 def test_nothing_is_recorded_in_a_shared_store(team: Team, words: tuple[str, ...]) -> None:
@@ -330,6 +331,14 @@ def test_nothing_is_recorded_in_a_shared_store(team: Team, words: tuple[str, ...
     _, told = team.say(*given, code=2)
     assert "records are written into a folder first" in told
     assert "evalprov push" in told
+
+
+def test_no_trial_is_recorded_in_a_shared_store(team: Team) -> None:
+    """Several trials refuse it as one run does; in a process of its own, for it has others beside it."""
+    words = ("run", "--store", team.url, "--repeat", "2", "--", "true")
+    done = subprocess.run([sys.executable, "-m", "evalprov", *words], cwd=team.project, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "records are written into a folder first" in done.stderr
 
 
 def test_a_strangers_settings_send_nothing(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
