@@ -72,10 +72,10 @@ def push(*, url: str | None, kinds: Sequence[str], as_json: bool, after_run: boo
 def _tell(done: Pushed, url: str) -> None:
     for problem in done.problems:
         render.note(render.neutral(problem))
-    notes = f" and {counted(done.notes, 'note')}" if done.notes else ""
-    if done.runs or done.notes:
-        before = f"; {done.there} were there" if done.there else ""
-        render.out(f"sent {counted(done.runs)}{notes} to {url}, {render.size(done.bytes)}{before}")
+    sent = [counted(count, what) for count, what in ((done.runs, "run"), (done.notes, "note")) if count]
+    if sent:
+        before = f"; {counted(done.there)} there already" if done.there else ""
+        render.out(f"sent {' and '.join(sent)} to {url}, {render.size(done.bytes)}{before}")
     elif not done.problems:
         render.out(
             f"nothing new for {url}: it has all {counted(done.there)}"
