@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from evalprov import render
 from evalprov.cli import author, remarks, selection
@@ -33,13 +33,9 @@ def annotate(  # noqa: PLR0913 - one argument an option
     note: str | None,
     tag: Sequence[str],
     untag: Sequence[str],
-    where: Sequence[str],
-    scenario: str | None,
-    program: str | None,
-    status: str | None,
-    since: str | None,
     as_json: bool,
     store: str | None,
+    **picks: Any,
 ) -> int:
     """Add a note to runs, or give them tags and take tags away, after they ended.
 
@@ -58,7 +54,7 @@ def annotate(  # noqa: PLR0913 - one argument an option
     if both := {*said.tags} & {*said.untags}:
         raise UsageError(f"--tag and --untag name the same: {', '.join(sorted(both))}")
     folder = open_store(store, writes=True)
-    asked = selection.asked(where, scenario, program, (), status, since)
+    asked = selection.asked(tag=(), **picks)
     if bool(asked.words) == bool(runs):
         raise UsageError(
             "name runs, or pick them, not both" if runs else "annotate which runs?",

@@ -46,17 +46,12 @@ def compare(  # noqa: PLR0913 - one an option
     against: str | None,
     pareto: str | None,
     number_: str | None,
-    where: Sequence[str],
-    scenario: str | None,
-    program: str | None,
-    tag: Sequence[str],
-    status: str | None,
-    since: str | None,
     as_json: bool,
     markdown: bool,
     out: str | None,
     open_: bool,
     store: str | None,
+    **picks: Any,
 ) -> int:
     """Hold several programs against the first of them, and say which is the best, and whether that is more than luck.
 
@@ -76,7 +71,7 @@ def compare(  # noqa: PLR0913 - one an option
         raise UsageError("--json and --markdown cannot be used together")
     folder = open_store(store)
     rules = rules_for(load(here()))
-    asked = selection.asked(where, scenario, program, tag, status, since)
+    asked = selection.asked(**picks)
     notes: list[str] = []
     allow_failed = rules.gate.allow_failed
     if runs:

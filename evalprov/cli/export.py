@@ -45,17 +45,12 @@ def export(  # noqa: PLR0913 - one argument an option
     out: str | None,
     url: str | None,
     project: str | None,
-    where: Sequence[str],
-    scenario: str | None,
-    program: str | None,
-    tag: Sequence[str],
-    status: str | None,
-    since: str | None,
     every: bool,
     prompts: bool,
     dry_run: bool,
     as_json: bool,
     store: str | None,
+    **picks: Any,
 ) -> int:
     """Hand runs over to another tool, whole: what they were, what they scored, scenario by scenario.
 
@@ -70,14 +65,14 @@ def export(  # noqa: PLR0913 - one argument an option
     target = _target(to)
     _must_fit(target, out=out, url=url, project=project, prompts=prompts)
     folder = open_store(store)
-    asked = selection.asked(where, scenario, program, tag, status, since)
-    picks = every or bool(asked.words)
-    if picks == bool(runs):
+    asked = selection.asked(**picks)
+    selected = every or bool(asked.words)
+    if selected == bool(runs):
         raise UsageError(
-            "name runs, or pick them, not both" if picks else "export needs runs",
+            "name runs, or pick them, not both" if selected else "export needs runs",
             "evalprov export latest --to csv, or all: evalprov export --all --to csv",
         )
-    found = _picked(folder, asked) if picks else _Picked(list(runs))
+    found = _picked(folder, asked) if selected else _Picked(list(runs))
     if target.single and len(found.runs) > 1:
         raise UsageError(f"{target.name} takes one run: its files have the same names in each commit")
     settings = load(here())
@@ -90,7 +85,7 @@ def export(  # noqa: PLR0913 - one argument an option
     receipts: list[Receipt] = []
     failed = 0
     try:
-        for receipt in _handed_over(folder, found.runs, target, options, scrub, leave_out=picks):
+        for receipt in _handed_over(folder, found.runs, target, options, scrub, leave_out=selected):
             if receipt is None:
                 failed += 1
             else:

@@ -38,12 +38,6 @@ SPARED = ("took", "git", "scenario", "program", "command")  # what a narrow term
 def history(  # noqa: PLR0913 - one argument an option
     *,
     number: str | None,
-    where: Sequence[str],
-    scenario: str | None,
-    program: str | None,
-    tag: Sequence[str],
-    status: str | None,
-    since: str | None,
     sort: str | None,
     columns: str | None,
     trend: str | None,
@@ -52,6 +46,7 @@ def history(  # noqa: PLR0913 - one argument an option
     as_csv: bool,
     as_ids: bool,
     store: str | None,
+    **picks: Any,
 ) -> int:
     """Show the last runs, newest first.
 
@@ -82,11 +77,12 @@ def history(  # noqa: PLR0913 - one argument an option
     _must_fit(form, sort, columns, trend, by)
     width = render.width()
     limit = selection.limit(number, None if trend or not width else SHOWN)
-    asked = selection.asked(where, scenario, program, tag, status, since)
+    asked = selection.asked(**picks)
     brought = [key_path(key) for key in (sort and sort.removeprefix("-"), trend, by) if key]
+    scenario = picks["scenario"]
     names = None if scenario is None else path("scenario")
     query = Query(asked.conditions, brought, since=asked.since, names=names)
-    named = chosen(columns) if columns else [column(name) for name in _usual(scenario, program)]
+    named = chosen(columns) if columns else [column(name) for name in _usual(scenario, picks["program"])]
     shown = [one.shown for one in named]
     reading = _HistoryReading({one.path for one in named if one.path})
     folder = open_store(store)

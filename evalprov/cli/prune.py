@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from evalprov import render
 from evalprov.cli import selection
@@ -15,8 +15,6 @@ from evalprov.store.parse_time import second
 from evalprov.views import prune as view
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from evalprov.store.prune import PruneAsked, PrunePlan
 
 REFUSED = 3
@@ -27,16 +25,11 @@ def prune(  # noqa: PLR0913 - one argument an option
     *,
     keep_last: int | None,
     older_than: str | None,
-    where: Sequence[str],
-    scenario: str | None,
-    program: str | None,
-    tag: Sequence[str],
-    status: str | None,
-    since: str | None,
     dry_run: bool,
     yes: bool,
     as_json: bool,
     store: str | None,
+    **picks: Any,
 ) -> int:
     """Remove old runs: records, history lines, logs, recorded calls, notes, and what no other run needs.
 
@@ -50,7 +43,7 @@ def prune(  # noqa: PLR0913 - one argument an option
     Examples: evalprov prune --older-than 90d --keep-last 100 --dry-run;
     evalprov prune --where 'status=failed' --older-than 7d --yes
     """
-    asked_of = selection.asked(where, scenario, program, tag, status, since)
+    asked_of = selection.asked(**picks)
     before = older_than and second(older_than)
     asked = store_prune.PruneAsked(asked_of.conditions, asked_of.since, keep_last, before)
     if keep_last is None and before is None and not asked_of.words:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from evalprov import render
 from evalprov.cli import selection, texts
@@ -34,17 +34,12 @@ def report(  # noqa: PLR0913 - one an option
     metric: Sequence[str],
     by: str | None,
     number: str | None,
-    where: Sequence[str],
-    scenario: str | None,
-    program: str | None,
-    tag: Sequence[str],
-    status: str | None,
-    since: str | None,
     out: str | None,
     open_: bool,
     trials: bool,
     everything: bool,
     store: str | None,
+    **picks: Any,
 ) -> int:
     """Write a page to look at: two runs held against each other, one run, or the history.
 
@@ -65,13 +60,12 @@ def report(  # noqa: PLR0913 - one an option
     if history:
         if a is not None:
             raise UsageError("--history is of all runs, not of one", "--where, --since and -n say of which")
-        asked = selection.asked(where, scenario, program, tag, status, since)
+        asked = selection.asked(**picks)
         folder = open_store(store)
         rules = rules_for(load(here()))
         drawn = timeline(folder, asked, rules, Drawn(metric, by, selection.limit(number, None)))
         return put(of_runs.page(drawn), out or _default(folder, "history"), open_=open_)
-    of_history = {"metric": metric, "by": by, "number": number, "where": where, "scenario": scenario}
-    of_history |= {"program": program, "tag": tag, "status": status, "since": since}
+    of_history = {"metric": metric, "by": by, "number": number, **picks}
     if given := [name for name, one in of_history.items() if one]:
         raise UsageError(f"--{given[0]} needs --history")
     if a is None:

@@ -35,11 +35,12 @@ class Asked(NamedTuple):
     since: str | None  # the second, spelled as in run ids
 
 
-def asked(  # noqa: PLR0913, PLR0917 - one argument an option
+def asked(  # noqa: PLR0913 - one argument an option
+    *,
     where: Sequence[str],
     scenario: str | None,
     program: str | None,
-    tags: Sequence[str],
+    tag: Sequence[str],
     status: str | None,
     since: str | None,
 ) -> Asked:
@@ -52,7 +53,7 @@ def asked(  # noqa: PLR0913, PLR0917 - one argument an option
         of.append(begins("identity.program", f"sha256:{digits}")._replace(text=f"program {digits}"))
     if status is not None:
         having.append(equals("status", status))
-    having += [tagged(one) for one in tags]
+    having += [tagged(one) for one in tag]
     having += [condition(one) for one in where]
     words = []
     if of:

@@ -12,7 +12,7 @@ import pytest
 from conftest import Project
 from gate_runs import called
 
-from evalprov.cli import COMMANDS, load
+from evalprov.cli import COMMANDS, load, selection
 from evalprov.cli.options import Subcommand, SubcommandGroup, parse, usage, wants_help
 from evalprov.run.request import Request
 
@@ -140,11 +140,13 @@ def test_help_is_ours_until_the_command_begins(line: str, wanted: bool) -> None:
     assert wants_help(EVERY[name], words) is wanted
 
 
+PICKS = set(inspect.signature(selection.asked).parameters)
 # Options that a command hands on together, and what takes them there.
 BY_OTHERS = {
     "run": ("values", set(Request._fields)),
     "sweep": ("values", set(Request._fields)),
     "rerun": ("searched", {"bisect", "good", "bad", "repeat", "max_reruns", "yes"}),
+    **dict.fromkeys(("annotate", "compare", "export", "history", "prune", "report"), ("picks", PICKS)),
 }
 
 
