@@ -107,9 +107,8 @@ def recorded(
     """
     if not quiet and not plan.attached:
         at_a_time = f"{plan.jobs} at a time; " if plan.jobs > 1 else ""
-        render.note(
-            f"{counted(len(trials), 'trial')}, {at_a_time}{'its' if len(trials) == 1 else 'their'} output is kept: evalprov show RUN --log"
-        )
+        output = "its output is" if len(trials) == 1 else "their output is"
+        render.note(f"{counted(len(trials), 'trial')}, {at_a_time}{output} kept: evalprov show RUN --log")
     watch = None if quiet else _TrialsProgress(len(trials), plan)
     tell = watch.tell if watch else _silent
     if on is None:
