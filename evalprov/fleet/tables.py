@@ -331,7 +331,9 @@ def engine() -> ModuleType:
     try:
         import duckdb
     except ImportError:
-        raise EvalprovError("query needs DuckDB, which is not installed", "pip install 'evalprov[sql]'") from None
+        raise EvalprovError(
+            "query needs DuckDB, which is not installed", "pip install '.[sql]' in evalprov's checkout brings it"
+        ) from None
     atexit.register(gc.unfreeze)  # else it complains of what nobody has freed
     module: ModuleType = duckdb
     return module

@@ -108,7 +108,7 @@ def test_without_duckdb_the_extra_is_named(ask: Ask, monkeypatch: pytest.MonkeyP
     monkeypatch.setitem(sys.modules, "duckdb", None)
     code, out, told = ask("SELECT 1")
     assert (code, out) == (2, "")
-    assert "evalprov[sql]" in told
+    assert "'.[sql]'" in told
 
 
 def test_a_person_sees_a_table_or_row_by_row(ask: Ask, project: Project) -> None:

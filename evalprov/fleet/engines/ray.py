@@ -41,7 +41,7 @@ class RayEngine:
     def open(self, batch: Batch) -> None:
         """Connect, and put the files where every node can have them."""
         if importlib.util.find_spec("ray") is None:
-            hint = "pip install 'evalprov[ray]'"
+            hint = "pip install '.[ray]' in evalprov's checkout brings it"
             raise EvalprovError("--on ray needs Ray, which is not installed", hint, CANNOT_START)
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
         os.environ["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = "0"  # it would send the folder that we are in

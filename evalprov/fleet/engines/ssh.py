@@ -50,7 +50,9 @@ class SshEngine:
             import asyncssh
         except ImportError:
             raise EvalprovError(
-                "--on ssh needs asyncssh, which is not installed", "pip install 'evalprov[ssh]'", CANNOT_START
+                "--on ssh needs asyncssh, which is not installed",
+                "pip install '.[ssh]' in evalprov's checkout brings it",
+                CANNOT_START,
             ) from None
         self._ssh = asyncssh
         self._batch = batch
