@@ -69,6 +69,7 @@ def test_nothing_runs_before_what_is_wrong_is_said(inner: Project) -> None:
     assert not (inner.path / "metrics").exists()
 
 
+@pytest.mark.long
 def test_each_point_is_a_run_and_one_that_failed_is_resumed(inner: Project) -> None:
     """Values are declared, variables recorded; a point that fails stops nobody; only what has no result runs again."""
     inner.write("warm.py", WARM)

@@ -169,6 +169,7 @@ def test_older_parts_are_fetched_when_they_are_asked_for(team: Team, monkeypatch
     assert team.ids("-n", "3", at="short") == [second(49), second(48), second(47)]
 
 
+@pytest.mark.long
 def test_a_hostile_store_is_read_past(team: Team) -> None:
     """Strange names, torn and swollen packs, lines and records that are not what they are called: noted, left out."""
     import zlib
@@ -380,6 +381,7 @@ def test_which_runs_are_sent_in_the_background(team: Team, monkeypatch: pytest.M
     assert pushes_after_run(load(str(team.project)), os.environ) is None
 
 
+@pytest.mark.long
 def test_a_run_is_sent_in_the_background_after_it_ended(project: Project) -> None:
     """The run has its own output and exit code, its record comes to be there, and a failure is left for the doctor."""
     shared = project.path / "shared"

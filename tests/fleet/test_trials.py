@@ -41,6 +41,7 @@ def statuses(project: Project) -> dict[int, list[str]]:
     return found
 
 
+@pytest.mark.long
 def test_a_repeat_that_was_not_finished_is_resumed(project: Project) -> None:
     """Only the trials without a result are run, under the same id; another command or number is refused."""
     script = "test -e go || test $EVALPROV_TRIAL = 2; echo '{\"x\": 1}'"
