@@ -15,7 +15,7 @@ from store_runs import NOON, begun, dead_run, manifests_of, record
 from evalprov.errors import EvalprovError
 from evalprov.record.form import SCHEMA, blank, encode, history_line
 from evalprov.record.manifest import Manifest
-from evalprov.store import Store
+from evalprov.store import Store, query
 from evalprov.store.decode import Newer, Unreadable, as_seen, decode, decode_line, migrate
 from evalprov.store.folder import LARGEST_RECORD
 from evalprov.store.read import history, load, log
@@ -126,7 +126,9 @@ def test_old_records_are_migrated_step_by_step() -> None:
         migrate({"schema": 4}, steps, 3)
 
 
-@pytest.mark.parametrize("late", ["links", "handover", "imported", "resources.series", "software.packages_content"])
+@pytest.mark.parametrize(
+    "late", ["links", "handover", "imported", "sweep", "engine", "resources.series", "software.packages_content"]
+)
 def test_a_record_from_before_a_key_was_there_is_read(late: str) -> None:
     """What an earlier evalprov of the same version did not look at is not known, in a record and in a line."""
     whole: dict[str, Any] = {**blank(RUN, "2026-09-20T12:00:00Z")}
@@ -137,7 +139,9 @@ def test_a_record_from_before_a_key_was_there_is_read(late: str) -> None:
     assert before != whole
     assert decode(json.dumps(before).encode()) == whole
     line = {key: value for key, value in before.items() if key in json.loads(history_line(blank(RUN, "")))}
-    assert decode_line(json.dumps(line).encode())["run_id"] == RUN
+    data = json.dumps(line).encode()
+    assert decode_line(data)["run_id"] == RUN
+    assert query._whole().decode(data).run_id == RUN  # the quick way takes it, too
 
 
 def test_a_record_too_large_to_be_one_is_not_read(tmp_path: Path) -> None:
