@@ -15,6 +15,8 @@ from evalprov.run.request import Request
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from evalprov.run.request import Done
+
 
 def run(  # noqa: PLR0913 - one argument an option
     *,
@@ -67,14 +69,22 @@ def run(  # noqa: PLR0913 - one argument an option
     finally:
         if bar:
             bar(1, 1)
+    try:
+        _tell(done, quiet=quiet)
+        sent_after(request.store)
+    except Exception as error:  # noqa: BLE001 - the command has ended: its exit code is ours, whatever we can still say
+        render.note(f"how it ended could not be said: {error}; see: evalprov show {done.manifest['run_id']}")
+    return done.exit_code
+
+
+def _tell(done: Done, *, quiet: bool) -> None:
+    """Say what went wrong, and how the run ended."""
     for problem_text in done.problems:
         render.note(problem_text)
     if not quiet:
         from evalprov.views.ended import LINES, remarks  # not before the command was started
 
         render.page(remarks(done.manifest, LINES - len(done.problems)))
-    sent_after(request.store)
-    return done.exit_code
 
 
 COMMAND = Subcommand(

@@ -65,7 +65,8 @@ class Folder:
         return self
 
     def __exit__(self, *_: object) -> None:
-        os.close(self.fd)
+        with suppress(OSError):  # nothing was written through it
+            os.close(self.fd)
 
     def names(self) -> list[str]:
         """Return what is in it."""
@@ -183,7 +184,7 @@ class Folder:
     def mark(self, name: str) -> bool:
         """Make an empty file; say whether the name was free."""
         try:
-            os.close(self.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+            _close(self.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
         except FileExistsError:
             return False
         return True
@@ -242,7 +243,7 @@ class Folder:
             self.drop(name)
             raise
         finally:
-            os.close(fd)
+            _close(fd)
         return name
 
     def _sync(self, name: str) -> None:
@@ -250,7 +251,7 @@ class Folder:
         try:
             os.fsync(fd)
         finally:
-            os.close(fd)
+            _close(fd)
 
     def drop(self, name: str) -> None:
         """Take away what is not needed any more; where that fails the doctor does it."""
@@ -264,6 +265,12 @@ class Folder:
 
     def _not_plain(self, name: str) -> NoReturn:
         raise OSError(errno.EINVAL, "not a plain file", f"{self.path}/{name}")
+
+
+def _close(fd: int) -> None:
+    """Close a file that was written: what the disk has to say is told then; what is interrupted is closed as well."""
+    with suppress(InterruptedError):
+        os.close(fd)
 
 
 def write_all(fd: int, data: bytes) -> None:
@@ -288,7 +295,8 @@ def read_all(fd: int, largest: int, path: str) -> bytes:
             if left < 0:
                 raise TooLargeError(errno.EFBIG, f"larger than {largest >> 20} MiB", path)
     finally:
-        os.close(fd)
+        with suppress(OSError):  # nothing was written to it
+            os.close(fd)
     return b"".join(pieces)
 
 
