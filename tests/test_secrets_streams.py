@@ -181,3 +181,18 @@ def test_short_words_that_are_a_secret_of_the_environment_are_hidden() -> None:
     scrubber = Scrubber({"DB_PASSWORD": "correct_horse"})
     assert scrubber.text("correct_horse") == PLACEHOLDER
     assert scrubber.knowing(["correct_horse"]).text("correct_horse") == PLACEHOLDER
+
+
+NEAR, TOKEN, CALM = b"here comes the token\n", b"Zx9kQ2mB7vL4nR8tY1wC5\n", b"done with step seventeen\n"
+
+
+@pytest.mark.parametrize("company", [NEAR + TOKEN, NEAR + b"\n" + TOKEN, NEAR + b"\n", NEAR])
+def test_lines_seen_before_are_judged_by_their_company(company: bytes) -> None:
+    """What was seen to hold nothing is passed over only where no line before it says otherwise."""
+    seen = (TOKEN + CALM + NEAR + CALM + b"\n" + CALM) * 100
+    text = [seen, seen, company * 300, TOKEN]
+    at_once, by_line = Scrubber({}).stream(), Scrubber({}).stream()
+    shown = b"".join(map(at_once.feed, text)) + at_once.close()
+    assert shown == b"".join(map(by_line.feed, b"".join(text).splitlines(keepends=True))) + by_line.close()
+    assert shown.startswith(seen)
+    assert shown.endswith(TOKEN) == company.endswith(TOKEN)

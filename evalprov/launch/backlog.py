@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 HELD = 1 << 24  # bytes in memory
 QUIET = 1.0  # seconds of waiting for the rest before anything is said of it
 WAITS = 2.0  # seconds that the command may have waited in all, for a log that nearly keeps up
+_PACE = 5e7  # bytes a second: a log as quick as that is waited for, since putting aside would take as long
 _STEP = 0.2  # seconds between two words about how far it is
 _TURN = 0.0001  # seconds after which a thread that works lets one that only passes bytes on have its turn
 
@@ -36,7 +37,7 @@ class Backlog:
         self._pieces: deque[bytes] = deque()
         self._held = self._worked = 0  # bytes in memory so far, and how many of them are done
         self._taken = self._done_with = 0  # bytes, those put aside among them
-        self._waited = 0.0
+        self._waited, self._worked_then = 0.0, 0  # seconds, and bytes worked off in them
         self._aside: _Aside | None = None
         self._ended = False
         self._wake, self._done = _thread.allocate_lock(), _thread.allocate_lock()
@@ -52,11 +53,11 @@ class Backlog:
         if self.lost:
             self.lost += len(data)
             return
-        began = time.monotonic()
-        while self._held - self._worked > self._most and self._aside is None and self._waited < self._waits:
+        while self._held - self._worked > self._most and self._aside is None and self._is_worth_waiting():
+            began, before = time.monotonic(), self._worked
             time.sleep(0.001)
-            now = time.monotonic()
-            self._waited, began = self._waited + now - began, now
+            self._waited += time.monotonic() - began
+            self._worked_then += self._worked - before
         self._taken += len(data)
         if self._held - self._worked > self._most or (self._aside and self._aside.waiting):
             self._put_aside(data)
@@ -79,6 +80,9 @@ class Backlog:
         self._done.release()
         if self._aside:
             self._aside.close()
+
+    def _is_worth_waiting(self) -> bool:
+        return self._waited < self._waits or self._worked_then > _PACE * self._waited
 
     def _hold(self, data: bytes) -> None:
         self._held += len(data)

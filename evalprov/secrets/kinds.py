@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeAlias
 
 from evalprov.secrets.gate import has_odd_run
-from evalprov.secrets.values import compiled, has_one
+from evalprov.secrets.values import compiled, has_one, has_run
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from evalprov.secrets.lines import Context
     from evalprov.secrets.shapes import Spans
@@ -28,6 +28,7 @@ _PGPASS = b":5432:"
 _REMEMBERED, _LONGEST = 1 << 12, 1 << 9
 _WORTH_ASKING = 1 << 12  # bytes from which on it pays to ask whether all lines are of kinds seen before
 _PAUSE, _LONGEST_PAUSE = 8, 64  # windows after one of mostly new lines, and after several
+_FEW = 64  # different lines in a window, which cost next to nothing to ask again
 _ANY_PORT = b":0000:"  # of which one is told by its number
 
 # Where secrets stand in a line, then in what is left of it, and so on; and what it tells of the next.
@@ -35,13 +36,70 @@ Known: TypeAlias = "tuple[list[Spans], Context | None]"
 NOTHING: Known = ([], None)
 
 
+class _Pause:
+    """Has a memory not asked for a while after a text that was mostly new to it."""
+
+    def __init__(self) -> None:
+        self._left, self._next = 0, _PAUSE
+
+    def is_over(self) -> bool:
+        """Say whether the memory is asked of the next text."""
+        self._left -= 1
+        return self._left < 0
+
+    def judge(self, new: int, lines: int, known: int) -> None:
+        """Begin one if most of the lines that were asked are new."""
+        if 2 * new > lines > max(known // 4, _FEW):
+            self._left = self._next
+            self._next = min(2 * self._next, _LONGEST_PAUSE)
+        else:
+            self._left, self._next = 0, _PAUSE
+
+
 class Kinds:
-    """Remembers kinds of lines."""
+    """Remembers lines, and kinds of them."""
 
     def __init__(self) -> None:
         self._lines: dict[bytes, Known] = {}
         self._plain = {b""}  # what lines with nothing in them look like, their digits aside
-        self._unasked, self._pause = 0, _PAUSE
+        self._of_plain = _Pause()
+        self._still: set[bytes] = set()  # lines that, as they are, hold nothing and tell nothing of the next
+        # Lines that hold nothing though a line before announce a token, and at most announce one: with what they tell.
+        self._inert: dict[bytes, Context | None] = {}
+        self._of_lines = _Pause()
+
+    def unseen_in(self, text: bytes, before: Context | None) -> set[bytes] | None:
+        """Return the lines not known to hold nothing in this company; null if none were asked."""
+        if len(text) < _WORTH_ASKING or (before and before.kind != "near") or not self._of_lines.is_over():
+            return None
+        lines = set(text.split(b"\n"))
+        lines.discard(b"")
+        unseen = lines - self._still
+        if not unseen and not before:
+            return unseen
+        others = lines.difference(self._inert)
+        if not others and b"\n\n" not in text and text[:1] != b"\n":  # behind such a line it would go on
+            return others
+        unseen &= others
+        self._of_lines.judge(len(unseen), len(lines), max(len(self._still), len(self._inert)))
+        return unseen or lines
+
+    def told_by(self, text: bytes) -> Context | None:
+        """Return what the last of some known lines tells of the next."""
+        return self._inert.get(text[text.rfind(b"\n", 0, -1) + 1 :].removesuffix(b"\n"))
+
+    def seen(self, lines: Iterable[bytes], near: Mapping[bytes, Context]) -> None:
+        """Remember lines that hold nothing, and which of them announce that a token may follow."""
+        for memory in (self._still, self._inert):
+            if len(memory) >= _REMEMBERED:
+                memory.clear()
+        for line in lines:
+            if len(line) >= _LONGEST:
+                continue
+            if line not in near:
+                self._still.add(line)
+            if line.strip() and not has_run(line):
+                self._inert[line] = near.get(line)
 
     def known(self, kind: bytes) -> Known | None:
         """Return what was found in lines of a kind, and what they tell."""
@@ -57,18 +115,11 @@ class Kinds:
 
     def new_in(self, text: bytes) -> set[bytes] | None:
         """Return the kinds of lines, their digits aside, not known to hold nothing; null if none were asked."""
-        if len(text) < _WORTH_ASKING:
-            return None
-        if self._unasked:
-            self._unasked -= 1
+        if len(text) < _WORTH_ASKING or not self._of_plain.is_over():
             return None
         kinds = set(text.translate(_DIGITS).split(b"\n"))
         new = kinds - self._plain
-        if 2 * len(new) > len(kinds) > len(self._plain) // 4:
-            self._unasked = self._pause
-            self._pause = min(2 * self._pause, _LONGEST_PAUSE)
-        else:
-            self._pause = _PAUSE
+        self._of_plain.judge(len(new), len(kinds), len(self._plain))
         return new
 
     def see(self, kinds: set[bytes], text: bytes, starts: list[int]) -> None:

@@ -188,15 +188,20 @@ class Scrubber:
 
     def suspects(self, text: bytes) -> bool:
         """Say whether anything in a text is worth a look."""
+        if text == text[:1] * len(text):  # zeros, or a ruler
+            return bool(self.needles.hits(text))
         flat = flattened(text)
         return bool(suspects(text, flat)) or bool(self.needles.hits(text, runs=RUN_FLAT in flat))
 
     def scrub_lines(self, text: bytes, before: Context | None = None) -> tuple[bytes, Context | None]:
         """Return whole lines without their secrets, and what the last of them tells about the next.
 
-        Lines in which nothing suspicious stands are not looked at one by one, nor those that differ from lines seen
-        before in their numbers alone.
+        Lines in which nothing suspicious stands are not looked at one by one, nor those that were seen before or
+        differ from such in their numbers alone.
         """
+        unseen = self._kinds.unseen_in(text, before)
+        if unseen is not None and not unseen:
+            return text, self._kinds.told_by(text)
         new = self._kinds.new_in(text)
         if new is not None and not new and not before and not self.needles.hits(text, runs=False):
             return text, None
@@ -208,7 +213,10 @@ class Scrubber:
         holding = {text.rfind(b"\n", 0, place) + 1 for place, _ in hits}
         sifted = self._sifted(text, starts)
         if not holding and not before and not sifted:
+            self._kinds.seen(unseen or (), {})
             return text, None
+        loud: set[bytes] = set()  # lines that hold something, tell of the next or were told of
+        near: dict[bytes, Context] = {}  # those that only say that a token may follow
         pieces: list[bytes] = []
         at = 0
         needles = sorted({number for _, number in hits})
@@ -218,15 +226,22 @@ class Scrubber:
                 if before.kind == "near" and line[:1] not in b"\r\n" and not may_hold_token(line):
                     before = None  # only a token could be announced
                     break
+                loud.add(line.removesuffix(b"\n"))
                 line, before = self._scrub_line(line, before, needles, sifted.get(at))
                 pieces.append(line)
                 at = end
             if at <= start < len(text):
                 pieces.append(text[at:start])
                 line, at = line_at(text, start)
-                line, before = self._scrub_line(line, before, needles if start in holding else [], sifted.get(start))
-                pieces.append(line)
+                clean, before = self._scrub_line(line, before, needles if start in holding else [], sifted.get(start))
+                if before and before.kind == "near" and clean == line:
+                    near[line.removesuffix(b"\n")] = before
+                elif before or clean != line:
+                    loud.add(line.removesuffix(b"\n"))
+                pieces.append(clean)
         pieces.append(text[at:])
+        if unseen:
+            self._kinds.seen(unseen - loud, near)
         return b"".join(pieces), before
 
     def _sifted(self, text: bytes, starts: list[int]) -> dict[int, int | Known]:
