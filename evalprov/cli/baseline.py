@@ -19,6 +19,7 @@ from evalprov.store import baselines, lookup, read
 from evalprov.views import baselines as view
 
 if TYPE_CHECKING:
+    from evalprov.fleet.mirror import Mirror
     from evalprov.record.manifest import Manifest
 
 
@@ -57,15 +58,24 @@ def set_(  # noqa: PLR0913 - one argument an option
 
 def published(folder: str, name: str) -> str:
     """Put a baseline that was changed in the mirror of a shared store into that store; return where it is then."""
-    if not is_mirror(folder):
+    mirror = _mirror(folder)
+    if mirror is None:
         return ""
-    from evalprov.fleet.reading import mirror_at
     from evalprov.fleet.shared import publish_baseline
 
-    mirror = mirror_at(folder)
-    assert mirror is not None
     publish_baseline(mirror.bucket, mirror.path, name)
     return f"it is in {mirror.bucket.url}, for all who share that"
+
+
+def _mirror(folder: str) -> Mirror | None:
+    """Return the mirror that a store is; null for a store of one's own."""
+    if not is_mirror(folder):
+        return None
+    from evalprov.fleet.reading import mirror_at  # most stores are folders
+
+    if (mirror := mirror_at(folder)) is None:
+        raise UsageError(f"{folder} is the mirror of a shared store", "name the store itself: --store URL")
+    return mirror
 
 
 def said(reason: str | None) -> baselines.BaselineRemarks:
@@ -136,13 +146,11 @@ def rm(*, name: str, store: str | None) -> int:
     Example: evalprov baseline rm main
     """
     folder = open_store(store)
+    mirror = _mirror(folder)
     run_id = baselines.remove(folder, name)
-    if is_mirror(folder):
-        from evalprov.fleet.reading import mirror_at
+    if mirror:
         from evalprov.fleet.shared import remove_baseline
 
-        mirror = mirror_at(folder)
-        assert mirror is not None
         remove_baseline(mirror.bucket, mirror.path, name)
     render.out(f"removed baseline {name}" + (f", which was run {run_id}" if run_id else ""))
     return 0

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from evalprov.record.manifest import Manifest
     from evalprov.settings import Settings
 
-MIRROR = "remote.json"  # what a store has that is the mirror of a shared one
 RUN = Argument(
     "run", "RUN", "A run: an id, its beginning, latest~1, baseline:NAME, or a record's path.", default="latest"
 )
@@ -52,7 +51,9 @@ def recorded_in(store: str) -> str:
 
 def is_mirror(store: str) -> bool:
     """Say whether a store is the mirror of a shared one."""
-    return os.path.lexists(f"{store}/{MIRROR}")
+    from evalprov.store.index import REMOTE  # a run is recorded in none
+
+    return os.path.lexists(f"{store}/{REMOTE}")
 
 
 def sent_after(store: str | None) -> None:

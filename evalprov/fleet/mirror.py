@@ -26,13 +26,12 @@ from evalprov.named import NamedTuple
 from evalprov.numbers import counted
 from evalprov.store import ids
 from evalprov.store.folder import ELSEWHERE, LARGEST_RECORD, Folder
-from evalprov.store.index import HISTORY, Lock
+from evalprov.store.index import HISTORY, REMOTE, Lock
 from evalprov.store.write import SUBFOLDERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-STATE = "remote.json"
 _VERSION = 1
 _FOLDERS = tuple({*SUBFOLDERS, keys.NOTES} - {"active"})
 _BLOBS = ("objects", "patches")
@@ -341,7 +340,7 @@ class Mirror:
         """Return what the mirror knows of itself; null where it is new, or not what it says."""
         try:
             with Folder(self.path) as root:
-                state = cast("MirrorState", json.loads(root.read(STATE) or b"null"))
+                state = cast("MirrorState", json.loads(root.read(REMOTE) or b"null"))
                 whole = state is not None and state["version"] == _VERSION and state["url"] == self.bucket.url
                 return state if whole and all(is_as_it_was(root, part) for part in state["parts"]) else None
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
@@ -354,7 +353,7 @@ class Mirror:
             try:
                 with open(fd, "w", encoding="utf-8") as file:
                     json.dump(state, file)
-                root.place(temp, STATE)
+                root.place(temp, REMOTE)
             except BaseException:
                 root.drop(temp)
                 raise

@@ -12,6 +12,7 @@ from evalprov.store.folder import Folder, write_all
 
 HISTORY = "eval_history.jsonl"
 LOCK = ".lock"
+REMOTE = "remote.json"  # what a store has that is the mirror of a shared one
 PATIENCE_SECONDS = 10.0
 _UNSUPPORTED = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
