@@ -113,7 +113,8 @@ def hashing() -> Callable[[int, int], None] | None:
 
 def cleaning() -> Callable[[int, int], None] | None:
     """Return what draws a bar while a log is still cleaned after the command's end, for a terminal."""
-    return progress("the command has ended; cleaning its log", lambda done, total: f"{size(done)} of {size(total)}")
+    what = "the command has ended; cleaning its log (Ctrl-C leaves out the rest)"
+    return progress(what, lambda done, total: f"{size(done)} of {size(total)}")
 
 
 def progress(what: str, words: Callable[[int, int], str]) -> Callable[[int, int], None] | None:

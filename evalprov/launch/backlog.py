@@ -40,6 +40,7 @@ class Backlog:
         self._waited, self._worked_then = 0.0, 0  # seconds, and bytes worked off in them
         self._aside: _Aside | None = None
         self._ended = False
+        self.stopped: str | None = None  # by whom
         self._wake, self._done = _thread.allocate_lock(), _thread.allocate_lock()
         self._wake.acquire()
         self._done.acquire()
@@ -64,20 +65,34 @@ class Backlog:
         else:
             self._hold(data)
 
-    def end(self, progress: Callable[[int, int], None] | None = None, quiet: float = QUIET) -> None:
-        """Return when all is done; what takes longer than a moment is told how far it is, in bytes since then."""
+    def end(
+        self,
+        progress: Callable[[int, int], None] | None = None,
+        stopped_by: Callable[[], str | None] = lambda: None,
+        quiet: float = QUIET,
+    ) -> None:
+        """Return when all is done, or when somebody stops it: then what is left is lost.
+
+        What takes longer than a moment is told how far it is, in bytes since then.
+        """
         self._ended = True
         self._ring()
-        ended = self._done.acquire(timeout=quiet)
-        if not ended and progress:
-            before = self._done_with
-            left = max(1, self._taken - before)
-            while not self._done.acquire(timeout=_STEP):
+        said = time.monotonic() + quiet
+        before, left = 0, 0
+        while not self._done.acquire(timeout=_STEP if left else min(_STEP, quiet)):
+            if not self.stopped and (signal := stopped_by()):
+                self.stopped = f"{signal} ended the cleaning of what was left of it"
+            if progress and left:
                 progress(min(self._done_with - before, left - 1), left)
+            elif time.monotonic() >= said:
+                before, left = self._done_with, max(1, self._taken - self._done_with)
+        if progress and left:
             progress(left, left)
-        elif not ended:
-            self._done.acquire()
         self._done.release()
+        if self._done_with == self._taken:
+            self.stopped = None
+        elif self.stopped:
+            self.lost += self._taken - self._done_with
         if self._aside:
             self._aside.close()
 
@@ -119,7 +134,7 @@ class Backlog:
             self._done.release()
 
     def _work_off(self) -> None:
-        while True:
+        while not self.stopped:
             if self._pieces:
                 data = self._pieces.popleft()
                 self._work(data)

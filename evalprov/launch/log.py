@@ -59,25 +59,31 @@ class BoundedLog:
     def close(self, progress: Callable[[int, int], None] | None = None) -> None:
         """Write the rest, or the tail with a line before it that says how much was left out.
 
-        `progress` is told how far it is, in bytes, where that takes longer than a moment.
+        `progress` is told how far it is, in bytes, where that takes longer than a moment. A signal that is to stop us
+        meanwhile ends it: nobody waits for a log against their will.
         """
         if self._closed:
             return
         self._closed = True
         if self._backlog:
-            self._backlog.end(progress)
+            from evalprov.launch.signals import waiting_to_stop
+
+            self._backlog.end(progress, waiting_to_stop)
             self.problem = self.problem or self._backlog.problem
-        if self._backlog and self._backlog.lost:
+        lost = self._backlog.lost if self._backlog else 0
+        if lost and self.problem:
             self.omitted = self._total - self._written
-        elif self._unwritten <= self._tail_limit:
+        elif not lost and self._unwritten <= self._tail_limit:
             rest = bytes(self._kept[len(self._kept) - self._unwritten :])
             self._write(self._stream.feed(rest) + self._stream.close())
         else:
             # What the stream's scrubber still holds back may be half a secret: it is left out, too.
-            tail = self.tail(self._tail_limit)
+            tail = self.tail(self._tail_limit or min(_LEAST_TAIL, lost))
             self.omitted = max(0, self._total - self._written - len(tail))
             start = b"" if self._last == b"\n" else b"\n"
             self._write(b"%s[evalprov: %d bytes left out here]\n%s" % (start, self.omitted, tail))
+        if self._backlog:
+            self.problem = self.problem or self._backlog.stopped
         self._kept = bytearray(self._kept[-self._keep :])
         with suppress(OSError):
             if os.fstat(self._fd).st_nlink == 0:

@@ -36,6 +36,11 @@ def hold(numbers: Sequence[int]) -> set[int]:
     return hold_back([*numbers, *_NOTICED])
 
 
+def waiting_to_stop() -> str | None:
+    """Return a signal to stop that came once nobody passed them on any more; it stays for who else asks."""
+    return next((signal.Signals(number).name for number in STOP if number in signal.sigpending()), None)
+
+
 class Overseer:
     """Passes signals on, follows the window's size, and ends the child's whole tree when its time is up."""
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import resource
+import signal
+import subprocess
+import sys
 import threading
 import time
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import pytest
@@ -264,3 +269,63 @@ def test_a_log_slower_than_its_command_is_whole(tmp_path: Path) -> None:
     text = Logged(tmp_path / "log", None, pieces(data, 1 << 16), Scrubber({})).text
     assert text == Scrubber({}).data(data)
     assert b"Sunset" not in text
+
+
+def test_what_is_stopped_leaves_out_the_rest() -> None:
+    """Who waits for a slow log and will not ends it: what is not worked off by then is lost, and that is said."""
+    taken: list[bytes] = []
+
+    def work(data: bytes) -> None:
+        time.sleep(0.02)
+        taken.append(data)
+
+    backlog = Backlog(work, held=1 << 20, waits=0)
+    for _ in range(500):
+        backlog.put(b"line\n" * 20)
+    began = time.monotonic()
+    backlog.end(stopped_by=lambda: "SIGTERM" if len(taken) > 2 else None)
+    assert time.monotonic() - began < 5
+    assert backlog.stopped == "SIGTERM ended the cleaning of what was left of it"
+    assert backlog.lost == 100 * (500 - len(taken))
+
+
+def test_what_is_done_when_it_is_stopped_is_whole() -> None:
+    """A signal that comes when nothing is left to do leaves nothing out."""
+    backlog = Backlog(lambda _: None)
+    backlog.put(b"line\n")
+    backlog.end(stopped_by=lambda: "SIGTERM")
+    assert (backlog.lost, backlog.stopped) == (0, None)
+
+
+SLOW = """
+import sys
+for n in range(200_000):
+    sys.stdout.write(f"{n} answer of the model: key step_{n} api_key=Sunset{n}moon\\n")
+sys.exit(3)
+"""
+
+
+@pytest.mark.long
+def test_a_signal_ends_the_cleaning_of_a_log_and_the_record_is_whole(tmp_path: Path) -> None:
+    """Ctrl-C after the command's end: its exit code stays, the log has its head and its end, and says so."""
+    (tmp_path / "slow.py").write_text(SLOW)
+    words = [sys.executable, "-m", "evalprov", "run", "--log", "full", "--", sys.executable, "slow.py"]
+    with subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stderr
+        assert len(list(islice(process.stdout, 200_000))) == 200_000
+        time.sleep(1)  # it has ended, and its log is cleaned
+        began = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        said = process.stderr.read().decode()
+        assert process.wait() == 3
+    assert time.monotonic() - began < 5
+    assert "SIGINT ended the cleaning" in said
+    record = json.loads(next((tmp_path / "metrics/runs").glob("*.json")).read_bytes())
+    assert (record["status"], record["exit_code"]) == ("failed", 3)
+    text = next((tmp_path / "metrics/logs").glob("*.out")).read_text()
+    head, marker, tail = text.partition("[evalprov: ")
+    assert head.startswith("0 answer")
+    assert marker
+    assert tail.endswith("199999 answer of the model: key step_199999 api_key=[secret]\n")
+    assert "Sunset" not in text
