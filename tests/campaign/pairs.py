@@ -158,6 +158,12 @@ def _in_each_others_way(choice: Choice, child: Child) -> bool:
         (surroundings == "a folder by a link" and store != "usual")
         or ("settings" in repository and store == "with settings")
         or (repository == "a pipe as .gitignore" and choice["command"] == "commits")  # git itself hangs
+        or (repository == ".git a link" and store == "by a link")  # both make a folder of one name
+        or (repository == "another's" and surroundings == "without privileges")  # there nothing can be written at all
+        # It commits the store's own files, which are ignored once we have been there.
+        or (choice["command"] == "commits" and store.startswith("with "))
+        # The shell says by itself, and in its own words, what it did not find.
+        or (surroundings == "PATH empty" and "/" not in child.argv[0])
         # setpriv finds and starts what the other user may not: a program in root's folders, or none on root's PATH.
         or (surroundings == "another user" and not child.argv[0].startswith("/bin/"))
     )
