@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from conftest import Project
 
+from evalprov.explain.attribution import alike, layer_states
+from evalprov.explain.changes import changes
 from evalprov.record.form import blank
-from evalprov.record.hidden import MARK, PLACEHOLDER, UNTOLD
+from evalprov.record.hidden import MARK, PLACEHOLDER, UNTOLD, digest_of
 from evalprov.record.identity import identify
 from evalprov.secrets import Scrubber, TellingScrubber
 from evalprov.secrets.telling import MOST
@@ -152,3 +154,28 @@ def test_diff_says_that_a_hidden_value_changed(project: Project) -> None:
     files = [file for file in Path(project.path, "metrics").rglob("*") if file.is_file()]
     assert files
     assert not any(b"alpha-" in file.read_bytes() for file in files)
+
+
+@pytest.mark.parametrize("other", ["pepper=Xk9!mQ2z", "pepper=Yk9!mQ2z"])
+@pytest.mark.parametrize("text", ["{}", "one two {} three", "url=https://h/x {}"])
+def test_what_another_version_hid_is_told_by_its_digest(text: str, other: str) -> None:
+    """A record in which a value stands and one in which it is hidden are the same where it is, and else are not."""
+    plain, hidden = blank("20260101T000000Z", "2026-01-01T00:00:00Z"), blank("20260102T000000Z", "2026-01-02T00:00:00Z")
+    value = text.format("pepper=Xk9!mQ2z")
+    told = value.replace("Xk9!mQ2z", f"{MARK}{digest_of(value)}")
+    for record, shown in ((plain, text.format(other)), (hidden, told)):
+        record["model_config"] = {"model": "m", "extra": {"note": shown, "same": 1}}
+        record["identity"] = identify(record)
+    assert plain["identity"]["layers"]["model"] != hidden["identity"]["layers"]["model"]
+    same = other == "pepper=Xk9!mQ2z"
+    assert (layer_states(plain, hidden)["model"] == "changed") != same
+    assert (changes(plain, hidden) == []) == same
+
+
+@pytest.mark.parametrize("number", [4812, 0.25, "4812"])
+def test_a_number_that_another_version_hid_is_told_as_well(number: object) -> None:
+    """A number that is hidden was a text by then."""
+    assert alike(number, f"{MARK}{digest_of(str(number))}")
+    assert not alike(4813, f"{MARK}{digest_of(str(number))}")
+    assert not alike(number, UNTOLD)
+    assert not alike([number], f"{MARK}{digest_of(str([number]))}")

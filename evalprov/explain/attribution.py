@@ -8,6 +8,7 @@ from evalprov.named import NamedTuple
 from evalprov.record.fact import at
 from evalprov.record.facts import FACTS
 from evalprov.record.form import REPORTED
+from evalprov.record.hidden import same_but_for_hiding
 from evalprov.record.layers import Layer, hashed, layers
 
 if TYPE_CHECKING:
@@ -178,9 +179,9 @@ def _one_sided(one: Layer, other: Layer) -> bool:
 
 
 def alike(one: Any, other: Any) -> bool:
-    """Say whether two JSON values are the same: 1 and 1.0 are, 1 and true are not."""
+    """Say whether two JSON values are the same: 1 and 1.0 are, 1 and true are not; hidden ones are told by digests."""
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(alike(one[key], other[key]) for key in one)
     if isinstance(one, list) and isinstance(other, list):
         return len(one) == len(other) and all(map(alike, one, other))
-    return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
+    return (isinstance(one, bool) == isinstance(other, bool) and bool(one == other)) or same_but_for_hiding(one, other)

@@ -10,13 +10,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from evalprov.record.hidden import MARK, PLACEHOLDER, UNTOLD
+from evalprov.record.hidden import MARK, PLACEHOLDER, UNTOLD, digest_of
 from evalprov.secrets.scrubber import Scrubber
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-COST = 1 << 12  # of scrypt: some ten milliseconds a value
 _AS_HIDDEN = re.escape(PLACEHOLDER) + r"(?:~(?:[0-9a-f]{6}|\?))?"
 MOST = 48  # values of one run; so many cost half a second
 
@@ -54,12 +53,5 @@ class TellingScrubber(Scrubber):
         if known == clean:
             return clean
         if known not in self._digests and len(self._digests) < self._most:
-            self._digests[known] = f"{MARK}{_digest(known)}"
+            self._digests[known] = f"{MARK}{digest_of(known)}"
         return clean.replace(PLACEHOLDER, self._digests.get(known, UNTOLD), 1)
-
-
-def _digest(text: str) -> str:
-    import hashlib
-
-    raw = text.encode("utf-8", "surrogatepass")
-    return hashlib.scrypt(raw, salt=b"evalprov", n=COST, r=8, p=1, dklen=3).hex()
