@@ -38,10 +38,11 @@ class Scale(NamedTuple):
         low, high, seen = (
             (_log(one) for one in (self.low, self.high, value)) if self.logarithmic else (*self[:2], value)
         )
-        if not low < high:
-            return (self.start + self.end) / 2
         # By halves, for the two ends may lie further apart than any number is large.
-        share = (seen / 2 - low / 2) / (high / 2 - low / 2)
+        apart = high / 2 - low / 2
+        if not apart > 0:
+            return (self.start + self.end) / 2
+        share = (seen / 2 - low / 2) / apart
         return self.start + (self.end - self.start) * min(1.0, max(0.0, share))
 
     def places(self, values: Sequence[float]) -> list[float]:

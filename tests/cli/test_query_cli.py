@@ -78,7 +78,7 @@ def test_without_sql_the_tables_are_told(ask: Ask) -> None:
     [
         ("SELECT status,\n  foo FROM runs", ("foo", "line 2 of the SQL, at: foo FROM runs")),
         ("SELECT * FROM run", ("Table with name run does not exist", "line 1 of the SQL, at: run")),
-        ("SELECT 'x", ("unterminated", "line 1")),
+        ("SELECT 'x", ("unterminated",)),
         ("SELECT status::BIGINT FROM runs", ("Could not convert string 'completed'",)),
         ("", ("query needs SQL",)),
         ("SELECT 1; SELECT 2", ("several",)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import isfinite
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from evalprov.report import svg
@@ -14,6 +14,7 @@ ENDS = st.floats(allow_nan=False, allow_infinity=False)
 
 
 @given(ENDS, ENDS, st.booleans(), st.lists(ENDS, min_size=1, max_size=5))
+@example(0.0, 5e-324, False, [0.0])
 def test_every_number_has_a_place(one: float, other: float, logarithmic: bool, values: list[float]) -> None:
     """Whatever the ends, places lie between start and end, and ticks are few, in order and on the scale."""
     low, high = sorted((one, other))
