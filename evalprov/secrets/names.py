@@ -57,7 +57,7 @@ _ISSUERS = _words(
 _OF_KEY = _ISSUERS | _words(
     """api secret private access signing encryption decryption master account service auth license licence
     shared signature subscription hmac aes jwt session cookie webhook deploy admin root security symmetric fernet
-    crypto"""
+    crypto wifi wlan wpa fi"""
 )
 _OF_TOKEN = _ISSUERS | _words(
     """api app access auth oauth oauth2 refresh bearer session csrf xsrf secret bot personal deploy

@@ -27,6 +27,7 @@ from evalprov.secrets.values import (
     compiled,
     is_common,
     is_masked,
+    is_prose,
     is_reference,
     is_type,
     starts_reference,
@@ -71,6 +72,7 @@ _METAVARIABLE = (
 )
 _FORMAT = rb"[<>^]?[0-9.,]*[a-zA-Z%]?\}"
 _SENTENCE = rb"[A-Z]?[a-z]+:?(?:[ ][a-z]+){2}[ .,]"
+_PHRASE = rb"[a-z]{3,20}(?:[ ][a-z]{3,20}){2,7}(?=\s*\Z)"
 _WHOLE_LINE = ("password", "passwd", "passphrase", "pwd")
 
 
@@ -296,6 +298,8 @@ def _line_before(text: bytes, at: int) -> bytes:
 
 def _rest_of_line(text: bytes, start: int, span: tuple[int, int]) -> tuple[int, int]:
     """Return the span up to the end of the line where the key begins it: a plain YAML value may have blanks."""
+    if phrase := compiled(_PHRASE).match(text, span[0]):
+        return span if is_prose(phrase[0]) else phrase.span()
     line = text.rfind(b"\n", 0, start) + 1
     if (
         start - line > 64

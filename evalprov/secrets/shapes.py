@@ -96,12 +96,18 @@ _LONG = rb"(?=[\w.~+/=-]{15})"  # as the shortest token is; most words are not
 BEGUN = rb"[^A-Za-z0-9]" + _LONG + rb"(?=" + _HEADS + rb")"
 BEGUN_ESCAPED = rb"[^A-Za-z0-9]" + _ESCAPE + _LONG + rb"(?=" + _HEADS + rb")"
 _LIKE_A_NAME = (b"s.", b"jina_", b"key-", b"fc-", b"pa-", b"fw_", b"ion_", b"ops_", b"li_")
+# A cloud's secret key, in the line of its id.
+_BESIDE_ITS_ID = (
+    rb"A(?:KIA|SIA)[A-Z0-9]{16}[^A-Za-z0-9][^\n]{0,40}?(?<![\w/+])"
+    rb"((?=[0-9a-z/+]{0,39}[A-Z])(?=[0-9A-Z/+]{0,39}[a-z])[A-Za-z0-9/+]{40})(?![\w/+=])"
+)
 # Where the sign stands within or behind: looked for by itself.
 _MARKED = (
     (b"hooks.slack.com/", rb"hooks\.slack\.com/(?:services|workflows|triggers)/([\w/+-]{8,})"),
     *((b"gh%b_" % kind, rb"gh[pousr]_[A-Za-z0-9]{16,}") for kind in (b"p", b"o", b"u", b"s", b"r")),  # in a word, too
     (b"arer ", rb"[Bb]earer[ ]+((?=[A-Za-z._~+/-]*[0-9])[\w.~+/-]{16,}=*)"),
     (b"LS0tLS1CRUdJTiB", _PEM_IN_BASE64),
+    *((start, _BESIDE_ITS_ID) for start in (b"AKIA", b"ASIA")),
     (b"JQQJ99", rb"[A-Za-z0-9]{52}JQQJ99[A-Za-z0-9]{20,}={0,2}"),
     (b"8Q~", rb"[\w~.-]{3}8Q~[\w~.-]{31,34}"),
     (b".atlasv1.", rb"[A-Za-z0-9]{14}\.atlasv1\.[\w-]{60,}"),

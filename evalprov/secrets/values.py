@@ -161,12 +161,20 @@ def is_masked(value: bytes) -> bool:
 _GENERIC = rb"Secret[A-Z]\w*|[A-Z]\w*[<\[][\w.:<>\[\], |]*[>\]]"
 _COMMON = rb"[A-Za-z][a-z]*[.,;!]?|[A-Z]{2,5}|[0-9.,%:/+-]+|\W"
 
+_OF_PROSE = frozenset(b"a an and are as at be by for from has if in is it not of on or that the to was with".split())
+
 
 def is_common(value: bytes) -> bool:
     """Say whether a value is a word, a number or a sign, as prose has them: `token: the`."""
     if not value.isascii():
         return value.decode("utf-8", "replace").strip("▁Ġ").isalpha()
     return compiled(_COMMON).fullmatch(value) is not None
+
+
+def is_prose(value: bytes) -> bool:
+    """Say whether a value is a sentence: four words and more, one of them such as no password is made of."""
+    words = value.lower().split()
+    return len(words) > 3 and not _OF_PROSE.isdisjoint(words)
 
 
 def is_type(value: bytes) -> bool:
@@ -184,6 +192,7 @@ def _issued() -> re.Pattern[bytes]:
     return re.compile(
         rb"(?!(?:0x|(?:[A-Za-z][A-Za-z0-9.]{0,15}[-_]){1,6}|[0-9a-fA-F]{8}-)?[0-9a-fA-F-]{12,}\Z)[\w+=~-]{0,64}?"
         rb"(?<![A-Za-z0-9])(?=[A-Za-z]*[0-9])(?=[0-9]*[A-Za-z])[A-Za-z0-9]{12,}[\w+=~-]*"
+        rb"|(?=[a-z.]*[0-9])[a-z0-9]{6}\.[a-z0-9]{16}"  # with which a node joins a cluster
     )
 
 
@@ -223,7 +232,7 @@ _NO_PASSWORD = (
     rb"|[A-Za-z'-]+[!?*.]+|[$&*%#!]{1,2}[A-Za-z_][\w.]*-?|[A-Za-z_.]+[*&%?^][A-Za-z_.]+"
     rb"|(?i:sha|md|aes|rsa|ecdsa|ed|utf|ascii|latin|iso|cp|base|argon|bcrypt|scrypt|pbkdf|oauth|oidc|saml|hs|rs|es|ps|x|totp|http|ipv|ntlm"
     rb"|user|test|step|field|task|case|item|page|file|host|node|level|rule|line|part|phase|stage|round|version|option|group)"
-    rb"-?[0-9]{1,5}[a-z]{0,4}|[A-Za-z_]\w*\[[\w'\"]*\]?"
+    rb"-?[0-9]{1,5}[A-Za-z]{0,4}|[A-Za-z_]\w*\[[\w'\"]*\]?"
     rb"|0x[0-9a-f]+|/[\w.{}-]+(?:/[\w.{}-]*)*|.*[|<>{}].*|[A-Za-z_][\w.-]*=.*"
 )
 
