@@ -18,7 +18,7 @@ LOGS_IN = (
 )
 _USER_AND = (
     rb"(?i)(?<![a-z])(?:log(?:ged)?[ -]?in|sign(?:ed)?[ -]?in|account|cred(?:ential)?s?|user/p\w*|u/p|zugangsdaten"
-    rb"|identifiants|acceso|wi-?fi|ssid)[ ]?(?:as|with|is|are)?[ ]?[:=]?[ ]?"
+    rb"|identifiants|acceso|wi-?fi|ssid)(?:[ ]?[:=][ ]?|[ ](?:(?:as|with|is|are)[ ])?)"
     rb"[\"'`]?[\w.@+-]{1,64}[\"'`]?(?:[ ]?/[ ]?|[ ](?:and|with|using)[ ])"
     rb"[\"'`]?((?=[^\s/]*?[0-9])(?=[^\s/]*?[A-Za-z])[^\s\"'`/,;]{6,64}?)(?=[.,;:!\"'`)]*(?:\s|\Z))"
 )

@@ -69,7 +69,7 @@ _ANNOUNCES = rb"(?<![a-z_])(?:" + NOUN + rb")(?![a-z_=])[^.=]{0,48}[:.]?\s*\Z"
 class Context(NamedTuple):
     """What the lines before tell."""
 
-    kind: str  # value, block, many, section, record, table, head, cell, near, asked, kube
+    kind: str  # value, block, many, section, record, table, head, cell, near, asked, shown, kube
     rank: int = SURE
     indent: int = 0
     left: int = 1  # lines for which it holds, where it does not end by itself
@@ -107,7 +107,7 @@ def _find_told(line: bytes, context: Context, spans: Spans) -> None:  # noqa: C9
     elif context.kind == "cell":
         if found := compiled(_CELL_ALONE).match(line):
             _add(found.span(1), line, CHOSEN, spans)
-    elif context.kind in {"asked", "near"}:
+    elif context.kind in {"asked", "near", "shown"}:
         if answer := find_answer(line, context.kind):
             spans.append(answer)
     elif context.kind == "record":
@@ -224,7 +224,7 @@ def _begun(line: bytes, before: Context | None) -> Context | None:  # noqa: C901
 
 def _announced(line: bytes) -> Context | None:
     kind = is_announced(line)
-    return Context(kind, left=3 if kind == "asked" else 2) if kind else None
+    return Context(kind, left=3 if kind == "asked" else 1 if kind == "shown" else 2) if kind else None
 
 
 def _opened(line: bytes, found: re.Match[bytes]) -> Context | None:

@@ -83,9 +83,10 @@ _ID_BEFORE = (
 )
 _ID_ITSELF = _IDS + rb"[-_]|AAAA[BCE]|MII|iVBOR|/9j/|R0lGOD|UklGR"
 _TOKEN = rb"(?<![A-Za-z0-9+_-])(?<![\w.]/)[A-Za-z0-9][\w+/-]{19,}={0,2}"
+_OF_A_FILE = rb"[ \t]*[A-Za-z0-9+/]{56,}={0,2}\s*\Z"  # a line of a certificate
 _HEX = rb"[0-9a-f](?<![\w-].)[0-9a-f]{31,}(?![\w-])"
 _SUMMED = {b"  ", b" *"}  # before the file that a digest is of
-_HEX_WORDS = rb"secret|private key|hmac|signing|master|(?:seed|aes|encryption|api) key"
+_HEX_WORDS = rb"secret|private key|hmac|signing|master|(?:seed|aes|encryption|api) key|password.{1,16}\bhex"
 _NO_HEX = rb"digest|commit|sha|md5|hash|fingerprint|checksum|cache|revision|public|etag|trace|span|integrity"
 _PUBLIC = rb"public|verif(?:y|ication)|fingerprint"
 _NEAR, _NEARER = 80, 48
@@ -235,7 +236,7 @@ def _tied(  # noqa: C901, PLR0912 - one branch a tie
 
 def _find_near(text: bytes, lower: bytes, spans: Spans) -> None:
     """Add long random texts that stand near a secret's word, in any syntax."""
-    if not has_run(text):
+    if not has_run(text) or compiled(_OF_A_FILE).match(text):
         return
     tokens = (token for token in compiled(_TOKEN).finditer(text) if token.end() - token.start() <= _LONGEST)
     found = [token for token in tokens if looks_random(token[0])]
