@@ -10,8 +10,9 @@ from evalprov.secrets.values import compiled, looks_chosen, looks_issued, looks_
 _NEAR_END = 80  # before a line's end no such word begins that has only some fifty signs behind it
 _AT_END = rb")(?![a-z_=])[^.=]{0,48}[:.]?\s*\Z"
 _ABROAD = rb"|(?:" + foreign.NOUNS + rb")\w{0,12}"  # declined
-_ANNOUNCES = rb"(?<![a-z_])(?:" + NOUN + _ABROAD + _AT_END
-_ASKS = rb"(?<![a-z_])(?:(?:" + PASSWORDS + rb")\w{0,8}" + _AT_END
+_OUTSIDE = b"|".join(foreign.OUTSIDE_ASCII)
+_ANNOUNCES = rb"(?:(?<![a-z_])(?:" + NOUN + _ABROAD + rb")|" + _OUTSIDE + _AT_END
+_ASKS = rb"(?:(?<![a-z_])(?:" + PASSWORDS + rb")\w{0,8}|" + _OUTSIDE + _AT_END
 _TIME = rb"[\[(]?[0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?(?:[ ]?[AaPp][Mm])?[\])]?"
 _SPEAKER = (
     rb"[ \t]*(?:" + _TIME + rb"[ ]*)?"
@@ -22,9 +23,12 @@ _SPEAKER = (
     rb"|\{.{0,80}?\"(?:content|text|message|body)\":[ ]?)?"
     rb"[>\s\"'`<*$#-]{0,6}"
 )
-_SPEAKER_ALONE = rb"[\w .\x80-\xff-]{1,24}" + _TIME + rb"\s*\Z|[\w .-]{1,24}:\s*\Z"
+_SPEAKER_ALONE = (
+    rb"[\w .\x80-\xff-]{1,24}" + _TIME + rb"\s*\Z|[\w .-]{1,24}:\s*\Z|[<|#*\[ ]{1,5}[\w ]{1,24}[>|:*\] ]{0,4}\s*\Z"
+)
 _WORD = rb"[!#-&*-:=?-Z\\^_a-z|~]+"
 _TOKEN = rb"[A-Za-z0-9][\w+/-]{19,}={0,2}"
+_OF_A_FILE = rb"\s*\S{40,}\s*\Z"
 _LONGEST, _MOST_WORDS, _FEW_WORDS = 200, 10, 5
 _LEADS = frozenset("is was s its still now here ist lautet est es é è är er je to".encode().split())
 _NO_QUESTION = rb"[,;(){}\[\]'\"]\s*\Z"  # as a list or a program has its lines
@@ -41,7 +45,7 @@ def is_announced(line: bytes) -> str:
 
     What a command shows that speaks of a secret (`shown`) may be one of any sort, if it is one word.
     """
-    if len(line) >= _LONGEST or b"PUBLIC" in line:
+    if len(line) >= _LONGEST or b"PUBLIC" in line or compiled(_OF_A_FILE).match(line):
         return ""
     end = len(line.rstrip())
     start = max(0, end - _NEAR_END, line.rfind(b"=", 0, end), line.rfind(b".", 0, end - 1))

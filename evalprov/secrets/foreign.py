@@ -15,7 +15,7 @@ PASSWORDS = (
 # Of a key or a token, near which a random text is a secret.
 KEYS = (
     "chave|chiave|klucz|clé|clef|schlüssel|schlÜssel|nyckel|anahtar|ключ|Ключ|токен|Токен"
-    "|密钥|密鑰|金鑰|令牌|キー|トークン|키|토큰|مفتاح|מפתח|कुंजी|टोकन"
+    "|密钥|密鑰|金鑰|令牌|キー|鍵は|トークン|키|토큰|مفتاح|מפתח|कुंजी|टोकन"
 )
 NOUNS = f"{PASSWORDS}|{KEYS}".encode()
 OUTSIDE_ASCII = tuple(noun for noun in NOUNS.split(b"|") if not noun.isascii())

@@ -35,7 +35,7 @@ _INSERT = rb"(?i)insert\s+into\s+\S+\s*\(([^()]{1,400})\)\s*values\s*\(([^()]{1,
 _IDENTIFIED = rb"(?i)identified\s+(?:with\s+\S+\s+)?by\s+[\"']([^\"']+)[\"']"
 _PGPASS = rb"(?m)^[\w.*-]+:(?:[0-9]{2,5}|\*):[\w*-]+:[\w*.-]+:([^\s:]{4,})$"
 _JWK = rb"\"(?:k|d|p|q|dp|dq|qi)\"[ ]*:[ ]*\"([^\"]+)\""
-_AT_HOST = rb"(?:(?<![\w/.@:%+-])|(?<=server:))[\w.-]{1,32}:([^\s:@/'\"]{8,64})@[A-Za-z0-9\[]"
+_AT_HOST = rb"(?:(?<![\w/.@:%+-])|(?<=server:))[\w.-]{1,32}:(?!_Z)([^\s:@/'\"]{8,64})@[A-Za-z0-9\[]"
 _COOKIE_JAR = rb"\t(?:TRUE|FALSE)\t/\S*\t(?:TRUE|FALSE)\t[0-9]+\t\S+\t(\S{8,})"
 _FORMS = (
     (b"crypt", rb"(?:\bcrypt\(|pgp_sym_(?:en|de)crypt\([^,()]{1,80},[ ]?)[\"']([^\"']{4,128})[\"']"),

@@ -23,7 +23,7 @@ _WORDS = (
         rb"k(?:ey|ennwort|ode(?<=adgangskode)|en(?<=token)(?!s[\"']?[=:][ ]?[0-9]|s/s|izer)|ie(?<=cookie)|(?<=lozink)"
         rb"|ata sandi|s\.(?<=hooks\.))"
     ),
-    rb"p(?:ass|w[d :=\"'\\]|hrase|sk|do\(|arola|(?<=mdp)|:(?<=u/p:))",
+    rb"p(?:ass|w[d :=?\"'\\]|hrase|sk|do\(|arola|(?<=mdp)|:(?<=u/p:))",
     rb"c(?:red|ret(?<=secret)|url |onnect(?:ion)?\(|ommunity |ontrasen|lave|htwoord(?<=wachtwoord))",
     rb"h(?:a(?:(?<=senha)|slo)|eslo)",
     rb"uth(?<=auth)",

@@ -186,8 +186,8 @@ def _judge_words(parts: list[str], *, trimmed: bool) -> int:  # noqa: C901, PLR0
         return SURE if last == "phrase" else LIKELY
     if not before and last.endswith(("token", "sessionid", "sessid")):
         return PERHAPS
-    if last == "code" and before and before[-1] in {"access", "activation", "recovery", "backup", "unlock"}:
-        return PERHAPS
+    if last == "code" and before and before[-1] in {"access", "activation", "recovery", "backup", "unlock", "door"}:
+        return CHOSEN
     return LIKELY if last in _ISSUED else NO
 
 

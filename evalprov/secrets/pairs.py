@@ -128,7 +128,7 @@ _SCHEME = rb"(?:[Bb]earer|[Bb]asic|[Tt]oken|[Aa]pi-?[Kk]ey|[Nn]egotiate|BEARER|B
 # A header of several parts, or of a scheme nobody has heard of and one word.
 _SIGNED = (
     rb"(?:Digest|AWS4-HMAC-SHA256|OAuth)[ \t][^\"'\r\n]+"
-    rb"|[A-Za-z][\w-]{0,30}[ \t]+[^\s\"']+(?=[ \t]*(?:[\"'\r\n]|\Z))"
+    rb"|[A-Za-z][\w-]{0,30}[ \t]+(?!-)[^\s\"']+(?=[ \t]*(?:[\"'\r\n]|\Z))"
 )
 _BARE = (
     rb"(?:[^\s\"'`<>,;&(){}\[\]\\]"

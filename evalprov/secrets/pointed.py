@@ -81,8 +81,9 @@ _OF_PAGES = (
 _ID_BEFORE = (
     _OF_PAGES + rb"[\"']?[ ]?[:=][ ]?[\"']?\Z|" + _IDS + rb"[\"']?[ ]?[-_:=,][ ]?[\"']?/?\Z|\bid[ ](?:[a-z]{2,5}_)?\Z"
 )
+_OF_A_NAME = rb"[\"']:[ ]|[ ]=[ ]|\("  # behind one
 _ID_ITSELF = _IDS + rb"[-_]|AAAA[BCE]|MII|iVBOR|/9j/|R0lGOD|UklGR"
-_TOKEN = rb"(?<![A-Za-z0-9+_-])(?<![\w.]/)[A-Za-z0-9][\w+/-]{19,}={0,2}"
+_TOKEN = rb"(?<![A-Za-z0-9+_.#-])(?<![\w.]/)[A-Za-z0-9][\w+/-]{19,}={0,2}"
 _OF_A_FILE = rb"[ \t]*[A-Za-z0-9+/]{56,}={0,2}\s*\Z"  # a line of a certificate
 _HEX = rb"[0-9a-f](?<![\w-].)[0-9a-f]{31,}(?![\w-])"
 _SUMMED = {b"  ", b" *"}  # before the file that a digest is of
@@ -91,6 +92,7 @@ _NO_HEX = rb"digest|commit|sha|md5|hash|fingerprint|checksum|cache|revision|publ
 _PUBLIC = rb"public|verif(?:y|ication)|fingerprint"
 _NEAR, _NEARER = 80, 48
 _OF_PASSWORDS = rb"(?<![a-z])(?:pass(?:word|wd|phrase|code)?|pwd|login|credentials?)s?(?![a-z])"
+_NUMBERED = rb"[A-Z][a-z]{3,9}[0-9]{2}"  # Postgres16
 _PASSWORD_WORDS = (b"pass", b"pwd", b"login", b"credential")
 _NAMES_ONE = rb"pass|secret|token|auth|login|cred"  # PasswordField2
 _CHOSEN_WORD = (
@@ -114,6 +116,8 @@ _WEAK = {"token", "key", "secret", "auth", "cookie", "bearer"}
 def find_pointed(text: bytes, lower: bytes, spans: Spans, *, evident: bool, quoted: bool = False) -> None:
     """Add where secrets stand that a secret's word points at with a looser tie; in one line."""
     done = 0
+    if compiled(_OF_A_FILE).match(text):
+        return
     nouns = list(compiled(NOUN).finditer(lower))
     for noun in nouns:
         if noun.start() >= done and (span := _after(text, lower, noun, quoted=quoted)):
@@ -236,7 +240,7 @@ def _tied(  # noqa: C901, PLR0912 - one branch a tie
 
 def _find_near(text: bytes, lower: bytes, spans: Spans) -> None:
     """Add long random texts that stand near a secret's word, in any syntax."""
-    if not has_run(text) or compiled(_OF_A_FILE).match(text):
+    if not has_run(text):
         return
     tokens = (token for token in compiled(_TOKEN).finditer(text) if token.end() - token.start() <= _LONGEST)
     found = [token for token in tokens if looks_random(token[0])]
@@ -258,6 +262,8 @@ def _find_chosen(text: bytes, lower: bytes, spans: Spans, *, quoted: bool) -> No
         near = lower[max(0, word.start() - _NEARER) : word.start()] + b" " + lower[word.end() : word.end() + _NEARER]
         if not compiled(_OF_PASSWORDS).search(near) or compiled(_NAMES_ONE).search(word[0].lower()):
             continue
+        if compiled(_NUMBERED).fullmatch(word[0]):
+            continue
         if looks_chosen(word[0], strict=True, mixed=True) and (not quoted or _counts(text, word.span(), "")):
             spans.append(word.span())
 
@@ -265,5 +271,7 @@ def _find_chosen(text: bytes, lower: bytes, spans: Spans, *, quoted: bool) -> No
 def _is_id(text: bytes, token: re.Match[bytes]) -> bool:
     """Say whether a token is an id or a digest by what stands before it."""
     if compiled(_ID_ITSELF).match(token[0]) or compiled(NAMED_DIGEST).fullmatch(token[0]) or len(token[0]) > _LONGEST:
+        return True
+    if compiled(_OF_A_NAME).match(text, token.end()):
         return True
     return compiled(_ID_BEFORE).search(text, max(0, token.start() - 32), token.start()) is not None

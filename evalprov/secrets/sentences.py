@@ -30,7 +30,7 @@ PASSWORDS = (
 )
 LINKS = frozenset(
     """is was are were to be being = : equals ist war lautet est était es era é è je er är este jest adalah 是 为 為 = →
-    -> - with mit avec con""".encode().split()
+    -> - s with mit avec con""".encode().split()
 )
 _IS = LINKS - {b"with", b"to", b"mit", b"avec", b"con"}
 # What may stand between a link and the password.
@@ -45,6 +45,7 @@ _SAID_OF_IT = (
     rb"[^.:=]{0,32}\Z"
 )
 _SAID_AFTER = rb"[\"'`]?,?[ ](?:rejected|accepted|was|were|is|it works|no longer|not|for user|failed|expired)\b"
+_SAID_OR_END = _SAID_AFTER + rb"|[.)]?\s*\Z"
 _WORDS = rb"[^\s\"'`(){}\[\]<>,;|\\]+"
 _REACH = 120
 _SAID = (
@@ -66,13 +67,8 @@ def in_sentence(  # noqa: PLR0911 - one line a case
         return None
     password = compiled(PASSWORDS).match(lower, noun.start()) is not None
     linked = ever_linked = is_said = False
-    if (
-        lower.startswith(b"pass", noun.start())
-        and at - noun.start() == 4
-        and not compiled(_VERB).match(lower, at)
-        and not compiled(_WITH_PASS).search(lower, max(0, noun.start() - 32), noun.start())
-    ):
-        return None  # a verb
+    if not _is_one(lower, noun, at):
+        return None
     firm = password and compiled(_SAID_OF_IT).search(lower, max(0, noun.start() - 48), noun.start()) is not None
     for number, word in enumerate(compiled(_WORDS).finditer(text, at, at + _REACH)):
         bare = word[0].strip(b",:;").rstrip(b".")
@@ -90,7 +86,8 @@ def in_sentence(  # noqa: PLR0911 - one line a case
             continue
         last = bare.rpartition(b":")[2] if b"://" not in bare else b""
         start = word.start() + word[0].rfind(last)
-        beside = number == 0 and (firm or compiled(_SAID_AFTER).match(text, word.end()) is not None)
+        after = _SAID_AFTER if word.start() == at else _SAID_OR_END
+        beside = number == 0 and (firm or compiled(after).match(text, word.end()) is not None)
         if password and len(last) > 7 and looks_chosen(last, strict=not (linked or beside), mixed=True):
             return (start, start + len(last))
         if (
@@ -108,6 +105,19 @@ def in_sentence(  # noqa: PLR0911 - one line a case
         if word[0].endswith((b".", b"!")) or (word[0].endswith(b"?") and number):
             return None
     return None
+
+
+def _is_one(lower: bytes, noun: re.Match[bytes], at: int) -> bool:
+    """Say whether a password is spoken of, not many or what passes."""
+    if lower.startswith(b"passwords", noun.start()) and lower[at : at + 1] != b":":
+        return False
+    if (
+        at - noun.start() != len(b"pass")
+        or not lower.startswith(b"pass", noun.start())
+        or compiled(_VERB).match(lower, at)
+    ):
+        return True
+    return compiled(_WITH_PASS).search(lower, max(0, noun.start() - 32), noun.start()) is not None
 
 
 def find_phrase(text: bytes, lower: bytes, noun: re.Match[bytes], at: int) -> tuple[int, int] | None:

@@ -95,7 +95,8 @@ _ESCAPE = rb"(?:(?<=\\)(?:[nrtbf]|u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2})|(?<=%)[0-9A-F
 _LONG = rb"(?=[\w.~+/=-]{15})"  # as the shortest token is; most words are not
 BEGUN = rb"[^A-Za-z0-9]" + _LONG + rb"(?=" + _HEADS + rb")"
 BEGUN_ESCAPED = rb"[^A-Za-z0-9]" + _ESCAPE + _LONG + rb"(?=" + _HEADS + rb")"
-_LIKE_A_NAME = (b"s.", b"jina_", b"key-", b"fc-", b"pa-", b"fw_", b"ion_", b"ops_", b"li_")
+_IN_DIGEST = rb"sha[0-9]{1,3}[=:-][\w+/-]{0,56}\Z"
+_LIKE_A_NAME = (b"s.", b"jina_", b"key-", b"fc-", b"pa-", b"fw_", b"r8_", b"ion_", b"ops_", b"li_")
 # A cloud's secret key, in the line of its id.
 _BESIDE_ITS_ID = (
     rb"A(?:KIA|SIA)[A-Z0-9]{16}[^A-Za-z0-9][^\n]{0,40}?(?<![\w/+])"
@@ -182,7 +183,9 @@ def find_prefixed(text: bytes, spans: Spans) -> None:
         at = begun.end() - 1  # less the line's end in front
         pattern = starts.get(text[at : at + 2]) or starts.get(text[at : at + 1])
         found = compiled(pattern).match(text, at) if pattern and at >= done else None
-        if found and not (found[0].startswith(_LIKE_A_NAME) and is_wordy(found[0])):
+        if found and found[0].startswith(_LIKE_A_NAME):
+            found = None if is_wordy(found[0]) or compiled(_IN_DIGEST).search(text, max(0, at - 64), at) else found
+        if found:
             spans.append(found.span())
             done = found.end()
 

@@ -10,9 +10,9 @@ from evalprov.secrets.names import CHOSEN, LIKELY, NO, PERHAPS, SURE
 from evalprov.secrets.pairs import rank_in
 from evalprov.secrets.values import MARK, compiled, is_common, is_masked, is_prose
 
-_ALIGNED, _SINGLE = b"  ", b" "  # columns parted by blanks alone, by one at least
+_ALIGNED, _SINGLE, _NUMBERED = b"  ", b" ", b"   "  # parted by blanks alone, by one at least, with a number in front
 _BARS, _TAGS = b"|", b"</t"
-_SIGNS = (_BARS, b"\t", b";", b",", b"&", b":", _ALIGNED, _SINGLE)
+_SIGNS = (_BARS, b"\t", b";", b",", b"&", b":", _ALIGNED, _SINGLE, _NUMBERED)
 BARS = rb"\||\xe2(?:\x94[\x82\x83\x86\x87\x8a\x8b]|\x95\x91)"  # as boxes are drawn with
 _ALIGNED_CELL, _SINGLE_CELL = rb"\S+(?:[ ]\S+)*", rb"\S+"
 _TAGGED_CELL = rb"(?i)(?<=>)([^<>]*)</t[hd]>"
@@ -23,6 +23,8 @@ _OF_HEADS = (
 )
 _HEAD_CELL = rb"(?:[A-Za-z_#\x80-\xff][\w .#\x80-\xff-]{0,60}|#|[0-9]{0,1})\Z"
 _NO_NAMES = rb"[a-z ]+(?:[ ][a-z]+){3}|.*[ ](?:the|a|is|to|of|and|or|for)[ ].*"  # a sentence
+_OF_A_LIST = rb"['\"],[ ]+['\"]|,\s*\Z"
+_STYLED = rb"(?:[A-Z][a-z0-9]*)+|[a-z0-9]+(?:_[a-z0-9]+)+|[A-Z0-9]+(?:_[A-Z0-9]+)*"  # as columns are named
 _CONSTANT = rb"[A-Z]+(?:_[A-Z0-9]+)+"  # a variable's name
 _QUOTES = b" `*\"'"
 _KINDS_OF_ONE = frozenset({b"token", b"key", b"auth"})
@@ -33,7 +35,7 @@ Columns = tuple[tuple[int, int], ...]
 
 def cells(line: bytes, sign: bytes) -> list[tuple[int, bytes]]:
     """Return a line's cells, and where each begins."""
-    if sign in {_ALIGNED, _SINGLE}:
+    if sign in {_ALIGNED, _SINGLE, _NUMBERED}:
         cell = _ALIGNED_CELL if sign == _ALIGNED else _SINGLE_CELL
         return [(found.start(), found[0]) for found in compiled(cell).finditer(line)]
     if sign == _TAGS:
@@ -56,6 +58,8 @@ def find_cells(line: bytes, sign: bytes, columns: Columns, width: int) -> list[t
     """Return where the secrets of a table's line stand."""
     found = cells(line, sign)
     shift = len(found) - width
+    if sign == _NUMBERED and not (shift == 1 and found[0][1].isdigit()):
+        return []
     spans = []
     for number, rank in columns if shift in {0, _index(sign)} else ():
         start, cell = found[number + shift]
@@ -75,7 +79,7 @@ def goes_on(line: bytes, sign: bytes, width: int) -> bool:
 
 def _index(sign: bytes) -> int:
     """Return how many cells more than its head a line may have: the number that a data frame gives it."""
-    return 1 if sign == _ALIGNED else 0
+    return 1 if sign in {_ALIGNED, _NUMBERED} else 0
 
 
 def head(line: bytes) -> tuple[bytes, Columns, int] | None:
@@ -85,15 +89,23 @@ def head(line: bytes) -> tuple[bytes, Columns, int] | None:
     if line.translate(None, _OF_HEADS) or not compiled(_MAY_BE_HEAD).match(line):
         return None
     for sign in _SIGNS:
-        if (sign == _BARS or sign in line) and (found := _columns(line, sign)):
+        if _may_part(line, sign) and (found := _columns(line, sign)):
             return found
     return None
+
+
+def _may_part(line: bytes, sign: bytes) -> bool:
+    return line.startswith(_ALIGNED) if sign == _NUMBERED else sign == _BARS or sign in line
 
 
 def _columns(line: bytes, sign: bytes) -> tuple[bytes, Columns, int] | None:
     names = [cell.removesuffix(b"\\\\").strip(_QUOTES) for _, cell in cells(line, sign)]
     told = [name for name in names if name]
     if len(names) < 2 or (len(names) == 2 and sign == b"," and b", " in line) or not all(map(_is_name, names)):
+        return None
+    if sign == b"," and compiled(_OF_A_LIST).search(line):
+        return None
+    if sign == _SINGLE and not all(compiled(_STYLED).fullmatch(name) for name in names):
         return None
     if (sign == b":" and b" " in line) or (sign == b"\t" and b" " in line and len(told) < 3):
         return None
@@ -103,7 +115,7 @@ def _columns(line: bytes, sign: bytes) -> tuple[bytes, Columns, int] | None:
     if sign == _SINGLE:  # which nearly all sentences have: no name of one word
         ranks = [LIKELY if rank == SURE and not (name.islower() and name.isalpha()) else NO
                  for name, rank in zip(names, ranks, strict=True)]  # fmt: skip
-    elif sign in {_ALIGNED, b"\t", b"&", b":"} or len(told) == 1:
+    elif sign in {_ALIGNED, _NUMBERED, b"\t", b"&", b":"} or len(told) == 1:
         ranks = [CHOSEN if rank == SURE else rank for rank in ranks]
     columns = tuple((number, rank) for number, rank in enumerate(ranks) if rank != NO)
     if len(columns) == len(told) > 1:  # names alone
