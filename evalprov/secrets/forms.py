@@ -33,6 +33,7 @@ _PIPED = (
 )
 _INSERT = rb"(?i)insert\s+into\s+\S+\s*\(([^()]{1,400})\)\s*values\s*\(([^()]{1,4000})\)"
 _IDENTIFIED = rb"(?i)identified\s+(?:with\s+\S+\s+)?by\s+[\"']([^\"']+)[\"']"
+_OF_USERS = rb"(?<![a-z])(?:user|role|grant|login|account|principal|alter|create|set|using|change)s?(?![a-z])"
 _PGPASS = rb"(?m)^[\w.*-]+:(?:[0-9]{2,5}|\*):[\w*-]+:[\w*.-]+:([^\s:]{4,})$"
 _JWK = rb"\"(?:k|d|p|q|dp|dq|qi)\"[ ]*:[ ]*\"([^\"]+)\""
 _AT_HOST = rb"(?:(?<![\w/.@:%+-])|(?<=server:))[\w.-]{1,32}:(?!_Z)([^\s:@/'\"]{8,64})@[A-Za-z0-9\[]"
@@ -133,7 +134,10 @@ def find_forms(text: bytes, lower: bytes, spans: Spans) -> None:
     """Add where secrets stand in the forms that some languages and files have for them."""
     _find_inserted(text, lower, spans)
     if b"dentified" in lower:
-        spans.extend(one.span(1) for one in compiled(_IDENTIFIED).finditer(text) if not is_reference(one[1]))
+        found = (
+            compiled(_IDENTIFIED).finditer(text) if b"DENTIFIED" in text or compiled(_OF_USERS).search(lower) else ()
+        )
+        spans.extend(one.span(1) for one in found if not is_reference(one[1]))
     for sign, pattern in _FORMS:
         if sign in text:
             found = (

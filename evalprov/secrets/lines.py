@@ -232,7 +232,9 @@ def _opened(line: bytes, found: re.Match[bytes]) -> Context | None:
     rank = _rank(found[2])
     indent = len(found[1])
     if holds_many(name.rpartition(" ")[2]) or (rank != NO and found[3]) or name.lower() == "tokens":
-        return Context("many", LIKELY if name.lower() == "tokens" else SURE, indent)  # pieces of text are tokens, too
+        if name.lower() == "tokens":
+            return Context("many", LIKELY, indent)  # pieces of text are tokens, too
+        return Context("many", SURE if rank == SURE or found[3] != b"[" else rank, indent)
     if rank == NO:
         return _announced(line)
     return Context("value", CHOSEN if b" " in found[2] or name.lower() in {"token", "auth"} else rank, indent, left=4)

@@ -109,7 +109,9 @@ _FOREIGN = _words(
     """contraseña contrasena motdepasse passwort kennwort senha wachtwoord hasło haslo heslo пароль 密码 密碼 口令
     パスワード 비밀번호 암호 şifre parola lösenord jelszó adgangskode salasana κωδικός סיסמה"""
 )
-_WORDS_IN_PASS = _words("pass compass bypass surpass trespass encompass overpass underpass impasse")
+_WORDS_IN_PASS = _words(
+    "pass compass bypass surpass trespass encompass overpass underpass impasse lowpass highpass bandpass allpass"
+)
 _OF_SEED = _words("otp totp mfa wallet recovery secret hd bip39")
 _ISSUED = _words("totp csrf xsrf licence license jwt salt pepper hmac fernet pat webhook masterkey login")
 _SHORT_WORD = 9  # the shortest token behind its mark has ten signs

@@ -57,7 +57,7 @@ _AFTER_KEYWORD = (
 )
 # A theme, a language.
 _PREFERENCES = rb"[ \t]*(?:[a-z]\w{0,24}=(?:[A-Za-z]{1,12}|[A-Za-z]{2}[-_][A-Za-z]{2}|[0-9]{1,4})(?:;[ ]*|\s*\Z))+"
-_DESCRIBED = rb":(?:param|arg|keyword|raises|var)(?:[ ]+\w{1,32})?[ ]+\Z"
+_DESCRIBED = rb":(?:param|arg|keyword|raises|var|type|vartype)(?:[ ]+\w{1,32})?[ ]+\Z"
 _ATTRIBUTES = rb"[ \t]*(?:(?i:path|domain|samesite|expires|max-age|secure|httponly)(?:=[^;]*)?(?:;[ ]*|\s*\Z))+"
 _WORD_ALONE = rb"[ ][a-z]{9,}[ \t]*(?:\r?\n|\Z)"
 _PIECE_OF_WORD = "▁".encode()  # which begins one
@@ -319,6 +319,8 @@ def _value(text: bytes, at: int, name: str, rank: int, *, quoted: bool) -> Span:
         if name.lower() == "token" and compiled(_LOGPROB).match(text, end):
             return None  # a piece of text with its probability
     elif (items := compiled(_LIST).match(text, at)) and holds_many(name):
+        if b"{" in items[1]:
+            return None
         return items.span(1) if not quoted or compiled(rb"[\"'`]").search(items[1]) else None
     else:
         start = end = at

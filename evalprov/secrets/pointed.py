@@ -12,7 +12,7 @@ from evalprov.secrets import foreign
 from evalprov.secrets.judged import is_secret_value
 from evalprov.secrets.names import CHOSEN, LIKELY, NO, SURE, judge
 from evalprov.secrets.pairs import rank_in
-from evalprov.secrets.sentences import PASSWORDS, find_phrase, in_sentence
+from evalprov.secrets.sentences import PASSWORDS, find_phrase, in_sentence, is_one
 from evalprov.secrets.source import counts_in_source
 from evalprov.secrets.values import (
     NAMED_DIGEST,
@@ -151,7 +151,12 @@ def _after(text: bytes, lower: bytes, noun: re.Match[bytes], *, quoted: bool) ->
     if rank == NO:
         return None
     tie = compiled(_TIE).match(text, end)
-    if tie and (span := _tied(text, tie, name, rank)) and (not quoted or _counts(text, span, name)):
+    if (
+        tie
+        and not _is_verb(text, lower, noun, tie)
+        and (span := _tied(text, tie, name, rank))
+        and (not quoted or _counts(text, span, name))
+    ):
         return span
     given = compiled(rb"[\"']?[ \t]*[:=]").match(text, end)
     if given and rank == SURE and name.lower() not in _WEAK:  # password = a if b else "X"
@@ -171,6 +176,12 @@ def _after(text: bytes, lower: bytes, noun: re.Match[bytes], *, quoted: bool) ->
     if not said and rank == CHOSEN and not noun[0].isascii():
         said = foreign.find_behind(text, end)
     return said if said and (not quoted or _counts(text, said, name)) else None
+
+
+def _is_verb(text: bytes, lower: bytes, noun: re.Match[bytes], tie: re.Match[bytes]) -> bool:
+    """Say whether something is passed: `you may pass 'float64'`."""
+    passes = tie.lastgroup == "blank" and text[: noun.start()].endswith(b" ") and not is_one(lower, noun, tie.start())
+    return passes and bool(text[: noun.start()].strip())
 
 
 def _counts(text: bytes, span: tuple[int, int], name: str) -> bool:

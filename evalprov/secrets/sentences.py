@@ -67,7 +67,7 @@ def in_sentence(  # noqa: PLR0911 - one line a case
         return None
     password = compiled(PASSWORDS).match(lower, noun.start()) is not None
     linked = ever_linked = is_said = False
-    if not _is_one(lower, noun, at):
+    if not is_one(lower, noun, at):
         return None
     firm = password and compiled(_SAID_OF_IT).search(lower, max(0, noun.start() - 48), noun.start()) is not None
     for number, word in enumerate(compiled(_WORDS).finditer(text, at, at + _REACH)):
@@ -107,7 +107,7 @@ def in_sentence(  # noqa: PLR0911 - one line a case
     return None
 
 
-def _is_one(lower: bytes, noun: re.Match[bytes], at: int) -> bool:
+def is_one(lower: bytes, noun: re.Match[bytes], at: int) -> bool:
     """Say whether a password is spoken of, not many or what passes."""
     if lower.startswith(b"passwords", noun.start()) and lower[at : at + 1] != b":":
         return False

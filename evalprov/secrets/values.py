@@ -232,14 +232,14 @@ _MIXED = rb"(?=[^A-Z]*[A-Z])(?=[^a-z]*[a-z])(?=[^0-9]*[0-9][^0-9]*[0-9])[A-Za-z0
 _NO_PASSWORD = (
     rb"[0-9.,:/TZ+-]+|[(\[]?[0-9.]+[a-zA-Z/%]{1,5}[)\]]?|[A-Za-z]{1,10}[(].*|[\w.-]+[(].*|(?:[A-Za-z_]\w*\.)+[A-Za-z_]\w*"
     rb"|v?[0-9]+(?:\.[0-9]+)+\w*"
-    rb"|[a-z][a-z0-9]*(?:[-_/:.][a-z0-9.]+)+|[A-Z0-9]+(?:[_-][A-Z0-9]+)+|\w+://.*|[a-z0-9][\w.+-]*@[a-z][a-z0-9.-]*"
+    rb"|[0-9]+:[0-9][\w.+~:-]*|[a-z][a-z0-9]*(?:[-_/:.#][a-z0-9.]+)+|[A-Z0-9]+(?:[_-][A-Z0-9]+)+|\w+://.*|[a-z0-9][\w.+-]*@[a-z][a-z0-9.-]*"
     rb"|(?:[A-Za-z0-9]-[A-Za-z0-9]){2,}.*"
     # A word that is said with force, a variable, a format, an operation; an algorithm or a thing with its number.
     rb"|[A-Za-z'-]+[!?*.]+|[$&*%#!]{1,2}[A-Za-z_][\w.]*-?|[A-Za-z_.]+[*&%?^#][A-Za-z_.]+"
     rb"|[A-Z]{2,8}[#-]?[0-9]{1,5}(?:\.[0-9]+)*|"
     + _UUID  # an issue, a standard, an id
     + rb"|\[[a-z_]+=.*|-{1,2}[a-z]+[0-9]*(?:-?[a-z]+)*"
-    rb"|(?i:sha|md|aes|rsa|ecdsa|ed|utf|ascii|latin|iso|cp|base|argon|bcrypt|scrypt|pbkdf|oauth|oidc|saml|hs|rs|es|ps|x|totp|http|ipv|ntlm"
+    rb"|(?i:sha|md|aes|rsa|ecdsa|ed|utf|ascii|latin|iso|cp|base|argon|bcrypt|scrypt|pbkdf|oauth|oidc|saml|hs|rs|es|ps|x|totp|http|ipv|ntlm|float|int|uint"
     rb"|user|test|step|field|task|case|item|page|file|host|node|level|rule|line|part|phase|stage|round|version|option|group)"
     rb"-?[0-9]{1,5}[A-Za-z]{0,4}|[A-Za-z_]\w*\[[\w'\"]*\]?"
     rb"|0x[0-9a-f]+|/[\w.{}-]+(?:/[\w.{}-]*)*|.*[|<>{}].*|[A-Za-z_][\w.-]*=.*"
