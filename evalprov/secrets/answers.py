@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import binascii
+
 from evalprov.secrets import foreign
 from evalprov.secrets.pointed import NOUN
 from evalprov.secrets.sentences import PASSWORDS
@@ -29,6 +31,7 @@ _SPEAKER_ALONE = (
 _WORD = rb"[!#-&*-:=?-Z\\^_a-z|~]+"
 _TOKEN = rb"[A-Za-z0-9][\w+/-]{19,}={0,2}"
 _OF_A_FILE = rb"\s*\S{40,}\s*\Z"
+_SHORTEST_BASE64 = 9
 _LONGEST, _MOST_WORDS, _FEW_WORDS = 200, 10, 5
 _LEADS = frozenset("is was s its still now here ist lautet est es é è är er je to".encode().split())
 _NO_QUESTION = rb"[,;(){}\[\]'\"]\s*\Z"  # as a list or a program has its lines
@@ -81,10 +84,22 @@ def find_answer(line: bytes, kind: str) -> tuple[int, int] | None:
     return None
 
 
+def _decoded(value: bytes) -> bytes:
+    """Return what a text is in base64; nothing if it is none."""
+    try:
+        text = binascii.a2b_base64(value + b"=" * (-len(value) % 4))
+    except binascii.Error:
+        return b""
+    return text if len(value) > _SHORTEST_BASE64 and text.isascii() else b""
+
+
 def _fits(value: bytes, kind: str, words: int, *, led: bool) -> bool:
     """Say whether one of so many words of an answer is the secret."""
     if kind == "shown":
-        return words == 1 and (looks_chosen(value.rstrip(b"=")) or looks_issued(value, hex_too=True))
+        plain = value.rstrip(b"=")
+        return words == 1 and (
+            looks_chosen(plain) or looks_issued(value, hex_too=True) or looks_chosen(_decoded(plain))
+        )
     if words <= _FEW_WORDS and compiled(_TOKEN).fullmatch(value) and looks_random(value):
         return True
     if kind == "near" or b"assword" in value:

@@ -234,6 +234,8 @@ def _opened(line: bytes, found: re.Match[bytes]) -> Context | None:
     if holds_many(name.rpartition(" ")[2]) or (rank != NO and found[3]) or name.lower() == "tokens":
         if name.lower() == "tokens":
             return Context("many", LIKELY, indent)  # pieces of text are tokens, too
+        if found[3] == b"[" and name.lower().endswith("auth"):
+            return Context("many", CHOSEN, indent)  # what one may do
         return Context("many", SURE if rank == SURE or found[3] != b"[" else rank, indent)
     if rank == NO:
         return _announced(line)

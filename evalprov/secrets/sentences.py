@@ -77,7 +77,7 @@ def in_sentence(  # noqa: PLR0911 - one line a case
             is_said = bare in _IS or word[0] in _IS
             continue
         cut = word.end() == at + _REACH and not text[word.end() : word.end() + 1].isspace()
-        if b"\x01" in bare and number < 3:  # the old one: `changed from X to Y`
+        if b"\x01" in bare and number < 5:  # the old one: `changed from X to Y`
             linked = is_said = False
             continue
         if b"\x01" in bare or number > 9 or bare in _ID_WORDS or (cut and word.end() < len(text)):
