@@ -95,6 +95,9 @@ TABLES = [
     f"<tr><th>user</th><th>password</th></tr>\n<tr><td>bob</td><td>{LONG}</td></tr>",
     f"user & password \\\\\nbob & {LONG} \\\\",
     f"user:password\nbob:{LONG}",
+    f"     user    password  n\nid\n1    ana  {LONG}  3",
+    f"          password\nbob       {LONG}",
+    f"PASSWORD\n{LONG}",
 ]
 
 INNOCENT = [
@@ -128,6 +131,11 @@ INNOCENT = [
     "They may be passed with pass 'float64' explicitly",
     "credentials with OAuth2 / OIDC1.0 supported",
     "Example: `/v2/credentials/abc123`",
+    "user/password auth with PostgreSQL14",
+    "expected: password reset email\ngot: Error404",
+    "密码学基础 Lecture3 笔记",
+    "redis://:**@cache:6379/0 ready",
+    "ChatCompletionTokenLogprob(token='secret', bytes=[115, 101], logprob=-0.0112)",
     # A row of data that has a name like a secret's in it, a list in a program, a table of something else.
     "apt\tpasswd\t1:4.13+dfsg1-1\napt\tlibbz2-1.0:amd64\t1.0.8-5+b1",
     "wheel on disk\tpycparser\t2.22\nwheel on disk\tkeyring\t25.1\nwheel on disk\tpsycopg_binary\t3.3.6",

@@ -24,6 +24,10 @@ _OF_PASSWORDS = tuple(noun.encode() for noun in PASSWORDS.split("|") if not noun
 DECLINED = rb"(?:[\w-]|[\xc3-\xd4][\x80-\xbf]){0,40}"
 _PIECE = rb"[!#-&*-+\--;=?-Z\\^_a-z|~]+"
 _MODEL = rb"[A-Z]+[0-9]+[a-z]?|[\w.-]+[.-][0-9]+"  # RFC2617, gpt-4
+# What makes another word of it: cryptography, a manager of passwords, how long one is.
+_ABOUT = tuple(
+    word.encode() for word in ("学", "學", "器", "管理", "长度", "長度", "强度", "強度", "错误", "策略", "重置", "認証")
+)
 _REACH, _MOST_PIECES = 96, 4
 
 
@@ -41,13 +45,15 @@ def kind_of(noun: bytes) -> str:
 
 def find_behind(text: bytes, at: int) -> tuple[int, int] | None:
     """Return the password among the first pieces in ASCII behind its word: `密码是X`, `パスワードは「X」です`."""
+    if text.startswith(_ABOUT, at):
+        return None
     end = text.find(b"\n", at, at + _REACH)
     pieces = compiled(_PIECE).finditer(text, at, at + _REACH if end < 0 else end)
     for number, piece in enumerate(pieces):
         value = piece[0].strip(b".,:;=*_-")
         if number == _MOST_PIECES or (piece.end() == at + _REACH < len(text)):
             return None
-        if len(value) > 5 and looks_chosen(value) and not compiled(_MODEL).fullmatch(value):
+        if len(value) > 5 and b"assword" not in value and looks_chosen(value) and not compiled(_MODEL).fullmatch(value):
             start = piece.start() + piece[0].index(value)
             return (start, start + len(value))
     return None

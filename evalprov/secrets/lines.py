@@ -14,7 +14,7 @@ from evalprov.secrets.judged import NAME_OF_ONE, is_secret_value
 from evalprov.secrets.names import CHOSEN, LIKELY, NO, SURE, holds_many, judge
 from evalprov.secrets.pointed import NOUN, NOUNS
 from evalprov.secrets.source import counts_in_source
-from evalprov.secrets.tables import RULE, find_cells, goes_on, head
+from evalprov.secrets.tables import RULE, find_cells, goes_on, head, head_of_one
 from evalprov.secrets.values import (
     MARK,
     compiled,
@@ -103,7 +103,9 @@ def _find_told(line: bytes, context: Context, spans: Spans) -> None:  # noqa: C9
     elif context.kind == "table":
         spans += find_cells(line, context.sign, context.columns, context.width)
     elif context.kind == "head":
-        return
+        found = compiled(_CELL_ALONE).match(line)
+        if found and looks_chosen(found[1], strict=True, mixed=True):
+            spans.append(found.span(1))
     elif context.kind == "cell":
         if found := compiled(_CELL_ALONE).match(line):
             _add(found.span(1), line, CHOSEN, spans)
@@ -218,6 +220,8 @@ def _begun(line: bytes, before: Context | None) -> Context | None:  # noqa: C901
         return Context("table", sign=table[0], columns=table[1], width=table[2])
     alone = compiled(_HEAD_ALONE).match(line) if len(line.strip(_AROUND_HEADS)) <= _LONGEST_HEAD else None
     if alone and _rank(alone[1]) in {SURE, CHOSEN}:
+        if table := head_of_one(line):
+            return Context("table", sign=table[0], columns=table[1], width=table[2])
         return Context("head")
     return _announced(line)
 

@@ -152,7 +152,7 @@ _BESIDE_USER = rb"(?i)\b(?:user(?:name)?|login|email)[\"']?[ ]?[:=][ ]?[^:=]{1,6
 _ANNOTATED = rb"[A-Z][a-z]\w*[ ]=[ ][A-Za-z_]"  # token: Token = first
 _LIST = rb"\[([^\[\]\n]{0,4096})\]"
 OPTION = rb"--(?<![\w-]--)([A-Za-z][\w-]{1,63})(?:[ \t]+|\\*[\"'],[ \t]*(?=\\*[\"']))(?![\s-])"
-_LOGPROB = rb"\\*[\"'],\s*\\*[\"']logprob"
+_LOGPROB = rb"\\*[\"'],\s*\\*[\"']?(?:logprob|bytes)\b"
 
 
 def find_pairs(text: bytes, lower: bytes, spans: Spans, *, quoted: bool = False) -> None:

@@ -87,7 +87,10 @@ _TOKEN = rb"(?<![A-Za-z0-9+_.#-])(?<![\w.]/)[A-Za-z0-9][\w+/-]{19,}={0,2}"
 _OF_A_FILE = rb"[ \t]*[A-Za-z0-9+/]{56,}={0,2}\s*\Z"  # a line of a certificate
 _HEX = rb"[0-9a-f](?<![\w-].)[0-9a-f]{31,}(?![\w-])"
 _SUMMED = {b"  ", b" *"}  # before the file that a digest is of
-_HEX_WORDS = rb"secret|private key|hmac|signing|master|(?:seed|aes|encryption|api) key|password.{1,16}\bhex"
+_HEX_WORDS = (
+    rb"secret|private key|hmac|signing|master|(?:seed|aes|encryption|api|derived|session|shared) key|private scalar"
+    rb"|password.{1,16}\bhex"
+)
 _NO_HEX = rb"digest|commit|sha|md5|hash|fingerprint|checksum|cache|revision|public|etag|trace|span|integrity"
 _PUBLIC = rb"public|verif(?:y|ication)|fingerprint"
 _NEAR, _NEARER = 80, 48

@@ -194,7 +194,7 @@ def _in_url(found: re.Match[bytes]) -> Spans:
     """Return the secret part of a URL's user information: the password, and a token in the user's place."""
     user, password = (1, 2) if found[1] is not None else (3, 4)
     secret: Spans = []
-    if found[password] and not is_reference(found[password]):
+    if found[password] and not is_reference(found[password]) and found[password].strip(b"*"):
         secret.append(found.span(password))
     stands_in = not found[password] or found[password] == b"x-oauth-basic"
     token = compiled(_LONE_TOKEN).fullmatch(found[user])

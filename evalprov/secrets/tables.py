@@ -17,6 +17,7 @@ BARS = rb"\||\xe2(?:\x94[\x82\x83\x86\x87\x8a\x8b]|\x95\x91)"  # as boxes are dr
 _ALIGNED_CELL, _SINGLE_CELL = rb"\S+(?:[ ]\S+)*", rb"\S+"
 _TAGGED_CELL = rb"(?i)(?<=>)([^<>]*)</t[hd]>"
 RULE = rb"[-+|:=\s\xe2\x94-\x95\x80-\xbf]+\Z"
+_NAME_OF_INDEX = rb"[A-Za-z_]\w{0,24}\s*"  # below the head of a data frame
 _MAY_BE_HEAD = rb"[^|,;:&\t\xe2]{0,44}?(?:[|,;:&\t\xe2]|\S[ ]{1,}\S)"
 _OF_HEADS = (
     bytes(code for code in range(128) if chr(code).isalnum()) + b" _.#-`*\"'|\t;,:&\r\n\v\f" + bytes(range(128, 256))
@@ -74,12 +75,19 @@ def find_cells(line: bytes, sign: bytes, columns: Columns, width: int) -> list[t
 
 def goes_on(line: bytes, sign: bytes, width: int) -> bool:
     """Say whether a table goes on with this line."""
+    if sign == _ALIGNED and compiled(_NAME_OF_INDEX).fullmatch(line):
+        return True
     return compiled(RULE).match(line) is not None or len(cells(line, sign)) - width in {0, _index(sign)}
 
 
 def _index(sign: bytes) -> int:
     """Return how many cells more than its head a line may have: the number that a data frame gives it."""
     return 1 if sign in {_ALIGNED, _NUMBERED} else 0
+
+
+def head_of_one(line: bytes) -> tuple[bytes, Columns, int] | None:
+    """Return the table of one secret column and an index that this line is the head of, indented as it is."""
+    return (_ALIGNED, ((0, CHOSEN),), 1) if line.startswith(_ALIGNED) else None
 
 
 def head(line: bytes) -> tuple[bytes, Columns, int] | None:

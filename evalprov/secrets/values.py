@@ -81,7 +81,8 @@ _NO_VALUE = _PLAIN | frozenset(
 )
 # What stands at a secret's name in a form, a message or a masked log.
 _SAID_OF_ONE = frozenset(
-    b"""absent accepted active add added allowed applied approved argon2 array ask authentication available basic bcrypt
+    b"""absent accepted active again add added
+    allowed applied approved argon2 array ask authentication available basic bcrypt
     bearer biometric compat files systemd winbind
     blank blocked boolean bound cached cancelled changed changeme checked cleared cleartext
     closed complete completed configured confirmed consumed correct created defined deleted denied detected
@@ -142,7 +143,7 @@ def is_plain(value: bytes) -> bool:
 @cache
 def _masked() -> re.Pattern[bytes]:
     return re.compile(
-        rb"""(?:[*xX.#-]|\xe2\x80\xa2){3,}|[\w-]{0,12}(?:[*.]{3,}|[xX]{8,})[\w-]{0,6}
+        rb"""(?:[*xX.#-]|\xe2\x80\xa2){3,}|[\w-]{0,12}(?:[*.]{3,}|[xX]{8,}|\xe2\x80\xa6)[\w-]{0,6}(?:\xe2\x80\xa6)?
         |[(\[<][A-Za-z _-]{1,40}[)\]>]
         |(?i:(?:your|my|the|some|insert|enter|add|put)[-_ ](?:[a-z]+[-_ ]){0,3}(?:key|token|secret|password|value)s?)
         |[a-z]+(?:[-_][a-z]+){0,4}[-_]here|~|_+[a-z]+(?:_[a-z]+)*_+
@@ -240,7 +241,9 @@ _NO_PASSWORD = (
     + _UUID  # an issue, a standard, an id
     + rb"|\[[a-z_]+=.*|-{1,2}[a-z]+[0-9]*(?:-?[a-z]+)*"
     rb"|(?i:sha|md|aes|rsa|ecdsa|ed|utf|ascii|latin|iso|cp|base|argon|bcrypt|scrypt|pbkdf|oauth|oidc|saml|hs|rs|es|ps|x|totp|http|ipv|ntlm|float|int|uint"
-    rb"|user|test|step|field|task|case|item|page|file|host|node|level|rule|line|part|phase|stage|round|version|option|group)"
+    rb"|user|test|step|field|task|case|item|page|file|host|node|level|rule|line|part|phase|stage|round|version|option|group"
+    rb"|error|status|exit|lecture|chapter|section|lesson|figure|table|postgres(?:ql)?|mysql|mariadb|redis|python|windows"
+    rb"|ubuntu|debian|chrome|firefox|java|node|gpt|llama|qwen|mistral)"
     rb"-?[0-9]{1,5}[A-Za-z]{0,4}|[A-Za-z_]\w*\[[\w'\"]*\]?"
     rb"|0x[0-9a-f]+|/[\w.{}-]+(?:/[\w.{}-]*)*|.*[|<>{}].*|[A-Za-z_][\w.-]*=.*"
 )
