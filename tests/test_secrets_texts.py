@@ -136,6 +136,11 @@ INNOCENT = [
     "密码学基础 Lecture3 笔记",
     "redis://:**@cache:6379/0 ready",
     "ChatCompletionTokenLogprob(token='secret', bytes=[115, 101], logprob=-0.0112)",
+    "I use Bitwarden, not LastPass2, for my passwords.",
+    "密码保存在KeePass2中。",
+    "Мой пароль хранится в KeePassXC2.",
+    "$ gcloud create-cred-config \\\n    locations/$REGION/workforcePools/$POOL_ID/providers/x1y2 \\",
+    "if it has no password\nif no group name is given\\&.",
     # A row of data that has a name like a secret's in it, a list in a program, a table of something else.
     "apt\tpasswd\t1:4.13+dfsg1-1\napt\tlibbz2-1.0:amd64\t1.0.8-5+b1",
     "wheel on disk\tpycparser\t2.22\nwheel on disk\tkeyring\t25.1\nwheel on disk\tpsycopg_binary\t3.3.6",

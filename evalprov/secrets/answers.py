@@ -36,9 +36,10 @@ _LONGEST, _MOST_WORDS, _FEW_WORDS = 200, 10, 5
 _LEADS = frozenset("is was s its still now here ist lautet est es é è är er je to".encode().split())
 _NO_QUESTION = rb"[,;(){}\[\]'\"]\s*\Z"  # as a list or a program has its lines
 _QUESTION = rb"[?][\"'`*_)\]}]{1,6},?\s*\Z"
-_CODE = rb"\w\(|=(?![=\"'`]{0,2}\s*\Z)|::|->|[;{]\s*\Z"
+_CODE = rb"\w\(|=(?![=\"'`]{0,2}\s*\Z)|::|->|[;{]\s*\Z|\\[^\"'n]"
 _LISTED = rb"[\"'],\s*\Z"
 _PROMPT = rb"[ \t]*(?:[\w.@:~/()-]{0,40}(?:[ ][~/][\w/.-]{0,40})?[$#%]|>>>|In[ ]\[[0-9]+\]:)[ ]"
+_CONTINUED = rb"\\e?\s*\Z"
 _OF_A_DIGEST = rb"sha|md5|hash|digest|rev-parse|fingerprint|public|\.pub\b|count|wc |policy"
 _SMALL = rb"[a-z]{5,}[0-9]{2,4}"
 
@@ -54,7 +55,7 @@ def is_announced(line: bytes) -> str:
     start = max(0, end - _NEAR_END, line.rfind(b"=", 0, end), line.rfind(b".", 0, end - 1))
     lower = line.lower()
     if compiled(_PROMPT).match(line):
-        return "" if compiled(_OF_A_DIGEST).search(lower) else "shown"
+        return "" if compiled(_OF_A_DIGEST).search(lower) or compiled(_CONTINUED).search(line) else "shown"
     if not compiled(_ANNOUNCES).search(lower, start):
         return ""
     if compiled(_NO_QUESTION).search(line) and not compiled(_QUESTION).search(line):

@@ -23,7 +23,7 @@ _OF_PASSWORDS = tuple(noun.encode() for noun in PASSWORDS.split("|") if not noun
 # What such a word goes on with in scripts that part their words by blanks.
 DECLINED = rb"(?:[\w-]|[\xc3-\xd4][\x80-\xbf]){0,40}"
 _PIECE = rb"[!#-&*-+\--;=?-Z\\^_a-z|~]+"
-_MODEL = rb"[A-Z]+[0-9]+[a-z]?|[\w.-]+[.-][0-9]+"  # RFC2617, gpt-4
+_MODEL = rb"[A-Z]+[0-9]+[a-z]?|[\w.-]+[.-][0-9]+|[A-Z][A-Za-z]+[0-9]"  # RFC2617, gpt-4, KeePass2
 # What makes another word of it: cryptography, a manager of passwords, how long one is.
 _ABOUT = tuple(
     word.encode() for word in ("学", "學", "器", "管理", "长度", "長度", "强度", "強度", "错误", "策略", "重置", "認証")

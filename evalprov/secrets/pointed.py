@@ -127,7 +127,7 @@ def find_pointed(text: bytes, lower: bytes, spans: Spans, *, evident: bool, quot
             spans.append(span)
             done = span[1]
         owned = evident and not quoted and text[max(0, noun.start() - 6) : noun.start()].endswith(_OWNERS)
-        if owned and compiled(PASSWORDS).match(lower, noun.start()):
+        if owned and is_one(lower, noun, noun.end()) and compiled(PASSWORDS).match(lower, noun.start()):
             said = compiled(_SAID_BEFORE).search(text, max(done, noun.start() - 96), noun.start())
             if said and looks_chosen(said[1]):
                 spans.append(said.span(1))
@@ -176,7 +176,7 @@ def _after(text: bytes, lower: bytes, noun: re.Match[bytes], *, quoted: bool) ->
     said = in_sentence(text, lower, noun, end, rank)
     if not said and rank in {SURE, CHOSEN}:
         said = find_phrase(text, lower, noun, end)
-    if not said and rank == CHOSEN and not noun[0].isascii():
+    if not said and rank == CHOSEN and abroad and not compiled(rb"[a-z]").search(noun[0]):
         said = foreign.find_behind(text, end)
     return said if said and (not quoted or _counts(text, said, name)) else None
 

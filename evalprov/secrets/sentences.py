@@ -29,8 +29,8 @@ PASSWORDS = (
     rb"|secret (?:pass|code|word)|(?<=wi-fi )key|(?<=wifi )key|" + foreign.PASSWORDS.encode()
 )
 LINKS = frozenset(
-    """is was are were to be being = : equals ist war lautet est était es era é è je er är este jest adalah 是 为 為 = →
-    -> - s with mit avec con""".encode().split()
+    """is was are were to be being = : equals ist war lautet est était es era é è je er är este jest adalah là 是 为
+    為 = → -> - s with mit avec con""".encode().split()
 )
 _IS = LINKS - {b"with", b"to", b"mit", b"avec", b"con"}
 # What may stand between a link and the password.

@@ -20,9 +20,10 @@ RULE = rb"[-+|:=\s\xe2\x94-\x95\x80-\xbf]+\Z"
 _NAME_OF_INDEX = rb"[A-Za-z_]\w{0,24}\s*"  # below the head of a data frame
 _MAY_BE_HEAD = rb"[^|,;:&\t\xe2]{0,44}?(?:[|,;:&\t\xe2]|\S[ ]{1,}\S)"
 _OF_HEADS = (
-    bytes(code for code in range(128) if chr(code).isalnum()) + b" _.#-`*\"'|\t;,:&\r\n\v\f" + bytes(range(128, 256))
+    bytes(code for code in range(128) if chr(code).isalnum()) + b" _.#-`*\"'|\t;,:&\\\r\n\v\f" + bytes(range(128, 256))
 )
 _HEAD_CELL = rb"(?:[A-Za-z_#\x80-\xff][\w .#\x80-\xff-]{0,60}|#|[0-9]{0,1})\Z"
+_ROW_END = rb"[ ]*\\\\(?:[ ]*\\\w{1,12})?\Z"  # as TeX has it
 _NO_NAMES = rb"[a-z ]+(?:[ ][a-z]+){3}|.*[ ](?:the|a|is|to|of|and|or|for)[ ].*"  # a sentence
 _OF_A_LIST = rb"['\"],[ ]+['\"]|,\s*\Z"
 _STYLED = rb"(?:[A-Z][a-z0-9]*)+|[a-z0-9]+(?:_[a-z0-9]+)+|[A-Z0-9]+(?:_[A-Z0-9]+)*"  # as columns are named
@@ -64,13 +65,17 @@ def find_cells(line: bytes, sign: bytes, columns: Columns, width: int) -> list[t
     spans = []
     for number, rank in columns if shift in {0, _index(sign)} else ():
         start, cell = found[number + shift]
-        value = cell.removesuffix(b"\\\\").strip(_QUOTES)
+        value = _inside(cell)
         if not value or value == MARK or is_masked(value) or is_prose(value) or compiled(_CONSTANT).fullmatch(value):
             continue
         if is_secret_value(value, "password", rank) and not (rank == SURE and is_common(value)):
             start += cell.index(value)
             spans.append((start, start + len(value)))
     return spans
+
+
+def _inside(cell: bytes) -> bytes:
+    return (compiled(_ROW_END).sub(b"", cell) if b"\\\\" in cell else cell).strip(_QUOTES)
 
 
 def goes_on(line: bytes, sign: bytes, width: int) -> bool:
@@ -107,7 +112,7 @@ def _may_part(line: bytes, sign: bytes) -> bool:
 
 
 def _columns(line: bytes, sign: bytes) -> tuple[bytes, Columns, int] | None:
-    names = [cell.removesuffix(b"\\\\").strip(_QUOTES) for _, cell in cells(line, sign)]
+    names = [_inside(cell) for _, cell in cells(line, sign)]
     told = [name for name in names if name]
     if len(names) < 2 or (len(names) == 2 and sign == b"," and b", " in line) or not all(map(_is_name, names)):
         return None
