@@ -11,7 +11,17 @@ from evalprov.secrets.values import compiled, is_masked, is_reference, looks_cho
 if TYPE_CHECKING:
     from evalprov.secrets.shapes import Spans
 
-LOGS_IN = (b"auth", b"login", b"connect", b"signin", b"sign_in", b"pdo", b"cred")  # of which one begins a login
+# Of which one begins a login.
+LOGS_IN = (
+    *(b"auth", b"login", b"connect", b"signin", b"sign_in", b"pdo", b"cred", b"account", b"user/p", b"u/p", b"log in"),
+    *(b"sign in", b"signed in", b"logged in", b"zugangsdaten", b"identifiants", b"acceso", b"wifi", b"wi-fi", b"ssid"),
+)
+_USER_AND = (
+    rb"(?i)(?<![a-z])(?:log(?:ged)?[ -]?in|sign(?:ed)?[ -]?in|account|cred(?:ential)?s?|user/p\w*|u/p|zugangsdaten"
+    rb"|identifiants|acceso|wi-?fi|ssid)(?:[ ]?[:=][ ]?|[ ](?:(?:as|with|is|are)[ ])?)"
+    rb"[\"'`]?[\w.@+-]{1,64}[\"'`]?(?:[ ]?/[ ]?|[ ](?:and|with|using)[ ])"
+    rb"[\"'`]?((?=[^\s/]*?[0-9])(?=[^\s/]*?[A-Za-z])[^\s\"'`/,;]{6,64}?)(?=[.,;:!\"'`)]*(?:\s|\Z))"
+)
 _LOGIN = (
     rb"(?:[Aa]uth|[Ll]ogin|[Cc]onnect|[Ss]ign_?[Ii]n|PDO|Credentials?)\w{0,24}"
     rb"(?:[\"']?[ ]?[:=(][ ]?[(\[]?[ ]?|[ ](?=['\"]))[^\s,()]{1,64},[ ]?(?:[^\s,()]{1,64},[ ]?)?"
@@ -23,9 +33,10 @@ _PIPED = (
 )
 _INSERT = rb"(?i)insert\s+into\s+\S+\s*\(([^()]{1,400})\)\s*values\s*\(([^()]{1,4000})\)"
 _IDENTIFIED = rb"(?i)identified\s+(?:with\s+\S+\s+)?by\s+[\"']([^\"']+)[\"']"
+_OF_USERS = rb"(?<![a-z])(?:user|role|grant|login|account|principal|alter|create|set|using|change)s?(?![a-z])"
 _PGPASS = rb"(?m)^[\w.*-]+:(?:[0-9]{2,5}|\*):[\w*-]+:[\w*.-]+:([^\s:]{4,})$"
 _JWK = rb"\"(?:k|d|p|q|dp|dq|qi)\"[ ]*:[ ]*\"([^\"]+)\""
-_AT_HOST = rb"(?:(?<![\w/.@:%+-])|(?<=server:))[\w.-]{1,32}:([^\s:@/'\"]{8,64})@[A-Za-z0-9\[]"
+_AT_HOST = rb"(?:(?<![\w/.@:%+-])|(?<=server:))[\w.-]{1,32}:(?!_Z)([^\s:@/'\"]{8,64})@[A-Za-z0-9\[]"
 _COOKIE_JAR = rb"\t(?:TRUE|FALSE)\t/\S*\t(?:TRUE|FALSE)\t[0-9]+\t\S+\t(\S{8,})"
 _FORMS = (
     (b"crypt", rb"(?:\bcrypt\(|pgp_sym_(?:en|de)crypt\([^,()]{1,80},[ ]?)[\"']([^\"']{4,128})[\"']"),
@@ -66,13 +77,6 @@ _FORMS = (
     (b"@tcp(", rb"[\w.-]{1,64}:([^\s\"'`]{1,128})@tcp\("),
     (b":thin:", rb":thin:[\w.-]{1,64}/([^\s@/\"']{1,128})@"),
     *((sign, rb"\{(?:PLAIN|CLEARTEXT|S?SHA[0-9]{0,3}|S?MD5)\}(\S{4,256})") for sign in (b"{PLAIN}", b"SHA}", b"MD5}")),
-    (
-        b" / ",
-        (
-            rb"(?i)(?:login|account|credentials?|creds|user/pass\w*)[ ]?[:=][ ]?[\w.@-]{1,64}[ ]/[ ]"
-            rb"((?=\S*?[0-9])(?=\S*?[A-Za-z])[^\s\"'/]{6,64})\s*\Z"
-        ),
-    ),
     (b"USERPWD", rb"USERPWD,[ ]?[\"'][^:\"']{1,64}:([^\"']+)[\"']"),
     *(
         (
@@ -115,9 +119,10 @@ STATEMENTS = (b"insert", b"dentified")  # in small letters
 
 
 def find_logins(text: bytes, spans: Spans) -> None:
-    """Add the password that a call is given behind a user's name."""
+    """Add the password that a call is given behind a user's name, or a person: `sign in as bob with X`."""
     if b"(" in text or b"', '" in text or b'", "' in text:
         spans.extend(found.span(1) for found in compiled(_LOGIN).finditer(text) if looks_chosen(found[1]))
+    spans.extend(found.span(1) for found in compiled(_USER_AND).finditer(text) if looks_chosen(found[1]))
 
 
 def find_at_hosts(text: bytes, spans: Spans) -> None:
@@ -129,7 +134,10 @@ def find_forms(text: bytes, lower: bytes, spans: Spans) -> None:
     """Add where secrets stand in the forms that some languages and files have for them."""
     _find_inserted(text, lower, spans)
     if b"dentified" in lower:
-        spans.extend(one.span(1) for one in compiled(_IDENTIFIED).finditer(text) if not is_reference(one[1]))
+        found = (
+            compiled(_IDENTIFIED).finditer(text) if b"DENTIFIED" in text or compiled(_OF_USERS).search(lower) else ()
+        )
+        spans.extend(one.span(1) for one in found if not is_reference(one[1]))
     for sign, pattern in _FORMS:
         if sign in text:
             found = (

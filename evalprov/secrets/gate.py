@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from evalprov.secrets import foreign
 from evalprov.secrets.values import RUN_FLAT, compiled, flattened
 
 if TYPE_CHECKING:
@@ -18,9 +19,12 @@ _NO_TOKEN = rb"(?:(?!fc-|(?:[2-7][0-9a-f]){12})[0-9a-f-]{15,}|(?!hf_)[a-z_-]{15,
 # A count of tokens, of which every eval speaks, and a tokenizer's name are no secret's word.
 # Each begins with one plain letter, which is searched as fast as a byte; what comes before it is told by looking back.
 _WORDS = (
-    rb"k(?:ey|ennwort|ode(?<=adgangskode)|en(?<=token)(?!s[\"']?[=:][ ]?[0-9]|s/s|izer)|ie(?<=cookie)|s\.(?<=hooks\.))",
-    rb"p(?:ass|w[d :=\"'\\]|hrase|sk|do\(|arola)",
-    rb"c(?:red|ret(?<=secret)|url |onnect(?:ion)?\(|ommunity |ontrasena|htwoord(?<=wachtwoord))",
+    (
+        rb"k(?:ey|ennwort|ode(?<=adgangskode)|en(?<=token)(?!s[\"']?[=:][ ]?[0-9]|s/s|izer)|ie(?<=cookie)|(?<=lozink)"
+        rb"|ata sandi|s\.(?<=hooks\.))"
+    ),
+    rb"p(?:ass|w[d :=?\"'\\]|hrase|sk|do\(|arola|(?<=mdp)|:(?<=u/p:))",
+    rb"c(?:red|ret(?<=secret)|url |onnect(?:ion)?\(|ommunity |ontrasen|lave|htwoord(?<=wachtwoord))",
     rb"h(?:a(?:(?<=senha)|slo)|eslo)",
     rb"uth(?<=auth)",
     rb"gin(?<=login)",
@@ -50,7 +54,7 @@ _PLAINLY = (
         b"onnect",
         b"community ",
         b"parola",
-        b"ontrasena",
+        b"ontrasen",
         b"wachtwoord",
         b"senha",
         b"haslo",
@@ -59,6 +63,11 @@ _PLAINLY = (
         b"tsql",
         b"dentify ",
         b"kennwort",
+        b"kata sandi",
+        b"lozink",
+        b"mdp",
+        b"clave",
+        b"u/p:",
         b"adgangskode",
         b"phrase",
         b" -p",
@@ -74,11 +83,6 @@ _PLAINLY = (
 _SHORT = 1 << 9
 SHORT_RUNS = b"fm2_"  # a token with + and / in it, which may have no run as long as others'
 _IN_URLS = rb"(?:sig(?:nature)?|appid)="
-# The parts of foreign words that are written alike with small letters and large ones.
-_FOREIGN = (
-    *("contrase", "hasł", "hasŁ", "senord", "jelsz", "ifre", "ароль", "АРОЛЬ", "密", "口令", "令牌"),
-    *("パスワード", "비밀번호", "암호", "ключ", "КЛЮЧ", "ωδικός", "סיסמ", "كلمة ال", "รหัสผ", "khẩu"),
-)
 
 
 def has_odd_run(text: bytes) -> bool:
@@ -102,8 +106,9 @@ def suspects(text: bytes, flat: bytes) -> list[int]:
     if b"*" in text:
         _add_lines(text, rb"\*:\*:", found)
     if not text.isascii():
-        for foreign in _FOREIGN:
-            _add_lines(lower, foreign.encode(), found)
+        for noun in foreign.signs():
+            if noun in lower:
+                _add_lines(lower, noun, found)
     found.update(_with_runs(text, flat))
     return sorted(found)
 

@@ -10,6 +10,7 @@ from evalprov.secrets.values import (
     is_path,
     is_place,
     is_plain,
+    is_prose,
     is_reference,
     is_signs,
     looks_chosen,
@@ -23,8 +24,9 @@ _HYPHENED = rb"[a-z]{3,}(?:-[a-z]{3,}){1,4}"
 _PATTERN = rb"[(^]{0,2}(?:[.][*+]|\[\^|\\[SwdW][*+)])"
 _CONSTANT = rb"[A-Z]+(?:_[A-Z]+)+|#[0-9a-fA-F]{3,8}"
 _PIECE_OF_TEXT = "(?:[A-Z][a-z]{0,6}|[▁Ġ].{0,24})".encode()  # as a tokenizer has it
-_VERSION = rb"v[0-9]{1,2}(?:\.[0-9]{1,3})*"
-_METHOD = rb"[A-Za-z]{2,12}(?:[-_, ]+[A-Za-z]{2,12})*"
+_VERSION = rb"v[0-9]{1,2}(?:\.[0-9]{1,3})*|[0-9]+(?:\.[0-9]+)+"
+_BEGINNING = rb"[A-Za-z_ -]*[A-Za-z][=: ]"  # of what is put together: "Basic ", "--user="
+_METHOD = rb"[A-Za-z]{2,12}(?:[-_., ]+[A-Za-z]{2,12})*"
 _SAID_BY = rb"(?:auth|credentials?|creds?|cookies?|bearer)\Z"
 _SEVERAL = rb"(?:cookies|creds|credentials|secrets|tokens|keys)\Z"
 
@@ -39,6 +41,8 @@ def is_secret_value(value: bytes, name: str, rank: int) -> bool:  # noqa: C901, 
         return False
     if compiled(_METHOD).fullmatch(value) and compiled(_SAID_BY).search(name.lower().encode()):
         return False  # auth: kerberos
+    if compiled(_BEGINNING).fullmatch(value) or is_prose(value):
+        return False
     if value[:1] in b"[(^.\\" and compiled(_PATTERN).match(value):
         return False
     if (

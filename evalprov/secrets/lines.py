@@ -9,16 +9,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from evalprov.named import NamedTuple
+from evalprov.secrets.answers import find_answer, is_announced, is_speaker
 from evalprov.secrets.judged import NAME_OF_ONE, is_secret_value
-from evalprov.secrets.names import CHOSEN, LIKELY, NO, PERHAPS, SURE, holds_many, judge
-from evalprov.secrets.pairs import rank_in
+from evalprov.secrets.names import CHOSEN, LIKELY, NO, SURE, holds_many, judge
 from evalprov.secrets.pointed import NOUN, NOUNS
 from evalprov.secrets.source import counts_in_source
+from evalprov.secrets.tables import RULE, find_cells, goes_on, head, head_of_one
 from evalprov.secrets.values import (
     MARK,
     compiled,
     has_one,
-    is_common,
     is_masked,
     is_plain,
     is_reference,
@@ -57,22 +57,19 @@ _HEAD_ALONE = rb"[ \t|\xe2\x94\x82\x83]*([A-Za-z][\w ]{0,40}?)[ \t|\xe2\x94\x82\
 _CELL_ALONE = rb"[ \t|\xe2\x94\x82\x83]*([^\s|\xe2]+)[ \t|\xe2\x94\x82\x83]*\s*\Z"
 _NAMES_IT = {"name", "key", "file", "source", "target", "external", "path", "id", "namespace", "type", "kind", "labels"}
 _VALUED = {"value", "default", "val", "content", "text", "data"}
-_ALIGNED = b"  "  # a table whose columns are parted by blanks alone
-_CELLS = (b"|", "│".encode(), "┃".encode(), b"\t", b";", b",", _ALIGNED)
-_RULE = rb"[-+|:=\s\xe2\x94-\x95\x80-\xbf]+\Z"
-_MAY_BE_HEAD = rb"[^|,;\t\xe2]{0,44}?(?:[|,;\t\xe2]|\S[ ]{2,}\S)"
-_OF_HEADS = bytes(code for code in range(128) if chr(code).isalnum()) + b" _.#-`*\"'|\t;,\r\n\v\f\xe2\x94\x82\x83"
-_HEAD_CELL = rb"[\w .#-]{1,40}\Z"
+_AROUND_HEADS, _LONGEST_HEAD = b" \t\r\n\v\f|\xe2\x94\x82\x83", 41
+_CELL_ALONE = rb"[ \t|\xe2\x94\x82\x83]*([^\s|\xe2]+)[ \t|\xe2\x94\x82\x83]*\s*\Z"
+_NAMES_IT = {"name", "key", "file", "source", "target", "external", "path", "id", "namespace", "type", "kind", "labels"}
+_VALUED = {"value", "default", "val", "content", "text", "data"}
 _AROUND_HEADS, _LONGEST_HEAD = b" \t\r\n\v\f|\xe2\x94\x82\x83", 41
 _NEAR_END = 80  # before a line's end no such word begins that has only some fifty signs behind it
 _ANNOUNCES = rb"(?<![a-z_])(?:" + NOUN + rb")(?![a-z_=])[^.=]{0,48}[:.]?\s*\Z"
-_ALONE = rb"[ \t>*`\"']*(?:[A-Za-z]{1,12}[ ])?([A-Za-z0-9][\w+/-]{19,}={0,2})[ \t*`\"',.]*\s*\Z"
 
 
 class Context(NamedTuple):
     """What the lines before tell."""
 
-    kind: str  # value, block, many, section, record, table, head, cell, near, kube
+    kind: str  # value, block, many, section, record, table, head, cell, near, asked, shown, kube
     rank: int = SURE
     indent: int = 0
     left: int = 1  # lines for which it holds, where it does not end by itself
@@ -104,16 +101,17 @@ def _find_told(line: bytes, context: Context, spans: Spans) -> None:  # noqa: C9
             start = line.index(text)
             spans.append((start, start + len(text)))
     elif context.kind == "table":
-        _find_cells(line, context, spans)
+        spans += find_cells(line, context.sign, context.columns, context.width)
     elif context.kind == "head":
-        return
+        found = compiled(_CELL_ALONE).match(line)
+        if found and looks_chosen(found[1], strict=True, mixed=True):
+            spans.append(found.span(1))
     elif context.kind == "cell":
         if found := compiled(_CELL_ALONE).match(line):
             _add(found.span(1), line, CHOSEN, spans)
-    elif context.kind == "near":
-        alone = compiled(_ALONE).match(line)
-        if alone and looks_random(alone[1]):
-            spans.append(alone.span(1))
+    elif context.kind in {"asked", "near", "shown"}:
+        if answer := find_answer(line, context.kind):
+            spans.append(answer)
     elif context.kind == "record":
         if found := compiled(_VALUE_LINE).match(line):
             _add(found.span(1), line, context.rank, spans)
@@ -150,31 +148,6 @@ def _add(span: tuple[int, int], line: bytes, rank: int, spans: Spans) -> None:
         spans.append((span[0], span[0] + len(value)))
 
 
-def _cells(line: bytes, sign: bytes) -> list[tuple[int, bytes]]:
-    """Return a line's cells, and where each begins."""
-    if sign == _ALIGNED:
-        return [(found.start(), found[0]) for found in compiled(rb"\S+(?:[ ]\S+)*").finditer(line)]
-    at = 0
-    cells: list[tuple[int, bytes]] = []
-    for cell in line.rstrip(b"\r\n").split(sign):
-        cells.append((at, cell))
-        at += len(cell) + len(sign)
-    return cells
-
-
-def _find_cells(line: bytes, context: Context, spans: Spans) -> None:
-    cells = _cells(line, context.sign)
-    if len(cells) != context.width:
-        return
-    for number, rank in context.columns:
-        start, cell = cells[number]
-        value = cell.strip(b" `*\"'")
-        fits = is_secret_value(value, "password", rank) and not (rank == SURE and is_common(value))
-        if value and value != MARK and fits and not is_masked(value):
-            start += cell.index(value)
-            spans.append((start, start + len(value)))
-
-
 def told(line: bytes, before: Context | None) -> Context | None:
     """Return what is known for the line after this one."""
     if line == b"\0\n":  # between texts that have nothing to do with each other
@@ -198,15 +171,16 @@ def _goes_on(line: bytes, before: Context) -> Context | None:  # noqa: PLR0911 -
     if before.kind == "section":
         return None if line.lstrip().startswith(b"[") else before
     if before.kind == "head":  # a column of one
-        return Context("cell", CHOSEN) if compiled(_RULE).match(line) else None
+        return Context("cell", CHOSEN) if compiled(RULE).match(line) else None
     if before.kind in {"many", "kube"}:
         if line.startswith(b"---"):
             return None
         listed = indent == before.indent and line.lstrip().startswith(b"- ") and before.kind == "many"
         return before if indent > before.indent or listed or (before.kind == "kube" and before.indent < 0) else None
     if before.kind == "table":
-        rule = compiled(_RULE).match(line) is not None
-        return before if rule or len(_cells(line, before.sign)) == before.width else None
+        return before if goes_on(line, before.sign, before.width) else None
+    if before.kind == "asked" and is_speaker(line):
+        return _weaker(before)
     if before.kind == "value":
         return _weaker(before) if indent > before.indent and compiled(_KEY).match(line) else None
     if before.kind == "record":
@@ -242,21 +216,19 @@ def _begun(line: bytes, before: Context | None) -> Context | None:  # noqa: C901
         rank = _rank(found[1] or found[2] or found[3])
         if rank != NO:
             return Context("record", rank, left=4)
-    if not line.translate(None, _OF_HEADS) and compiled(_MAY_BE_HEAD).match(line) and (head := _head(line)):
-        return head
+    if table := head(line):
+        return Context("table", sign=table[0], columns=table[1], width=table[2])
     alone = compiled(_HEAD_ALONE).match(line) if len(line.strip(_AROUND_HEADS)) <= _LONGEST_HEAD else None
     if alone and _rank(alone[1]) in {SURE, CHOSEN}:
+        if table := head_of_one(line):
+            return Context("table", sign=table[0], columns=table[1], width=table[2])
         return Context("head")
     return _announced(line)
 
 
 def _announced(line: bytes) -> Context | None:
-    if len(line) >= 200 or b"PUBLIC" in line:
-        return None
-    end = len(line.rstrip())
-    start = max(0, end - _NEAR_END, line.rfind(b"=", 0, end), line.rfind(b".", 0, end - 1))
-    said = compiled(_ANNOUNCES).search(line.lower(), start)
-    return Context("near", left=2) if said else None
+    kind = is_announced(line)
+    return Context(kind, left=3 if kind == "asked" else 1 if kind == "shown" else 2) if kind else None
 
 
 def _opened(line: bytes, found: re.Match[bytes]) -> Context | None:
@@ -264,34 +236,14 @@ def _opened(line: bytes, found: re.Match[bytes]) -> Context | None:
     rank = _rank(found[2])
     indent = len(found[1])
     if holds_many(name.rpartition(" ")[2]) or (rank != NO and found[3]) or name.lower() == "tokens":
-        return Context("many", LIKELY if name.lower() == "tokens" else SURE, indent)  # pieces of text are tokens, too
+        if name.lower() == "tokens":
+            return Context("many", LIKELY, indent)  # pieces of text are tokens, too
+        if found[3] == b"[" and name.lower().endswith("auth"):
+            return Context("many", CHOSEN, indent)  # what one may do
+        return Context("many", SURE if rank == SURE or found[3] != b"[" else rank, indent)
     if rank == NO:
         return _announced(line)
     return Context("value", CHOSEN if b" " in found[2] or name.lower() in {"token", "auth"} else rank, indent, left=4)
-
-
-def _head(line: bytes) -> Context | None:
-    """Return the table that this line is the head of, if one of its columns is a secret's."""
-    for sign in _CELLS:
-        cells = [cell for _, cell in _cells(line, sign)]
-        if len(cells) < 2 or (len(cells) == 2 and sign == b"," and b" " in line.strip()):
-            continue
-        names = [cell.strip(b" `*\"'\xe2\x94\x82\x83") for cell in cells]
-        if not all(compiled(_HEAD_CELL).match(name) or not name for name in names):
-            continue
-        ranks = [rank_in(name, 0, name.decode().replace(" ", "_")) if name else NO for name in names]
-        ranks = [
-            PERHAPS if name in {b"token", b"key", b"auth"} else rank for name, rank in zip(names, ranks, strict=True)
-        ]
-        ranks = [NO if name.lower() in {b"login", b"user"} else rank for name, rank in zip(names, ranks, strict=True)]
-        if any(name.lower().endswith(b"_hash") for name in names):
-            ranks = [PERHAPS if name.lower().endswith(b"_hash") else r for name, r in zip(names, ranks, strict=True)]
-        if sign == _ALIGNED:
-            ranks = [CHOSEN if rank == SURE else rank for rank in ranks]
-        columns = tuple((number, rank) for number, rank in enumerate(ranks) if rank != NO)
-        if columns and len(columns) < len([name for name in names if name]):
-            return Context("table", sign=sign, columns=columns, width=len(cells))
-    return None
 
 
 def _rank(name: bytes) -> int:

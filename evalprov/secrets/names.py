@@ -57,7 +57,7 @@ _ISSUERS = _words(
 _OF_KEY = _ISSUERS | _words(
     """api secret private access signing encryption decryption master account service auth license licence
     shared signature subscription hmac aes jwt session cookie webhook deploy admin root security symmetric fernet
-    crypto"""
+    crypto wifi wlan wpa fi"""
 )
 _OF_TOKEN = _ISSUERS | _words(
     """api app access auth oauth oauth2 refresh bearer session csrf xsrf secret bot personal deploy
@@ -109,7 +109,9 @@ _FOREIGN = _words(
     """contraseña contrasena motdepasse passwort kennwort senha wachtwoord hasło haslo heslo пароль 密码 密碼 口令
     パスワード 비밀번호 암호 şifre parola lösenord jelszó adgangskode salasana κωδικός סיסמה"""
 )
-_WORDS_IN_PASS = _words("pass compass bypass surpass trespass encompass overpass underpass impasse")
+_WORDS_IN_PASS = _words(
+    "pass compass bypass surpass trespass encompass overpass underpass impasse lowpass highpass bandpass allpass"
+)
 _OF_SEED = _words("otp totp mfa wallet recovery secret hd bip39")
 _ISSUED = _words("totp csrf xsrf licence license jwt salt pepper hmac fernet pat webhook masterkey login")
 _SHORT_WORD = 9  # the shortest token behind its mark has ten signs
@@ -186,8 +188,8 @@ def _judge_words(parts: list[str], *, trimmed: bool) -> int:  # noqa: C901, PLR0
         return SURE if last == "phrase" else LIKELY
     if not before and last.endswith(("token", "sessionid", "sessid")):
         return PERHAPS
-    if last == "code" and before and before[-1] in {"access", "activation", "recovery", "backup", "unlock"}:
-        return PERHAPS
+    if last == "code" and before and before[-1] in {"access", "activation", "recovery", "backup", "unlock", "door"}:
+        return CHOSEN
     return LIKELY if last in _ISSUED else NO
 
 

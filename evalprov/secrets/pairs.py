@@ -27,6 +27,7 @@ from evalprov.secrets.values import (
     compiled,
     is_common,
     is_masked,
+    is_prose,
     is_reference,
     is_type,
     starts_reference,
@@ -56,7 +57,7 @@ _AFTER_KEYWORD = (
 )
 # A theme, a language.
 _PREFERENCES = rb"[ \t]*(?:[a-z]\w{0,24}=(?:[A-Za-z]{1,12}|[A-Za-z]{2}[-_][A-Za-z]{2}|[0-9]{1,4})(?:;[ ]*|\s*\Z))+"
-_DESCRIBED = rb":(?:param|arg|keyword|raises|var)(?:[ ]+\w{1,32})?[ ]+\Z"
+_DESCRIBED = rb":(?:param|arg|keyword|raises|var|type|vartype)(?:[ ]+\w{1,32})?[ ]+\Z"
 _ATTRIBUTES = rb"[ \t]*(?:(?i:path|domain|samesite|expires|max-age|secure|httponly)(?:=[^;]*)?(?:;[ ]*|\s*\Z))+"
 _WORD_ALONE = rb"[ ][a-z]{9,}[ \t]*(?:\r?\n|\Z)"
 _PIECE_OF_WORD = "▁".encode()  # which begins one
@@ -71,6 +72,7 @@ _METAVARIABLE = (
 )
 _FORMAT = rb"[<>^]?[0-9.,]*[a-zA-Z%]?\}"
 _SENTENCE = rb"[A-Z]?[a-z]+:?(?:[ ][a-z]+){2}[ .,]"
+_PHRASE = rb"[a-z]{3,20}(?:[ ][a-z]{3,20}){2,7}(?=\s*\Z)"
 _WHOLE_LINE = ("password", "passwd", "passphrase", "pwd")
 
 
@@ -126,7 +128,7 @@ _SCHEME = rb"(?:[Bb]earer|[Bb]asic|[Tt]oken|[Aa]pi-?[Kk]ey|[Nn]egotiate|BEARER|B
 # A header of several parts, or of a scheme nobody has heard of and one word.
 _SIGNED = (
     rb"(?:Digest|AWS4-HMAC-SHA256|OAuth)[ \t][^\"'\r\n]+"
-    rb"|[A-Za-z][\w-]{0,30}[ \t]+[^\s\"']+(?=[ \t]*(?:[\"'\r\n]|\Z))"
+    rb"|[A-Za-z][\w-]{0,30}[ \t]+(?!-)[^\s\"']+(?=[ \t]*(?:[\"'\r\n]|\Z))"
 )
 _BARE = (
     rb"(?:[^\s\"'`<>,;&(){}\[\]\\]"
@@ -150,7 +152,7 @@ _BESIDE_USER = rb"(?i)\b(?:user(?:name)?|login|email)[\"']?[ ]?[:=][ ]?[^:=]{1,6
 _ANNOTATED = rb"[A-Z][a-z]\w*[ ]=[ ][A-Za-z_]"  # token: Token = first
 _LIST = rb"\[([^\[\]\n]{0,4096})\]"
 OPTION = rb"--(?<![\w-]--)([A-Za-z][\w-]{1,63})(?:[ \t]+|\\*[\"'],[ \t]*(?=\\*[\"']))(?![\s-])"
-_LOGPROB = rb"\\*[\"'],\s*\\*[\"']logprob"
+_LOGPROB = rb"\\*[\"'],\s*\\*[\"']?(?:logprob|bytes)\b"
 
 
 def find_pairs(text: bytes, lower: bytes, spans: Spans, *, quoted: bool = False) -> None:
@@ -296,6 +298,8 @@ def _line_before(text: bytes, at: int) -> bytes:
 
 def _rest_of_line(text: bytes, start: int, span: tuple[int, int]) -> tuple[int, int]:
     """Return the span up to the end of the line where the key begins it: a plain YAML value may have blanks."""
+    if phrase := compiled(_PHRASE).match(text, span[0]):
+        return span if is_prose(phrase[0]) else phrase.span()
     line = text.rfind(b"\n", 0, start) + 1
     if (
         start - line > 64
@@ -315,6 +319,8 @@ def _value(text: bytes, at: int, name: str, rank: int, *, quoted: bool) -> Span:
         if name.lower() == "token" and compiled(_LOGPROB).match(text, end):
             return None  # a piece of text with its probability
     elif (items := compiled(_LIST).match(text, at)) and holds_many(name):
+        if b"{" in items[1]:
+            return None
         return items.span(1) if not quoted or compiled(rb"[\"'`]").search(items[1]) else None
     else:
         start = end = at

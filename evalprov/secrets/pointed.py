@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from evalprov.secrets import foreign
 from evalprov.secrets.judged import is_secret_value
 from evalprov.secrets.names import CHOSEN, LIKELY, NO, SURE, judge
 from evalprov.secrets.pairs import rank_in
+from evalprov.secrets.sentences import PASSWORDS, find_phrase, in_sentence, is_one
 from evalprov.secrets.source import counts_in_source
 from evalprov.secrets.values import (
-    EVIDENCE,
     NAMED_DIGEST,
     compiled,
     has_one,
@@ -22,7 +23,6 @@ from evalprov.secrets.values import (
     is_masked,
     is_plain,
     is_reference,
-    kinds,
     looks_chosen,
     looks_issued,
     looks_random,
@@ -33,24 +33,18 @@ if TYPE_CHECKING:
 
     from evalprov.secrets.shapes import Spans
 
-_FOREIGN = (
-    "contraseña|contraseÑa|contrasena|mot[ _-]de[ _-]passe|senha|wachtwoord|hasło|hasŁo|haslo|heslo|parola|lösenord"
-    "|lÖsenord|jelszó|jelszÓ|şifre|Şifre|mật khẩu|κωδικός|Κωδικός|סיסמה|كلمة المرور|รหัสผ่าน|пароль|Пароль|ПАРОЛЬ"
-    "|密码|密碼|口令|パスワード|비밀번호|암호|adgangskode|salasana"
-)
-# Near which a random text is a secret.
-_FOREIGN_KEYS = "clave|chave|chiave|klucz|schlüssel|schlÜssel|ключ|токен|密钥|密鑰|令牌|キー|トークン|토큰"
-NOUN = (
-    rb"key|tok(?:en)?|secret|pass(?:w(?:or[dt]|d)|phrase|code)?|pwd?|cred|auth|cookie|bearer|jwt|salt|pepper|hmac|fernet"
-    rb"|kennwort|dsn|psk|webhook|signed|session|" + _FOREIGN.encode() + b"|" + _FOREIGN_KEYS.encode()
+NOUN = foreign.NOUNS + (
+    rb"|key|tok(?:en)?|secret|pass(?:w(?:or[dt]|d)|phrase|code)?|pwd?|cred|auth|cookie|bearer|jwt|salt|pepper|hmac|fernet"
+    rb"|kennwort|dsn|psk|webhook|signed|session"
 )
 # One of which is in all of these: looking for each goes through a long text faster.
-NOUNS = tuple(
-    b"""key tok secret pass pw cred auth cookie bearer jwt salt pepper hmac fernet kennwort dsn psk webhook signed
-    session contrasena senha wachtwoord haslo heslo parola adgangskode salasana clave chave chiave klucz""".split()
+NOUNS = (
+    *b"""key tok secret pass pw cred auth cookie bearer jwt salt pepper hmac fernet kennwort dsn psk webhook signed
+    session""".split(),
+    *(noun for noun in foreign.NOUNS.split(b"|") if noun.isascii() and b"[" not in noun),
 )
 _OF_NAMES = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
-_WORD = rb"(?<![a-z])(?:" + NOUN + rb")(?:s|ential|entials|orization)?(?![a-z])"
+_WORD = rb"(?<![a-z])(?:" + NOUN + rb")(?:s|ential|entials|orization)?(?![a-z])|" + b"|".join(foreign.OUTSIDE_ASCII)
 # What may stand between a name and its value; the sort of the tie is told by the group that matched.
 _VALUE_KEY = rb"(?:\w{0,32}[Vv]alue|VALUE|val|content|default|example|text|v|S|connectionString)"
 _TIE = (
@@ -73,22 +67,9 @@ _TIE = (
 )
 _SHOWN = rb"(?:string\([0-9]+\)[ ])?(?:\*\*|`|b?(?P<quote>[\"']))?"
 _BARE = rb"[^\s\"'`<>|,;)\]}\xe2]+"
-_LINKS = frozenset(
-    """is was are were to be being = : equals ist war lautet est était es era é 是 为 為 = → -> with mit
-    avec con""".encode().split()
-)
-_ID_WORDS = {b"id", b"ID", b"commit", b"revision", b"version", b"hash"}
-_IS = _LINKS - {b"with", b"to", b"mit", b"avec", b"con"}
 # Behind such a word stands a password, before such a word stood one.
 _OWNERS = (b" the ", b" your ", b" my ", b" his ", b" her ", b" our ")
 _SAID_BEFORE = rb"(?<![^\s\"'`])([^\s\"'`]{6,64})[\"'`]?[ ](?:as|for|is)[ ][a-z]+[ ]\Z"
-_WITH_PASS = rb"(?<![a-z])(?:user|login|with|wifi|admin|root|my|your|the)\b[^.:=]{0,24}\Z"
-_SAID_OF_IT = (
-    rb"(?<![a-z])(?:user|login|wrong|invalid|incorrect|bad|using|old|new|temporary|leaked?|found|log|logged|the)\b"
-    rb"[^.:=]{0,32}\Z"
-)
-_SAID_AFTER = rb"[\"'`]?,?[ ](?:rejected|accepted|was|were|is|it works|no longer|not|for user|failed|expired)\b"
-_PASSWORDS = rb"pass(?:w|phrase|code|\b)|psk\b|pwd?\b|cred(?:ential|s?\b)|kennwort|" + _FOREIGN.encode()
 _IDS = (
     rb"(?:req|chatcmpl|cmpl|call|msg|toolu|thread|run|file|batch|org|proj|asst|user|sha[0-9]+|md5|fp|ft|h1|id|ids|uuid|hash"
     rb"|integrity|digest|etag|fingerprint|checksum|tool_call_id|_id|Id|contentHash|commit|revision|base64|image|url|src"
@@ -100,15 +81,21 @@ _OF_PAGES = (
 _ID_BEFORE = (
     _OF_PAGES + rb"[\"']?[ ]?[:=][ ]?[\"']?\Z|" + _IDS + rb"[\"']?[ ]?[-_:=,][ ]?[\"']?/?\Z|\bid[ ](?:[a-z]{2,5}_)?\Z"
 )
+_OF_A_NAME = rb"[\"']:[ ]|[ ]=[ ]|\("  # behind one
 _ID_ITSELF = _IDS + rb"[-_]|AAAA[BCE]|MII|iVBOR|/9j/|R0lGOD|UklGR"
-_TOKEN = rb"(?<![A-Za-z0-9+_-])(?<![\w.]/)[A-Za-z0-9][\w+/-]{19,}={0,2}"
+_TOKEN = rb"(?<![A-Za-z0-9+_.#-])(?<![\w.]/)[A-Za-z0-9][\w+/-]{19,}={0,2}"
+_OF_A_FILE = rb"[ \t]*[A-Za-z0-9+/]{56,}={0,2}\s*\Z"  # a line of a certificate
 _HEX = rb"[0-9a-f](?<![\w-].)[0-9a-f]{31,}(?![\w-])"
 _SUMMED = {b"  ", b" *"}  # before the file that a digest is of
-_HEX_WORDS = rb"secret|private key|hmac|signing|master|(?:seed|aes|encryption|api) key"
+_HEX_WORDS = (
+    rb"secret|private key|hmac|signing|master|(?:seed|aes|encryption|api|derived|session|shared) key|private scalar"
+    rb"|password.{1,16}\bhex"
+)
 _NO_HEX = rb"digest|commit|sha|md5|hash|fingerprint|checksum|cache|revision|public|etag|trace|span|integrity"
 _PUBLIC = rb"public|verif(?:y|ication)|fingerprint"
 _NEAR, _NEARER = 80, 48
 _OF_PASSWORDS = rb"(?<![a-z])(?:pass(?:word|wd|phrase|code)?|pwd|login|credentials?)s?(?![a-z])"
+_NUMBERED = rb"[A-Z][a-z]{3,9}[0-9]{2}"  # Postgres16
 _PASSWORD_WORDS = (b"pass", b"pwd", b"login", b"credential")
 _NAMES_ONE = rb"pass|secret|token|auth|login|cred"  # PasswordField2
 _CHOSEN_WORD = (
@@ -121,6 +108,7 @@ _LONGEST = 300  # what is longer is no token but a file
 # Without these no value stands at a loose tie that has neither a letter nor a digit close together.
 RECORDED = (
     *(b"ord '", b'ord "', b"ORD '", b"ord('", b'ord("', b"ORD('", b"ord', '", b"ORD', '", b'ORD", "'),
+    *(b" is ", b" was ", b"phrase", b"ecret word", b'word "', b"word '"),
     *(b">", b"alue", b"ALUE", b"val", b"content", b"default", b"connectionString"),
 )
 _FILE_ENDING = rb"\.(?:txt|py|js|ts|json|ya?ml|toml|md|go|rs|java|csv|html|pem|pub)(?![\w.-]|[\"']?\s*=)"
@@ -128,19 +116,18 @@ _LITERAL = rb"(?<!code\()(?<!String\()[\"']([^\"'\s]{6,128})[\"']"
 _WEAK = {"token", "key", "secret", "auth", "cookie", "bearer"}
 
 
-FOREIGN_NOUNS = tuple(noun.encode() for noun in f"{_FOREIGN}|{_FOREIGN_KEYS}".split("|") if not noun.isascii())
-
-
 def find_pointed(text: bytes, lower: bytes, spans: Spans, *, evident: bool, quoted: bool = False) -> None:
     """Add where secrets stand that a secret's word points at with a looser tie; in one line."""
     done = 0
+    if compiled(_OF_A_FILE).match(text):
+        return
     nouns = list(compiled(NOUN).finditer(lower))
     for noun in nouns:
         if noun.start() >= done and (span := _after(text, lower, noun, quoted=quoted)):
             spans.append(span)
             done = span[1]
         owned = evident and not quoted and text[max(0, noun.start() - 6) : noun.start()].endswith(_OWNERS)
-        if owned and compiled(_PASSWORDS).match(lower, noun.start()):
+        if owned and is_one(lower, noun, noun.end()) and compiled(PASSWORDS).match(lower, noun.start()):
             said = compiled(_SAID_BEFORE).search(text, max(done, noun.start() - 96), noun.start())
             if said and looks_chosen(said[1]):
                 spans.append(said.span(1))
@@ -153,22 +140,26 @@ def _after(text: bytes, lower: bytes, noun: re.Match[bytes], *, quoted: bool) ->
     """Return the secret that the name around this word points at."""
     before = text[max(0, noun.start() - 64) : noun.start()]
     start = noun.start() - len(before) + len(before.rstrip(_OF_NAMES))
-    ended = compiled(rb"[\w-]{0,40}").match(text, noun.end())
+    abroad = foreign.kind_of(noun[0])
+    ended = compiled(foreign.DECLINED if abroad else rb"[\w-]{0,40}").match(text, noun.end())
     end = ended.end() if ended else noun.end()
     if compiled(_FILE_ENDING).match(text, end):
         return None  # password.txt
     raw = text[start:end]
+    name, rank = raw.decode("utf-8", "replace").strip("-."), NO
     if raw.isascii():
-        name = raw.decode().strip("-.")
         rank = rank_in(text, start, name)
-        if rank == NO:
-            return None
-    elif noun[0].decode("utf-8", "replace") in _FOREIGN_KEYS:
-        name, rank = "key", LIKELY
-    else:
-        name, rank = "password", CHOSEN
+    if rank == NO and abroad and (not noun[0].isascii() or (start == noun.start() and name.replace(" ", "").isalpha())):
+        name, rank = (abroad, CHOSEN if abroad == "password" else LIKELY)
+    if rank == NO:
+        return None
     tie = compiled(_TIE).match(text, end)
-    if tie and (span := _tied(text, tie, name, rank)) and (not quoted or _counts(text, span, name)):
+    if (
+        tie
+        and not _is_verb(text, lower, noun, tie)
+        and (span := _tied(text, tie, name, rank))
+        and (not quoted or _counts(text, span, name))
+    ):
         return span
     given = compiled(rb"[\"']?[ \t]*[:=]").match(text, end)
     if given and rank == SURE and name.lower() not in _WEAK:  # password = a if b else "X"
@@ -182,8 +173,18 @@ def _after(text: bytes, lower: bytes, noun: re.Match[bytes], *, quoted: bool) ->
                 return literal.span(1)
     if text[end : end + 1] == b"=":  # pairs.py has judged it
         return None
-    said = _in_sentence(text, lower, noun, end, rank)
+    said = in_sentence(text, lower, noun, end, rank)
+    if not said and rank in {SURE, CHOSEN}:
+        said = find_phrase(text, lower, noun, end)
+    if not said and rank == CHOSEN and abroad and not compiled(rb"[a-z]").search(noun[0]):
+        said = foreign.find_behind(text, end)
     return said if said and (not quoted or _counts(text, said, name)) else None
+
+
+def _is_verb(text: bytes, lower: bytes, noun: re.Match[bytes], tie: re.Match[bytes]) -> bool:
+    """Say whether something is passed: `you may pass 'float64'`."""
+    passes = tie.lastgroup == "blank" and text[: noun.start()].endswith(b" ") and not is_one(lower, noun, tie.start())
+    return passes and bool(text[: noun.start()].strip())
 
 
 def _counts(text: bytes, span: tuple[int, int], name: str) -> bool:
@@ -229,7 +230,7 @@ def _tied(  # noqa: C901, PLR0912 - one branch a tie
         fits = looks_issued(value) or looks_random(value)
     elif tie.lastgroup == "record" and rank in {SURE, CHOSEN}:
         worded = (
-            len(value) < 8 or not shown or not shown["quote"] or not compiled(_PASSWORDS).search(name.lower().encode())
+            len(value) < 8 or not shown or not shown["quote"] or not compiled(PASSWORDS).search(name.lower().encode())
         )
         fits = not (worded and is_common(value)) and judge(value.decode("utf-8", "replace")) == NO
     elif tie.lastgroup == "tag" and rank == SURE:
@@ -244,63 +245,11 @@ def _tied(  # noqa: C901, PLR0912 - one branch a tie
         fits = is_secret_value(value, name, rank)
     elif rank in {SURE, CHOSEN}:
         fits = looks_chosen(value) and (name.lower() not in {"token", "key"} or len(value) > 9)
-        if (
-            not fits
-            and rank == SURE
-            and shown
-            and shown["quote"]
-            and compiled(_PASSWORDS).search(name.lower().encode())
-        ):
+        if not fits and rank == SURE and shown and shown["quote"] and compiled(PASSWORDS).search(name.lower().encode()):
             fits = compiled(_PHRASE).fullmatch(value) is not None and not compiled(NOUN).search(value)
     else:
         fits = is_secret_value(value, name, rank)
     return (start, end) if fits else None
-
-
-def _in_sentence(  # noqa: PLR0911 - one line a case
-    text: bytes, lower: bytes, noun: re.Match[bytes], at: int, rank: int
-) -> tuple[int, int] | None:
-    """Return the secret that a sentence names: `the password for bob is X`, `use token X`."""
-    if rank not in {SURE, CHOSEN} or not has_one(kinds(text[at : at + 120]), EVIDENCE):
-        return None
-    password = compiled(_PASSWORDS).match(lower, noun.start()) is not None
-    linked = is_said = False
-    if (
-        lower.startswith(b"pass", noun.start())
-        and at - noun.start() == 4
-        and not compiled(_WITH_PASS).search(lower, max(0, noun.start() - 32), noun.start())
-    ):
-        return None  # a verb
-    firm = password and compiled(_SAID_OF_IT).search(lower, max(0, noun.start() - 48), noun.start()) is not None
-    for number, word in enumerate(compiled(rb"[^\s\"'`(){}\[\]<>,;|\\]+").finditer(text, at, at + 120)):
-        bare = word[0].strip(b",:;").rstrip(b".")
-        if bare in _LINKS or word[0] in _LINKS:
-            linked, is_said = True, bare in _IS or word[0] in _IS
-            continue
-        cut = word.end() == at + 120 and not text[word.end() : word.end() + 1].isspace()
-        if b"\x01" in bare or number > 9 or bare in _ID_WORDS or (cut and word.end() < len(text)):
-            return None
-        if b"assword" in bare:  # 1Password
-            continue
-        last = bare.rpartition(b":")[2] if b"://" not in bare else b""
-        start = word.start() + word[0].rfind(last)
-        beside = number == 0 and (firm or compiled(_SAID_AFTER).match(text, word.end()) is not None)
-        if password and len(last) > 7 and looks_chosen(last, strict=not (linked or beside), mixed=True):
-            return (start, start + len(last))
-        if (
-            (password or lower.startswith(b"secret", noun.start()))
-            and len(last) > 5
-            and (beside or is_said)
-            and looks_chosen(last)
-        ):
-            return (start, start + len(last))
-        is_said = False
-        linked = linked or word[0].endswith(b":")
-        if looks_random(last) or (linked and looks_issued(last)):
-            return (start, start + len(last))
-        if word[0].endswith((b".", b"!", b"?")):
-            return None
-    return None
 
 
 def _find_near(text: bytes, lower: bytes, spans: Spans) -> None:
@@ -327,6 +276,8 @@ def _find_chosen(text: bytes, lower: bytes, spans: Spans, *, quoted: bool) -> No
         near = lower[max(0, word.start() - _NEARER) : word.start()] + b" " + lower[word.end() : word.end() + _NEARER]
         if not compiled(_OF_PASSWORDS).search(near) or compiled(_NAMES_ONE).search(word[0].lower()):
             continue
+        if compiled(_NUMBERED).fullmatch(word[0]):
+            continue
         if looks_chosen(word[0], strict=True, mixed=True) and (not quoted or _counts(text, word.span(), "")):
             spans.append(word.span())
 
@@ -334,5 +285,7 @@ def _find_chosen(text: bytes, lower: bytes, spans: Spans, *, quoted: bool) -> No
 def _is_id(text: bytes, token: re.Match[bytes]) -> bool:
     """Say whether a token is an id or a digest by what stands before it."""
     if compiled(_ID_ITSELF).match(token[0]) or compiled(NAMED_DIGEST).fullmatch(token[0]) or len(token[0]) > _LONGEST:
+        return True
+    if compiled(_OF_A_NAME).match(text, token.end()):
         return True
     return compiled(_ID_BEFORE).search(text, max(0, token.start() - 32), token.start()) is not None

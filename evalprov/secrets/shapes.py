@@ -95,13 +95,20 @@ _ESCAPE = rb"(?:(?<=\\)(?:[nrtbf]|u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2})|(?<=%)[0-9A-F
 _LONG = rb"(?=[\w.~+/=-]{15})"  # as the shortest token is; most words are not
 BEGUN = rb"[^A-Za-z0-9]" + _LONG + rb"(?=" + _HEADS + rb")"
 BEGUN_ESCAPED = rb"[^A-Za-z0-9]" + _ESCAPE + _LONG + rb"(?=" + _HEADS + rb")"
-_LIKE_A_NAME = (b"s.", b"jina_", b"key-", b"fc-", b"pa-", b"fw_", b"ion_", b"ops_", b"li_")
+_IN_DIGEST = rb"sha[0-9]{1,3}[=:-][\w+/-]{0,56}\Z"
+_LIKE_A_NAME = (b"s.", b"jina_", b"key-", b"fc-", b"pa-", b"fw_", b"r8_", b"ion_", b"ops_", b"li_")
+# A cloud's secret key, in the line of its id.
+_BESIDE_ITS_ID = (
+    rb"A(?:KIA|SIA)[A-Z0-9]{16}[^A-Za-z0-9][^\n]{0,40}?(?<![\w/+])"
+    rb"((?=[0-9a-z/+]{0,39}[A-Z])(?=[0-9A-Z/+]{0,39}[a-z])[A-Za-z0-9/+]{40})(?![\w/+=])"
+)
 # Where the sign stands within or behind: looked for by itself.
 _MARKED = (
     (b"hooks.slack.com/", rb"hooks\.slack\.com/(?:services|workflows|triggers)/([\w/+-]{8,})"),
     *((b"gh%b_" % kind, rb"gh[pousr]_[A-Za-z0-9]{16,}") for kind in (b"p", b"o", b"u", b"s", b"r")),  # in a word, too
     (b"arer ", rb"[Bb]earer[ ]+((?=[A-Za-z._~+/-]*[0-9])[\w.~+/-]{16,}=*)"),
     (b"LS0tLS1CRUdJTiB", _PEM_IN_BASE64),
+    *((start, _BESIDE_ITS_ID) for start in (b"AKIA", b"ASIA")),
     (b"JQQJ99", rb"[A-Za-z0-9]{52}JQQJ99[A-Za-z0-9]{20,}={0,2}"),
     (b"8Q~", rb"[\w~.-]{3}8Q~[\w~.-]{31,34}"),
     (b".atlasv1.", rb"[A-Za-z0-9]{14}\.atlasv1\.[\w-]{60,}"),
@@ -176,7 +183,9 @@ def find_prefixed(text: bytes, spans: Spans) -> None:
         at = begun.end() - 1  # less the line's end in front
         pattern = starts.get(text[at : at + 2]) or starts.get(text[at : at + 1])
         found = compiled(pattern).match(text, at) if pattern and at >= done else None
-        if found and not (found[0].startswith(_LIKE_A_NAME) and is_wordy(found[0])):
+        if found and found[0].startswith(_LIKE_A_NAME):
+            found = None if is_wordy(found[0]) or compiled(_IN_DIGEST).search(text, max(0, at - 64), at) else found
+        if found:
             spans.append(found.span())
             done = found.end()
 
@@ -185,7 +194,7 @@ def _in_url(found: re.Match[bytes]) -> Spans:
     """Return the secret part of a URL's user information: the password, and a token in the user's place."""
     user, password = (1, 2) if found[1] is not None else (3, 4)
     secret: Spans = []
-    if found[password] and not is_reference(found[password]):
+    if found[password] and not is_reference(found[password]) and found[password].strip(b"*"):
         secret.append(found.span(password))
     stands_in = not found[password] or found[password] == b"x-oauth-basic"
     token = compiled(_LONE_TOKEN).fullmatch(found[user])

@@ -9,11 +9,12 @@ from __future__ import annotations
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
+from evalprov.secrets.foreign import OUTSIDE_ASCII
 from evalprov.secrets.forms import LOGS_IN, SIGNS_OF_FORMS, STATEMENTS
 from evalprov.secrets.gate import SHORT_RUNS
 from evalprov.secrets.idioms import COMMAND_WORDS, LISTS, PARTED
 from evalprov.secrets.pairs import OPTION, PAIRED_ALONE
-from evalprov.secrets.pointed import FOREIGN_NOUNS, NOUNS, RECORDED
+from evalprov.secrets.pointed import NOUNS, RECORDED
 from evalprov.secrets.shapes import BEGUN, BEGUN_ESCAPED, HASHED, MARKS
 from evalprov.secrets.values import EVIDENCE, RUN_FLAT, compiled, flattened, kinds
 from evalprov.secrets.views import ESCAPES, TEXT_IN_BASE64, TEXT_IN_HEX
@@ -53,7 +54,7 @@ class _Sieve:
     def _look(self, text: bytes, lower: bytes) -> None:
         self._add(NOUN, lower, NOUNS)
         if not text.isascii():
-            self._add(NOUN, lower, FOREIGN_NOUNS)
+            self._add(NOUN, lower, OUTSIDE_ASCII)
         self._add(TIED, text, (b"=", b":"))
         self._add_pattern(PAIR, lower, PAIRED_ALONE)
         for bit, signs in ((MARK, MARKS), (HOOK, (b"hook",)), (AT, (b"@",)), (COLOUR, (b"\x1b",)), (COMMAND, LISTS)):

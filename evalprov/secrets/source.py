@@ -30,6 +30,7 @@ _SAID = (
     rb"|[xX](?:-[A-Za-z]+)+|[\w.\[\], \"']{2,80}(?:[ ]?\|[ ]?[\w.\[\], \"']{2,80})+"
     rb"|(?=.*(?i:password|token|credential|cookie|api key))[A-Z][A-Za-z]*(?:[ ][A-Za-z,-]+)+"
 )
+_CLASS = rb"_?[A-Z][A-Za-z]+(?:Key|Token|Credentials?|Secret|Password)"
 _USERS = {b"user", b"username", b"login", b"name"}
 _PASSWORDS = {b"pass", b"password", b"passwd", b"pwd"}
 
@@ -87,4 +88,6 @@ def _is_said(value: bytes, name: str) -> bool:
     if not text.replace("_", "").replace("-", "").isalpha():
         return False
     said, own = (one.lower().replace("_", "").replace("-", "") for one in (text, name))
+    if compiled(_CLASS).fullmatch(value) and judge(text) != NO:
+        return True  # "_SSHPrivateKey", as a type
     return (said in own and said != "secret") or (text.isupper() and "_" in text and may_hold_a_secret(text))

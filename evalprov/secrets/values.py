@@ -81,8 +81,10 @@ _NO_VALUE = _PLAIN | frozenset(
 )
 # What stands at a secret's name in a form, a message or a masked log.
 _SAID_OF_ONE = frozenset(
-    b"""absent accepted active add added allowed applied approved argon2 array ask authentication available basic bcrypt
-    bearer biometric blank blocked boolean bound cached cancelled changed changeme checked cleared cleartext
+    b"""absent accepted active again add added
+    allowed applied approved argon2 array ask authentication available basic bcrypt
+    bearer biometric compat files systemd winbind
+    blank blocked boolean bound cached cancelled changed changeme checked cleared cleartext
     closed complete completed configured confirmed consumed correct created defined deleted denied detected
     digest disabled disallowed discarded done dropped empty enabled encrypted enum environment ephemeral error
     es256 exchanged exists expired external failed false fetched fix fixed fixes found fresh generated given
@@ -110,6 +112,9 @@ def _reference() -> re.Pattern[bytes]:
           | \$?\{\{.{0,200}\}\} | \{[\w!:.\[\]]{0,200}\} | %[-0-9.]{0,8}[sdrf] | %\(\w+\)[sdr] | [|>][-+0-9]{0,2} | =
           | (?:id|source|src)=[\w.-]+(?:,(?:src|source|env|type|target)=[\w./~-]+)*
           | (?:@?env|ENV|secretsmanager|sops|doppler|infisical|keychain|vault|op|ssm|keyring|file):[\w./:@#-]{1,200}
+          | [abglsvw]:[A-Za-z0-9_]+(?:[\[.][^\n]{0,80})?
+          | \$[A-Za-z_]\w*(?:/[\w./-]*|::\w+)\#?
+          | \#[a-z]+(?:-[a-z0-9]+)+ | \*\.[a-z]+
           | \\f[BIRP].{0,200} | \$\([^)\n]{0,200}\Z | projects/[\w\\.-]+/secrets/[\w\\./-]+ | arn:aws[\w:/.-]+
           | <[\w .:-]{1,200}> | <%=?[^%]{0,200}%>
           | !(?:env|ENV|secret|include|Ref|Sub|GetAtt|ImportValue)\b[^\n"']{0,200}
@@ -138,7 +143,7 @@ def is_plain(value: bytes) -> bool:
 @cache
 def _masked() -> re.Pattern[bytes]:
     return re.compile(
-        rb"""(?:[*xX.#-]|\xe2\x80\xa2){3,}|[\w-]{0,12}(?:[*.]{3,}|[xX]{8,})[\w-]{0,6}
+        rb"""(?:[*xX.#-]|\xe2\x80\xa2){3,}|[\w-]{0,12}(?:[*.]{3,}|[xX]{8,}|\xe2\x80\xa6)[\w-]{0,6}(?:\xe2\x80\xa6)?
         |[(\[<][A-Za-z _-]{1,40}[)\]>]
         |(?i:(?:your|my|the|some|insert|enter|add|put)[-_ ](?:[a-z]+[-_ ]){0,3}(?:key|token|secret|password|value)s?)
         |[a-z]+(?:[-_][a-z]+){0,4}[-_]here|~|_+[a-z]+(?:_[a-z]+)*_+
@@ -161,12 +166,20 @@ def is_masked(value: bytes) -> bool:
 _GENERIC = rb"Secret[A-Z]\w*|[A-Z]\w*[<\[][\w.:<>\[\], |]*[>\]]"
 _COMMON = rb"[A-Za-z][a-z]*[.,;!]?|[A-Z]{2,5}|[0-9.,%:/+-]+|\W"
 
+_OF_PROSE = frozenset(b"a an and are as at be by for from has if in is it not of on or that the to was with".split())
+
 
 def is_common(value: bytes) -> bool:
     """Say whether a value is a word, a number or a sign, as prose has them: `token: the`."""
     if not value.isascii():
         return value.decode("utf-8", "replace").strip("▁Ġ").isalpha()
     return compiled(_COMMON).fullmatch(value) is not None
+
+
+def is_prose(value: bytes) -> bool:
+    """Say whether a value is a sentence: four words and more, one of them such as no password is made of."""
+    words = value.lower().split()
+    return len(words) > 3 and not _OF_PROSE.isdisjoint(words)
 
 
 def is_type(value: bytes) -> bool:
@@ -182,8 +195,10 @@ def is_no_value(value: str) -> bool:
 @cache
 def _issued() -> re.Pattern[bytes]:
     return re.compile(
+        rb"(?!(?:sha[0-9]+|md5)[=:])"
         rb"(?!(?:0x|(?:[A-Za-z][A-Za-z0-9.]{0,15}[-_]){1,6}|[0-9a-fA-F]{8}-)?[0-9a-fA-F-]{12,}\Z)[\w+=~-]{0,64}?"
         rb"(?<![A-Za-z0-9])(?=[A-Za-z]*[0-9])(?=[0-9]*[A-Za-z])[A-Za-z0-9]{12,}[\w+=~-]*"
+        rb"|(?=[a-z.]*[0-9])[a-z0-9]{6}\.[a-z0-9]{16}"  # with which a node joins a cluster
     )
 
 
@@ -199,6 +214,7 @@ _RANDOM = (
     rb"(?=[^a-z]*[a-z])(?=[^A-Z]*[A-Z])(?=[^0-9]*[0-9]+[^0-9]+[0-9])"
     rb"(?=[\w+/-]*?[A-Za-z0-9]{9})[\w+/-]{20,}={0,2}"
 )
+_UUID = rb"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
 _PADDED = rb"(?=[^a-z]*[a-z])(?=[^A-Z]*[A-Z])(?=[^0-9]*[0-9])[A-Za-z0-9+/]{30,}={1,2}"
 NAMED_DIGEST = rb"(?:[A-Za-z][A-Za-z0-9.]{1,15}[-_/]){1,6}[0-9a-f]{32,64}"
 _CLUSTER, _VOWEL = rb"[b-df-hj-np-tv-xz]", rb"[aeiouy]{1,2}"
@@ -216,14 +232,19 @@ _STRICT = (
 _MIXED = rb"(?=[^A-Z]*[A-Z])(?=[^a-z]*[a-z])(?=[^0-9]*[0-9][^0-9]*[0-9])[A-Za-z0-9._]{10,64}"
 _NO_PASSWORD = (
     rb"[0-9.,:/TZ+-]+|[(\[]?[0-9.]+[a-zA-Z/%]{1,5}[)\]]?|[A-Za-z]{1,10}[(].*|[\w.-]+[(].*|(?:[A-Za-z_]\w*\.)+[A-Za-z_]\w*"
-    rb"|v?[0-9]+(?:\.[0-9]+)+\w*"
-    rb"|[a-z][a-z0-9]*(?:[-_/:.][a-z0-9.]+)+|[A-Z0-9]+(?:[_-][A-Z0-9]+)+|\w+://.*|[a-z0-9][\w.+-]*@[a-z][a-z0-9.-]*"
+    rb"|v?[0-9]+(?:\.[0-9]+)+[\w.+~-]*"
+    rb"|[0-9]+:[0-9][\w.+~:-]*|[a-z][a-z0-9]*(?:[-_/:.#][a-z0-9.]+)+|[A-Z0-9]+(?:[_-][A-Z0-9]+)+|\w+://.*|[a-z0-9][\w.+-]*@[a-z][a-z0-9.-]*"
     rb"|(?:[A-Za-z0-9]-[A-Za-z0-9]){2,}.*"
     # A word that is said with force, a variable, a format, an operation; an algorithm or a thing with its number.
-    rb"|[A-Za-z'-]+[!?*.]+|[$&*%#!]{1,2}[A-Za-z_][\w.]*-?|[A-Za-z_.]+[*&%?^][A-Za-z_.]+"
-    rb"|(?i:sha|md|aes|rsa|ecdsa|ed|utf|ascii|latin|iso|cp|base|argon|bcrypt|scrypt|pbkdf|oauth|oidc|saml|hs|rs|es|ps|x|totp|http|ipv|ntlm"
-    rb"|user|test|step|field|task|case|item|page|file|host|node|level|rule|line|part|phase|stage|round|version|option|group)"
-    rb"-?[0-9]{1,5}[a-z]{0,4}|[A-Za-z_]\w*\[[\w'\"]*\]?"
+    rb"|[A-Za-z'-]+[!?*.]+|[$&*%#!]{1,2}[A-Za-z_][\w.]*-?|[A-Za-z_.]+[*&%?^#][A-Za-z_.]+"
+    rb"|[A-Z]{2,8}[#-]?[0-9]{1,5}(?:\.[0-9]+)*|"
+    + _UUID  # an issue, a standard, an id
+    + rb"|\[[a-z_]+=.*|-{1,2}[a-z]+[0-9]*(?:-?[a-z]+)*"
+    rb"|(?i:sha|md|aes|rsa|ecdsa|ed|utf|ascii|latin|iso|cp|base|argon|bcrypt|scrypt|pbkdf|oauth|oidc|saml|hs|rs|es|ps|x|totp|http|ipv|ntlm|float|int|uint"
+    rb"|user|test|step|field|task|case|item|page|file|host|node|level|rule|line|part|phase|stage|round|version|option|group"
+    rb"|error|status|exit|lecture|chapter|section|lesson|figure|table|postgres(?:ql)?|mysql|mariadb|redis|python|windows"
+    rb"|ubuntu|debian|chrome|firefox|java|node|gpt|llama|qwen|mistral)"
+    rb"-?[0-9]{1,5}[A-Za-z]{0,4}|[A-Za-z_]\w*\[[\w'\"]*\]?"
     rb"|0x[0-9a-f]+|/[\w.{}-]+(?:/[\w.{}-]*)*|.*[|<>{}].*|[A-Za-z_][\w.-]*=.*"
 )
 
@@ -232,7 +253,7 @@ def looks_random(value: bytes) -> bool:
     """Say whether a text of twenty and more signs mixes both cases and digits as no word does."""
     if len(value) % 4 == 0 and compiled(_PADDED).fullmatch(value):
         return True
-    if compiled(NAMED_DIGEST).fullmatch(value):
+    if compiled(NAMED_DIGEST).fullmatch(value) or compiled(_UUID).fullmatch(value):
         return False
     return compiled(_RANDOM).fullmatch(value) is not None and not is_wordy(value)
 
