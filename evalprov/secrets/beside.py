@@ -27,6 +27,8 @@ def blind_in(value: Mapping[Any, Any], is_variable: Callable[[str], bool]) -> tu
             blind |= {other for other in value if isinstance(other, str) and other.lower().endswith(VALUED[:-1])}
             kind = (kind or "key") if item.lower() in {"token", "key", "secret"} else "secret"
             blind |= {other for other, said in value.items() if other != name and _looks_chosen(said)}
+        elif name.lower() == "keyname":
+            blind = {"value"}
         elif name == "kty":  # a key by itself: its secret parts have names of a letter or two
             blind = {"k", "d", "p", "q", "dp", "dq", "qi"}
         elif name in {"pass", "pw", "pwd"} and not _USERS.isdisjoint(value):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 LOGS_IN = (
     *(b"auth", b"login", b"connect", b"signin", b"sign_in", b"pdo", b"cred", b"account", b"user/p", b"u/p", b"log in"),
     *(b"sign in", b"signed in", b"logged in", b"zugangsdaten", b"identifiants", b"acceso", b"wifi", b"wi-fi", b"ssid"),
+    *(b"client(", b".open("),
 )
 _USER_AND = (
     rb"(?i)(?<![a-z])(?:log(?:ged)?[ -]?in|sign(?:ed)?[ -]?in|account|cred(?:ential)?s?|user/p\w*|u/p|zugangsdaten"
@@ -24,18 +25,21 @@ _USER_AND = (
 )
 _LOGIN = (
     rb"(?:[Aa]uth|[Ll]ogin|[Cc]onnect|[Ss]ign_?[Ii]n|PDO|Credentials?)\w{0,24}"
-    rb"(?:[\"']?[ ]?[:=(][ ]?[(\[]?[ ]?|[ ](?=['\"]))[^\s,()]{1,64},[ ]?(?:[^\s,()]{1,64},[ ]?)?"
+    rb"(?:[\"']?[ ]?[:=(][ ]?[(\[]{0,2}[ ]?|[ ](?=['\"]))[^\s,()]{1,64},[ ]?(?:[^\s,()]{1,64},[ ]?)?"
     rb"(?:Some\()?b?[\"']([^\"']{4,128})[\"']"
 )
 _PIPED = (
-    rb"(?:echo|printf)[ ]+(?:-n[ ]+)?['\"]?([^\s'\"|$]{4,128})['\"]?[ ]*\|"
-    rb"[^|]*(?:--\w+-stdin|--with-token|passwd|sudo -S)"
+    rb"(?:echo|printf)[ ]+(?:-[a-z]+[ ]+|['\"]?%s(?:\\n)?['\"]?[ ]+)*['\"]?((?!\$)[^\s'\"|]{4,128})['\"]?[ ]*\|"
+    rb"[^|]*(?:--\w+-stdin|--with-token|passwd|sudo -S|-passin stdin|--passphrase-fd|crypt)"
 )
 _INSERT = rb"(?i)insert\s+into\s+\S+\s*\(([^()]{1,400})\)\s*values\s*\(([^()]{1,4000})\)"
 _IDENTIFIED = rb"(?i)identified\s+(?:with\s+\S+\s+)?by\s+[\"']([^\"']+)[\"']"
 _OF_USERS = rb"(?<![a-z])(?:user|role|grant|login|account|principal|alter|create|set|using|change)s?(?![a-z])"
-_PGPASS = rb"(?m)^[\w.*-]+:(?:[0-9]{2,5}|\*):[\w*-]+:[\w*.-]+:([^\s:]{4,})$"
+_PGPASS = rb"(?m)(?:^|(?<=[ =\"']))[\w.*-]+:(?:[0-9]{2,5}|\*):[\w*-]+:[\w*.-]+:([^\s:]{4,})$"
 _JWK = rb"\"(?:k|d|p|q|dp|dq|qi)\"[ ]*:[ ]*\"([^\"]+)\""
+_AT_SERVER = (  # Postfix's
+    rb"(?m)^\[?[\w.-]{1,128}\]?(?::[0-9]{1,5})?[ \t]+[\w.+-]{1,64}@[\w-]{1,64}\.[\w.-]{1,64}:([^\s:]{6,64})\s*$"
+)
 _AT_HOST = rb"(?:(?<![\w/.@:%+-])|(?<=server:))[\w.-]{1,32}:(?!_Z)([^\s:@/'\"]{8,64})@[A-Za-z0-9\[]"
 _COOKIE_JAR = rb"\t(?:TRUE|FALSE)\t/\S*\t(?:TRUE|FALSE)\t[0-9]+\t\S+\t(\S{8,})"
 _FORMS = (
@@ -47,6 +51,9 @@ _FORMS = (
             rb"[\"']?([^\s\"'|$)]{4,128})"
         ),
     ),
+    (b"PASSWORD '", rb"(?i)\b(?:role|user|login|alter|create)\b[^'\n]{0,80}PASSWORD[ ]+'([^']+)'"),
+    (b' . "', rb"\([\w-]{0,40}(?:password|passwd|secret|api-key)[ ]\.[ ]\"([^\"]{4,256})\""),
+    (b"CPIN=", rb"CPIN=\"?([0-9]{4,8})"),
     (b"PRAGMA", rb"PRAGMA[ ]+(?:\w+\.)?(?:re)?key[ ]*=[ ]*[\"']([^\"']+)[\"']"),
     (
         b"name=",
@@ -118,16 +125,23 @@ SIGNS_OF_FORMS = tuple(sign for sign, _ in _FORMS)
 STATEMENTS = (b"insert", b"dentified")  # in small letters
 
 
+# A client that is made of a user and a password, with an address before them or none.
+_CLIENT = rb"(?:Client|\.open|\.connect|[Ll]ogin)\((?:[^()\n]{0,80},[ ]?)?[\"'][\w.@-]{1,32}[\"'],[ ]?[\"']([^\"']{6,64})[\"'][,)]"  # noqa: E501
+
+
 def find_logins(text: bytes, spans: Spans) -> None:
     """Add the password that a call is given behind a user's name, or a person: `sign in as bob with X`."""
     if b"(" in text or b"', '" in text or b'", "' in text:
         spans.extend(found.span(1) for found in compiled(_LOGIN).finditer(text) if looks_chosen(found[1]))
+        clients = compiled(_CLIENT).finditer(text)
+        spans.extend(found.span(1) for found in clients if looks_chosen(found[1], strict=True, mixed=True))
     spans.extend(found.span(1) for found in compiled(_USER_AND).finditer(text) if looks_chosen(found[1]))
 
 
 def find_at_hosts(text: bytes, spans: Spans) -> None:
     """Add the password of `user:password@host`."""
     spans.extend(one.span(1) for one in compiled(_AT_HOST).finditer(text) if looks_chosen(one[1], strict=True))
+    spans.extend(one.span(1) for one in compiled(_AT_SERVER).finditer(text) if looks_chosen(one[1]))
 
 
 def find_forms(text: bytes, lower: bytes, spans: Spans) -> None:

@@ -23,15 +23,21 @@ _WORDS = (
         rb"k(?:ey|ennwort|ode(?<=adgangskode)|en(?<=token)(?!s[\"']?[=:][ ]?[0-9]|s/s|izer)|ie(?<=cookie)|(?<=lozink)"
         rb"|ata sandi|s\.(?<=hooks\.))"
     ),
-    rb"p(?:ass|w[d :=?\"'\\]|hrase|sk|do\(|arola|(?<=mdp)|:(?<=u/p:))",
-    rb"c(?:red|ret(?<=secret)|url |onnect(?:ion)?\(|ommunity |ontrasen|lave|htwoord(?<=wachtwoord))",
-    rb"h(?:a(?:(?<=senha)|slo)|eslo)",
+    (
+        rb"p(?:ass|t\((?<=crypt\()|bkdf2|w_set|(?<=otp)[\"' ]{0,2}[=:][\"' ]{0,2}[0-9]"
+        rb"|in(?:[ _-]?code)?[\"' ]{0,2}[=:][\"' ]{0,2}[0-9]|w[d :=?\"'\\]|hrase|sk|do\(|arola|(?<=mdp)|:(?<=u/p:))"
+    ),
+    (
+        rb"c(?:red|ode[\"' ]{0,2}[=:][\"' ]{0,2}[0-9]{4}|ipher|wjap|pin=|ret(?<=secret)|url |onnect(?:ion)?\(|ommunity "
+        rb"|ontrasen|lave|htwoord(?<=wachtwoord))"
+    ),
+    rb"h(?:a(?:(?<=senha)|slo|shpw)|eslo|mac)",
     rb"uth(?<=auth)",
     rb"gin(?<=login)",
     rb"ql(?:(?<=mysql)|(?<=[ t]sql)|cmd)",
     rb"dentif(?:ied (?:by|with) |y )",
     # What a command is given: mongosh -p X, redis-cli -a X.
-    rb"-(?:[pPaw](?<=[ \"'\t]-.))",
+    rb"-(?:[pPaw](?<=[ \"'\t]-.)|s(?<=sudo -s))",
 )
 # The same, for a short text, which is not worth what compiling a pattern costs the start of a run.
 _PLAINLY = (
@@ -70,6 +76,17 @@ _PLAINLY = (
         b"u/p:",
         b"adgangskode",
         b"phrase",
+        b"pin",
+        b"otp",
+        b"code",
+        b"crypt(",
+        b"cipher",
+        b"hmac",
+        b"hashpw",
+        b"bkdf2",
+        b"w_set",
+        b"cwjap",
+        b" -s",
         b" -p",
         b" -a",
         b" -w",
@@ -81,6 +98,15 @@ _PLAINLY = (
     b"dentified ",
 )
 _SHORT = 1 << 9
+# Words of a server's own language and of what encrypts, each looked for where a sign of it stands at all.
+_RARE = (
+    (b"(", (b"jwt", b"aes.", b"serializer(", b"wifi.", b"wlan.")),
+    (b">", (b" on >",)),
+    (b"{", (b"{plain}",)),
+    (b'"', (b'eap "',)),
+    (b"\\", (b"send ",)),
+    (b":", (b":/home/", b"salt")),
+)
 SHORT_RUNS = b"fm2_"  # a token with + and / in it, which may have no run as long as others'
 _IN_URLS = rb"(?:sig(?:nature)?|appid)="
 
@@ -101,14 +127,17 @@ def suspects(text: bytes, flat: bytes) -> list[int]:
         _add_lines(lower, _IN_URLS, found)
     if b"@" in text:
         _add_lines(text, b"@", found)
+    for sign, words in _RARE:
+        for word in words if sign in text else ():
+            if word in lower:
+                _add_lines(lower, word.replace(b"(", rb"\(").replace(b"{", rb"\{"), found)
     if SHORT_RUNS in text:
         _add_lines(text, SHORT_RUNS, found)
     if b"*" in text:
-        _add_lines(text, rb"\*:\*:", found)
-    if not text.isascii():
-        for noun in foreign.signs():
-            if noun in lower:
-                _add_lines(lower, noun, found)
+        _add_lines(text, rb"\*(?::[\w*]|[ \t\r]*(?:\n|\Z))", found)
+    for noun in () if text.isascii() else foreign.signs():
+        if noun in lower:
+            _add_lines(lower, noun, found)
     found.update(_with_runs(text, flat))
     return sorted(found)
 

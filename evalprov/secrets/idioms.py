@@ -9,6 +9,16 @@ import os
 import re
 from typing import TYPE_CHECKING
 
+from evalprov.secrets.commands import (
+    COMMANDS,
+    CONTAINERS,
+    GLUED,
+    NEXT,
+    ORACLE,
+    PARTITIONS,
+    PLACED,
+    WITH_USER,
+)
 from evalprov.secrets.names import CHOSEN, SURE, judge
 from evalprov.secrets.values import (
     MARK,
@@ -24,100 +34,28 @@ from evalprov.secrets.values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from evalprov.secrets.shapes import Spans
 
-# By command: options whose next word is a secret, those it may be glued to, those of user:secret, words before it.
-_NEXT: dict[str, frozenset[str]] = {
-    name: frozenset(options.split())
-    for names, options in (
-        ("docker podman nerdctl helm skopeo buildah oras crane", "-p"),
-        ("mongo mongosh mongodump mongorestore mongoimport mongoexport", "-p"),
-        ("oc az rabbitmqadmin twine sshpass cloudflared", "-p"),
-        ("sqlcmd bcp unzip zip mosquitto_pub mosquitto_sub", "-P"),
-        ("ldapsearch ldapadd ldapmodify ldapdelete ldapwhoami ldappasswd", "-w -s"),
-        ("redis-cli", "-a"),
-        ("openssl", "-k -K -passin -passout -pass"),
-        ("keytool jarsigner", "-storepass -keypass"),
-        ("nuget dotnet", "-ApiKey -k"),
-        ("curl", "-b --cookie --oauth2-bearer"),
-        ("influx", "-t"),
-        ("ssh-keygen", "-N -P"),
-        ("snmpget snmpwalk snmpset", "-A -X"),
-        ("rdesktop vncviewer cypher-shell cqlsh beeline", "-p -passwd"),
-        ("ipmitool tsql", "-P"),
-        ("codecov", "-t"),
-        ("choco", "-k"),
-        ("schtasks", "/rp"),
-        ("sendemail sendEmail", "-xp"),
-        ("swaks", "-ap --auth-password"),
-        ("ccrypt ccencrypt ccdecrypt", "-K"),
-        ("qpdf", "--encrypt --password"),
-        ("plink pscp psftp putty", "-pw"),
-        ("nzsql sqlline", "-pw -p"),
-        ("kaggle", "--key"),
-        ("p4 knife mssql-cli", "-P"),
-        ("useradd usermod veracrypt supabase conan cf", "-p"),
-        ("security", "-p -w"),
-        ("vsql", "-w"),
-        ("hdbsql couchbase-cli cbq crackmapexec smbmap psexec ncftpput racadm yt-dlp poetry airflow", "-p"),
-    )
-    for name in names.split()
-}
-_GLUED = {
-    name: option
-    for names, option in (
-        ("mycli mysqlsh mysql mysqldump mysqladmin mysqlimport mysqlshow mariadb mariadb-dump mariadb-admin", "-p"),
-        ("7z 7za 7zz rar sshpass", "-p"),
-        ("mongo mongosh mongodump", "-p"),
-        ("sqlcmd bcp unzip", "-P"),
-        ("xfreerdp xfreerdp3 wlfreerdp", "/p:"),
-    )
-    for name in names.split()
-}  # fmt: skip
-_WITH_USER = {
-    "curl": "-u --user -U --proxy-user -E --cert",
-    "http": "-a --auth",
-    "xh": "-a --auth",
-    "https": "-a --auth",
-    "lftp": "-u",
-    **dict.fromkeys(("smbclient", "net", "winexe", "rpcclient", "smbget"), "-U"),
-    "wget": "",
-    "ab": "-A -P",
-    "siege": "",
-    "htpasswd": "",
-}
-_ORACLE = {"sqlplus", "sqlldr", "imp", "exp", "impdp", "expdp", "rman"}
-_AFTER = {  # the words before it, then the secret
-    "wandb": ("login",),
-    "cargo": ("login",),
-    "vault": ("login", "unseal"),
-    "heroku": ("auth:token",),
-    "ngrok": ("add-authtoken", "authtoken"),
-    "gcloud": ("activate-refresh-token",),
-    "doppler": ("set",),
-    "rclone": ("obscure",),
-    "snyk": ("auth",),
-    "bw": ("unlock", "login"),
-    "ansible-vault": ("encrypt_string",),
-}
-_PARTITIONS = frozenset({"sbatch", "srun", "salloc", "sinfo", "squeue"})  # which `-p` names there
-_AT = {"isql": 3, "radtest": 2, "mc": 6, "b2": 4, "wpa_passphrase": 2}  # which word
-# Of these `-u` and `--user` name a user and perhaps a group, `-p` a port.
-_CONTAINERS = frozenset({"docker", "podman", "nerdctl", "kubectl", "singularity", "apptainer", *_PARTITIONS})
 _USERS = frozenset({"-u", "-U", "-l", "--user", "--username", "--login", "--account"})
 _OF_USERS = _USERS | {"-a", "--auth", "--creds"}
-_PASSED = frozenset({"-p", "-P", "-w", "-pw", "-pass"})  # with a user beside it, a password
-_OF_ACCOUNTS = (
-    r"(?:add|create|change|set|reset|authenticate)[-_](?:user|password)|user(?:add|mod)|\w*passw(?:or)?d|passw(?:or)?d"
+_PASSED = frozenset({"-p", "-P", "-w", "-W", "-pw", "-pass"})  # with a user beside it, a password
+_OF_ACCOUNTS = r"(?:add|create|change|set|reset|authenticate)[-_](?:user|password)|user(?:add|mod)|-?\w*passw(?:or)?d"
+_MAKES = r"(?:users?|admins?|accounts?|principals?) (?:add|create|new|set|setpassword|passw(?:or)?d|update|modify)"
+# A word in parts: a user and a password in a list of settings, in an address.
+_IN_PARTS = (
+    r"(?:.*,)?u(?:ser)?=[^,]*,(?:.*,)?p(?:ass)?=([^,]+)(?:,.*)?",
+    r"(?:.*,)?p(?:ass)?=([^,]+),(?:.*,)?u(?:ser)?=.*",
+    r"(?:.*,)?user(?:name)?=[\w.\\-]+%([^,]+)(?:,.*)?",
+    r"secret,(?:.*,)?data=([^,]+)(?:,.*)?",
+    r"[\w.-]+[/\\][\w.$-]+:(\S+)@[\w.-]+",
+    r":[a-z]+:[\w.-]+:([^@\s]+)@[\w.-]+:.*",
+    r"[-/](?:p|pw|pwd|pass\w{0,6}):(.+)",
 )
-_COMMANDS = frozenset(
-    (*_NEXT, *_GLUED, *_WITH_USER, *_AFTER, *_AT, "aws", "dvc", "npm", "poetry", "conda", "kaggle", "pip")
-)
-COMMAND_WORDS = frozenset(name.encode() for name in _COMMANDS)
-# Words of a line as a shell has them: what may be part of a command's name stays, all else parts them.
-PARTED = bytes(code if (chr(code).isalnum() and code < 128) or code in b"_.-" else 32 for code in range(256))
+_WITH_LOGIN = frozenset({"docker", "podman", "nerdctl", "az", "oc", "conan"})
+_SEARCH = frozenset({"grep", "egrep", "zgrep", "rg", "ag", "ack", "git", "sed", "awk", "find"})
+_HANDED = {"--body", "-b", "--value", "--data", "--secret-value", "-v"}
 LISTS = (b"', '", b'", "')  # between the words of a list
 _COMMANDING = (
     b" -",
@@ -129,11 +67,11 @@ _COMMANDING = (
 )  # one of which stands in a line with a command that is given a secret
 _LINE = (
     rb"(?<![\w.-])("
-    + "|".join(sorted(_COMMANDS, key=len, reverse=True)).encode()
+    + "|".join(sorted(COMMANDS, key=len, reverse=True)).encode()
     + rb")((?:[ \t]+(?:'[^'\n]*'|\"(?:[^\"\\\n]|\\.)*\"|[^\s'\"|;&]+)+){1,40})"
 )
-_LISTED = rb"\[(?:['\"][^'\"\n]*['\"](?:,[ ]*)?){2,60}\]"
-_LISTED_WORD = rb"(?<=['\"])[^'\"\n,\]][^'\"\n]*(?=['\"](?:,|\]))"
+_LISTED = rb"[\[(](?:['\"][^'\"\n]*['\"](?:,[ ]*)?){2,60}[\])]"
+_LISTED_WORD = rb"(?<=['\"])[^'\"\n,\]][^'\"\n]*(?=['\"](?:,|\]|\)))"
 _WORD = rb"(?:'[^'\n]*'|\"(?:[^\"\\\n]|\\.)*\"|[^\s'\"])+"
 
 
@@ -141,31 +79,34 @@ def secret_in(words: Sequence[str], at: int) -> tuple[int, int] | None:  # noqa:
     """Return which part of a command line's word is a secret by the idiom of its command."""
     if words[0][:1] == "-":
         words, at = ["", *words], at + 1  # a list of arguments alone
-    wrapped = (number for number, one in enumerate(words[:at]) if os.path.basename(one) in _COMMANDS)
-    begin = next(wrapped, 0)  # `nice -n 5 mysql ...`
+    word = words[at]
+    wrapped = [number for number, one in enumerate(words[:at]) if os.path.basename(one) in COMMANDS]
+    for begin in wrapped or [0]:  # `nice -n 5 mysql ...`, `docker exec db mysql ...`
+        span = _by_command(words[begin:], at - begin)
+        if span and _is_value(word[slice(*span)]):
+            return span
+    begin = wrapped[0] if wrapped else 0
     words, at = words[begin:], at - begin
     program = os.path.basename(words[0])
-    word, before = words[at], words[at - 1] if at > 1 else ""
-    span = _by_command(program, words, at, word, before)
-    if span and _is_value(word[slice(*span)]):
-        return span
+    before = words[at - 1] if at > 1 else ""
     raw = word.encode("utf-8", "replace")
     if (
         len(before) == 2
         and before[0] == "-"
         and before[1].isalpha()
         and len(word) > 7
-        and program not in _PARTITIONS
+        and program not in PARTITIONS
         and looks_chosen(raw, strict=True)
     ):
-        return (0, len(word)) if before in {"-p", "-P", "-w"} or looks_random(raw) else None
+        public = program in {"minisign", "signify"}
+        return (0, len(word)) if (before in {"-p", "-P", "-w"} or looks_random(raw)) and not public else None
     if at > 1 and len(word) > 7 and looks_chosen(raw, strict=True) and _tells_of_one(words, at):
         return (0, len(word))
     if span := _of_account(program, words, at, word, before):
         return span
     of_user = r"(?i)user|auth|cred|login|account|\A-[ua]\Z"
     user = re.fullmatch(r"[\w.@+-]+[:/](\S{8,})", word) if re.search(of_user, before) else None
-    if span := _handed_over(program, words, at, word, before):
+    if span := _handed_over(program, words, at, word, before) or _put_away(words, at) or _in_parts(word):
         return span
     if user and looks_chosen(user[1].encode("utf-8", "replace"), strict=True):
         return user.span(1)
@@ -178,11 +119,12 @@ def secret_in(words: Sequence[str], at: int) -> tuple[int, int] | None:  # noqa:
             if looks_chosen(one[0].encode("utf-8", "replace"), strict=not re.match(r"(?:echo|printf)\b", word[start:]))
         )
         return next((one.span() for one in inside), None)
+    name = before.removesuffix("=")  # sc config svc password= X
     named = (
         at > 1
-        and before[:1] != "-"
-        and "=" not in before
-        and judge(before) in {SURE, CHOSEN if program == "rclone" else SURE}
+        and not {name[:1], word[:1]} & {"-"}
+        and "=" not in name
+        and judge(name) in {SURE, CHOSEN if program == "rclone" else SURE}
     )
     issued = re.fullmatch(r"(?:[\w.-]+=)?([\w+/-]{20,}={0,2})", word)
     if (
@@ -191,20 +133,24 @@ def secret_in(words: Sequence[str], at: int) -> tuple[int, int] | None:  # noqa:
         and looks_random(issued[1].encode("utf-8", "replace"))
     ):
         return issued.span(1)
-    return (0, len(word)) if named and looks_chosen(raw) else None
+    fits = named and (looks_chosen(raw) or (judge(name) == SURE and looks_issued(raw, hex_too=True)))
+    return (0, len(word)) if fits else None
 
 
 def _of_account(program: str, words: Sequence[str], at: int, word: str, before: str) -> tuple[int, int] | None:
     """Return the password that stands beside a user, or in a command that makes or changes accounts."""
-    if program in _CONTAINERS or word.startswith("-"):
+    if program in CONTAINERS or program in _SEARCH or word.startswith("-"):
         return None
     given = before in _PASSED and any(
         one in _USERS and not words[n].startswith("-") for n, one in enumerate(words[:-1], 1)
     )
-    changed = at > 1 and any(re.fullmatch(_OF_ACCOUNTS, one) for one in words[:at])
+    changed = (at > 1 or program == "mkpasswd") and any(re.fullmatch(_OF_ACCOUNTS, one) for one in words[:at])
+    made = at > 2 and re.fullmatch(_MAKES, " ".join(words[max(0, at - 3) : at - 1])) and words[at - 1][:1] != "-"
+    changed = bool(changed or made)
     if (given or changed or (program == "db2" and before == "using")) and looks_chosen(word.encode("utf-8", "replace")):
         return (0, len(word))
-    paired = re.fullmatch(r"[A-Za-z][\w.@+-]*:(\S{6,})", word) if before in _OF_USERS or program == "bundle" else None
+    told = before in _OF_USERS or program == "bundle" or re.fullmatch(_MAKES, " ".join(words[max(0, at - 2) : at]))
+    paired = re.fullmatch(r"[A-Za-z][\w.@+-]*:([^\s@]{6,})(?:@[\w.-]+)?", word) if told else None
     return paired.span(1) if paired and looks_chosen(paired[1].encode("utf-8", "replace")) else None
 
 
@@ -236,6 +182,26 @@ def _handed_over(  # noqa: PLR0911 - one line a case
     return None
 
 
+def _put_away(words: Sequence[str], at: int) -> tuple[int, int] | None:
+    """Return what is put into a store of secrets: `secrets set NAME=X`, `secret set NAME --body X`."""
+    word, before = words[at], words[at - 1]
+    told = any(re.fullmatch(r"secrets?|secret/.*|--secret|keyvault", one) for one in words[:at])
+    if not told or {"set", "put", "create", "add", "write", "update"}.isdisjoint(words[:at]):
+        if words[at - 1].lower() == "/d" and any(judge(one) == SURE for one in words[:at]):  # reg add ... /v NAME /d X
+            return (0, len(word))
+        return None
+    named = re.fullmatch(r"(?:--from-literal=)?[A-Za-z_][\w.-]*=(.+)", word)
+    placed = before[:1] != "-" and words[at - 2] == "--secret"
+    span = named.span(1) if named else (0, len(word)) if before in _HANDED or placed else None
+    return span if span and looks_chosen(word[slice(*span)].encode("utf-8", "replace")) else None
+
+
+def _in_parts(word: str) -> tuple[int, int] | None:
+    """Return the password that stands beside a user in one word."""
+    found = next((one for part in _IN_PARTS if (one := re.fullmatch(part, word))), None)
+    return found.span(1) if found and looks_chosen(found[1].encode("utf-8", "replace")) else None
+
+
 def _tells_of_one(words: Sequence[str], at: int) -> bool:
     """Say whether a word before this one speaks of a password or a user: `add_user bob X`, `secret set N --body X`."""
     about = (
@@ -244,44 +210,33 @@ def _tells_of_one(words: Sequence[str], at: int) -> bool:
     return any(re.search(about, word) and not word.startswith(("--max", "--public")) for word in words[:at])
 
 
-def _by_command(  # noqa: C901, PLR0911, PLR0912 - one line an idiom
-    program: str, words: Sequence[str], at: int, word: str, before: str
-) -> tuple[int, int] | None:
-    if program in _ORACLE and (found := re.fullmatch(r"(?:userid=)?\w+/([^\s@/]+)(?:@.*)?", word)):
+def _by_command(words: Sequence[str], at: int) -> tuple[int, int] | None:  # noqa: C901, PLR0911, PLR0912 - one line a case
+    program, word, before = os.path.basename(words[0]), words[at], words[at - 1] if at > 1 else ""
+    if program in ORACLE and (found := re.fullmatch(r"(?:userid=)?\w+/([^\s@/]+)(?:@.*)?", word)):
         return found.span(1)
-    glued = "-hp" if program == "rar" and word.startswith("-hp") else _GLUED.get(program)
-    if glued and word.startswith(glued) and len(word) > len(glued):
-        return (len(glued), len(word))
-    if before in _NEXT.get(program, ()):
-        kind = re.match(r"(?:pass:|env:|file:|fd:|stdin\Z)", word)
-        if kind and kind[0] != "pass:":
-            return None
-        if before == "-p" and program in {"docker", "podman", "nerdctl", "az", "oc"} and "login" not in words[:at]:
-            return None
-        start = kind.end() if kind else 0
-        if before in {"-b", "--cookie"}:
-            return (word.index("=") + 1, len(word)) if "=" in word else None
-        return (start, len(word))
-    for option in _WITH_USER.get(program, "").split():
+    for glued in GLUED.get(program, ()):
+        masked = word == glued + "-" or (word == glued + "x" and words[at + 1 : at + 2] == ["xxxxxxx"])  # mysql's own
+        if word.startswith(glued) and len(word) > len(glued) and not masked:
+            return (len(glued), len(word))
+    option, _, assigned = word.partition("=")
+    if assigned and option in NEXT.get(program, ()):
+        return (len(word) - len(assigned), len(word))
+    if before in NEXT.get(program, ()):
+        return _next(program, words, at)
+    for option in WITH_USER.get(program, "").split():
         inside = word if before == option else word[2:] if len(option) == 2 and word.startswith(option) else ""
         parted = re.search(r"[:,%]", inside)
         if parted and parted.end() < len(inside):
             return (len(word) - len(inside) + parted.end(), len(word))
-    if before in _AFTER.get(program, ()) and not word.startswith("-"):
-        return (0, len(word))
-    if not before.startswith("--method") and any(one in _AFTER.get(program, ()) for one in words[:at]):
-        return (0, len(word)) if looks_random(word.encode()) or len(word) == 40 else None
+    if span := _placed(PLACED.get(program, {}), words, at):
+        return span
     if program in {"mc", "mcli"} and len(word) == 40 and looks_random(word.encode("utf-8", "replace")):
         return (0, len(word))
     if at > 2 and words[at - 2].startswith("http-basic"):
         return (0, len(word))
-    if program in _AT and at == _AT[program]:
-        return (0, len(word))
-    if before in {"echo", "printf", "<<<"} and (paired := re.fullmatch(r"[a-z][\w-]{0,31}:(\S{8,})", word)):
+    if words[at - 1] in {"echo", "printf", "<<<"} and (paired := re.fullmatch(r"[a-z][\w-]{0,31}:(\S{8,})", word)):
         strict = "chpasswd" not in words
         return paired.span(1) if looks_chosen(paired[1].encode("utf-8", "replace"), strict=strict) else None
-    if at > 2 and (program, words[at - 2]) in {("cf", "auth"), ("bw", "login")}:
-        return (0, len(word))
     if program == "iwconfig" and before == "key" and word not in {"on", "off"}:
         return (2 if word.startswith("s:") else 0, len(word))
     if before == ".logon" and (found := re.fullmatch(r"[^,\s]+,([^\s;]+);?", word)):
@@ -296,6 +251,38 @@ def _by_command(  # noqa: C901, PLR0911, PLR0912 - one line an idiom
         return (0, len(word))
     if program == "kaggle" and before == "-v" and "key" in words[:at]:
         return (0, len(word))
+    return None
+
+
+def _next(program: str, words: Sequence[str], at: int) -> tuple[int, int] | None:
+    """Return the secret behind an option that takes one."""
+    word, before = words[at], words[at - 1]
+    kind = re.match(r"(?:pass:|key:|env:|file:|fd:|stdin\Z)", word)
+    if kind and kind[0] not in {"pass:", "key:"}:
+        return None
+    logs_in = {"login", "user"} if program == "conan" else {"login"}
+    if before == "-p" and program in _WITH_LOGIN and logs_in.isdisjoint(words[:at]):
+        return None
+    if before == "-c" and word in {"public", "private"}:
+        return None  # communities that everybody knows
+    start = kind.end() if kind else 0
+    if before in {"-b", "--cookie"}:
+        return (word.index("=") + 1, len(word)) if "=" in word else None
+    return (start, len(word))
+
+
+def _placed(places: Mapping[str, int], words: Sequence[str], at: int) -> tuple[int, int] | None:
+    """Return the secret that a command takes by its place behind another word."""
+    word, before = words[at], words[at - 1]
+    for verb, place in places.items():
+        begin = words.index(verb) if verb in words[:at] else -1 if verb else 0
+        if begin < 0 or word.startswith("-"):
+            continue
+        counted = sum(one[:1] != "-" for one in words[begin + 1 : at + 1])
+        if at == begin + 1 if place == 1 else counted == place:
+            return (0, len(word))
+        if not before.startswith("--method") and (looks_random(word.encode()) or len(word) == 40):
+            return (0, len(word))
     return None
 
 

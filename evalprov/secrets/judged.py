@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evalprov.secrets.names import CHOSEN, LIKELY, NO, SURE, may_name_a_file
+from evalprov.secrets.names import CHOSEN, LIKELY, NO, NUMBER, SURE, may_name_a_file
 from evalprov.secrets.values import (
     compiled,
     is_address,
@@ -22,7 +22,7 @@ from evalprov.secrets.values import (
 NAME_OF_ONE = rb"[a-z]+(?:-[a-z]+){0,4}-(?:keys?|secrets?|tokens?|passwords?|creds|credentials|tls)(?:-[a-z]+)?"
 _HYPHENED = rb"[a-z]{3,}(?:-[a-z]{3,}){1,4}"
 _PATTERN = rb"[(^]{0,2}(?:[.][*+]|\[\^|\\[SwdW][*+)])"
-_CONSTANT = rb"[A-Z]+(?:_[A-Z]+)+|#[0-9a-fA-F]{3,8}"
+_CONSTANT = rb"[A-Z]+(?:_[A-Z]+)+(?:_V?[0-9]{1,2})?|#[0-9a-fA-F]{3,8}"
 _PIECE_OF_TEXT = "(?:[A-Z][a-z]{0,6}|[▁Ġ].{0,24})".encode()  # as a tokenizer has it
 _VERSION = rb"v[0-9]{1,2}(?:\.[0-9]{1,3})*|[0-9]+(?:\.[0-9]+)+"
 _BEGINNING = rb"[A-Za-z_ -]*[A-Za-z][=: ]"  # of what is put together: "Basic ", "--user="
@@ -69,4 +69,6 @@ def is_secret_value(value: bytes, name: str, rank: int) -> bool:  # noqa: C901, 
         return not is_masked(value) and not (is_path(value) and (name.lower() == "key" or may_name_a_file(name)))
     if rank == CHOSEN:
         return looks_chosen(value)
+    if rank == NUMBER:
+        return compiled(rb"[0-9]{4,8}").fullmatch(value) is not None or looks_issued(value)
     return rank != NO and (looks_issued(value, hex_too=rank == LIKELY) or looks_random(value))

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from evalprov.named import NamedTuple
 from evalprov.secrets.answers import find_answer, is_announced, is_speaker
+from evalprov.secrets.commands import COMMAND_WORDS, PARTED
+from evalprov.secrets.idioms import find_idioms
 from evalprov.secrets.judged import NAME_OF_ONE, is_secret_value
 from evalprov.secrets.names import CHOSEN, LIKELY, NO, SURE, holds_many, judge
 from evalprov.secrets.pointed import NOUN, NOUNS
@@ -48,9 +50,12 @@ _VALUE_LINE = (
     rb"([^\"'<\s,][^\"'<\n]*)"
 )
 _SCALAR = rb"[ \t]*(?:-[ ]+)?(?:[\"']?([\w .-]{1,64})[\"']?[ \t]*[:=][ \t]+)?([\"']?)([^\s\"',#][^\"'\r\n]*)"
+_DUMPED = rb"[ \t]*\[[\"']?([\w.-]{1,64})[\"']?(?::[\w\":]{1,80})?\][ ]?=>\s*\Z"
+_DUMPED_VALUE = rb"[ \t]*string\([0-9]+\)[ ]\"([^\"\n]*)"
 _SECTION = (
     rb"[ \t]*\[[\w. -]*(?:(secrets|credentials|passwords|tokens|api_?keys)|secret|password|token|api_?key)\]\s*\Z"
 )
+_LONGEST_COMMAND = 1 << 10
 _LOWER_NAME = rb"[a-z]+(?:[_-][a-z]+)+"
 _ENCRYPTED = b"$ANSIBLE_VAULT;"  # a head, not yet what was encrypted
 _HEAD_ALONE = rb"[ \t|\xe2\x94\x82\x83]*([A-Za-z][\w ]{0,40}?)[ \t|\xe2\x94\x82\x83]*\s*\Z"
@@ -69,11 +74,11 @@ _ANNOUNCES = rb"(?<![a-z_])(?:" + NOUN + rb")(?![a-z_=])[^.=]{0,48}[:.]?\s*\Z"
 class Context(NamedTuple):
     """What the lines before tell."""
 
-    kind: str  # value, block, many, section, record, table, head, cell, near, asked, shown, kube
+    kind: str  # command, dumped, value, block, many, section, record, table, head, cell, near, asked, shown, kube
     rank: int = SURE
     indent: int = 0
     left: int = 1  # lines for which it holds, where it does not end by itself
-    sign: bytes = b""  # between a table's cells
+    sign: bytes = b""  # between a table's cells; a command so far
     columns: tuple[tuple[int, int], ...] = ()  # of a table, with their ranks
     width: int = 0
 
@@ -112,6 +117,14 @@ def _find_told(line: bytes, context: Context, spans: Spans) -> None:  # noqa: C9
     elif context.kind in {"asked", "near", "shown"}:
         if answer := find_answer(line, context.kind):
             spans.append(answer)
+    elif context.kind == "dumped":
+        if found := compiled(_DUMPED_VALUE).match(line):
+            _add(found.span(1), line, context.rank, spans)
+    elif context.kind == "command":
+        inside: Spans = []
+        find_idioms(context.sign + line, inside)
+        begin = len(context.sign)
+        spans.extend((start - begin, end - begin) for start, end in inside if start >= begin)
     elif context.kind == "record":
         if found := compiled(_VALUE_LINE).match(line):
             _add(found.span(1), line, context.rank, spans)
@@ -196,10 +209,17 @@ def _begun(line: bytes, before: Context | None) -> Context | None:  # noqa: C901
             return Context("kube", indent=len(found[1]))
     if before and before.kind == "block" and _indent(line) > before.indent:
         return None if line.lstrip().startswith(_ENCRYPTED) else before
+    if line.rstrip()[-1:] == b"\\" and len(line) < _LONGEST_COMMAND:
+        words = before.sign if before and before.kind == "command" else b""
+        if words or not COMMAND_WORDS.isdisjoint(line.translate(PARTED).split()):
+            return Context("command", sign=(words + line.rstrip()[:-1])[-_LONGEST_COMMAND:])
     lower = line.lower()
     if not has_one(lower, NOUNS) and (line.isascii() or not compiled(NOUN).search(lower)):
         return None
     last = line.rstrip()[-1:]
+    if last == b">" and (found := compiled(_DUMPED).match(line)):
+        rank = _rank(found[1])
+        return Context("dumped", rank) if rank != NO else None
     if last == b"]" and (section := compiled(_SECTION).match(line)):
         return Context("section", SURE if section[1] else CHOSEN)
     if b"ecret" in line and compiled(rb"[ \t]*[\"']?kind[\"']?:[ \t]*[\"']?Secret\b").match(line):

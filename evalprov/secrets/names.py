@@ -3,7 +3,7 @@
 A name is split into words (at _ - . and camelCase) and judged by its last word and what qualifies it. The answer
 says what a value must look like to be a secret there, because `eos_token` and `hf_token` are built alike: SURE
 (anything is one), CHOSEN (a password, no word or path: `pwd`, `pass`), PERHAPS (issued by a machine: `acme_token`,
-`key`), LIKELY (the same, and plain hex digits too: `salt`, `jwt`), NO.
+`key`), LIKELY (the same, and plain hex digits too: `salt`, `jwt`), NUMBER (the same, and a few digits: `pin`), NO.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-NO, PERHAPS, SURE, CHOSEN, LIKELY = 0, 1, 2, 3, 4
+NO, PERHAPS, SURE, CHOSEN, LIKELY, NUMBER = 0, 1, 2, 3, 4, 5
 
 _WORD = r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+[0-9]*|[A-Z]+[0-9]*|[0-9]+"
 
@@ -57,12 +57,12 @@ _ISSUERS = _words(
 _OF_KEY = _ISSUERS | _words(
     """api secret private access signing encryption decryption master account service auth license licence
     shared signature subscription hmac aes jwt session cookie webhook deploy admin root security symmetric fernet
-    crypto wifi wlan wpa fi"""
+    crypto wifi wlan wpa fi unseal wep"""
 )
 _OF_TOKEN = _ISSUERS | _words(
     """api app access auth oauth oauth2 refresh bearer session csrf xsrf secret bot personal deploy
     security jwt login service account admin client device registration webhook verification registry
-    upload publish private root ci job runner sas git"""
+    upload publish private root ci job runner sas git mfa 2fa otp"""
 )
 _OF_PASS = _words(
     """account admin auth db database email ftp git http imap jenkins ldap login mail mongo mysql pg
@@ -87,37 +87,51 @@ _OF_TEXT = _words(
 _OF_PAGES = _words("""cancel cancellation continuation cursor delta design erc20 fencing page pagination resume sync
     watch""")
 _FLAGS = _words("""allow disable enable enabled has is needs no pre require required skip use with without""")
-_VERBS = _words("""ask check delete expire forget forgot generate have hide list mask prompt remember remove revoke
+_VERBS = _words("""ask check delete disabled expire forget forgot generate have hide list load mask
+    prompt remember remove revoke
     rotate
     save show store try validate verify""")  # --ask-password, HAVE_PASSWD
 _NOT_PASS = _words("""all by first forward full last max min multi n no num one second single test tests two""")
 _WORTH = _words(
     """key keys token secret secrets password pass pwd pw credential credentials auth cookie dsn bearer jwt pat salt
-    pepper hmac fernet webhook connection netrc authorization sk role"""
+    pepper hmac fernet webhook connection netrc authorization sk role api bot sak rsa pem sas headers
+    header kubeconfig"""
 )
 # What may follow the noun without changing what it is.
-_SUFFIXES = _words("""b64 backup base64 current dev new old plain prod production staging str string test value""")
+_SUFFIXES = _words(
+    """b64 backup base base64 bytes current dev hex new old plain prod production staging str string test value"""
+)
 # What turns a secret's name into the name of something about it.
 _ABOUT = _words(
     """age algorithm arn attempts backend budget class count dir domain duration enabled endpoint env
     expires expiry file files format header host hash id ids kind label length level limit lifetime
     manager max method min mode name names namespace num path paths period policy prefix provider realm
-    ref region required rotation scope size sock socket source store strategy threshold timeout ttl type
+    ref region required rule rules rotation scope size sock socket source store strategy strength subset
+    task tasks threshold timeout ttl type
     uri url user username version"""
 )
 _FOREIGN = _words(
-    """contraseña contrasena motdepasse passwort kennwort senha wachtwoord hasło haslo heslo пароль 密码 密碼 口令
-    パスワード 비밀번호 암호 şifre parola lösenord jelszó adgangskode salasana κωδικός סיסמה"""
+    """contraseña contrasena motdepasse passwort kennwort senha palavrapasse palabraclave wachtwoord hasło haslo heslo
+    пароль гасло 密码 密碼 口令 パスワード 비밀번호 암호 şifre parola lösenord losenord jelszó jelszo adgangskode
+    kodeord
+    passord salasana lozinka geslo slaptažodis slaptazodis parool katasandi κωδικός סיסמה סיסמא"""
 )
 _WORDS_IN_PASS = _words(
     "pass compass bypass surpass trespass encompass overpass underpass impasse lowpass highpass bandpass allpass"
 )
-_OF_SEED = _words("otp totp mfa wallet recovery secret hd bip39")
+_FOREIGN_AT_END = tuple(one for one in _FOREIGN if len(one) > 4 or not one.isascii())
+_FOREIGN_KEYS = _words("cle clé clave llave chave chiave klucz schluessel schlüssel schlussel nyckel ключ токен")
+_OF_KEYS_THEMSELVES = _words("id_rsa id_ed25519 id_ecdsa userpass login_pass mnemonic")
+_OF_CODE = _words("access activation recovery backup unlock door")
+_OF_NUMBER = _words("pin 2fa mfa otp totp unlock verification sms security time")
+_JOINED = str.maketrans("", "", "_- .")
+_OF_SEED = _words("otp totp mfa wallet recovery secret hd bip39 unlock backup keystore signing security pass")
+_REFERRED = _words("password passwd tls image existing pull")
 _ISSUED = _words("totp csrf xsrf licence license jwt salt pepper hmac fernet pat webhook masterkey login")
 _SHORT_WORD = 9  # the shortest token behind its mark has ten signs
 _INTERESTING = (
     "key|tok|licen[cs]e|secret|pass|pwd|pw|auth|cred|cookie|dsn|bearer"
-    "|pat|srf|sess|otp|mnemonic|phrase|seed|jwt|salt|pepper|hmac|fernet|hook|kennwort|login|psk|code"
+    "|pat|srf|sess|otp|mnemonic|phrase|seed|jwt|salt|pepper|hmac|fernet|hook|kennwort|login|psk|code|pin|unseal"
 )
 
 
@@ -142,7 +156,7 @@ def judge(name: str) -> int:  # noqa: PLR0911 - one line a case
         return PERHAPS
     if name.lower().endswith(("secret_id", "secret-id", "secretid")):
         return LIKELY
-    if name.lower().replace("_", "").replace("-", "").replace(" ", "") in _FOREIGN:
+    if name.lower().translate(_JOINED).endswith(_FOREIGN_AT_END):
         return SURE
     if not re.search(_INTERESTING, name, re.IGNORECASE) or len(name) > 200:
         return NO
@@ -151,7 +165,7 @@ def judge(name: str) -> int:  # noqa: PLR0911 - one line a case
     if len(parts) == 1:  # openai.api.key, but not logs.keys
         parts = words(name)[-3:] if parts[0] == "key" else parts
     whole = len(parts)
-    while parts and (parts[-1].isdigit() or parts[-1] in _SUFFIXES):
+    while parts and (parts[-1].lstrip("v").isdigit() or parts[-1] in _SUFFIXES):
         parts.pop()
     if not parts:
         return NO
@@ -168,6 +182,8 @@ def _judge_words(parts: list[str], *, trimmed: bool) -> int:  # noqa: C901, PLR0
         return NO
     if before and before[-1] == "existing":  # how a chart calls the name of one
         return NO
+    if last in {"secret", "secrets"} and before and before[0] in _REFERRED:
+        return CHOSEN  # the name of one, or several
     if last in _ALWAYS or "".join(parts).endswith(_COMPOUNDS):
         return SURE
     if last == "token":
@@ -184,12 +200,22 @@ def _judge_words(parts: list[str], *, trimmed: bool) -> int:  # noqa: C901, PLR0
         return SURE
     if not before and last.endswith(("pass", "pw", "pwd")) and last not in _WORDS_IN_PASS:
         return CHOSEN  # bindpw, rootpw, requirepass
-    if last in {"seed", "phrase"} and before and before[-1] in _OF_SEED:
-        return SURE if last == "phrase" else LIKELY
+    if last in {"seed", "phrase", "words"} and before and before[-1] in _OF_SEED:
+        return LIKELY if last == "seed" else SURE
     if not before and last.endswith(("token", "sessionid", "sessid")):
         return PERHAPS
-    if last == "code" and before and before[-1] in {"access", "activation", "recovery", "backup", "unlock", "door"}:
+    if last in {"pin", "pincode", "otp"} or (last == "code" and before and before[-1] in _OF_NUMBER):
+        return NUMBER
+    if (
+        last in {"code", "codes"}
+        and before
+        and before[-1] in {"access", "activation", "recovery", "backup", "unlock", "door"}
+    ):
         return CHOSEN
+    if last == "mnemonic":
+        return SURE
+    if last == "session" and before and before[0] == "x":  # a header
+        return LIKELY
     return LIKELY if last in _ISSUED else NO
 
 
@@ -210,7 +236,7 @@ def _judge_key(before: list[str], *, plural: bool) -> int:
         return NO if plural else PERHAPS
     if before[-1] in _OF_KEY:
         return SURE
-    if before[-1] == "app":
+    if before[-1] in {"app", "application"}:
         return LIKELY
     return NO if plural or _PUBLIC_KEY.intersection(before) else PERHAPS
 
@@ -238,8 +264,14 @@ def is_secret_variable(name: str) -> bool:
     if judge(name) == SURE:
         return True
     parts = words(name)
-    if judge(name) in {PERHAPS, CHOSEN, LIKELY}:
-        return len(parts) > 1
+    if judge(name) != NO:
+        return len(parts) > 1 or judge(name) == NUMBER
+    if not _FOREIGN.isdisjoint(parts) or "motdepasse" in "".join(parts):
+        return True
+    if not _FOREIGN_KEYS.isdisjoint(parts) or "_".join(parts) in _OF_KEYS_THEMSELVES:
+        return True
+    if len(parts) > 1 and parts[-1] in {"pem", "unseal", "userpass"}:
+        return "public" not in parts
     return any(
         "".join(parts[:end]).endswith(_COMPOUNDS) and not _ABOUT.intersection(parts[end:])
         for end in range(1, len(parts))

@@ -9,9 +9,19 @@ from typing import TYPE_CHECKING
 
 from evalprov.secrets.gate import has_odd_run
 from evalprov.secrets.judged import is_secret_value
-from evalprov.secrets.names import LIKELY, PERHAPS, is_issuer, is_secret_variable, judge, may_hold_a_secret
+from evalprov.secrets.names import (
+    LIKELY,
+    NUMBER,
+    PERHAPS,
+    SURE,
+    is_issuer,
+    is_secret_variable,
+    judge,
+    may_hold_a_secret,
+    words,
+)
 from evalprov.secrets.shapes import url_passwords
-from evalprov.secrets.values import is_no_value, is_path, issued_pieces
+from evalprov.secrets.values import is_no_value, is_path, issued_pieces, looks_chosen, looks_issued
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -20,6 +30,7 @@ if TYPE_CHECKING:
 
 EVERYWHERE = 8  # characters from which on a value is replaced wherever it stands
 _LEAST_HELD = 16  # characters of a variable in which more than one thing may stand
+_LOGINS = frozenset({"login", "auth", "basic", "userpass", "user"})
 WHOLE_WORD = 4  # from which on it is replaced as a whole word
 FEW = 256  # so many are looked for one by one; the search for more goes by their first bytes
 START = 4  # bytes
@@ -40,22 +51,30 @@ def secret_values(environ: Mapping[str, str], is_extra: Callable[[str], bool]) -
             if scheme.lower() in {"bearer", "basic", "token"}:
                 found.add(rest.strip())
             found.update(os.fsdecode(piece) for piece in issued_pieces(_raw(value)))
-            if paired := re.fullmatch(r"[\w.@+-]{1,64}:([^:/@]{8,})", value.strip()):
-                found.add(paired[1])  # of a user
+            found.update(_of_user(value))
         elif len(value) >= _LEAST_HELD and value[0] not in "/~." and (may_hold_a_secret(name) or _tells(value)):
             found.update(_held(name, value))
+        if ":" in value and not _LOGINS.isdisjoint(words(name)):
+            found.update(_of_user(value))
         if "@" in value:
             found.update(os.fsdecode(secret) for secret in url_passwords(_raw(value)))
+            found.update(re.findall(r"\A\w{1,32}/([^\s/@:]{4,64})@[\w./:-]+\Z", value))  # Oracle's
         if is_issuer(name):
             found.update(os.fsdecode(piece) for piece in issued_pieces(_raw(value)))
     return found
 
 
+def _of_user(value: str) -> Iterable[str]:
+    """Return the password of `user:password`, and of a line of a file of them."""
+    found = re.fullmatch(r"(?:[\w.*-]{1,64}:[0-9*]{1,5}:[\w*-]{1,64}:)?[\w.@+-]{1,64}:([^:/@]{6,})", value.strip())
+    return [found[1]] if found and (len(found[1]) >= EVERYWHERE or looks_chosen(_raw(found[1]))) else []
+
+
 def _tells(value: str) -> bool:
     """Say whether a value names a secret itself: `Authorization=Basic ...`, `sv=2024&sig=...`."""
     lower = value.lower()
-    return ("=" in lower or '":' in lower) and any(
-        word in lower for word in ("key", "token", "secret", "pass", "auth", "pwd", "sig=")
+    return ("=" in lower or '":' in lower or ("://" in lower and "hook" in lower)) and any(
+        word in lower for word in ("key", "token", "secret", "pass", "auth", "pwd", "sig=", "hook")
     )
 
 
@@ -70,7 +89,11 @@ def _held(name: str, value: str) -> Iterable[str]:
     spans: Spans = []
     find_written(line, spans)
     held = (line[start:end].strip(b"\"'") for start, end in spans)
-    return [os.fsdecode(secret) for secret in held if len(secret) >= EVERYWHERE]
+    told = words(name)[-1].startswith("header")
+    headed = re.findall(r"[=:][ ]?([^\s,;=:]{16,})", value) if told else []
+    return [os.fsdecode(secret) for secret in held if len(secret) >= EVERYWHERE] + [
+        one for one in headed if looks_issued(_raw(one))
+    ]
 
 
 def _harmless(name: str, value: str) -> bool:
@@ -79,7 +102,8 @@ def _harmless(name: str, value: str) -> bool:
         return True
     if value[:1] in {"/", "~", "."} and (os.path.exists(value) or is_path(_raw(value))):
         return len(value) < 256
-    return judge(name) != 2 and value.isdigit() and len(value) < EVERYWHERE
+    least = WHOLE_WORD if judge(name) == NUMBER else EVERYWHERE
+    return judge(name) != SURE and value.isdigit() and len(value) < least
 
 
 def _raw(value: str) -> bytes:

@@ -15,6 +15,7 @@ from evalprov.secrets.names import (
     CHOSEN,
     LIKELY,
     NO,
+    NUMBER,
     PERHAPS,
     SURE,
     holds_many,
@@ -46,7 +47,8 @@ _PROSE = frozenset(
 )
 # What a sentence or a schema begins with after a colon: `password: must be`, `Password: min_length 8`.
 _SAID_FIRST = frozenset(
-    b"""a all always an any as ask at avoid be bearer cannot change check choose contains create default do enter
+    b"""a all always an any as ask at avoid command parameter readonly unbound be bearer cannot change
+    check choose contains create default do enter
     field forgot forgotten generate has how if in is it keep leave length letters mandatory max max_length may min
     min_length minimum minlength must needs never new no not of one only or please pick please read reset see select
     send should show some something string text that the this three to two type until use used uses using varchar was
@@ -90,6 +92,7 @@ def names_backwards() -> re.Pattern[bytes]:
             "sessid",
             "phrase",
             "seed",
+            "words",
             "mnemonic",
             "otp",
             "adgangskode",
@@ -105,6 +108,11 @@ def names_backwards() -> re.Pattern[bytes]:
             "csrf",
             "xsrf",
             "totp",
+            "pin",
+            "pincode",
+            "psk",
+            "password_hash",
+            "session",
         ),
     ]
     backwards = b"|".join(noun[::-1].encode() for noun in nouns)
@@ -117,7 +125,7 @@ def names_backwards() -> re.Pattern[bytes]:
 
 
 # What also is a name, of those without a word that announces a secret.
-PAIRED_ALONE = rb"(?:pat|codes?|srf|totp|appid|sig|signature)[\w.-]{0,16}[\"'\\\]`]{0,8}[ \t]{0,32}[=:]"
+PAIRED_ALONE = rb"(?:pat|codes?|srf|otp|pin|pincode|phrase|seed|mnemonic|words|sess(?:ion)?id|appid|sig|signature)[\w.-]{0,16}[\"'\\\]`]{0,8}[ \t]{0,32}[=:]"  # noqa: E501
 _LEAD = (
     rb"[>]?[ \t]*(?:&[\w-]{1,64}[ ]+)?"
     rb"(?:(?:Optional\[(?:str|SecretStr)\]|str|bytes|string|SecretStr)(?:[ ]*\|[ ]*None)?[ ]*=[ ]*"
@@ -137,6 +145,7 @@ _BARE = (
     rb"|(?<=\w)[\"'`](?=\w)"
     rb"|(?<=[^\s=:,;])[(){}\[\]](?=\w))++"
 )
+_QUOTES = (b'"', b"'")
 _DOTTED = rb"[A-Za-z_]+(?:\.[A-Za-z_]+)+"
 _IDENTIFIER = rb"[A-Za-z_][\w.]*"
 _GENERIC = rb"[A-Z]\w*<[\w.:<>\[\], |]{1,80}>"
@@ -177,16 +186,20 @@ def find_options(text: bytes, spans: Spans, *, quoted: bool = False) -> None:
             spans.append(span)
 
 
-def _at_name(text: bytes, start: int, raw: bytes, at: int, *, quoted: bool) -> Span:  # noqa: PLR0911 - one line a case
+def _at_name(text: bytes, start: int, raw: bytes, at: int, *, quoted: bool) -> Span:  # noqa: C901, PLR0911, PLR0912 - one line a case
     """Return the secret that stands after the separator before `at`, if its name is one's."""
     before = text[start - 1 : start]
     if before == b"\\" and raw[:1] in {b"n", b"r", b"t"}:
         raw = raw[1:]  # the letter belongs to an escaped line break
     name = raw.decode("ascii").strip("-.")
-    if text[start - 3 : at] == b"://" + raw + b":":
+    if text[start - 3 : at] == b"://" + raw + b":" or text[at - 1 : at + 2] == b"://":
         return None  # the user of a URL, whose password is looked for elsewhere
     if before == b":" and text[at - 1 : at] == b":" and not text[at : at + 1].isspace():
         return None  # host:port:user:password:flags
+    if text.endswith(b"checksum/", 0, start) or (
+        before in _QUOTES and text[at - 2 : at + 1].endswith(before, 2) and text[at - 2 : at - 1] not in _QUOTES
+    ):
+        return None  # of the secrets of a chart; "password:" alone
     if raw[:2] == b"--" and compiled(_METAVARIABLE).match(text, at):
         return None  # --passphrase= can be empty, --passwd=FILE
     if before == b"{" and compiled(_FORMAT).match(text, at):
@@ -200,6 +213,9 @@ def _at_name(text: bytes, start: int, raw: bytes, at: int, *, quoted: bool) -> S
         or (before == b"{" and text[at : at + 1] == b"?")
     ):
         return None
+    if rank == NUMBER:
+        number = compiled(rb"[ \t]{0,8}[\"']?([0-9]{4,8})(?![\w.-])").match(text, at)
+        return number.span(1) if number else None
     if before == b" " and compiled(_DESCRIBED).search(text, max(0, start - 64), start):
         return None
     typed = compiled(TYPED).match(text, at) if quoted and text[at - 1 : at] == b":" else None
@@ -223,8 +239,8 @@ def _rank_here(text: bytes, start: int, name: str, lower: str) -> int:
     before = text[start - 1 : start]
     if (lower in _SIGNATURES and before in {b"?", b"&"}) or (lower == "pwd" and before == b";"):
         return SURE
-    if lower == "code" and before in {b"?", b"&"}:
-        return LIKELY  # with which a token is fetched
+    if lower == "code":
+        return LIKELY if before in {b"?", b"&"} else max(judge(name), PERHAPS)  # with which a token is fetched
     rank = rank_in(text, start, name)
     if rank == PERHAPS and (before in {b"?", b"&"} or text.endswith(b"login(", 0, start)):
         return LIKELY
@@ -267,7 +283,7 @@ def rank_in(text: bytes, start: int, name: str) -> int:
     """Judge a name with the words before it: `secret access key` is one, `first token` and `cache key` are none."""
     rank = judge(name)
     if name.lower() in {"key", "keys", "token", "code", "codes", "phrase"} and text[start - 1 : start] == b" ":
-        before = compiled(rb"(?:[A-Za-z]{1,20}[ ]){1,3}\Z").search(text, max(0, start - 48), start)
+        before = compiled(rb"(?:[A-Za-z0-9-]{1,20}[ ]){1,3}\Z").search(text, max(0, start - 48), start)
         if before:
             phrase = judge(before[0].decode().replace(" ", "_").lower() + name.lower())
             if phrase == PERHAPS and rank == SURE and text[start + len(name) :][:2] == b": ":
@@ -384,7 +400,9 @@ def _is_code(text: bytes, bare: re.Match[bytes], name: str) -> bool:  # noqa: PL
         compiled(_EXPRESSION).match(text, bare.start())
     ):
         return True
-    if is_type(value) or compiled(_DOTTED).fullmatch(value):
+    if is_type(value) or compiled(_DOTTED).fullmatch(value.rstrip(b"0123456789")):
+        if value[-1:].isdigit() and judge(value.rpartition(b".")[2].decode("latin-1")) == NO:  # noqa: SIM103
+            return False
         return True
     if compiled(_CALL).match(text, bare.start()):
         return True

@@ -26,6 +26,7 @@ from evalprov.secrets.values import (
     looks_chosen,
     looks_issued,
     looks_random,
+    starts_reference,
 )
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ _TIE = (
     rb"|(?P<line>\]?[ ](?=[^\s\"'`]{6,128}[ \t]*;?\s*\Z))"
     rb"|(?P<blank>[\"'`*\])]{0,4}(?:\t[ \t]*|[ ]{2,}:?[ ]*|[ ](?=b?[\"'`])))"
 )
+_CODE = rb"\$?[A-Za-z_]\w*(?:::|->|\(\$)"
 _SHOWN = rb"(?:string\([0-9]+\)[ ])?(?:\*\*|`|b?(?P<quote>[\"']))?"
 _BARE = rb"[^\s\"'`<>|,;)\]}\xe2]+"
 # Behind such a word stands a password, before such a word stood one.
@@ -136,23 +138,12 @@ def find_pointed(text: bytes, lower: bytes, spans: Spans, *, evident: bool, quot
         _find_chosen(text, lower, spans, quoted=quoted)
 
 
-def _after(text: bytes, lower: bytes, noun: re.Match[bytes], *, quoted: bool) -> tuple[int, int] | None:
+def _after(text: bytes, lower: bytes, noun: re.Match[bytes], *, quoted: bool) -> tuple[int, int] | None:  # noqa: PLR0911
     """Return the secret that the name around this word points at."""
-    before = text[max(0, noun.start() - 64) : noun.start()]
-    start = noun.start() - len(before) + len(before.rstrip(_OF_NAMES))
-    abroad = foreign.kind_of(noun[0])
-    ended = compiled(foreign.DECLINED if abroad else rb"[\w-]{0,40}").match(text, noun.end())
-    end = ended.end() if ended else noun.end()
-    if compiled(_FILE_ENDING).match(text, end):
-        return None  # password.txt
-    raw = text[start:end]
-    name, rank = raw.decode("utf-8", "replace").strip("-."), NO
-    if raw.isascii():
-        rank = rank_in(text, start, name)
-    if rank == NO and abroad and (not noun[0].isascii() or (start == noun.start() and name.replace(" ", "").isalpha())):
-        name, rank = (abroad, CHOSEN if abroad == "password" else LIKELY)
-    if rank == NO:
+    named = _named(text, noun)
+    if named is None:
         return None
+    start, end, name, rank = named
     tie = compiled(_TIE).match(text, end)
     if (
         tie
@@ -161,7 +152,9 @@ def _after(text: bytes, lower: bytes, noun: re.Match[bytes], *, quoted: bool) ->
         and (not quoted or _counts(text, span, name))
     ):
         return span
-    given = compiled(rb"[\"']?[ \t]*[:=]").match(text, end)
+    given = compiled(rb"[\"']?[ \t]*[:=][ \t]*").match(text, end)
+    if (given and starts_reference(text, given.end())) or text.endswith(b"checksum/", 0, start):
+        return None
     if given and rank == SURE and name.lower() not in _WEAK:  # password = a if b else "X"
         for literal in compiled(_LITERAL).finditer(text, end, _statement_end(text, given.end(), end + 160)):
             inside = literal[1].decode("utf-8", "replace")
@@ -176,9 +169,28 @@ def _after(text: bytes, lower: bytes, noun: re.Match[bytes], *, quoted: bool) ->
     said = in_sentence(text, lower, noun, end, rank)
     if not said and rank in {SURE, CHOSEN}:
         said = find_phrase(text, lower, noun, end)
-    if not said and rank == CHOSEN and abroad and not compiled(rb"[a-z]").search(noun[0]):
+    if not said and rank == CHOSEN and foreign.kind_of(noun[0]) and not compiled(rb"[a-z]").search(noun[0]):
         said = foreign.find_behind(text, end)
     return said if said and (not quoted or _counts(text, said, name)) else None
+
+
+def _named(text: bytes, noun: re.Match[bytes]) -> tuple[int, int, str, int] | None:
+    """Return where the name around a word stands, and what it is, if it is a secret's."""
+    before = text[max(0, noun.start() - 64) : noun.start()]
+    start = noun.start() - len(before) + len(before.rstrip(_OF_NAMES))
+    abroad = foreign.kind_of(noun[0])
+    ended = compiled(foreign.DECLINED if abroad else rb"[\w-]{0,40}").match(text, noun.end())
+    end = ended.end() if ended else noun.end()
+    if compiled(_FILE_ENDING).match(text, end):
+        return None  # password.txt
+    raw = text[start:end]
+    name, rank = raw.decode("utf-8", "replace").strip("-."), NO
+    if raw.isascii():
+        rank = rank_in(text, start, name)
+    if rank == NO and abroad and (not noun[0].isascii() or (start == noun.start() and name.replace(" ", "").isalpha())):
+        name, rank = (abroad, CHOSEN if abroad == "password" else LIKELY)
+    filled = text.rfind(b"{{", 0, start)  # {{ .password | quote }}
+    return None if rank == NO or (filled >= 0 and text.find(b"}}", filled) >= end) else (start, end, name, rank)
 
 
 def _is_verb(text: bytes, lower: bytes, noun: re.Match[bytes], tie: re.Match[bytes]) -> bool:
@@ -210,8 +222,11 @@ def _tied(  # noqa: C901, PLR0912 - one branch a tie
     """Return the value behind a tie, if it looks as much like a secret as the tie demands."""
     shown = compiled(_SHOWN).match(text, tie.end())
     start = shown.end() if shown else tie.end()
-    if "." in name and b"==" in tie[0] and not (shown and shown["quote"]):
-        return None  # user.password == hashed
+    if not (shown and shown["quote"]) and compiled(_CODE).match(text, start):
+        return None  # password => Hash::make(
+    compared = tie.lastgroup == "sign" and tie[0].strip().endswith((b"==", b"!="))
+    if compared and not (shown and shown["quote"]):
+        return None  # password == hashed2
     if shown and shown["quote"]:
         end = text.find(shown["quote"], start, start + 4096)
     elif tie.lastgroup in {"tag", "tags"}:

@@ -16,7 +16,7 @@ from evalprov.secrets.needles import Needles, secret_values
 from evalprov.secrets.shapes import find_prefixed
 from evalprov.secrets.source import is_source
 from evalprov.secrets.stream import WINDOW, StreamScrubber
-from evalprov.secrets.values import MARK, RUN_FLAT, flattened, has_run, issued_pieces
+from evalprov.secrets.values import MARK, RUN_FLAT, flattened, has_run, is_common, issued_pieces
 
 if TYPE_CHECKING:
     from evalprov.secrets.kinds import Known
@@ -138,7 +138,9 @@ class Scrubber:
         words: list[str] = []
         option = ""  # the one that the next word belongs to
         for number, word in enumerate(argv):
-            clean = self._scalar(word, option) if option and not word.startswith("-") else self._word(word)
+            prompts = option == "password" and argv[0].startswith(("mysql", "mariadb"))  # takes none from the next word
+            given = option and not word.startswith("-") and not (prompts and is_common(word.encode()))
+            clean = self._scalar(word, option) if given else self._word(word)
             if argv[0] == "gcloud" and re.match(r"--secret=[\w-]+\Z", word):
                 clean = word  # there it is a secret's name
             if number and clean == word and (span := secret_in(argv, number)):
@@ -350,8 +352,9 @@ class Scrubber:
         name, assigned, value = word.partition("=")
         if assigned and re.fullmatch(r"-{0,2}[^\W\d][\w.-]*", name):
             rank = SURE if self._is_variable(name) else judge(name.removeprefix("-D"))
+            value, _, more = value.partition(",") if re.search(r",[a-z]\w*=", value) else (value, "", "")
             if rank != NO and is_secret_value(value.encode("utf-8", "surrogatepass"), name, rank):
-                return f"{name}={PLACEHOLDER}"
+                return f"{name}={PLACEHOLDER}" + (f",{self.text(more)}" if more else "")
         return self.text(word)
 
     def _mapping(self, value: Mapping[Any, Any], key: str) -> dict[Any, Any]:
@@ -365,6 +368,8 @@ class Scrubber:
                 if isinstance(name, str) and (name.lower() in VALUED or name.endswith(("Value", "_value")))
             }
         many = key if holds_many(key) else ""
+        if judge(key) == SURE and isinstance(inside := value.get("data"), Mapping):  # as a vault tells of one
+            value = {**value, "data": dict.fromkeys(inside, PLACEHOLDER)}
         scrubbed: dict[Any, Any] = {}
         for name, item in value.items():
             if not isinstance(name, str):
@@ -375,7 +380,8 @@ class Scrubber:
                 scrubbed[name] = self.value(item)  # a piece of text with its probability
             else:
                 of_issuer = name.lower() in {"url", "uri"} and is_issuer(key)
-                scrubbed[self.text(name)] = self.value(item, many or (key if of_issuer else name))
+                own = f"{key}_key" if name in {"key", "api"} and is_issuer(key) else key if of_issuer else name
+                scrubbed[self.text(name)] = self.value(item, many or own)
         return scrubbed
 
 

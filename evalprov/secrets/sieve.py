@@ -9,10 +9,12 @@ from __future__ import annotations
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
+from evalprov.secrets.commands import COMMAND_WORDS, PARTED
+from evalprov.secrets.directives import SIGNS
 from evalprov.secrets.foreign import OUTSIDE_ASCII
 from evalprov.secrets.forms import LOGS_IN, SIGNS_OF_FORMS, STATEMENTS
 from evalprov.secrets.gate import SHORT_RUNS
-from evalprov.secrets.idioms import COMMAND_WORDS, LISTS, PARTED
+from evalprov.secrets.idioms import LISTS
 from evalprov.secrets.pairs import OPTION, PAIRED_ALONE
 from evalprov.secrets.pointed import NOUNS, RECORDED
 from evalprov.secrets.shapes import BEGUN, BEGUN_ESCAPED, HASHED, MARKS
@@ -64,7 +66,7 @@ class _Sieve:
                 self._add_pattern(bit, text, pattern)
         if b"%" in text or b"&" in text or b"\\" in text:
             self._add(ESCAPED, text, ESCAPES)
-        self._add(FORM, text, SIGNS_OF_FORMS)
+        self._add(FORM, text, (*SIGNS_OF_FORMS, *SIGNS))
         self._add(FORM, lower, STATEMENTS)
         parted = b" " + text.translate(PARTED) + b" "  # a place in it is that of the word behind the blank
         self._add(COMMAND, parted, (b" %b " % word for word in COMMAND_WORDS.intersection(parted.split())))

@@ -81,11 +81,10 @@ _NO_VALUE = _PLAIN | frozenset(
 )
 # What stands at a secret's name in a form, a message or a masked log.
 _SAID_OF_ONE = frozenset(
-    b"""absent accepted active again add added
-    allowed applied approved argon2 array ask authentication available basic bcrypt
-    bearer biometric compat files systemd winbind
-    blank blocked boolean bound cached cancelled changed changeme checked cleared cleartext
-    closed complete completed configured confirmed consumed correct created defined deleted denied detected
+    b"""absent accepted active add added again allowed applied approved argon2 array ask authentication available
+    basic bcrypt bearer biometric blank blocked boolean bound cached cancelled changed changeme checked cleared
+    cleartext closed compat complete completed configured confirmed consumed correct created defined deleted
+    denied detected env file files stdin systemd winbind
     digest disabled disallowed discarded done dropped empty enabled encrypted enum environment ephemeral error
     es256 exchanged exists expired external failed false fetched fix fixed fixes found fresh generated given
     grant granted hashed hidden hs256 hsm ignored imported inactive include incorrect inherit inherited injected
@@ -118,7 +117,8 @@ def _reference() -> re.Pattern[bytes]:
           | \\f[BIRP].{0,200} | \$\([^)\n]{0,200}\Z | projects/[\w\\.-]+/secrets/[\w\\./-]+ | arn:aws[\w:/.-]+
           | <[\w .:-]{1,200}> | <%=?[^%]{0,200}%>
           | !(?:env|ENV|secret|include|Ref|Sub|GetAtt|ImportValue)\b[^\n"']{0,200}
-          | ![\w:-]{1,40}[ ]+[|>][-+0-9]* | ENC\[[^\]\n]{1,4096}\]
+          | @(?:[.~]{0,2}/[\w./-]+|[\w-]+\.[a-z]{2,4}) | \#\{[\w.\[\]]{1,80}\}
+        | ![a-z][\w:.-]{0,40}[ ]+[^\n"']{1,200} | ![\w:-]{1,40}[ ]+[|>][-+0-9]* | ENC\[[^\]\n]{1,4096}\]
           | (?:os\.(?:environ|getenv)|process\.env|System\.getenv|ENV|getenv)\b[\w.\[\]()'",\ -]{0,200} )""",
         re.VERBOSE,
     )
@@ -143,7 +143,8 @@ def is_plain(value: bytes) -> bool:
 @cache
 def _masked() -> re.Pattern[bytes]:
     return re.compile(
-        rb"""(?:[*xX.#-]|\xe2\x80\xa2){3,}|[\w-]{0,12}(?:[*.]{3,}|[xX]{8,}|\xe2\x80\xa6)[\w-]{0,6}(?:\xe2\x80\xa6)?
+        rb"""(?:[*xX.#-]|\xe2\x80\xa2){3,}(?:/[gims]{0,3})?|[*]{2,}[A-Za-z _-]{2,24}[*]{2,}
+        |[A-Z]{2,}(?:_[A-Z]+){3,}|[\w-]{0,12}(?:[*.]{3,}|[xX]{5,}|\xe2\x80\xa6)[\w-]{0,6}(?:\xe2\x80\xa6)?
         |[(\[<][A-Za-z _-]{1,40}[)\]>]
         |(?i:(?:your|my|the|some|insert|enter|add|put)[-_ ](?:[a-z]+[-_ ]){0,3}(?:key|token|secret|password|value)s?)
         |[a-z]+(?:[-_][a-z]+){0,4}[-_]here|~|_+[a-z]+(?:_[a-z]+)*_+
@@ -160,7 +161,7 @@ def _masked() -> re.Pattern[bytes]:
 
 def is_masked(value: bytes) -> bool:
     """Say whether a value is blinded already or only says what to put there: ****, sk-..., YOUR_KEY, (hidden)."""
-    return _masked().fullmatch(value) is not None or value.lower() in _SAID_OF_ONE
+    return _masked().fullmatch(value) is not None or value.lower().rstrip(b"/") in _SAID_OF_ONE
 
 
 _GENERIC = rb"Secret[A-Z]\w*|[A-Z]\w*[<\[][\w.:<>\[\], |]*[>\]]"
@@ -245,8 +246,11 @@ _NO_PASSWORD = (
     rb"|error|status|exit|lecture|chapter|section|lesson|figure|table|postgres(?:ql)?|mysql|mariadb|redis|python|windows"
     rb"|ubuntu|debian|chrome|firefox|java|node|gpt|llama|qwen|mistral)"
     rb"-?[0-9]{1,5}[A-Za-z]{0,4}|[A-Za-z_]\w*\[[\w'\"]*\]?"
-    rb"|0x[0-9a-f]+|/[\w.{}-]+(?:/[\w.{}-]*)*|.*[|<>{}].*|[A-Za-z_][\w.-]*=.*"
+    rb"|0x[0-9a-f]+|[a-z][\w-]*:(?:/[\w.-]+)+|/[\w.{}-]+(?:/[\w.{}-]*)*|.*[|<>{}].*|[A-Za-z_][\w.-]*=.*"
 )
+
+# Of both cases, with a digit among letters: what a generator of passwords gives, whatever sign stands in it.
+_SCRAMBLED = rb"(?=[^a-z]*[a-z])(?=[^A-Z]*[A-Z])(?=.*?[A-Za-z][0-9]+[A-Za-z])[\w.$&*%#!]{10,32}"
 
 
 def looks_random(value: bytes) -> bool:
@@ -282,7 +286,7 @@ def looks_chosen(value: bytes, *, strict: bool = False, mixed: bool = False) -> 
     """
     if looks_issued(value) or looks_random(value):
         return not is_masked(value)
-    if compiled(_NO_PASSWORD).fullmatch(value):
+    if compiled(_NO_PASSWORD).fullmatch(value) and (is_wordy(value) or not compiled(_SCRAMBLED).fullmatch(value)):
         return False
     if strict and mixed and compiled(_MIXED).fullmatch(value):
         return True
@@ -296,7 +300,7 @@ def issued_pieces(value: bytes) -> list[bytes]:
     return [piece for piece in compiled(rb"[\w-]{16,}").findall(value) if looks_issued(piece, hex_too=True)]
 
 
-_MOUNTED = rb"(?:~|\.{1,2})?(?:/[a-z][a-z0-9_.-]*){2,12}(?::[a-z]{2})?"
+_MOUNTED = rb"(?:~|\.{1,2})?(?:/\.?[a-z][a-z0-9_.-]*){2,12}(?::[a-z]{2})?"
 
 
 @cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from evalprov.secrets import sieve
+from evalprov.secrets.directives import find_directives, find_in_calls, find_in_files, find_set
 from evalprov.secrets.forms import find_at_hosts, find_forms, find_logins
 from evalprov.secrets.idioms import find_idioms
 from evalprov.secrets.lines import find_told
@@ -73,8 +74,14 @@ def _find_named(line: bytes, spans: Spans, mask: int, *, quoted: bool, again: bo
         find_pointed(text, lower, spans, evident=evident, quoted=quoted)
     if mask & sieve.LOGIN and evident:
         find_logins(text, spans)
+    if mask & sieve.NOUN and evident:
+        find_directives(text, spans)
     if mask & sieve.FORM:
         find_forms(text, lower, spans)
+        find_set(text, spans)
+        if evident:
+            find_in_files(text, spans)
+            find_in_calls(text, spans)
     if mask & sieve.AT and evident:
         find_at_hosts(text, spans)
     if mask & sieve.COMMAND:

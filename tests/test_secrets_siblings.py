@@ -1,0 +1,95 @@
+"""Secrets and innocents of many tools, by the structure that they share: each stands for a class of its own."""
+
+from __future__ import annotations
+
+import pytest
+
+from evalprov.secrets import Scrubber
+
+COMMANDS = [
+    "docker exec -it db mysql -uroot -pX shop",
+    "unrar e -pX a.rar",
+    "ss-local -s h -k X",
+    "signtool sign /f c.pfx /p X a.exe",
+    "winrs -r:h -u:bob -p:X hostname",
+    "pt-archiver --source h=db,u=root,p=X",
+    "mount -t cifs //nas/d /mnt -o user=bob%X",
+    "wmiexec.py corp/bob:X@10.0.0.5",
+    "consul agent -encrypt=X",
+    "infisical secrets set DB=X",
+    "gh secret set DEPLOY --body X",
+    "samba-tool user create bob X",
+    "etcdctl user add bob:X",
+    "sc config svc password= X",
+    "qemu-system-x86_64 -object secret,id=s,data=X",
+    "keyctl add user mykey X @u",
+]
+LINES = [
+    "acl setuser bob on >X ~* +@all",
+    "bob pptpd X *",
+    'bob : EAP "X"',
+    "ip ospf message-digest-key 1 md5 X",
+    "tacacs-server key X",
+    "username bob privilege 15 secret 0 X",
+    "stats auth bob:X",
+    "bob:X:1001:1001::/home/bob:/bin/sh",
+    "jwt.sign(payload, 'X', { algorithm: 'HS256' });",
+    "crypto.createHmac('sha256', 'X')",
+    "AES.new(b'X', AES.MODE_ECB)",
+    "WiFi.begin('lab', 'X');",
+    "ENV API_KEY X",
+    "ATTACH 'a.db' AS d KEY 'X';",
+    '["password"]=>\n  string(10) "X"',
+    "mysql \\\n  -u root \\\n  -pX d",
+    "[mx.lab]:587 bob@lab.org:X",
+]
+INNOCENT = [
+    "user default on nopass ~* +@all",
+    "bob:x:1000:1000::/home/bob:/bin/bash",
+    "pulled auth-service@sha256:" + "ab12" * 16,
+    "checksum/secret: " + "ab12" * 16,
+    'Cipher.getInstance("AES/CBC/PKCS5Padding")',
+    "password: !vault-ref db/main",
+    "password: gcp-secret://p/db2",
+    "password: @/run/secrets/db2",
+    "password: ***REMOVED***",
+    "password=#{pw2}",
+    "DB_PASSWORD: parameter not set",
+    "if (password !== password2) {",
+    "expect 'password:'; send '$pw'",
+    "crypto isakmp policy 10",
+    "pin: 13 pin_memory: true code: 404",
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_is_told_by_its_structure(command: str) -> None:
+    """A secret is found by its place in a command line, whichever command it is."""
+    argv = [word.replace("X", "orchid517") for word in command.split()]
+    assert "orchid517" not in "\n".join(Scrubber({}).argv(argv))
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_a_line_is_told_by_its_structure(line: str) -> None:
+    """A secret is found in the languages of servers, routers and files of users, and in calls that encrypt."""
+    assert "orchid517" not in Scrubber({}).text(line.replace("X", "orchid517"))
+
+
+@pytest.mark.parametrize("line", INNOCENT)
+def test_what_is_built_alike_and_holds_none_is_left_alone(line: str) -> None:
+    """References, masks, messages and algorithms come through as they are."""
+    assert Scrubber({}).text(line) == line
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("SIM_PIN", "48151"), ("SENHA_BANCO", "orchid517"), ("BASIC", "bob:orchid517")]
+)
+def test_a_variable_of_another_language_or_sort(name: str, value: str) -> None:
+    """A foreign word for a password, a PIN, and a user's password in a variable make a secret."""
+    assert value.rpartition(":")[2] not in Scrubber({name: value}).text(f"used {value} today")
+
+
+@pytest.mark.parametrize("piece", ["otp=1", "pin=a1", "send ", "user x ", "jwt("])
+def test_repeated_signs_end(piece: str) -> None:
+    """What begins like a secret many times over is read in time that grows with its length alone."""
+    assert Scrubber({}).text(piece * 2000)
