@@ -138,7 +138,7 @@ def find_pointed(text: bytes, lower: bytes, spans: Spans, *, evident: bool, quot
         _find_chosen(text, lower, spans, quoted=quoted)
 
 
-def _after(text: bytes, lower: bytes, noun: re.Match[bytes], *, quoted: bool) -> tuple[int, int] | None:  # noqa: PLR0911
+def _after(text: bytes, lower: bytes, noun: re.Match[bytes], *, quoted: bool) -> tuple[int, int] | None:
     """Return the secret that the name around this word points at."""
     named = _named(text, noun)
     if named is None:
