@@ -69,10 +69,12 @@ _FILES = (
     (b"| passwd", rb"\byes[ ]+[\"']?([^\s\"'|]{4,128})[\"']?[ ]*\|"),
 )
 # What encrypts, signs, hashes or logs in: of the texts that it is given, one that could be a password is one.
-_CALL = (
-    rb"(?i)(?:\b(?:jwt|jws|cookieparser|wifi|wlan)\w*\.?\w*|\w*(?:hmac|aes|cipher|crypt|hashpw|pbkdf2|secretkeyspec|fernet"
-    rb"|urlsafe\w*serializer|username_pw_set|setbasicauth|passwordauthentication|credentials|set_password|ftp)\w*(?:\.\w{1,24})?)\("
+_CALLED = (
+    rb"(?i)(?<![\w])(?:jwt|jws|cookieparser|wifi|wlan)|hmac|aes|cipher|crypt|hashpw|pbkdf2|secretkeyspec|fernet"
+    rb"|urlsafe\w*serializer|username_pw_set|setbasicauth|passwordauthentication|credentials|set_password|ftp"
 )
+_OF_NAMES = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_."
+_LONGEST_NAME = 64
 _LITERAL = rb"b?([\"'])((?:(?!\1)[^\n\\]){4,128})\1"
 _SET = (
     rb"\b(?:ENV|ARG|setenv|SetEnv|set[ ]-[gUx]{1,3}|set[ ]--(?:global|export)|fastcgi_param)[ ]+([A-Z][A-Z0-9_]{2,63})[ ]+[\"']?"  # noqa: E501
@@ -120,18 +122,28 @@ def find_in_files(text: bytes, spans: Spans) -> None:
 
 def find_in_calls(text: bytes, spans: Spans) -> None:
     """Add what a call that encrypts or logs in is given as a key."""
-    for call in compiled(_CALL).finditer(text):
-        for literal in compiled(_LITERAL).finditer(text, call.end(), call.end() + _INSIDE):
-            between = text[call.end() : literal.start()]
-            if between.count(b")") > between.count(b"("):
-                break  # the call is over
-            value = literal[2]
-            signed = compiled(_SIGNED).match(text, literal.end()) and b"jw" in call[0].lower()
-            if compiled(_ALGORITHM).match(value):
-                continue
-            if not is_reference(value) and (signed or looks_chosen(value) or looks_issued(value, hex_too=True)):
-                spans.append(literal.span(2))
-                break
+    begin = text.find(b"(")
+    while begin >= 0:
+        before = text[max(0, begin - _LONGEST_NAME) : begin]
+        name = b".".join(before[len(before.rstrip(_OF_NAMES)) :].split(b".")[-2:])
+        if compiled(_CALLED).search(name) and (span := _key_in_call(text, begin + 1, name)):
+            spans.append(span)
+        begin = text.find(b"(", begin + 1)
+
+
+def _key_in_call(text: bytes, begin: int, name: bytes) -> tuple[int, int] | None:
+    """Return the first text of a call that could be a password or a key."""
+    for literal in compiled(_LITERAL).finditer(text, begin, begin + _INSIDE):
+        between = text[begin : literal.start()]
+        if between.count(b")") > between.count(b"("):
+            return None  # the call is over
+        value = literal[2]
+        signed = compiled(_SIGNED).match(text, literal.end()) and b"jw" in name.lower()
+        if compiled(_ALGORITHM).match(value) or is_reference(value):
+            continue
+        if signed or looks_chosen(value) or looks_issued(value, hex_too=True):
+            return literal.span(2)
+    return None
 
 
 def find_set(text: bytes, spans: Spans) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeAlias
 
 from evalprov.secrets.gate import has_odd_run
-from evalprov.secrets.values import compiled, has_one, has_run
+from evalprov.secrets.values import compiled, has_one
 
 if TYPE_CHECKING:
     import re
@@ -29,6 +29,7 @@ _REMEMBERED, _LONGEST = 1 << 12, 1 << 9
 _WORTH_ASKING = 1 << 12  # bytes from which on it pays to ask whether all lines are of kinds seen before
 _PAUSE, _LONGEST_PAUSE = 8, 64  # windows after one of mostly new lines, and after several
 _FEW = 64  # different lines in a window, which cost next to nothing to ask again
+ANNOUNCING = frozenset({"asked", "near", "shown"})  # what a line may say of a secret that follows it
 _ANY_PORT = b":0000:"  # of which one is told by its number
 
 # Where secrets stand in a line, then in what is left of it, and so on; and what it tells of the next.
@@ -64,42 +65,51 @@ class Kinds:
         self._plain = {b""}  # what lines with nothing in them look like, their digits aside
         self._of_plain = _Pause()
         self._still: set[bytes] = set()  # lines that, as they are, hold nothing and tell nothing of the next
-        # Lines that hold nothing though a line before announce a token, and at most announce one: with what they tell.
-        self._inert: dict[bytes, Context | None] = {}
+        self._announcing: dict[bytes, Context] = {}  # lines that hold nothing and announce a secret
+        self._unmoved: dict[tuple[bytes, str], bool] = {}  # whether what is announced so before a line changes nothing
         self._of_lines = _Pause()
 
     def unseen_in(self, text: bytes, before: Context | None) -> set[bytes] | None:
         """Return the lines not known to hold nothing in this company; null if none were asked."""
-        if len(text) < _WORTH_ASKING or (before and before.kind != "near") or not self._of_lines.is_over():
+        if len(text) < _WORTH_ASKING or (before and before.kind not in ANNOUNCING) or not self._of_lines.is_over():
             return None
         lines = set(text.split(b"\n"))
         lines.discard(b"")
-        unseen = lines - self._still
-        if not unseen and not before:
-            return unseen
-        others = lines.difference(self._inert)
-        if not others and b"\n\n" not in text and text[:1] != b"\n":  # behind such a line it would go on
-            return others
-        unseen &= others
-        self._of_lines.judge(len(unseen), len(lines), max(len(self._still), len(self._inert)))
-        return unseen or lines
+        told = lines - self._still
+        if not told and not before:
+            return told
+        new = told.difference(self._announcing)
+        self._of_lines.judge(len(new), len(lines), len(self._still))
+        if new or b"\n\n" in text or text[:1] == b"\n":  # behind such a line it would go on
+            return new or lines
+        ways = {self._announcing[line].kind for line in told}
+        ways |= {before.kind} if before else set()
+        return new if all(self._is_unmoved(line, way) for way in ways for line in lines) else lines
 
     def told_by(self, text: bytes) -> Context | None:
         """Return what the last of some known lines tells of the next."""
-        return self._inert.get(text[text.rfind(b"\n", 0, -1) + 1 :].removesuffix(b"\n"))
+        return self._announcing.get(text[text.rfind(b"\n", 0, -1) + 1 :].removesuffix(b"\n"))
 
-    def seen(self, lines: Iterable[bytes], near: Mapping[bytes, Context]) -> None:
-        """Remember lines that hold nothing, and which of them announce that a token may follow."""
-        for memory in (self._still, self._inert):
+    def seen(self, lines: Iterable[bytes], announcing: Mapping[bytes, Context]) -> None:
+        """Remember lines that hold nothing, and which of them announce a secret."""
+        for memory in (self._still, self._announcing, self._unmoved):
             if len(memory) >= _REMEMBERED:
                 memory.clear()
         for line in lines:
             if len(line) >= _LONGEST:
                 continue
-            if line not in near:
+            if line in announcing:
+                self._announcing[line] = announcing[line]
+            else:
                 self._still.add(line)
-            if line.strip() and not has_run(line):
-                self._inert[line] = near.get(line)
+
+    def _is_unmoved(self, line: bytes, way: str) -> bool:
+        known = self._unmoved.get((line, way))
+        if known is None:
+            from evalprov.secrets.lines import is_unmoved  # most output never needs it
+
+            known = self._unmoved[line, way] = is_unmoved(line, way)
+        return known
 
     def known(self, kind: bytes) -> Known | None:
         """Return what was found in lines of a kind, and what they tell."""

@@ -13,6 +13,7 @@ from evalprov.secrets.answers import find_answer, is_announced, is_speaker
 from evalprov.secrets.commands import COMMAND_WORDS, PARTED
 from evalprov.secrets.idioms import find_idioms
 from evalprov.secrets.judged import NAME_OF_ONE, is_secret_value
+from evalprov.secrets.kinds import ANNOUNCING
 from evalprov.secrets.names import CHOSEN, LIKELY, NO, SURE, holds_many, judge
 from evalprov.secrets.pointed import NOUN, NOUNS
 from evalprov.secrets.source import counts_in_source
@@ -83,6 +84,11 @@ class Context(NamedTuple):
     width: int = 0
 
 
+def is_unmoved(line: bytes, way: str) -> bool:
+    """Say whether a line is the same with and without a line before it that announces a secret in a way."""
+    return bool(line.strip()) and not is_speaker(line) and find_answer(line, way) is None
+
+
 def find_told(line: bytes, context: Context, spans: Spans, *, quoted: bool = False) -> None:
     """Add the secrets of a line that the lines before it tell."""
     found: Spans = []
@@ -114,7 +120,7 @@ def _find_told(line: bytes, context: Context, spans: Spans) -> None:  # noqa: C9
     elif context.kind == "cell":
         if found := compiled(_CELL_ALONE).match(line):
             _add(found.span(1), line, CHOSEN, spans)
-    elif context.kind in {"asked", "near", "shown"}:
+    elif context.kind in ANNOUNCING:
         if answer := find_answer(line, context.kind):
             spans.append(answer)
     elif context.kind == "dumped":

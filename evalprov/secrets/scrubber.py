@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, Self
 from evalprov.record.hidden import PLACEHOLDER
 from evalprov.secrets.gate import may_hold_token, suspects
 from evalprov.secrets.judged import is_secret_value
-from evalprov.secrets.kinds import NOTHING, Kinds, kind_of, line_at
+from evalprov.secrets.kinds import ANNOUNCING, NOTHING, Kinds, kind_of, line_at
 from evalprov.secrets.names import NO, SURE, holds_many, is_issuer, is_plain_name, is_secret_variable, judge
 from evalprov.secrets.needles import Needles, secret_values
 from evalprov.secrets.shapes import find_prefixed
 from evalprov.secrets.source import is_source
 from evalprov.secrets.stream import WINDOW, StreamScrubber
-from evalprov.secrets.values import MARK, RUN_FLAT, flattened, has_run, is_common, issued_pieces
+from evalprov.secrets.values import MARK, RUN_FLAT, flattened, is_common, issued_pieces
 
 if TYPE_CHECKING:
     from evalprov.secrets.kinds import Known
@@ -218,15 +218,15 @@ class Scrubber:
             self._kinds.seen(unseen or (), {})
             return text, None
         loud: set[bytes] = set()  # lines that hold something, tell of the next or were told of
-        near: dict[bytes, Context] = {}  # those that only say that a token may follow
+        announcing: dict[bytes, Context] = {}  # those that only say that one may follow
         pieces: list[bytes] = []
         at = 0
         needles = sorted({number for _, number in hits})
         for start in (*sorted(holding.union(sifted)), len(text)):
             while before and at < start:  # a line that is nothing by itself
                 line, end = line_at(text, at)
-                if before.kind == "near" and line[:1] not in b"\r\n" and not may_hold_token(line):
-                    before = None  # only a token could be announced
+                if self._is_unmoved(line, before):
+                    before = None
                     break
                 loud.add(line.removesuffix(b"\n"))
                 line, before = self._scrub_line(line, before, needles, sifted.get(at))
@@ -236,14 +236,14 @@ class Scrubber:
                 pieces.append(text[at:start])
                 line, at = line_at(text, start)
                 clean, before = self._scrub_line(line, before, needles if start in holding else [], sifted.get(start))
-                if before and before.kind == "near" and clean == line:
-                    near[line.removesuffix(b"\n")] = before
+                if before and before.kind in ANNOUNCING and clean == line:
+                    announcing[line.removesuffix(b"\n")] = before
                 elif before or clean != line:
                     loud.add(line.removesuffix(b"\n"))
                 pieces.append(clean)
         pieces.append(text[at:])
         if unseen:
-            self._kinds.seen(unseen - loud, near)
+            self._kinds.seen(unseen - loud, announcing)
         return b"".join(pieces), before
 
     def _sifted(self, text: bytes, starts: list[int]) -> dict[int, int | Known]:
@@ -270,8 +270,8 @@ class Scrubber:
     def _scrub_line(
         self, line: bytes, before: Context | None, needles: list[int], what: int | Known | None
     ) -> tuple[bytes, Context | None]:
-        if before and before.kind == "near" and line.strip() and not has_run(line):
-            before = None  # only a token could be announced
+        if before and self._is_unmoved(line, before):
+            before = None
         if isinstance(what, tuple) and not before and not needles:
             found, after = what
         else:
@@ -279,6 +279,16 @@ class Scrubber:
         for spans in found:
             line = replaced(line, spans)
         return line, after
+
+    def _is_unmoved(self, line: bytes, before: Context) -> bool:
+        """Say whether what was announced before a line changes nothing about it."""
+        if before.kind == "near" and line[:1] not in b"\r\n" and not may_hold_token(line):
+            return True  # only a token could be announced
+        if before.kind not in ANNOUNCING:
+            return False
+        from evalprov.secrets.lines import is_unmoved
+
+        return is_unmoved(line, before.kind)
 
     def _found(
         self, line: bytes, before: Context | None, needles: list[int], mask: int | None = None

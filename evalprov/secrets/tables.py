@@ -27,6 +27,7 @@ _ROW_END = rb"[ ]*\\\\(?:[ ]*\\\w{1,12})?\Z"  # as TeX has it
 _NO_NAMES = rb"[a-z ]+(?:[ ][a-z]+){3}|.*[ ](?:the|a|is|to|of|and|or|for)[ ].*"  # a sentence
 _OF_A_LIST = rb"['\"],[ ]+['\"]|,\s*\Z"
 _STYLED = rb"(?:[A-Z][a-z0-9]*)+|[a-z0-9]+(?:_[a-z0-9]+)+|[A-Z0-9]+(?:_[A-Z0-9]+)*"  # as columns are named
+_PLAIN_WORD = rb"(?<![^ ])[a-z0-9]+(?![^ \r\n])"  # as none of those is
 _CONSTANT = rb"[A-Z]+(?:_[A-Z0-9]+)+"  # a variable's name
 _QUOTES = b" `*\"'"
 _KINDS_OF_ONE = frozenset({b"token", b"key", b"auth"})
@@ -108,6 +109,8 @@ def head(line: bytes) -> tuple[bytes, Columns, int] | None:
 
 
 def _may_part(line: bytes, sign: bytes) -> bool:
+    if sign == _SINGLE:
+        return sign in line and not compiled(_PLAIN_WORD).search(line)
     return line.startswith(_ALIGNED) if sign == _NUMBERED else sign == _BARS or sign in line
 
 
