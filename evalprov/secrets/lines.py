@@ -6,6 +6,7 @@ alone, so that a stream gives the same result wherever its pieces begin and end.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from evalprov.named import NamedTuple
@@ -254,7 +255,12 @@ def _begun(line: bytes, before: Context | None) -> Context | None:  # noqa: C901
 
 def _announced(line: bytes) -> Context | None:
     kind = is_announced(line)
-    return Context(kind, left=3 if kind == "asked" else 1 if kind == "shown" else 2) if kind else None
+    return _announcement(kind) if kind else None
+
+
+@cache
+def _announcement(kind: str) -> Context:
+    return Context(kind, left={"asked": 3, "near": 2, "shown": 1}[kind])
 
 
 def _opened(line: bytes, found: re.Match[bytes]) -> Context | None:

@@ -111,6 +111,8 @@ def head(line: bytes) -> tuple[bytes, Columns, int] | None:
 def _may_part(line: bytes, sign: bytes) -> bool:
     if sign == _SINGLE:
         return sign in line and not compiled(_PLAIN_WORD).search(line)
+    if sign == b":":
+        return sign in line and b" " not in line
     return line.startswith(_ALIGNED) if sign == _NUMBERED else sign == _BARS or sign in line
 
 
@@ -123,7 +125,7 @@ def _columns(line: bytes, sign: bytes) -> tuple[bytes, Columns, int] | None:
         return None
     if sign == _SINGLE and not all(compiled(_STYLED).fullmatch(name) for name in names):
         return None
-    if (sign == b":" and b" " in line) or (sign == b"\t" and b" " in line and len(told) < 3):
+    if sign == b"\t" and b" " in line and len(told) < 3:
         return None
     ranks = [_rank(name) for name in names]
     if any(name.lower().endswith(b"_hash") for name in names):
