@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 import time
 import tracemalloc
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -14,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_secrets import KEY, PEM, PLAIN, SCRUBBER, SHAPES, quick
 
-from evalprov.secrets import PLACEHOLDER, Scrubber, StreamScrubber
+from evalprov.secrets import PLACEHOLDER, Scrubber, StreamScrubber, scrubber
 
 
 @pytest.mark.parametrize("limit", range(40))
@@ -102,6 +104,36 @@ def test_hostile_text_ends(piece: str) -> None:
     data = (piece * (120_000 // len(piece))).encode()
     assert SCRUBBER.data(data) is not None
     assert SCRUBBER.data(data.replace(b"\n", b"") + b"\n") is not None
+
+
+@pytest.mark.parametrize("piece", ["auth_token = token", "pw=", "key: key=", "a1:B2c@"])
+def test_a_line_is_looked_at_so_many_times_alone(piece: str) -> None:
+    """Where every secret that is taken out makes way for another, the rest is hidden, and once is enough."""
+    data = (piece * (12_000 // len(piece))).encode()
+    began = time.process_time()
+    shown = SCRUBBER.data(data)
+    assert time.process_time() - began < 3
+    assert SCRUBBER.data(shown) == shown
+
+
+@pytest.mark.long
+def test_texts_of_the_rules_own_words_end() -> None:
+    """Whatever a rule looks for, a line full of it takes no longer than it should."""
+    sources = "".join(path.read_text() for path in Path(scrubber.__file__).parent.glob("*.py"))
+    pieces = {
+        piece for text in re.findall(r'"((?:[^"\\\n]|\\.)*)"', sources) for piece in text.split() if 1 < len(piece) < 24
+    }
+    slow = []
+    for number, piece in enumerate(sorted(pieces)):
+        form = ("{}", "{} ", "{}=", "{}(", "{}: ", '{}"', "{}=a1 ", "{} 'a1B2' ", "({}", "{}, ", "{}/")[number % 11]
+        text = form.format(piece)
+        data = (text * (6000 // len(text))).encode()
+        began = time.process_time()
+        SCRUBBER.data(data)
+        if time.process_time() - began > 1:
+            slow.append(text)
+    assert len(pieces) > 1000
+    assert not slow
 
 
 def many_secrets(count: int) -> dict[str, str]:

@@ -327,6 +327,9 @@ def _rest_of_line(text: bytes, start: int, span: tuple[int, int]) -> tuple[int, 
     return (span[0], rest.end()) if rest else span
 
 
+_JUDGED = 1 << 10  # of a value, which is a secret's as a whole or not at all; many names may begin in one
+
+
 def _value(text: bytes, at: int, name: str, rank: int, *, quoted: bool) -> Span:  # noqa: C901, PLR0911, PLR0912 - one line a case
     """Return where the value that begins here stands, if it is a secret."""
     quote = compiled(_QUOTE).match(text, at)
@@ -355,9 +358,9 @@ def _value(text: bytes, at: int, name: str, rank: int, *, quoted: bool) -> Span:
         head = compiled(_BARE).match(text, start, start + 512)
         if not head or _is_code(text, head, name) or _begins_a_sentence(text, at, head, name):
             return None
-        bare = compiled(_BARE).match(text, start)
+        bare = compiled(_BARE).match(text, start, start + _JUDGED)
         end = bare.end() if bare else head.end()
-    value = text[start:end]
+    value = text[start : min(end, start + _JUDGED)]
     if quote and quote[2] == b"`" and not quote[1] and b" " in value:
         return None  # what a shell puts there, or a sentence with places to fill
     if not is_secret_value(value, name, rank):
@@ -367,6 +370,8 @@ def _value(text: bytes, at: int, name: str, rank: int, *, quoted: bool) -> Span:
         return None
     if quoted and not counts_in_source(value, name, in_quotes=quote is not None):
         return None
+    if not quote and end == start + _JUDGED and (bare := compiled(_BARE).match(text, start)):
+        end = bare.end()
     return start, end
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from evalprov.secrets.lines import Context
     from evalprov.secrets.shapes import Spans
 
+_MOST_LOOKS = 24  # at one line, what was found taken out of it each time; then all behind it is hidden
 _BATCH = 1 << 14  # characters that are looked at together
 _APART = "\n\0\n"
 
@@ -297,26 +298,28 @@ class Scrubber:
         kind = b"" if before or needles else kind_of(line)
         if known := self._kinds.known(kind):
             return known
-        found: list[Spans] = []
-        after: Context | None
-        if spans := self.find(
-            line, before, needles, mask, again=True
-        ):  # what is left may read differently, beside a placeholder
-            found, after = self._found(replaced(line, spans), before, needles)
-            found = [spans, *found]
-        else:
-            from evalprov.secrets.lines import told
+        from evalprov.secrets.lines import told
 
-            after = told(line, before)
+        found: list[Spans] = []
+        while spans := self.find(line, before, needles, mask, again=True):
+            if len(found) == _MOST_LOOKS:
+                spans = [(spans[0][0], len(line.rstrip(b"\r\n")))]
+            found.append(spans)
+            line, mask = replaced(line, spans), None  # what is left may read differently, beside a placeholder
+            if len(found) > _MOST_LOOKS:
+                break
+        after = told(line, before)
         if kind:
             self._kinds.know(kind, (found, after) if found or after else NOTHING)
         return found, after
 
     def scrub_piece(self, piece: bytes, spans: Spans) -> bytes:
         """Return a piece of a long line without the secrets that stand in it, given those already known."""
+        looks = 0
         while spans:
-            piece = replaced(piece, spans)
-            spans = self.find(piece)
+            looks += 1
+            piece = replaced(piece, spans if looks <= _MOST_LOOKS else [(spans[0][0], len(piece))])
+            spans = self.find(piece) if looks <= _MOST_LOOKS else []
         return piece
 
     def find(
