@@ -15,6 +15,7 @@ from evalprov.secrets.names import NO, SURE, holds_many, is_issuer, is_plain_nam
 from evalprov.secrets.needles import Needles, secret_values
 from evalprov.secrets.shapes import find_prefixed
 from evalprov.secrets.source import is_source
+from evalprov.secrets.spans import replaced, settled
 from evalprov.secrets.stream import WINDOW, StreamScrubber
 from evalprov.secrets.values import MARK, RUN_FLAT, flattened, is_common, issued_pieces
 
@@ -396,26 +397,3 @@ class Scrubber:
                 own = f"{key}_key" if name in {"key", "api"} and is_issuer(key) else key if of_issuer else name
                 scrubbed[self.text(name)] = self.value(item, many or own)
         return scrubbed
-
-
-def settled(text: bytes, spans: Spans) -> Spans:
-    """Put overlapping spans together; a placeholder is taken whole, and left out where it stands alone."""
-    marks = [found.span() for found in re.finditer(re.escape(MARK), text)] if MARK in text else []
-    merged: Spans = []
-    for start, end in sorted(spans + marks):
-        if merged and start < merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
-        elif end > start:
-            merged.append((start, end))
-    alone = set(marks)
-    return [span for span in merged if span not in alone] if marks else merged
-
-
-def replaced(text: bytes, spans: Spans) -> bytes:
-    """Return a text with a placeholder in place of each of these spans, which are in order and apart."""
-    pieces: list[bytes] = []
-    at = 0
-    for start, end in spans:
-        pieces += (text[at:start], MARK)
-        at = end
-    return b"".join((*pieces, text[at:]))
