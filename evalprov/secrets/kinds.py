@@ -29,7 +29,6 @@ _REMEMBERED, _LONGEST = 1 << 12, 1 << 9
 _WORTH_ASKING = 1 << 12  # bytes from which on it pays to ask whether all lines are of kinds seen before
 _PAUSE, _LONGEST_PAUSE = 8, 64  # windows after one of mostly new lines, and after several
 _FEW = 64  # different lines in a window, which cost next to nothing to ask again
-ANNOUNCING = frozenset({"asked", "near", "shown"})  # what a line may say of a secret that follows it
 _ANY_PORT = b":0000:"  # of which one is told by its number
 
 # Where secrets stand in a line, then in what is left of it, and so on; and what it tells of the next.
@@ -71,7 +70,7 @@ class Kinds:
 
     def unseen_in(self, text: bytes, before: Context | None) -> set[bytes] | None:
         """Return the lines not known to hold nothing in this company; null if none were asked."""
-        if len(text) < _WORTH_ASKING or (before and before.kind not in ANNOUNCING) or not self._of_lines.is_over():
+        if len(text) < _WORTH_ASKING or (before and not before.announces) or not self._of_lines.is_over():
             return None
         lines = set(text.split(b"\n"))
         lines.discard(b"")

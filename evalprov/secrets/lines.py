@@ -14,7 +14,6 @@ from evalprov.secrets.answers import find_answer, is_announced, is_speaker
 from evalprov.secrets.commands import COMMAND_WORDS, PARTED
 from evalprov.secrets.idioms import find_idioms
 from evalprov.secrets.judged import NAME_OF_ONE, is_secret_value
-from evalprov.secrets.kinds import ANNOUNCING
 from evalprov.secrets.names import CHOSEN, LIKELY, NO, SURE, holds_many, judge
 from evalprov.secrets.pointed import NOUN, NOUNS
 from evalprov.secrets.source import counts_in_source
@@ -73,6 +72,9 @@ _NEAR_END = 80  # before a line's end no such word begins that has only some fif
 _ANNOUNCES = rb"(?<![a-z_])(?:" + NOUN + rb")(?![a-z_=])[^.=]{0,48}[:.]?\s*\Z"
 
 
+_ANNOUNCING = frozenset({"asked", "near", "shown"})
+
+
 class Context(NamedTuple):
     """What the lines before tell."""
 
@@ -83,6 +85,11 @@ class Context(NamedTuple):
     sign: bytes = b""  # between a table's cells; a command so far
     columns: tuple[tuple[int, int], ...] = ()  # of a table, with their ranks
     width: int = 0
+
+    @property
+    def announces(self) -> bool:
+        """Whether it says no more than that a secret may follow."""
+        return self.kind in _ANNOUNCING
 
 
 def is_unmoved(line: bytes, way: str) -> bool:
@@ -121,7 +128,7 @@ def _find_told(line: bytes, context: Context, spans: Spans) -> None:  # noqa: C9
     elif context.kind == "cell":
         if found := compiled(_CELL_ALONE).match(line):
             _add(found.span(1), line, CHOSEN, spans)
-    elif context.kind in ANNOUNCING:
+    elif context.announces:
         if answer := find_answer(line, context.kind):
             spans.append(answer)
     elif context.kind == "dumped":

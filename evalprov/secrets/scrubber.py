@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from evalprov.record.hidden import PLACEHOLDER
 from evalprov.secrets.gate import may_hold_token, suspects
 from evalprov.secrets.judged import is_secret_value
-from evalprov.secrets.kinds import ANNOUNCING, NOTHING, Kinds, kind_of, line_at
+from evalprov.secrets.kinds import NOTHING, Kinds, kind_of, line_at
 from evalprov.secrets.names import NO, SURE, holds_many, is_issuer, is_plain_name, is_secret_variable, judge
 from evalprov.secrets.needles import Needles, secret_values
 from evalprov.secrets.shapes import find_prefixed
@@ -238,7 +238,7 @@ class Scrubber:
                 pieces.append(text[at:start])
                 line, at = line_at(text, start)
                 clean, before = self._scrub_line(line, before, needles if start in holding else [], sifted.get(start))
-                if before and before.kind in ANNOUNCING and clean == line:
+                if before and before.announces and clean == line:
                     announcing[line.removesuffix(b"\n")] = before
                 elif before or clean != line:
                     loud.add(line.removesuffix(b"\n"))
@@ -286,7 +286,7 @@ class Scrubber:
         """Say whether what was announced before a line changes nothing about it."""
         if before.kind == "near" and line[:1] not in b"\r\n" and not may_hold_token(line):
             return True  # only a token could be announced
-        if before.kind not in ANNOUNCING:
+        if not before.announces:
             return False
         from evalprov.secrets.lines import is_unmoved
 
