@@ -51,23 +51,25 @@ def secret_values(environ: Mapping[str, str], is_extra: Callable[[str], bool]) -
             if scheme.lower() in {"bearer", "basic", "token"}:
                 found.add(rest.strip())
             found.update(os.fsdecode(piece) for piece in issued_pieces(_raw(value)))
-            found.update(_of_user(value))
+            found.update(_of_user(value, sure=True))
         elif len(value) >= _LEAST_HELD and value[0] not in "/~." and (may_hold_a_secret(name) or _tells(value)):
             found.update(_held(name, value))
         if ":" in value and not _LOGINS.isdisjoint(words(name)):
-            found.update(_of_user(value))
+            found.update(_of_user(value, sure=False))
         if "@" in value:
             found.update(os.fsdecode(secret) for secret in url_passwords(_raw(value)))
-            found.update(re.findall(r"\A\w{1,32}/([^\s/@:]{4,64})@[\w./:-]+\Z", value))  # Oracle's
+            oracles = re.findall(r"\A\w{1,32}/([^\s/@:]{4,64})@[\w./:-]+\Z", value)
+            found.update(one for one in oracles if looks_chosen(_raw(one)))  # and not org/model@main
         if is_issuer(name):
             found.update(os.fsdecode(piece) for piece in issued_pieces(_raw(value)))
     return found
 
 
-def _of_user(value: str) -> Iterable[str]:
-    """Return the password of `user:password`, and of a line of a file of them."""
+def _of_user(value: str, *, sure: bool) -> Iterable[str]:
+    """Return the password of `user:password`, and of a line of a file of them; `sure` where the name says it is one."""
     found = re.fullmatch(r"(?:[\w.*-]{1,64}:[0-9*]{1,5}:[\w*-]{1,64}:)?[\w.@+-]{1,64}:([^:/@]{6,})", value.strip())
-    return [found[1]] if found and (len(found[1]) >= EVERYWHERE or looks_chosen(_raw(found[1]))) else []
+    fits = found and ((sure and len(found[1]) >= EVERYWHERE) or looks_chosen(_raw(found[1])))
+    return [found[1]] if found and fits else []
 
 
 def _tells(value: str) -> bool:
@@ -89,7 +91,7 @@ def _held(name: str, value: str) -> Iterable[str]:
     spans: Spans = []
     find_written(line, spans)
     held = (line[start:end].strip(b"\"'") for start, end in spans)
-    told = words(name)[-1].startswith("header")
+    told = any(word.startswith("header") for word in words(name)[-1:])
     headed = re.findall(r"[=:][ ]?([^\s,;=:]{16,})", value) if told else []
     return [os.fsdecode(secret) for secret in held if len(secret) >= EVERYWHERE] + [
         one for one in headed if looks_issued(_raw(one))
