@@ -87,7 +87,7 @@ _OF_TEXT = _words(
 _OF_PAGES = _words("""cancel cancellation continuation cursor delta design erc20 fencing page pagination resume sync
     watch""")
 _FLAGS = _words("""allow disable enable enabled has is needs no pre require required skip use with without""")
-_VERBS = _words("""ask check delete disabled expire forget forgot generate have hide list load mask
+_VERBS = _words("""ask check delete detect disabled expire forget forgot generate have hide list load mask
     prompt remember remove revoke
     rotate
     save show store try validate verify""")  # --ask-password, HAVE_PASSWD
@@ -126,7 +126,7 @@ _OF_CODE = _words("access activation recovery backup unlock door")
 _OF_NUMBER = _words("pin 2fa mfa otp totp unlock verification sms security time")
 _JOINED = str.maketrans("", "", "_- .")
 _OF_SEED = _words("otp totp mfa wallet recovery secret hd bip39 unlock backup keystore signing security pass")
-_REFERRED = _words("password passwd tls image existing pull")
+_REFERRED = _words("password passwd tls image existing pull from")
 _ISSUED = _words("totp csrf xsrf licence license jwt salt pepper hmac fernet pat webhook masterkey login")
 _SHORT_WORD = 9  # the shortest token behind its mark has ten signs
 _INTERESTING = (

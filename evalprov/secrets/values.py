@@ -107,19 +107,22 @@ def _reference() -> re.Pattern[bytes]:
     return re.compile(
         rb"""(?:(?:[Bb]earer|[Bb]asic|[Tt]oken|[Aa]pi-?[Kk]ey)[ ]+)?
         (?: \$\{[\w.:]{1,200}\} | \$\{\w{1,100}:?(?:[?][^}]{0,100}|[-+])\} | \$[0-9@]
-          | \$\([^)]{0,200}\) | %\{[^}]{0,200}\} | \$[A-Z_][A-Z0-9_]* | %[A-Za-z_]\w*%
+          | \$\{\w+(?::[\w.~-]*/[\w./:\#@-]*|\([\w./~'"-]*\))\} | \$__\w+\{[^}]{0,200}\} | @[A-Z][\w.]+\([^)]{0,200}\)
+          | \$\([^)]{0,200}\) | %\{[^}]{0,200}\} | \{%[^%]{0,200}%\} | \$[A-Z_][A-Z0-9_]* | %[A-Za-z_]\w*%
           | \$?\{\{.{0,200}\}\} | \{[\w!:.\[\]]{0,200}\} | %[-0-9.]{0,8}[sdrf] | %\(\w+\)[sdr] | [|>][-+0-9]{0,2} | =
           | (?:id|source|src)=[\w.-]+(?:,(?:src|source|env|type|target)=[\w./~-]+)*
           | (?:@?env|ENV|secretsmanager|sops|doppler|infisical|keychain|vault|op|ssm|keyring|file):[\w./:@#-]{1,200}
           | [abglsvw]:[A-Za-z0-9_]+(?:[\[.][^\n]{0,80})?
           | \$[A-Za-z_]\w*(?:/[\w./-]*|::\w+)\#?
+          | (?:env|ENV|os\.environ)/[A-Z_][A-Z0-9_]*
+          | alias/[\w/-]+ | @[A-Za-z]+(?:_[A-Za-z0-9]+)*@ | \*[a-z]+(?:[_-][a-z0-9]+)+
           | \#[a-z]+(?:-[a-z0-9]+)+ | \*\.[a-z]+
           | \\f[BIRP].{0,200} | \$\([^)\n]{0,200}\Z | projects/[\w\\.-]+/secrets/[\w\\./-]+ | arn:aws[\w:/.-]+
           | <[\w .:-]{1,200}> | <%=?[^%]{0,200}%>
           | !(?:env|ENV|secret|include|Ref|Sub|GetAtt|ImportValue)\b[^\n"']{0,200}
           | @(?:[.~]{0,2}/[\w./-]+|[\w-]+\.[a-z]{2,4}) | \#\{[\w.\[\]]{1,80}\}
         | ![a-z][\w:.-]{0,40}[ ]+[^\n"']{1,200} | ![\w:-]{1,40}[ ]+[|>][-+0-9]* | ENC\[[^\]\n]{1,4096}\]
-          | (?:os\.(?:environ|getenv)|process\.env|System\.getenv|ENV|getenv)\b[\w.\[\]()'",\ -]{0,200} )""",
+          | (?:os\.(?:environ|getenv)|process\.env|System\.getenv|ENV|getenv)\b[\w.\[\]()'",\ !?-]{0,200} )""",
         re.VERBOSE,
     )
 
@@ -145,15 +148,20 @@ def _masked() -> re.Pattern[bytes]:
     return re.compile(
         rb"""(?:[*xX.#-]|\xe2\x80\xa2){3,}(?:/[gims]{0,3})?|[*]{2,}[A-Za-z _-]{2,24}[*]{2,}
         |[A-Z]{2,}(?:_[A-Z]+){3,}|[\w-]{0,12}(?:[*.]{3,}|[xX]{5,}|\xe2\x80\xa6)[\w-]{0,6}(?:\xe2\x80\xa6)?
-        |[(\[<][A-Za-z _-]{1,40}[)\]>]
+        |[(\[<][A-Za-z _-]{1,40}[)\]>]|<[A-Za-z][A-Za-z :\\|/\[\]-]{1,60}>
         |(?i:(?:your|my|the|some|insert|enter|add|put)[-_ ](?:[a-z]+[-_ ]){0,3}(?:key|token|secret|password|value)s?)
-        |[a-z]+(?:[-_][a-z]+){0,4}[-_]here|~|_+[a-z]+(?:_[a-z]+)*_+
-        |your(?:-[a-z]+)+|(?:MY|YOUR)_?[A-Z_]+[0-9]?|[xX][xX./\\_-]{6,}
+        |[a-z]+(?:[-_][a-z]+){0,4}[-_]here|~|_+[a-z]+(?:_[a-z]+)*_+|__[A-Za-z]+(?:_[A-Za-z0-9]+)*__
+        |your(?:-[a-z]+)+(?:-?[0-9]{1,2})?|(?:no|not)(?:-[a-z]+){1,3}|(?:MY|YOUR)_?[A-Z_]+[0-9]?|[xX][xX./\\_-]{6,}
         |[a-z]+(?:\|[a-z]+(?::[0-9a-z,]+)?)+
-        |[a-z]{2,12}-(?:managed|provided|supplied|only|based)
+        |[a-z]{2,12}-(?:managed|provided|supplied|only|based|encrypted|injected|mounted|protected|sealed|generated|stored|backed|hashed
+            |required|needed)
         |(?i:(?:replace|change|fill|set)[-_ ]?(?:me|this|it|with[-_ ][a-z_ -]{1,30})|to[-_ ]?be[-_ ][a-z]+)
-        |(?i:(?:dummy|fake|placeholder|example|sample|redacted|todo|tbd|fixme)
-            (?:[-_ ](?:api[-_ ]?)?(?:key|token|secret|value))?)
+        |(?i:(?:dummy|fake|placeholder|example|sample|redacted|todo|tbd|fixme|test(?=[-_ ][a-z]))
+            (?:[-_ ](?:api[-_ ]?)?(?:key|token|secret|value)(?:[-_]?[0-9]{1,2})?)?)
+        |(?i:redacted|masked|scrubbed|censored|filtered)[-_: ][\w :-]{1,60}|[-.=_*]{2}[ ]?[A-Za-z ]{2,40}[-.=_*]{2}
+        |(?:change|replace|fill|set|put|use|get|read|load|taken|see|ask|stored|kept|comes|provided|from|in|via)
+            (?:[-_][a-z]+){0,6}?[-_](?:me|it|in|with|from|by|on|at|via|before|here|vault|env|file|ci)(?:[-_][a-z]+)*
+        |change_?me[-_][a-z_-]{2,40}
         """,
         re.VERBOSE,
     )
@@ -164,7 +172,7 @@ def is_masked(value: bytes) -> bool:
     return _masked().fullmatch(value) is not None or value.lower().rstrip(b"/") in _SAID_OF_ONE
 
 
-_GENERIC = rb"Secret[A-Z]\w*|[A-Z]\w*[<\[][\w.:<>\[\], |]*[>\]]"
+_GENERIC = rb"Secret[A-Z]\w*|[A-Z]\w*[<\[][\w.:<>\[\], |]*[>\]]|&(?:str|mut|[A-Z][A-Za-z]+)"
 _COMMON = rb"[A-Za-z][a-z]*[.,;!]?|[A-Z]{2,5}|[0-9.,%:/+-]+|\W"
 
 _OF_PROSE = frozenset(b"a an and are as at be by for from has if in is it not of on or that the to was with".split())
@@ -224,7 +232,10 @@ _SPOKEN = (
     + _CLUSTER + rb"{0,3}(?![a-z])"
 )  # fmt: skip
 _SIGNS = 8  # so many and more without a letter may be a password
-_ADDRESS = rb"\s*[\w+-]{2,16}://[^\s@?]+(?:\?(?:[\w.-]+=[\w.:,+ %$\{\}/-]*&?)*[\w-]*)?"
+_ADDRESS = (
+    rb"\s*[\w+-]{2,16}://(?:[a-z][a-z_.-]{1,24}[0-9]{0,2}@)?[^\s@?]+"
+    rb"(?:\?(?:[\w.-]+=[\w.:,+ %$\{\}/-]*&?)*[\w-]*)?"
+)
 _CHOSEN = rb"(?=[^A-Za-z]*[A-Za-z])(?=[^0-9!#$%^&*?]*[0-9!#$%^&*?])[!-~]{6,128}"
 _STRICT = (
     rb"(?=[!-~]*[0-9])(?=[!-~]*[A-Za-z])[\w.*+!#$%^&@?~-]*[*+!#$%^&?~][\w.*+!#$%^&@?~-]*"
@@ -232,7 +243,7 @@ _STRICT = (
 )
 _MIXED = rb"(?=[^A-Z]*[A-Z])(?=[^a-z]*[a-z])(?=[^0-9]*[0-9][^0-9]*[0-9])[A-Za-z0-9._]{10,64}"
 _NO_PASSWORD = (
-    rb"[0-9.,:/TZ+-]+|[(\[]?[0-9.]+[a-zA-Z/%]{1,5}[)\]]?|[A-Za-z]{1,10}[(].*|[\w.-]+[(].*|(?:[A-Za-z_]\w*\.)+[A-Za-z_]\w*"
+    rb"[0-9.,:/TZ+-]+|Test[A-Z][a-z]\w*/.*|GHSA(?:-[0-9a-z]{4}){3}|[(\[]?[0-9.]+[a-zA-Z/%]{1,5}[)\]]?|[A-Za-z]{1,10}[(].*|[\w.-]+[(].*|(?:[A-Za-z_]\w*\.)+[A-Za-z_]\w*"
     rb"|v?[0-9]+(?:\.[0-9]+)+[\w.+~-]*"
     rb"|[0-9]+:[0-9][\w.+~:-]*|[a-z][a-z0-9]*(?:[-_/:.#][a-z0-9.]+)+|[A-Z0-9]+(?:[_-][A-Z0-9]+)+|\w+://.*|[a-z0-9][\w.+-]*@[a-z][a-z0-9.-]*"
     rb"|(?:[A-Za-z0-9]-[A-Za-z0-9]){2,}.*"
@@ -300,7 +311,10 @@ def issued_pieces(value: bytes) -> list[bytes]:
     return [piece for piece in compiled(rb"[\w-]{16,}").findall(value) if looks_issued(piece, hex_too=True)]
 
 
-_MOUNTED = rb"(?:~|\.{1,2})?(?:/\.?[a-z][a-z0-9_.-]*){2,12}(?::[a-z]{2})?"
+_MOUNTED = (
+    rb"(?:(?:~|\.{1,2})?(?:/\.?[a-z][a-z0-9_.-]*){2,12}"
+    rb"|(?:~|\.{1,2})/\.?[a-z][a-z0-9_-]*\.[a-z]{2,5})(?::[a-z]{2})?"
+)
 
 
 @cache
