@@ -58,7 +58,7 @@ def is_secret_value(value: bytes, name: str, rank: int) -> bool:  # noqa: C901, 
         return False
     if (
         len(value) == len(name)
-        and name.lower().endswith(("token", "key", "secret"))
+        and (name.lower().endswith(("token", "key", "secret")) or b"_" in value)
         and value.lower() == name.lower().encode()
     ):
         return False  # API_KEY = "api_key"

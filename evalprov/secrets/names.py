@@ -71,7 +71,7 @@ _OF_PASS = _words(
 _PUBLIC_KEY = _words(
     """answer audio bucket cache column composite config data dataset dict env feature field file foreign
     gpg group header hot id idempotency image index input json known label lookup map message metric
-    name natural object option output param partition path pgp primary prompt pub public publishable
+    name natural object option output param partition path peer pgp primary prompt pub public publishable
     question range reference result routing row s3 search shortcut sort sorting state target text
     translation type unique value verify verifying video yaml"""
 )
@@ -182,7 +182,7 @@ def _judge_words(parts: list[str], *, trimmed: bool) -> int:  # noqa: C901, PLR0
         return NO
     if before and before[-1] == "existing":  # how a chart calls the name of one
         return NO
-    if last in {"secret", "secrets"} and before and before[0] in _REFERRED:
+    if last in {"secret", "secrets"} and before and not _REFERRED.isdisjoint({before[0], before[-1]}):
         return CHOSEN  # the name of one, or several
     if last in _ALWAYS or "".join(parts).endswith(_COMPOUNDS):
         return SURE

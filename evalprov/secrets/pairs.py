@@ -74,7 +74,8 @@ _METAVARIABLE = (
     rb"|USER|URL|NAME|ID|AUTH|CREDENTIALS?)(?![\w.+!@#$%^&*-])"
 )
 _FORMAT = rb"[<>^]?[0-9.,]*[a-zA-Z%]?\}"
-_SENTENCE = rb"[A-Z]?[a-z]+:?(?:[ ][a-z]+){2}[ .,]"
+_WITH_ARTICLE = rb"(?:An?|The|the)[ ][a-z]+[ ][a-z]+|is[ ][a-z]+[ ][a-z]+[ ]"
+_SENTENCE = rb"[A-Z]?[a-z]+:?(?:[ ][a-z]+){2}[ .,]|[a-z]+[ ][a-z]+,[ ][a-z]+[ ][a-z]"
 _PHRASE = rb"[a-z]{3,20}(?:[ ][a-z]{3,20}){2,7}(?=\s*\Z)"
 _WHOLE_LINE = ("password", "passwd", "passphrase", "pwd")
 
@@ -162,6 +163,7 @@ _EXPRESSION = (
 _WORDS = rb"(?!token|bearer|basic)[a-z]+[ ][a-z']+[ ][a-z]"
 _BESIDE_USER = rb"(?i)\b(?:user(?:name)?|login|email)[\"']?[ ]?[:=][ ]?[^:=]{1,64}\Z"
 _ANNOTATED = rb"[A-Z][a-z]\w*[ ]=[ ][A-Za-z_]"  # token: Token = first
+_OF_WORDS = rb"[a-z]+(?:[_-][a-z]+)+[0-9]{0,2}|[A-Z]+(?:_[A-Z]+)+[0-9]{0,2}"
 _LIST = rb"\[([^\[\]\n]{0,4096})\]"
 # In a help text: what to put there, or what it does.
 _DESCRIBED_OPTION = (
@@ -350,7 +352,7 @@ def _value(text: bytes, at: int, name: str, rank: int, *, quoted: bool) -> Span:
         if name.lower() == "token" and compiled(_LOGPROB).match(text, end):
             return None  # a piece of text with its probability
     elif (items := compiled(_LIST).match(text, at)) and holds_many(name):
-        if b"{" in items[1]:
+        if b"{" in items[1] or all(map(_names_one, items[1].split(b","))):
             return None
         return items.span(1) if not quoted or compiled(rb"[\"'`]").search(items[1]) else None
     else:
@@ -385,9 +387,15 @@ def _value(text: bytes, at: int, name: str, rank: int, *, quoted: bool) -> Span:
     return start, end
 
 
+def _names_one(item: bytes) -> bool:
+    """Say whether an item of a list of secrets is the name of one: ["DB_PASSWORD", "HF_TOKEN"]."""
+    name = item.strip(b" \t\"'")
+    return compiled(_OF_WORDS).fullmatch(name) is not None and judge(name.decode()) != NO
+
+
 def _signed(text: bytes, start: int) -> Span:
     found = compiled(_SIGNED).match(text, start)
-    return found.span() if found else None
+    return found.span() if found and b"%s" not in found[0] else None
 
 
 def _closing(text: bytes, start: int, slashes: bytes, quote: bytes) -> int:
@@ -436,12 +444,14 @@ def _is_code(text: bytes, bare: re.Match[bytes], name: str) -> bool:  # noqa: PL
 
 def _begins_a_sentence(text: bytes, at: int, bare: re.Match[bytes], name: str) -> bool:
     """Say whether words follow that no value is among: `Passwords: use a manager`, `auth: type=basic n=3`."""
+    if compiled(_WITH_ARTICLE).match(text, bare.start()):
+        return True
     if text[at - 1 : at] != b" " or text[max(0, at - 8) : at].rstrip()[-1:] != b":":
         return False
-    if compiled(rb"(?:type|mode|method|kind|scheme|enabled|required|scopes?)=\w+").match(text, bare.start()):
+    if compiled(rb"(?:type|mode|method|kind|scheme|enabled|required|scopes?)=\w+|line [0-9]+:[ ]").match(
+        text, bare.start()
+    ):
         return True
-    if compiled(rb"line [0-9]+:[ ]").match(text, bare.start()):
-        return True  # chpasswd: line 2: missing new password
     if compiled(rb"[0-9]{1,4}(?:-[0-9]{1,4}|[a-z]{1,2})?[ ][a-z]{3,}").match(text, bare.start()):
         return True  # password: 12 nulls
     if not name.lower().endswith(_WHOLE_LINE) and compiled(_SENTENCE).match(text, bare.start()):

@@ -88,6 +88,7 @@ _ID_ITSELF = _IDS + rb"[-_]|sha256//|AAAA[BCE]|MII|iVBOR|/9j/|R0lGOD|UklGR"
 _TOKEN = rb"(?<![A-Za-z0-9+_.#-])(?<![\w.]/)[A-Za-z0-9][\w+/-]{19,}={0,2}"
 _OF_A_FILE = rb"[ \t]*[A-Za-z0-9+/]{56,}={0,2}\s*\Z"  # a line of a certificate
 _HEX = rb"[0-9a-f](?<![\w-].)[0-9a-f]{31,}(?![\w-])"
+_OF_A_PATH = rb"[ ]+[0-9a-f]{32,64}\s*\Z|\.[0-9]"  # its digest, its version
 _SUMMED = {b"  ", b" *"}  # before the file that a digest is of
 _HEX_WORDS = (
     rb"secret|private key|hmac|signing|master|(?:seed|aes|encryption|api|derived|session|shared) key|private scalar"
@@ -185,6 +186,8 @@ def _named(text: bytes, noun: re.Match[bytes]) -> tuple[int, int, str, int] | No
     end = ended.end() if ended else noun.end()
     if compiled(_FILE_ENDING).match(text, end):
         return None  # password.txt
+    if text[start - 1 : start] == b"/" and compiled(_OF_A_PATH).match(text, end):
+        return None
     if (longer := compiled(_LONGER_NAME).match(text, end)) and judge(longer[1].decode()) == NO:
         return None  # secret.provider = vault
     raw = text[start:end]

@@ -15,6 +15,7 @@ from evalprov.secrets.values import (
     has_one,
     is_masked,
     is_prose,
+    is_reference,
     kinds,
     looks_chosen,
     looks_issued,
@@ -82,6 +83,7 @@ def in_sentence(  # noqa: PLR0911 - one line a case
             continue
         if (
             text[word.end() : word.end() + 1] == b"("
+            or is_reference(bare)
             or b"\x01" in bare
             or number > 9
             or bare in _ID_WORDS

@@ -97,7 +97,8 @@ _SAID_OF_ONE = frozenset(
     set sha256 sha512 shared signed skipped sops sso stale stored string succeeded success supplied supported
     temporary totp transient true unavailable unchanged unchecked unknown unlocked unset unsupported unused
     unverified updated used valid value validated varchar verified visible waiting weak webauthn written wrong
-    x509 yes""".split()
+    x509 yes erforderlich geheim leer obligatoire obligatorio obligatoria obrigat\xc3\xb3ria requerida requerido
+    verplicht""".split()
 )
 _TYPES = frozenset(b"str string bytes int float bool any object Optional SecretStr Any String Secret".split())
 
@@ -109,7 +110,8 @@ def _reference() -> re.Pattern[bytes]:
         (?: \$\{[\w.:]{1,200}\} | \$\{\w{1,100}:?(?:[?][^}]{0,100}|[-+])\} | \$[0-9@]
           | \$\{\w+(?::[\w.~-]*/[\w./:\#@-]*|\([\w./~'"-]*\))\} | \$__\w+\{[^}]{0,200}\} | @[A-Z][\w.]+\([^)]{0,200}\)
           | \$\([^)]{0,200}\) | %\{[^}]{0,200}\} | \{%[^%]{0,200}%\} | \$[A-Z_][A-Z0-9_]* | %[A-Za-z_]\w*%
-          | \$?\{\{.{0,200}\}\} | \{[\w!:.\[\]]{0,200}\} | %[-0-9.]{0,8}[sdrf] | %\(\w+\)[sdr] | [|>][-+0-9]{0,2} | =
+          | \$?\{\{.{0,200}\}\} | \{[\w!:.\[\]]{0,200}\} | %[-0-9.]{0,8}l{0,2}[sdrfuvqxi] | %\(\w+\)[sdr]
+          | [|>][-+0-9]{0,2} | =
           | (?:id|source|src)=[\w.-]+(?:,(?:src|source|env|type|target)=[\w./~-]+)*
           | (?:@?env|ENV|secretsmanager|sops|doppler|infisical|keychain|vault|op|ssm|keyring|file):[\w./:@#-]{1,200}
           | [abglsvw]:[A-Za-z0-9_]+(?:[\[.][^\n]{0,80})?
@@ -146,7 +148,7 @@ def is_plain(value: bytes) -> bool:
 @cache
 def _masked() -> re.Pattern[bytes]:
     return re.compile(
-        rb"""(?:[*xX.#-]|\xe2\x80\xa2){3,}(?:/[gims]{0,3})?|[*]{2,}[A-Za-z _-]{2,24}[*]{2,}
+        rb"""(?:[*xX.#-]|\xe2\x80\xa2){3,}(?:/[gims]{0,3}|[(\[<][A-Za-z]+[)\]>])?|[*]{2,}[A-Za-z _-]{2,24}[*]{2,}
         |[A-Z]{2,}(?:_[A-Z]+){3,}|[\w-]{0,12}(?:[*.]{3,}|[xX]{5,}|\xe2\x80\xa6)[\w-]{0,6}(?:\xe2\x80\xa6)?
         |[(\[<][A-Za-z _-]{1,40}[)\]>]|<[A-Za-z][A-Za-z :\\|/\[\]-]{1,60}>
         |(?i:(?:your|my|the|some|insert|enter|add|put)[-_ ](?:[a-z]+[-_ ]){0,3}(?:key|token|secret|password|value)s?)
@@ -237,13 +239,14 @@ _ADDRESS = (
     rb"(?:\?(?:[\w.-]+=[\w.:,+ %$\{\}/-]*&?)*[\w-]*)?"
 )
 _CHOSEN = rb"(?=[^A-Za-z]*[A-Za-z])(?=[^0-9!#$%^&*?]*[0-9!#$%^&*?])[!-~]{6,128}"
+_PRINTED = rb"[a-z]*(?:[\W_]?%s)+"  # in a program: used%s%s
 _STRICT = (
     rb"(?=[!-~]*[0-9])(?=[!-~]*[A-Za-z])[\w.*+!#$%^&@?~-]*[*+!#$%^&?~][\w.*+!#$%^&@?~-]*"
     rb"|(?=[a-z]*[A-Z])[A-Za-z]{5,}[0-9]{2,}"
 )
 _MIXED = rb"(?=[^A-Z]*[A-Z])(?=[^a-z]*[a-z])(?=[^0-9]*[0-9][^0-9]*[0-9])[A-Za-z0-9._]{10,64}"
 _NO_PASSWORD = (
-    rb"[0-9.,:/TZ+-]+|Test[A-Z][a-z]\w*/.*|GHSA(?:-[0-9a-z]{4}){3}|[(\[]?[0-9.]+[a-zA-Z/%]{1,5}[)\]]?|[A-Za-z]{1,10}[(].*|[\w.-]+[(].*|(?:[A-Za-z_]\w*\.)+[A-Za-z_]\w*"
+    rb"[0-9.,:/TZ+-]+|Test[A-Z][a-z]\w*/.*|[A-Z][0-9]{2,4}(?:_[A-Za-z]+){2,}|GHSA(?:-[0-9a-z]{4}){3}|[(\[]?[0-9.]+[a-zA-Z/%]{1,5}[)\]]?|[A-Za-z]{1,10}[(].*|[\w.-]+[(].*|(?:[A-Za-z_]\w*\.)+[A-Za-z_]\w*"
     rb"|v?[0-9]+(?:\.[0-9]+)+[\w.+~-]*"
     rb"|[0-9]+:[0-9][\w.+~:-]*|[a-z][a-z0-9]*(?:[-_/:.#][a-z0-9.]+)+|[A-Z0-9]+(?:[_-][A-Z0-9]+)+|\w+://.*|[a-z0-9][\w.+-]*@[a-z][a-z0-9.-]*"
     rb"|(?:[A-Za-z0-9]-[A-Za-z0-9]){2,}.*"
@@ -297,6 +300,8 @@ def looks_chosen(value: bytes, *, strict: bool = False, mixed: bool = False) -> 
     """
     if looks_issued(value) or looks_random(value):
         return not is_masked(value)
+    if b"%s" in value and compiled(_PRINTED).fullmatch(value):
+        return False
     if compiled(_NO_PASSWORD).fullmatch(value) and (is_wordy(value) or not compiled(_SCRAMBLED).fullmatch(value)):
         return False
     if strict and mixed and compiled(_MIXED).fullmatch(value):
