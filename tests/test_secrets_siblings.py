@@ -59,6 +59,72 @@ INNOCENT = [
     "expect 'password:'; send '$pw'",
     "crypto isakmp policy 10",
     "pin: 13 pin_memory: true code: 404",
+    "password: ${file(./pw2.txt)}",
+    "password: $__env{DB_PASS2}",
+    "password: @Microsoft.KeyVault(SecretUri=https://kv2.vault.azure.net/secrets/x)",
+    "password: *db_password2",
+    "password: @db_pass@",
+    "password: __DB_PASSWORD2__",
+    "password: REDACTED_BY_CI",
+    'password: "-- hidden --"',
+    "password: sops-encrypted",
+    "password=set-in-env",
+    "password=from-vault",
+    "api_key: your-api-key-2",
+    "api_key: no-key-required",
+    "api_key: os.environ/OPENAI_API_KEY2",
+    "api_key: lm-studio",
+    "password: random_password.db2.result",
+    "password: data.aws_secretsmanager_secret_version.db2.secret_string",
+    'password: getSecret2("db")',
+    "password => $pw2,",
+    "token = stream.read2()",
+    "fn verify(password: &str, hash: &str) -> bool {",
+    'headers={"X-Api-Key": api_key2}',
+    '{"token": "Berlin2", "tag": "LOC"}',
+    '{"id": 42, "token": "h2o", "score": 0.9}',
+    '"token": "##ing2"',
+    "token: TokenKind.Ident2",
+    "shard_key: node-17",
+    "export HISTIGNORE='*token*:*secret*'",
+    "debug1: Server host key: ssh-ed25519 SHA256:P8hsGpTmTTuhRvZmQjYYlp+VSavDv11IhVhil7QImg9",
+    "Key pinned: sha256//P8hsGpTmTTuhRvZmQjYYlp+VSavDv11IhVhil7QImg9=",
+    "GHSA-p6mc-m468-83gw insecure storage of passwords",
+    "--- PASS: TestTokenRefresh/expired_v2 (0.02s)",
+    "pam_unix(passwd:chauthtok): password changed for student7",
+    "set-cookie: lang=en; Max-Age=3600",
+    "strength of password: 3/4",
+    "detect-secrets: baseline .secrets.baseline updated (v1.4.0)",
+    "chpasswd: line 12: missing new password",
+    "auth: scope=read:user grant_type=refresh_token",
+    "  --api-key TEXT        API key  [env var: OPENAI_API_KEY2; required]",
+    "  --change-passphrase            change a passphrase",
+    "config secret.provider = vault2",
+    "credential helper: osxkeychain2",
+    "dsn: postgresql://eval@db2/evals",
+    "-rw-r--r-- 1 root root 7511 Jun 24 2025 getpass.cpython-311.pyc",
+    'await page.type("#pw", process.env.E2E_PASSWORD!);',
+    "printf(out, 'Authorization: Digest %s')",
+    "-unprotected_requests is used, but no -secret is given%s%s",
+    "challengePassword = A challenge password",
+    " /etc/pam.d/passwd eaf2ad85b5ccd06cceb19a3e75f40c63",
+    "Filename: pool/main/s/shadow/passwd_4.13+dfsg1-1+deb12u2_amd64.deb",
+    "The key fingerprint is:\nSHA256:P8hsGpTmTTuhRvZmQjYYlp+VSavDv11IhVhil7QImg9 root@db2",
+    "the package for passwords\nlibkf5wallet-bin - Secure container for user passwords",
+    'static final String DB_PASSWORD = "db_password";',
+    "CryptoKeys: encryption disabled, key none",
+    'secrets = ["OPENAI_API_KEY2", "HF_TOKEN2"]',
+    "secrets:\n  - db_password2\n  - api_key2",
+    "Passwort: erforderlich",
+    "| secret | used by |\n|---|---|\n| db-creds2 | eval |",
+]
+COMMANDS_WITHOUT = [
+    "useradd -r -s /usr/sbin/nologin metrics9",
+    "usermod -aG docker student7",
+    "passwd -u build7",
+    "kubectl create secret generic db-creds --from-file=password=./pw.txt",
+    "curl -u $user:$pw2 https://h",
+    "curl -u user:password https://h",
 ]
 
 
@@ -79,6 +145,12 @@ def test_a_line_is_told_by_its_structure(line: str) -> None:
 def test_what_is_built_alike_and_holds_none_is_left_alone(line: str) -> None:
     """References, masks, messages and algorithms come through as they are."""
     assert Scrubber({}).text(line) == line
+
+
+@pytest.mark.parametrize("command", COMMANDS_WITHOUT)
+def test_a_command_without_one_is_left_alone(command: str) -> None:
+    """An account, a file and a variable in a command are no secrets."""
+    assert Scrubber({}).argv(command.split()) == command.split()
 
 
 @pytest.mark.parametrize(

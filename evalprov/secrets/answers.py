@@ -37,6 +37,7 @@ _LEADS = frozenset("is was s its still now here ist lautet est es é è är er j
 _NO_QUESTION = rb"[,;(){}\[\]'\"]\s*\Z"  # as a list or a program has its lines
 _QUESTION = rb"[?][\"'`*_)\]}]{1,6},?\s*\Z"
 _CODE = rb"\w\(|=(?![=\"'`]{0,2}\s*\Z)|::|->|[;{]\s*\Z|\\[^\"'n]"
+_TITLED = rb"\s*(?:SHA256:|MD5:|[a-z][\w.+-]*[ ]-[ ][A-Z]?[a-z]+[ ])"  # a fingerprint; a package and what it is
 _LISTED = rb"[\"'],\s*\Z"
 _PROMPT = rb"[ \t]*(?:[\w.@:~/()-]{0,40}(?:[ ][~/][\w/.-]{0,40})?[$#%]|>>>|In[ ]\[[0-9]+\]:)[ ]"
 _CONTINUED = rb"\\e?\s*\Z"
@@ -70,7 +71,7 @@ def is_speaker(line: bytes) -> bool:
 
 def find_answer(line: bytes, kind: str) -> tuple[int, int] | None:
     """Return what a short answer gives: a password (`A: it's X`, `<bob> X`) where one was asked for, or a token."""
-    if len(line) > _LONGEST:
+    if len(line) > _LONGEST or compiled(_TITLED).match(line):
         return None
     speaker = compiled(_SPEAKER).match(line)
     start = speaker.end() if speaker else 0

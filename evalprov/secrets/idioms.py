@@ -20,6 +20,7 @@ from evalprov.secrets.commands import (
     WITH_USER,
 )
 from evalprov.secrets.names import CHOSEN, SURE, judge
+from evalprov.secrets.source import is_example
 from evalprov.secrets.values import (
     MARK,
     compiled,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from evalprov.secrets.shapes import Spans
 
 _USERS = frozenset({"-u", "-U", "-l", "--user", "--username", "--login", "--account"})
+_NAMED_LAST = frozenset({"useradd", "usermod", "userdel", "adduser", "passwd", "chage"})  # whose last word is the user
 _OF_USERS = _USERS | {"-a", "--auth", "--creds"}
 _PASSED = frozenset({"-p", "-P", "-w", "-W", "-pw", "-pass"})  # with a user beside it, a password
 _OF_ACCOUNTS = r"(?:add|create|change|set|reset|authenticate)[-_](?:user|password)|user(?:add|mod)|-?\w*passw(?:or)?d"
@@ -146,6 +148,8 @@ def _of_account(program: str, words: Sequence[str], at: int, word: str, before: 
     )
     changed = (at > 1 or program == "mkpasswd") and any(re.fullmatch(_OF_ACCOUNTS, one) for one in words[:at])
     made = at > 2 and re.fullmatch(_MAKES, " ".join(words[max(0, at - 3) : at - 1])) and words[at - 1][:1] != "-"
+    if program in _NAMED_LAST and at == len(words) - 1 and before not in _PASSED | {"--password"}:
+        return None
     changed = bool(changed or made)
     if (given or changed or (program == "db2" and before == "using")) and looks_chosen(word.encode("utf-8", "replace")):
         return (0, len(word))
@@ -226,8 +230,13 @@ def _by_command(words: Sequence[str], at: int) -> tuple[int, int] | None:  # noq
     for option in WITH_USER.get(program, "").split():
         inside = word if before == option else word[2:] if len(option) == 2 and word.startswith(option) else ""
         parted = re.search(r"[:,%]", inside)
-        if parted and parted.end() < len(inside):
-            return (len(word) - len(inside) + parted.end(), len(word))
+        user, given = (inside[: parted.start()], inside[parted.end() :]) if parted else ("", "")
+        if (
+            given
+            and not (user[0:1] == given[0:1] == "$")
+            and not is_example(user.encode(), given.encode("utf-8", "replace"), quoted=False)
+        ):
+            return (len(word) - len(given), len(word))
     if span := _placed(PLACED.get(program, {}), words, at):
         return span
     if program in {"mc", "mcli"} and len(word) == 40 and looks_random(word.encode("utf-8", "replace")):

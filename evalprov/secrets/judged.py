@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evalprov.secrets.names import CHOSEN, LIKELY, NO, NUMBER, SURE, may_name_a_file
+from evalprov.secrets.names import CHOSEN, LIKELY, NO, NUMBER, SURE, judge, may_name_a_file
 from evalprov.secrets.values import (
     compiled,
     is_address,
@@ -19,12 +19,17 @@ from evalprov.secrets.values import (
 )
 
 # As a cluster has them.
-NAME_OF_ONE = rb"[a-z]+(?:-[a-z]+){0,4}-(?:keys?|secrets?|tokens?|passwords?|creds|credentials|tls)(?:-[a-z]+)?"
+NAME_OF_ONE = rb"[a-z]+(?:-[a-z]+){0,4}-(?:keys?|secrets?|tokens?|passwords?|creds|credentials|tls)"
+NAME_OF_ONE += rb"(?:-?[a-z]+)?(?:-?v?[0-9]{1,2})?"
 _HYPHENED = rb"[a-z]{3,}(?:-[a-z]{3,}){1,4}"
 _PATTERN = rb"[(^]{0,2}(?:[.][*+]|\[\^|\\[SwdW][*+)])"
 _CONSTANT = rb"[A-Z]+(?:_[A-Z]+)+(?:_V?[0-9]{1,2})?|#[0-9a-fA-F]{3,8}"
-_PIECE_OF_TEXT = "(?:[A-Z][a-z]{0,6}|[▁Ġ].{0,24})".encode()  # as a tokenizer has it
+# As a tokenizer, a parser has it.
+_PIECE_OF_TEXT = r"(?:[A-Z][a-z]{0,6}|(?:[▁Ġ]|##).{0,24}|[BIES]-[A-Z]{2,8}|[A-Z][A-Za-z]+(?:\.|::)[A-Z]\w+)".encode()
 _VERSION = rb"v[0-9]{1,2}(?:\.[0-9]{1,3})*|[0-9]+(?:\.[0-9]+)+"
+_SHARE = rb"[0-9]{1,3}/[0-9]{1,3}|[0-9.]{1,6}%"  # strength of password: 3/4
+_LOCAL = frozenset({b"ollama", b"lm-studio", b"local", b"vllm", b"llama.cpp"})  # servers that look at no key
+_NUMBERED = rb"(?:run|job|task|step|epoch|fold|case|item|node|host|user|shard|stage|row|col|frame)[-_]?[0-9]{1,4}"
 _BEGINNING = rb"[A-Za-z_ -]*[A-Za-z][=: ]"  # of what is put together: "Basic ", "--user="
 _METHOD = rb"[A-Za-z]{2,12}(?:[-_., ]+[A-Za-z]{2,12})*"
 _SAID_BY = rb"(?:auth|credentials?|creds?|cookies?|bearer)\Z"
@@ -37,17 +42,23 @@ def is_secret_value(value: bytes, name: str, rank: int) -> bool:  # noqa: C901, 
         return False
     if compiled(_VERSION).fullmatch(value) and not compiled(rb"pass|pw").search(name.lower().encode()):
         return False
+    if compiled(_SHARE).fullmatch(value):
+        return False
     if value.isdigit() and len(value) < 7 and compiled(_SEVERAL).search(name.lower().encode()):
         return False
     if compiled(_METHOD).fullmatch(value) and compiled(_SAID_BY).search(name.lower().encode()):
         return False  # auth: kerberos
     if compiled(_BEGINNING).fullmatch(value) or is_prose(value):
         return False
+    if name.lower().endswith("key") and (value in _LOCAL or compiled(_NUMBERED).fullmatch(value)):
+        return False
+    if value[:1] == b"*" == value[-1:] and judge(value.decode("latin-1").strip("*")) != NO:
+        return False  # a pattern: *token*
     if value[:1] in b"[(^.\\" and compiled(_PATTERN).match(value):
         return False
     if (
         len(value) == len(name)
-        and name.lower().endswith(("token", "key", "secret"))
+        and (name.lower().endswith(("token", "key", "secret")) or b"_" in value)
         and value.lower() == name.lower().encode()
     ):
         return False  # API_KEY = "api_key"

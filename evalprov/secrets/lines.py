@@ -57,7 +57,7 @@ _SECTION = (
     rb"[ \t]*\[[\w. -]*(?:(secrets|credentials|passwords|tokens|api_?keys)|secret|password|token|api_?key)\]\s*\Z"
 )
 _LONGEST_COMMAND = 1 << 10
-_LOWER_NAME = rb"[a-z]+(?:[_-][a-z]+)+"
+_LOWER_NAME = rb"[a-z]+(?:[_-][a-z]+)+[0-9]{0,2}"
 _ENCRYPTED = b"$ANSIBLE_VAULT;"  # a head, not yet what was encrypted
 _HEAD_ALONE = rb"[ \t|\xe2\x94\x82\x83]*([A-Za-z][\w ]{0,40}?)[ \t|\xe2\x94\x82\x83]*\s*\Z"
 _CELL_ALONE = rb"[ \t|\xe2\x94\x82\x83]*([^\s|\xe2]+)[ \t|\xe2\x94\x82\x83]*\s*\Z"

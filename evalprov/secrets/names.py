@@ -71,7 +71,7 @@ _OF_PASS = _words(
 _PUBLIC_KEY = _words(
     """answer audio bucket cache column composite config data dataset dict env feature field file foreign
     gpg group header hot id idempotency image index input json known label lookup map message metric
-    name natural object option output param partition path pgp primary prompt pub public publishable
+    name natural object option output param partition path peer pgp primary prompt pub public publishable
     question range reference result routing row s3 search shortcut sort sorting state target text
     translation type unique value verify verifying video yaml"""
 )
@@ -87,7 +87,7 @@ _OF_TEXT = _words(
 _OF_PAGES = _words("""cancel cancellation continuation cursor delta design erc20 fencing page pagination resume sync
     watch""")
 _FLAGS = _words("""allow disable enable enabled has is needs no pre require required skip use with without""")
-_VERBS = _words("""ask check delete disabled expire forget forgot generate have hide list load mask
+_VERBS = _words("""ask check delete detect disabled expire forget forgot generate have hide list load mask
     prompt remember remove revoke
     rotate
     save show store try validate verify""")  # --ask-password, HAVE_PASSWD
@@ -126,7 +126,7 @@ _OF_CODE = _words("access activation recovery backup unlock door")
 _OF_NUMBER = _words("pin 2fa mfa otp totp unlock verification sms security time")
 _JOINED = str.maketrans("", "", "_- .")
 _OF_SEED = _words("otp totp mfa wallet recovery secret hd bip39 unlock backup keystore signing security pass")
-_REFERRED = _words("password passwd tls image existing pull")
+_REFERRED = _words("password passwd tls image existing pull from")
 _ISSUED = _words("totp csrf xsrf licence license jwt salt pepper hmac fernet pat webhook masterkey login")
 _SHORT_WORD = 9  # the shortest token behind its mark has ten signs
 _INTERESTING = (
@@ -182,7 +182,7 @@ def _judge_words(parts: list[str], *, trimmed: bool) -> int:  # noqa: C901, PLR0
         return NO
     if before and before[-1] == "existing":  # how a chart calls the name of one
         return NO
-    if last in {"secret", "secrets"} and before and before[0] in _REFERRED:
+    if last in {"secret", "secrets"} and before and not _REFERRED.isdisjoint({before[0], before[-1]}):
         return CHOSEN  # the name of one, or several
     if last in _ALWAYS or "".join(parts).endswith(_COMPOUNDS):
         return SURE

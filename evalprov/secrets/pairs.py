@@ -60,7 +60,8 @@ _AFTER_KEYWORD = (
 # A theme, a language.
 _PREFERENCES = rb"[ \t]*(?:[a-z]\w{0,24}=(?:[A-Za-z]{1,12}|[A-Za-z]{2}[-_][A-Za-z]{2}|[0-9]{1,4})(?:;[ ]*|\s*\Z))+"
 _DESCRIBED = rb":(?:param|arg|keyword|raises|var|type|vartype)(?:[ ]+\w{1,32})?[ ]+\Z"
-_ATTRIBUTES = rb"[ \t]*(?:(?i:path|domain|samesite|expires|max-age|secure|httponly)(?:=[^;]*)?(?:;[ ]*|\s*\Z))+"
+_ATTRIBUTE = rb"(?i:path|domain|samesite|expires|max-age|secure|httponly|priority)(?:=[^;]*)?(?:;[ ]*|\s*\Z)"
+_ATTRIBUTES = rb"[ \t]*(?:" + _ATTRIBUTE + rb")+"
 _WORD_ALONE = rb"[ ][a-z]{9,}[ \t]*(?:\r?\n|\Z)"
 _PIECE_OF_WORD = "▁".encode()  # which begins one
 _OF_A_TOKEN = rb"[0-9]{1,7}(?![\w.-])|[ ][a-z]+(?:[ ][a-z]+){2,}"  # its number; the first word of the line
@@ -73,7 +74,8 @@ _METAVARIABLE = (
     rb"|USER|URL|NAME|ID|AUTH|CREDENTIALS?)(?![\w.+!@#$%^&*-])"
 )
 _FORMAT = rb"[<>^]?[0-9.,]*[a-zA-Z%]?\}"
-_SENTENCE = rb"[A-Z]?[a-z]+:?(?:[ ][a-z]+){2}[ .,]"
+_WITH_ARTICLE = rb"(?:An?|The|the)[ ][a-z]+[ ][a-z]+|is[ ][a-z]+[ ][a-z]+[ ]"
+_SENTENCE = rb"[A-Z]?[a-z]+:?(?:[ ][a-z]+){2}[ .,]|[a-z]+[ ][a-z]+,[ ][a-z]+[ ][a-z]"
 _PHRASE = rb"[a-z]{3,20}(?:[ ][a-z]{3,20}){2,7}(?=\s*\Z)"
 _WHOLE_LINE = ("password", "passwd", "passphrase", "pwd")
 
@@ -147,6 +149,8 @@ _BARE = (
 )
 _QUOTES = (b'"', b"'")
 _DOTTED = rb"[A-Za-z_]+(?:\.[A-Za-z_]+)+"
+# As a plan of what to set up has it: random_password.db2.result
+_OF_RESOURCES = rb"(?=[a-z.]*_)[a-z]+(?:_[a-z0-9]+)*(?:\.[a-z][a-z0-9_]*){2,}(?:\[[\w\"']+\])?"
 _IDENTIFIER = rb"[A-Za-z_][\w.]*"
 _GENERIC = rb"[A-Z]\w*<[\w.:<>\[\], |]{1,80}>"
 _CALL = _IDENTIFIER + rb"(?:(?:::|->|\?\.|!\.)\w[\w.]*)*" + rb"[(\[](?:[ \t]*(?:\n|\Z)|[^\n]{0,400}?[)\]])"
@@ -159,9 +163,19 @@ _EXPRESSION = (
 _WORDS = rb"(?!token|bearer|basic)[a-z]+[ ][a-z']+[ ][a-z]"
 _BESIDE_USER = rb"(?i)\b(?:user(?:name)?|login|email)[\"']?[ ]?[:=][ ]?[^:=]{1,64}\Z"
 _ANNOTATED = rb"[A-Z][a-z]\w*[ ]=[ ][A-Za-z_]"  # token: Token = first
+_OF_WORDS = rb"[a-z]+(?:[_-][a-z]+)+[0-9]{0,2}|[A-Z]+(?:_[A-Z]+)+[0-9]{0,2}"
 _LIST = rb"\[([^\[\]\n]{0,4096})\]"
+# In a help text: what to put there, or what it does.
+_DESCRIBED_OPTION = (
+    rb"[ ](?:[A-Z][A-Z_0-9-]{1,24}|[a-z]{3,10})[ ]{2,}[A-Z\[(][A-Za-z]*[ :]"
+    rb"|[ ]{3,}[A-Za-z][a-z]+(?:[ ][a-z]+){2}"
+)
 OPTION = rb"--(?<![\w-]--)([A-Za-z][\w-]{1,63})(?:[ \t]+|\\*[\"'],[ \t]*(?=\\*[\"']))(?![\s-])"
-_LOGPROB = rb"\\*[\"'],\s*\\*[\"']?(?:logprob|bytes)\b"
+# Beside a piece of text: its probability, its place, what it is.
+_LOGPROB = (
+    rb"\\*[\"'],\s*\\*[\"']?(?:logprobs?|logit|prob(?:ability)?|bytes|start|end|offsets?|tag|pos|lemma|dep|ner|entity"
+    rb"|label|score|rank|is_\w+)[0-9]?\\*[\"']?[ ]?[:=]"
+)
 
 
 def find_pairs(text: bytes, lower: bytes, spans: Spans, *, quoted: bool = False) -> None:
@@ -179,6 +193,8 @@ def find_pairs(text: bytes, lower: bytes, spans: Spans, *, quoted: bool = False)
 def find_options(text: bytes, spans: Spans, *, quoted: bool = False) -> None:
     """Add the values of a command line's options that are secrets'."""
     for found in compiled(OPTION).finditer(text):
+        if compiled(_DESCRIBED_OPTION).match(text, found.end(1)):
+            continue
         option = found[1].decode()
         rank = judge(option)
         span = _value(text, found.end(), option, rank, quoted=quoted) if rank != NO else None
@@ -224,6 +240,8 @@ def _at_name(text: bytes, start: int, raw: bytes, at: int, *, quoted: bool) -> S
     sayable = lower.rpartition(".")[2] in _COMMON and text[at - 1 : at] == b":"
     if _is_of_text(text, start, at, lower) or (sayable and not typed and _stands_in_prose(text, at, lower)):
         return None
+    if before == b"(" and compiled(rb"[a-z]{3,12}\)").match(text, at):
+        return None  # pam_unix(passwd:chauthtok)
     if lower in {"cookie", "set-cookie"} and text[at - 1 : at] == b":":
         rest = compiled(rb"[^\"'\r\n\\]+").match(text, value_at)
         if rest:
@@ -264,6 +282,7 @@ def _cookies(rest: re.Match[bytes], name: str, *, quoted: bool) -> Span:
         is_masked(said)
         or is_reference(said)
         or (b"=" not in said and is_common(said))
+        or said[:1] in {b"{", b"[", b"("}
         or compiled(_ATTRIBUTES).fullmatch(said)
         or _is_preferences(said)
     ):
@@ -274,9 +293,7 @@ def _cookies(rest: re.Match[bytes], name: str, *, quoted: bool) -> Span:
 
 def _is_preferences(cookies: bytes) -> bool:
     """Say whether cookies hold words and small numbers alone, and one more than the attributes."""
-    return (
-        compiled(_PREFERENCES).fullmatch(re.sub(rb"(?i);[ ]*(?:path|domain|expires)=[^;]*", b"", cookies)) is not None
-    )
+    return compiled(_PREFERENCES).fullmatch(compiled(_ATTRIBUTE).sub(b"", cookies)) is not None
 
 
 def rank_in(text: bytes, start: int, name: str) -> int:
@@ -338,7 +355,7 @@ def _value(text: bytes, at: int, name: str, rank: int, *, quoted: bool) -> Span:
         if name.lower() == "token" and compiled(_LOGPROB).match(text, end):
             return None  # a piece of text with its probability
     elif (items := compiled(_LIST).match(text, at)) and holds_many(name):
-        if b"{" in items[1]:
+        if b"{" in items[1] or all(map(_names_one, items[1].split(b","))):
             return None
         return items.span(1) if not quoted or compiled(rb"[\"'`]").search(items[1]) else None
     else:
@@ -365,7 +382,7 @@ def _value(text: bytes, at: int, name: str, rank: int, *, quoted: bool) -> Span:
         return None  # what a shell puts there, or a sentence with places to fill
     if not is_secret_value(value, name, rank):
         return None
-    unclosed = quote is not None and text[end : end + 1] != quote[2]
+    unclosed = (quote is not None and text[end : end + 1] != quote[2]) or value[:1] in {b")", b"]", b","}
     if quote and not quote[1] and (quoted or unclosed) and is_after_text(text, quote.end()):
         return None
     if quoted and not counts_in_source(value, name, in_quotes=quote is not None):
@@ -375,9 +392,15 @@ def _value(text: bytes, at: int, name: str, rank: int, *, quoted: bool) -> Span:
     return start, end
 
 
+def _names_one(item: bytes) -> bool:
+    """Say whether an item of a list of secrets is the name of one: ["DB_PASSWORD", "HF_TOKEN"]."""
+    name = item.strip(b" \t\"'")
+    return compiled(_OF_WORDS).fullmatch(name) is not None and judge(name.decode()) != NO
+
+
 def _signed(text: bytes, start: int) -> Span:
     found = compiled(_SIGNED).match(text, start)
-    return found.span() if found else None
+    return found.span() if found and b"%s" not in found[0] else None
 
 
 def _closing(text: bytes, start: int, slashes: bytes, quote: bytes) -> int:
@@ -405,17 +428,19 @@ def _is_code(text: bytes, bare: re.Match[bytes], name: str) -> bool:  # noqa: PL
         compiled(_EXPRESSION).match(text, bare.start())
     ):
         return True
+    if compiled(_CALL).match(text, bare.start()) or compiled(_OF_RESOURCES).fullmatch(value):
+        return True
     if is_type(value) or compiled(_DOTTED).fullmatch(value.rstrip(b"0123456789")):
         if value[-1:].isdigit() and judge(value.rpartition(b".")[2].decode("latin-1")) == NO:  # noqa: SIM103
             return False
         return True
-    if compiled(_CALL).match(text, bare.start()):
-        return True
+    if compiled(rb"\$[a-z_]\w*").fullmatch(value):
+        return text[bare.end() : bare.end() + 1] in {b",", b";", b")"}
     if not compiled(_IDENTIFIER).fullmatch(value):
         return False
     if name.startswith(("self.", "this.")):
         return True  # self.token = inline
-    if b"_" in value and set(words(value.decode())) < set(words(name)):
+    if b"_" in value and set(words(value.decode().rstrip("0123456789"))) < set(words(name)):
         return True  # secret_access_key = secret_key
     same = value.decode().lower().rpartition(".")[2]
     own = name.lower().replace("-", "_").rpartition(".")[2].strip("_")
@@ -424,9 +449,13 @@ def _is_code(text: bytes, bare: re.Match[bytes], name: str) -> bool:  # noqa: PL
 
 def _begins_a_sentence(text: bytes, at: int, bare: re.Match[bytes], name: str) -> bool:
     """Say whether words follow that no value is among: `Passwords: use a manager`, `auth: type=basic n=3`."""
+    if compiled(_WITH_ARTICLE).match(text, bare.start()):
+        return True
     if text[at - 1 : at] != b" " or text[max(0, at - 8) : at].rstrip()[-1:] != b":":
         return False
-    if compiled(rb"(?:type|mode|method|kind|scheme|enabled|required)=\w+").match(text, bare.start()):
+    if compiled(rb"(?:type|mode|method|kind|scheme|enabled|required|scopes?)=\w+|line [0-9]+:[ ]").match(
+        text, bare.start()
+    ):
         return True
     if compiled(rb"[0-9]{1,4}(?:-[0-9]{1,4}|[a-z]{1,2})?[ ][a-z]{3,}").match(text, bare.start()):
         return True  # password: 12 nulls

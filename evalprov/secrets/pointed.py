@@ -66,7 +66,7 @@ _TIE = (
     rb"|(?P<line>\]?[ ](?=[^\s\"'`]{6,128}[ \t]*;?\s*\Z))"
     rb"|(?P<blank>[\"'`*\])]{0,4}(?:\t[ \t]*|[ ]{2,}:?[ ]*|[ ](?=b?[\"'`])))"
 )
-_CODE = rb"\$?[A-Za-z_]\w*(?:::|->|\(\$)"
+_CODE = rb"\$?[A-Za-z_]\w*(?:::|->|\(\$)|\$[a-z_]\w*[,;)]|[A-Za-z_][\w.]*\([\"'$)]"
 _SHOWN = rb"(?:string\([0-9]+\)[ ])?(?:\*\*|`|b?(?P<quote>[\"']))?"
 _BARE = rb"[^\s\"'`<>|,;)\]}\xe2]+"
 # Behind such a word stands a password, before such a word stood one.
@@ -84,17 +84,18 @@ _ID_BEFORE = (
     _OF_PAGES + rb"[\"']?[ ]?[:=][ ]?[\"']?\Z|" + _IDS + rb"[\"']?[ ]?[-_:=,][ ]?[\"']?/?\Z|\bid[ ](?:[a-z]{2,5}_)?\Z"
 )
 _OF_A_NAME = rb"[\"']:[ ]|[ ]=[ ]|\("  # behind one
-_ID_ITSELF = _IDS + rb"[-_]|AAAA[BCE]|MII|iVBOR|/9j/|R0lGOD|UklGR"
+_ID_ITSELF = _IDS + rb"[-_]|sha256//|AAAA[BCE]|MII|iVBOR|/9j/|R0lGOD|UklGR"
 _TOKEN = rb"(?<![A-Za-z0-9+_.#-])(?<![\w.]/)[A-Za-z0-9][\w+/-]{19,}={0,2}"
 _OF_A_FILE = rb"[ \t]*[A-Za-z0-9+/]{56,}={0,2}\s*\Z"  # a line of a certificate
 _HEX = rb"[0-9a-f](?<![\w-].)[0-9a-f]{31,}(?![\w-])"
+_OF_A_PATH = rb"[ ]+[0-9a-f]{32,64}\s*\Z|\.[0-9]"  # its digest, its version
 _SUMMED = {b"  ", b" *"}  # before the file that a digest is of
 _HEX_WORDS = (
     rb"secret|private key|hmac|signing|master|(?:seed|aes|encryption|api|derived|session|shared) key|private scalar"
     rb"|password.{1,16}\bhex"
 )
 _NO_HEX = rb"digest|commit|sha|md5|hash|fingerprint|checksum|cache|revision|public|etag|trace|span|integrity"
-_PUBLIC = rb"public|verif(?:y|ication)|fingerprint"
+_PUBLIC = rb"public|verif(?:y|ication)|fingerprint|\bpeer\b|(?:host|server) key|\bpin(?:ned)?\b"
 _NEAR, _NEARER = 80, 48
 _OF_PASSWORDS = rb"(?<![a-z])(?:pass(?:word|wd|phrase|code)?|pwd|login|credentials?)s?(?![a-z])"
 _NUMBERED = rb"[A-Z][a-z]{3,9}[0-9]{2}"  # Postgres16
@@ -113,7 +114,9 @@ RECORDED = (
     *(b" is ", b" was ", b"phrase", b"ecret word", b'word "', b"word '"),
     *(b">", b"alue", b"ALUE", b"val", b"content", b"default", b"connectionString"),
 )
-_FILE_ENDING = rb"\.(?:txt|py|js|ts|json|ya?ml|toml|md|go|rs|java|csv|html|pem|pub)(?![\w.-]|[\"']?\s*=)"
+_FILE_ENDING = rb"(?:\.[\w-]{1,24})?\.(?:txt|py[cio]?|so|deb|js|ts|json|ya?ml|toml|md|go|rs|java|csv|html|pem|pub)"
+_FILE_ENDING += rb"(?![\w.-]|[\"']?\s*=)"
+_LONGER_NAME = rb"\.([A-Za-z_][\w.-]{0,63})[\"']?[ \t]*[=:](?!=)"
 _LITERAL = rb"(?<!code\()(?<!String\()[\"']([^\"'\s]{6,128})[\"']"
 _WEAK = {"token", "key", "secret", "auth", "cookie", "bearer"}
 
@@ -183,6 +186,10 @@ def _named(text: bytes, noun: re.Match[bytes]) -> tuple[int, int, str, int] | No
     end = ended.end() if ended else noun.end()
     if compiled(_FILE_ENDING).match(text, end):
         return None  # password.txt
+    if text[start - 1 : start] == b"/" and compiled(_OF_A_PATH).match(text, end):
+        return None
+    if (longer := compiled(_LONGER_NAME).match(text, end)) and judge(longer[1].decode()) == NO:
+        return None  # secret.provider = vault
     raw = text[start:end]
     name, rank = raw.decode("utf-8", "replace").strip("-."), NO
     if raw.isascii():
@@ -303,4 +310,5 @@ def _is_id(text: bytes, token: re.Match[bytes]) -> bool:
         return True
     if compiled(_OF_A_NAME).match(text, token.end()):
         return True
-    return compiled(_ID_BEFORE).search(text, max(0, token.start() - 32), token.start()) is not None
+    before = text[max(0, token.start() - 32) : token.start()]
+    return before.endswith(b"SHA256:") or compiled(_ID_BEFORE).search(before) is not None

@@ -15,6 +15,7 @@ from evalprov.secrets.values import (
     has_one,
     is_masked,
     is_prose,
+    is_reference,
     kinds,
     looks_chosen,
     looks_issued,
@@ -35,7 +36,7 @@ LINKS = frozenset(
 _IS = LINKS - {b"with", b"to", b"mit", b"avec", b"con"}
 # What may stand between a link and the password.
 _FILLERS = frozenset(b"now still set currently just only simply changed reset then therefore again probably".split())
-_ID_WORDS = {b"id", b"ID", b"commit", b"revision", b"version", b"hash"}
+_ID_WORDS = frozenset(b"id ID commit revision version hash helper provider backend plugin policy strength".split())
 _WITH_PASS = rb"(?<![a-z])(?:user|login|with|wifi|admin|root|my|your|the)\b[^.:=]{0,24}\Z"
 _VERB = rb"[ ](?:is|was)[ ]|[ ]?:"  # before which `pass` is none
 # Behind which a password stands at once.
@@ -80,7 +81,14 @@ def in_sentence(  # noqa: PLR0911 - one line a case
         if b"\x01" in bare and number < 5:  # the old one: `changed from X to Y`
             linked = is_said = False
             continue
-        if b"\x01" in bare or number > 9 or bare in _ID_WORDS or (cut and word.end() < len(text)):
+        if (
+            text[word.end() : word.end() + 1] == b"("
+            or is_reference(bare)
+            or b"\x01" in bare
+            or number > 9
+            or bare in _ID_WORDS
+            or (cut and word.end() < len(text))
+        ):
             return None
         if b"assword" in bare or bare in _FILLERS:  # 1Password
             continue

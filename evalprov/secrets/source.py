@@ -53,9 +53,9 @@ def is_after_text(text: bytes, start: int) -> bool:
 
 def is_example(user: bytes, password: bytes, *, quoted: bool) -> bool:
     """Say whether a URL's password only says where one stands: `https://user:password@host`."""
-    if user.lower() in _USERS and password == b"password":
+    if is_masked(password) or (user.lower() in _USERS and password == b"password"):
         return True
-    return quoted and (password.lower() in _PASSWORDS or is_masked(password))
+    return quoted and password.lower() in _PASSWORDS
 
 
 def _is_secret_itself(value: bytes) -> bool:

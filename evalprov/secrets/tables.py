@@ -5,7 +5,7 @@ A head names every column and holds no data; its secret column tells of the same
 
 from __future__ import annotations
 
-from evalprov.secrets.judged import is_secret_value
+from evalprov.secrets.judged import NAME_OF_ONE, is_secret_value
 from evalprov.secrets.names import CHOSEN, LIKELY, NO, PERHAPS, SURE
 from evalprov.secrets.pairs import rank_in
 from evalprov.secrets.values import MARK, compiled, is_common, is_masked, is_prose
@@ -68,6 +68,8 @@ def find_cells(line: bytes, sign: bytes, columns: Columns, width: int) -> list[t
         start, cell = found[number + shift]
         value = _inside(cell)
         if not value or value == MARK or is_masked(value) or is_prose(value) or compiled(_CONSTANT).fullmatch(value):
+            continue
+        if compiled(NAME_OF_ONE).fullmatch(value):
             continue
         if is_secret_value(value, "password", rank) and not (rank == SURE and is_common(value)):
             start += cell.index(value)

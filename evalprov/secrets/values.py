@@ -97,7 +97,8 @@ _SAID_OF_ONE = frozenset(
     set sha256 sha512 shared signed skipped sops sso stale stored string succeeded success supplied supported
     temporary totp transient true unavailable unchanged unchecked unknown unlocked unset unsupported unused
     unverified updated used valid value validated varchar verified visible waiting weak webauthn written wrong
-    x509 yes""".split()
+    x509 yes erforderlich geheim leer obligatoire obligatorio obligatoria obrigat\xc3\xb3ria requerida requerido
+    verplicht""".split()
 )
 _TYPES = frozenset(b"str string bytes int float bool any object Optional SecretStr Any String Secret".split())
 
@@ -107,19 +108,23 @@ def _reference() -> re.Pattern[bytes]:
     return re.compile(
         rb"""(?:(?:[Bb]earer|[Bb]asic|[Tt]oken|[Aa]pi-?[Kk]ey)[ ]+)?
         (?: \$\{[\w.:]{1,200}\} | \$\{\w{1,100}:?(?:[?][^}]{0,100}|[-+])\} | \$[0-9@]
-          | \$\([^)]{0,200}\) | %\{[^}]{0,200}\} | \$[A-Z_][A-Z0-9_]* | %[A-Za-z_]\w*%
-          | \$?\{\{.{0,200}\}\} | \{[\w!:.\[\]]{0,200}\} | %[-0-9.]{0,8}[sdrf] | %\(\w+\)[sdr] | [|>][-+0-9]{0,2} | =
+          | \$\{\w+(?::[\w.~-]*/[\w./:\#@-]*|\([\w./~'"-]*\))\} | \$__\w+\{[^}]{0,200}\} | @[A-Z][\w.]+\([^)]{0,200}\)
+          | \$\([^)]{0,200}\) | %\{[^}]{0,200}\} | \{%[^%]{0,200}%\} | \$[A-Z_][A-Z0-9_]* | %[A-Za-z_]\w*%
+          | \$?\{\{.{0,200}\}\} | \{[\w!:.\[\]]{0,200}\} | %[-0-9.]{0,8}l{0,2}[sdrfuvqxi] | %\(\w+\)[sdr]
+          | [|>][-+0-9]{0,2} | =
           | (?:id|source|src)=[\w.-]+(?:,(?:src|source|env|type|target)=[\w./~-]+)*
           | (?:@?env|ENV|secretsmanager|sops|doppler|infisical|keychain|vault|op|ssm|keyring|file):[\w./:@#-]{1,200}
           | [abglsvw]:[A-Za-z0-9_]+(?:[\[.][^\n]{0,80})?
           | \$[A-Za-z_]\w*(?:/[\w./-]*|::\w+)\#?
+          | (?:env|ENV|os\.environ)/[A-Z_][A-Z0-9_]*
+          | alias/[\w/-]+ | @[A-Za-z]+(?:_[A-Za-z0-9]+)*@ | \*[a-z]+(?:[_-][a-z0-9]+)+
           | \#[a-z]+(?:-[a-z0-9]+)+ | \*\.[a-z]+
           | \\f[BIRP].{0,200} | \$\([^)\n]{0,200}\Z | projects/[\w\\.-]+/secrets/[\w\\./-]+ | arn:aws[\w:/.-]+
           | <[\w .:-]{1,200}> | <%=?[^%]{0,200}%>
           | !(?:env|ENV|secret|include|Ref|Sub|GetAtt|ImportValue)\b[^\n"']{0,200}
           | @(?:[.~]{0,2}/[\w./-]+|[\w-]+\.[a-z]{2,4}) | \#\{[\w.\[\]]{1,80}\}
         | ![a-z][\w:.-]{0,40}[ ]+[^\n"']{1,200} | ![\w:-]{1,40}[ ]+[|>][-+0-9]* | ENC\[[^\]\n]{1,4096}\]
-          | (?:os\.(?:environ|getenv)|process\.env|System\.getenv|ENV|getenv)\b[\w.\[\]()'",\ -]{0,200} )""",
+          | (?:os\.(?:environ|getenv)|process\.env|System\.getenv|ENV|getenv)\b[\w.\[\]()'",\ !?-]{0,200} )""",
         re.VERBOSE,
     )
 
@@ -143,17 +148,22 @@ def is_plain(value: bytes) -> bool:
 @cache
 def _masked() -> re.Pattern[bytes]:
     return re.compile(
-        rb"""(?:[*xX.#-]|\xe2\x80\xa2){3,}(?:/[gims]{0,3})?|[*]{2,}[A-Za-z _-]{2,24}[*]{2,}
+        rb"""(?:[*xX.#-]|\xe2\x80\xa2){3,}(?:/[gims]{0,3}|[(\[<][A-Za-z]+[)\]>])?|[*]{2,}[A-Za-z _-]{2,24}[*]{2,}
         |[A-Z]{2,}(?:_[A-Z]+){3,}|[\w-]{0,12}(?:[*.]{3,}|[xX]{5,}|\xe2\x80\xa6)[\w-]{0,6}(?:\xe2\x80\xa6)?
-        |[(\[<][A-Za-z _-]{1,40}[)\]>]
+        |[(\[<][A-Za-z _-]{1,40}[)\]>]|<[A-Za-z][A-Za-z :\\|/\[\]-]{1,60}>
         |(?i:(?:your|my|the|some|insert|enter|add|put)[-_ ](?:[a-z]+[-_ ]){0,3}(?:key|token|secret|password|value)s?)
-        |[a-z]+(?:[-_][a-z]+){0,4}[-_]here|~|_+[a-z]+(?:_[a-z]+)*_+
-        |your(?:-[a-z]+)+|(?:MY|YOUR)_?[A-Z_]+[0-9]?|[xX][xX./\\_-]{6,}
+        |[a-z]+(?:[-_][a-z]+){0,4}[-_]here|~|_+[a-z]+(?:_[a-z]+)*_+|__[A-Za-z]+(?:_[A-Za-z0-9]+)*__
+        |your(?:-[a-z]+)+(?:-?[0-9]{1,2})?|(?:no|not)(?:-[a-z]+){1,3}|(?:MY|YOUR)_?[A-Z_]+[0-9]?|[xX][xX./\\_-]{6,}
         |[a-z]+(?:\|[a-z]+(?::[0-9a-z,]+)?)+
-        |[a-z]{2,12}-(?:managed|provided|supplied|only|based)
+        |[a-z]{2,12}-(?:managed|provided|supplied|only|based|encrypted|injected|mounted|protected|sealed|generated|stored|backed|hashed
+            |required|needed)
         |(?i:(?:replace|change|fill|set)[-_ ]?(?:me|this|it|with[-_ ][a-z_ -]{1,30})|to[-_ ]?be[-_ ][a-z]+)
-        |(?i:(?:dummy|fake|placeholder|example|sample|redacted|todo|tbd|fixme)
-            (?:[-_ ](?:api[-_ ]?)?(?:key|token|secret|value))?)
+        |(?i:(?:dummy|fake|placeholder|example|sample|redacted|todo|tbd|fixme|test(?=[-_ ][a-z]))
+            (?:[-_ ](?:api[-_ ]?)?(?:key|token|secret|value)(?:[-_]?[0-9]{1,2})?)?)
+        |(?i:redacted|masked|scrubbed|censored|filtered)[-_: ][\w :-]{1,60}|[-.=_*]{2}[ ]?[A-Za-z ]{2,40}[-.=_*]{2}
+        |(?:change|replace|fill|set|put|use|get|read|load|taken|see|ask|stored|kept|comes|provided|from|in|via)
+            (?:[-_][a-z]+){0,6}?[-_](?:me|it|in|with|from|by|on|at|via|before|here|vault|env|file|ci)(?:[-_][a-z]+)*
+        |change_?me[-_][a-z_-]{2,40}
         """,
         re.VERBOSE,
     )
@@ -164,7 +174,7 @@ def is_masked(value: bytes) -> bool:
     return _masked().fullmatch(value) is not None or value.lower().rstrip(b"/") in _SAID_OF_ONE
 
 
-_GENERIC = rb"Secret[A-Z]\w*|[A-Z]\w*[<\[][\w.:<>\[\], |]*[>\]]"
+_GENERIC = rb"Secret[A-Z]\w*|[A-Z]\w*[<\[][\w.:<>\[\], |]*[>\]]|&(?:str|mut|[A-Z][A-Za-z]+)"
 _COMMON = rb"[A-Za-z][a-z]*[.,;!]?|[A-Z]{2,5}|[0-9.,%:/+-]+|\W"
 
 _OF_PROSE = frozenset(b"a an and are as at be by for from has if in is it not of on or that the to was with".split())
@@ -224,15 +234,19 @@ _SPOKEN = (
     + _CLUSTER + rb"{0,3}(?![a-z])"
 )  # fmt: skip
 _SIGNS = 8  # so many and more without a letter may be a password
-_ADDRESS = rb"\s*[\w+-]{2,16}://[^\s@?]+(?:\?(?:[\w.-]+=[\w.:,+ %$\{\}/-]*&?)*[\w-]*)?"
+_ADDRESS = (
+    rb"\s*[\w+-]{2,16}://(?:[a-z][a-z_.-]{1,24}[0-9]{0,2}@)?[^\s@?]+"
+    rb"(?:\?(?:[\w.-]+=[\w.:,+ %$\{\}/-]*&?)*[\w-]*)?"
+)
 _CHOSEN = rb"(?=[^A-Za-z]*[A-Za-z])(?=[^0-9!#$%^&*?]*[0-9!#$%^&*?])[!-~]{6,128}"
+_PRINTED = rb"[a-z]*(?:[\W_]?%s)+"  # in a program: used%s%s
 _STRICT = (
     rb"(?=[!-~]*[0-9])(?=[!-~]*[A-Za-z])[\w.*+!#$%^&@?~-]*[*+!#$%^&?~][\w.*+!#$%^&@?~-]*"
     rb"|(?=[a-z]*[A-Z])[A-Za-z]{5,}[0-9]{2,}"
 )
 _MIXED = rb"(?=[^A-Z]*[A-Z])(?=[^a-z]*[a-z])(?=[^0-9]*[0-9][^0-9]*[0-9])[A-Za-z0-9._]{10,64}"
 _NO_PASSWORD = (
-    rb"[0-9.,:/TZ+-]+|[(\[]?[0-9.]+[a-zA-Z/%]{1,5}[)\]]?|[A-Za-z]{1,10}[(].*|[\w.-]+[(].*|(?:[A-Za-z_]\w*\.)+[A-Za-z_]\w*"
+    rb"[0-9.,:/TZ+-]+|Test[A-Z][a-z]\w*/.*|[A-Z][0-9]{2,4}(?:_[A-Za-z]+){2,}|GHSA(?:-[0-9a-z]{4}){3}|[(\[]?[0-9.]+[a-zA-Z/%]{1,5}[)\]]?|[A-Za-z]{1,10}[(].*|[\w.-]+[(].*|(?:[A-Za-z_]\w*\.)+[A-Za-z_]\w*"
     rb"|v?[0-9]+(?:\.[0-9]+)+[\w.+~-]*"
     rb"|[0-9]+:[0-9][\w.+~:-]*|[a-z][a-z0-9]*(?:[-_/:.#][a-z0-9.]+)+|[A-Z0-9]+(?:[_-][A-Z0-9]+)+|\w+://.*|[a-z0-9][\w.+-]*@[a-z][a-z0-9.-]*"
     rb"|(?:[A-Za-z0-9]-[A-Za-z0-9]){2,}.*"
@@ -286,6 +300,8 @@ def looks_chosen(value: bytes, *, strict: bool = False, mixed: bool = False) -> 
     """
     if looks_issued(value) or looks_random(value):
         return not is_masked(value)
+    if b"%s" in value and compiled(_PRINTED).fullmatch(value):
+        return False
     if compiled(_NO_PASSWORD).fullmatch(value) and (is_wordy(value) or not compiled(_SCRAMBLED).fullmatch(value)):
         return False
     if strict and mixed and compiled(_MIXED).fullmatch(value):
@@ -300,7 +316,10 @@ def issued_pieces(value: bytes) -> list[bytes]:
     return [piece for piece in compiled(rb"[\w-]{16,}").findall(value) if looks_issued(piece, hex_too=True)]
 
 
-_MOUNTED = rb"(?:~|\.{1,2})?(?:/\.?[a-z][a-z0-9_.-]*){2,12}(?::[a-z]{2})?"
+_MOUNTED = (
+    rb"(?:(?:~|\.{1,2})?(?:/\.?[a-z][a-z0-9_.-]*){2,12}"
+    rb"|(?:~|\.{1,2})/\.?[a-z][a-z0-9_-]*\.[a-z]{2,5})(?::[a-z]{2})?"
+)
 
 
 @cache
