@@ -130,6 +130,13 @@ def test_a_secret_is_told_by_what_shows_it(text: str) -> None:
     assert secret not in Scrubber({}).text(secret.join(text.rsplit("X", 1)))
 
 
+@pytest.mark.parametrize("said", ["the PIN is X", "Your verification code is X.", "The door code is X"])
+def test_a_number_that_a_sentence_calls_a_code_is_one(said: str) -> None:
+    """A few digits are a secret where they are said to be one."""
+    assert "482913" not in Scrubber({}).text(said.replace("X", "482913"))
+    assert Scrubber({}).text("the status code is 48291") == "the status code is 48291"
+
+
 def test_a_sign_of_the_gate_is_text() -> None:
     """What a line is looked for by is no pattern, and the search ends."""
     assert Scrubber({}).text("a|925=b|c") == "a|925=b|c"

@@ -27,7 +27,7 @@ LOGS_IN = (
         b":8080:",
         b":3128:",
     ),
-    *(b":1080:", b"hopen", b"unlock", b"log in"),
+    *(b"hopen", b"unlock", b"log in"),
     *(b"sign in", b"signed in", b"logged in", b"zugangsdaten", b"identifiants", b"acceso", b"wifi", b"wi-fi", b"ssid"),
     *(b"client(", b".open("),
 )
@@ -65,6 +65,10 @@ _AT_SERVER = (  # Postfix's
 )
 _AT_HOST = rb"(?:(?<![\w/.@:%+-])|(?<=server:))[\w.-]{1,32}:(?!_Z)([^\s:@/'\"]{8,64})@[A-Za-z0-9\[]"
 _COOKIE_JAR = rb"\t(?:TRUE|FALSE)\t/\S*\t(?:TRUE|FALSE)\t[0-9]+\t\S+\t(\S{8,})"
+_SAID_CODE = (
+    rb"(?:\b(?:PIN|pin|OTP)|(?i:verification|security|access|one-time|login|sign-in|door|unlock|confirmation)[ ]code)"
+    rb"[ ]is[ ]([0-9]{4,8})(?!\w|[.-]\w)"
+)
 _FORMS = (
     (b"crypt", rb"(?:\bcrypt\(|pgp_sym_(?:en|de)crypt\([^,()]{1,80},[ ]?)[\"']([^\"']{4,128})[\"']"),
     (
@@ -107,6 +111,14 @@ _FORMS = (
     (b"%s:%s", rb"printf[ ]+[\"']?%s:%s(?:\\n)?[\"']?[ ]+[\w.@-]{1,64}[ ]+[\"']?((?!\$)[^\s\"'|]{4,128})"),
     (b"-pw ", rb"[ ]-pw[ ]+((?=\S*[0-9])[^\s\"']{6,128})"),
     (b"Basic ", rb"(?i)authorization[\"' :=]{1,6}basic[ ]+[^\s:]{1,32}[ :]((?=\S*[0-9])[^\s\"']{6,64})"),
+    (b"rtmp", rb"rtmps?://[^\s/]{1,128}/(?:[\w.-]{1,64}/){0,4}(?=[\w-]{0,64}[0-9])([\w-]{16,128})(?![\w/])"),
+    *(
+        (
+            sign,
+            _SAID_CODE,
+        )
+        for sign in (b"PIN is ", b"pin is ", b"code is ")
+    ),
     (b"add-mask::", rb"::add-mask::(\S{4,512})"),
     *(
         (sign, sign.replace(b"|", b"\\|") + rb"([^|\s]{4,128})")

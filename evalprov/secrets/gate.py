@@ -26,12 +26,12 @@ _WORDS = (
     ),
     (
         rb"p(?:ass|t\((?<=crypt\()|bkdf2|w_set|(?<=otp)[\"' ]{0,2}[=:][\"' ]{0,2}[0-9]"
-        rb"|in(?:[ _-]?code)?[\"' ]{0,2}[=:][\"' ]{0,2}[0-9]|w(?:gen|(?![a-ce-z0-9_]))|hrase|sk|do\(|arola|(?<=mdp)"
+        rb"|in(?:[ _-]?code)?(?: is |[\"' ]{0,2}[=:][\"' ]{0,2})[0-9]|w(?:gen|(?![a-ce-z0-9_]))|hrase|sk|do\(|arola|(?<=mdp)"  # noqa: E501
         rb"|:(?<=u/p:))"
     ),
     (
-        rb"c(?:red|ode[\"' ]{0,2}[=:][\"' ]{0,2}[0-9]{4}|ipher|wjap|pin=|urity q|ret(?<=secret)|url |onnect(?:ion)?\("
-        rb"|ommunity |ontrasen|lave|htwoord(?<=wachtwoord))"
+        rb"c(?:red|ode(?: is |[\"' ]{0,2}[=:][\"' ]{0,2})[0-9]{4}|ipher|wjap|pin=|racked(?<=cracked)|ret(?<=secret)|url "  # noqa: E501
+        rb"|onnect(?:ion)?\(|ommunity |ontrasen|lave|htwoord(?<=wachtwoord))"
     ),
     rb"h(?:(?<=log in with)|a(?:(?<=senha)|slo|shpw)|eslo|mac)",
     rb"uth(?<=auth)",
@@ -86,7 +86,7 @@ _PLAINLY = (
         b"hmac",
         b"unlock",
         b"log in",
-        b"curity q",
+        b"cracked",
         b"hashpw",
         b"bkdf2",
         b"w_set",
@@ -131,15 +131,13 @@ _RARE = (
             b"admin:",
             b"root:",
             b"trator:",
-            b"racked:",
             b":8080:",
             b":3128:",
-            b":1080:",
             b"hopen",
             b"add-mask::",
         ),
     ),
-    (b"/", (b"admin/", b"admin /", b"root/", b"root /", b"trator/", b"/t/", b"rtmp", b"racked ")),
+    (b"/", (b"admin/", b"admin /", b"root/", b"root /", b"trator/", b"/t/", b"rtmp")),
     (b"|", (b"cryptsetup", b"|554=", b"|925=")),
     (b"%", (b"%s:%s",)),
     (b"334 ", (b"334 ugfz",)),
