@@ -165,3 +165,50 @@ def test_a_variable_of_another_language_or_sort(name: str, value: str) -> None:
 def test_repeated_signs_end(piece: str) -> None:
     """What begins like a secret many times over is read in time that grows with its length alone."""
     assert Scrubber({}).text(piece * 2000)
+
+
+SHOWN = [
+    "пароль=X пользователь=ana",
+    "비밀번호=X id=x",
+    "php x.php --clave=X -b",
+    'String HMACKEY = "X"',
+    "NwkSKey=X",
+    "passwd_plain=X",
+    '(gdb) p cfg.passwd\n$1 = "X"',
+    'irb(main):001:0> api_key\n=> "X"',
+    "Use the following password to proceed:\n\nX",
+    "Copy your token. You will not see it again:\nX",
+    "assert cfg.password == \"a\"\nE   AssertionError: assert 'X' == 'a'",
+    "INSERT INTO j (name, api_key) VALUES (?, ?)\n[generated] ('gpt', 'X')",
+    "<auth-user-pass>\njan\nX\n</auth-user-pass>",
+    '<p name="n">password</p>\n<p name="v">X</p>',
+    "user admin/X created",
+    "CORP\\ana:X (valid)",
+    "10.0.0.5:8080:bob:X",
+    "##vso[task.setvariable variable=db_password]X",
+    "::add-mask::X",
+    'setx SONAR_TOKEN "X" /M',
+    "The root password got changed to X",
+    "WPA2 key for the guests was set to X.",
+    "8=FIX.4.4|553=ana|554=X|10=128|",
+    "    Key Content            : X",
+]
+
+
+@pytest.mark.parametrize("text", SHOWN)
+def test_a_secret_is_told_by_what_shows_it(text: str) -> None:
+    """Other languages, debuggers, tests and servers show a secret each in their own way."""
+    secret = "Velvetorchid4271Marble3x"
+    assert secret not in Scrubber({}).text(secret.join(text.rsplit("X", 1)))
+
+
+@pytest.mark.parametrize("said", ["the PIN is X", "Your verification code is X.", "The door code is X"])
+def test_a_number_that_a_sentence_calls_a_code_is_one(said: str) -> None:
+    """A few digits are a secret where they are said to be one."""
+    assert "482913" not in Scrubber({}).text(said.replace("X", "482913"))
+    assert Scrubber({}).text("the status code is 48291") == "the status code is 48291"
+
+
+def test_a_sign_of_the_gate_is_text() -> None:
+    """What a line is looked for by is no pattern, and the search ends."""
+    assert Scrubber({}).text("a|925=b|c") == "a|925=b|c"

@@ -30,6 +30,7 @@ _SPEAKER_ALONE = (
 )
 _WORD = rb"[!#-&*-:=?-Z\\^_a-z|~]+"
 _TOKEN = rb"[A-Za-z0-9][\w+/-]{19,}={0,2}"
+_LONG_TOKEN = rb"\s*([A-Za-z0-9][\w+/-]{99,4095}={0,2})\s*\Z"
 _OF_A_FILE = rb"\s*\S{40,}\s*\Z"
 _SHORTEST_BASE64 = 9
 _LONGEST, _MOST_WORDS, _FEW_WORDS = 200, 10, 5
@@ -40,12 +41,19 @@ _CODE = rb"\w\(|=(?![=\"'`]{0,2}\s*\Z)|::|->|[;{]\s*\Z|\\[^\"'n]"
 _TITLED = rb"\s*(?:SHA256:|MD5:|[a-z][\w.+-]*[ ]-[ ][A-Z]?[a-z]+[ ])"  # a fingerprint; a package and what it is
 _LISTED = rb"[\"'],\s*\Z"
 _PROMPT = rb"[ \t]*(?:[\w.@:~/()-]{0,40}(?:[ ][~/][\w/.-]{0,40})?[$#%]|>>>|In[ ]\[[0-9]+\]:)[ ]"
+# Of a debugger, an interpreter or a database: (gdb), irb(main):001:0>, mysql>.
+_PROMPT += rb"|[ \t]*(?:\([\w: -]{2,16}\)|[\w.@:()-]{2,40}>)[ ](?=[^\s@]+[\w\"'\])]\s*\Z|(?:p|po|print|puts|x|v)[ ])|>[ ](?=[\w.$]+(?:[.(]|\s*\Z))"  # noqa: E501
+# What stands before the value that is shown: $1 = "X", => "X", res0: String = X, [1] "X".
+_RESULT = rb"[ \t]*(?:(?:\([\w ]{1,32}\)[ ])?\$[0-9]+[ ]=[ ]|=>[ ]|(?:Out)?\[[0-9]+\]:?[ ]|\w{1,16}:[ ][\w.]{1,32}[ ]=[ ])[\"']?"  # noqa: E501
+_OF_ONE = rb"(?<![a-z_])(?:" + PASSWORDS + rb"|(?:key|token|secret|code)(?!s?[a-z_]))"
+_OF_SECRET_KEYS = rb"(?:secret|private) key:?\s*\Z"
+_SHOWN_ONCE = rb"(?:again|once|copy|safe|store|save|saved|securely|following|below)(?![a-z])"
 _CONTINUED = rb"\\e?\s*\Z"
 _OF_A_DIGEST = rb"sha|md5|hash|digest|rev-parse|fingerprint|public|\.pub\b|count|wc |policy"
 _SMALL = rb"[a-z]{5,}[0-9]{2,4}"
 
 
-def is_announced(line: bytes) -> str:
+def is_announced(line: bytes) -> str:  # noqa: PLR0911 - one line a case
     """Return what the end of a line asks for or announces: a password (`asked`), a token (`near`), nothing.
 
     What a command shows that speaks of a secret (`shown`) may be one of any sort, if it is one word.
@@ -57,10 +65,18 @@ def is_announced(line: bytes) -> str:
     lower = line.lower()
     if compiled(_PROMPT).match(line):
         return "" if compiled(_OF_A_DIGEST).search(lower) or compiled(_CONTINUED).search(line) else "shown"
+    if (
+        line[end - 1 : end] in {b":", b"!", b"."}
+        and compiled(_SHOWN_ONCE).search(lower)
+        and compiled(_OF_ONE).search(lower)
+    ):
+        return "" if compiled(_OF_A_DIGEST).search(lower) else "shown"
     if not compiled(_ANNOUNCES).search(lower, start):
         return ""
     if compiled(_NO_QUESTION).search(line) and not compiled(_QUESTION).search(line):
         return "near"
+    if compiled(_OF_SECRET_KEYS).search(lower):
+        return "shown"
     return "asked" if compiled(_ASKS).search(lower, start) else "near"
 
 
@@ -71,9 +87,12 @@ def is_speaker(line: bytes) -> bool:
 
 def find_answer(line: bytes, kind: str) -> tuple[int, int] | None:
     """Return what a short answer gives: a password (`A: it's X`, `<bob> X`) where one was asked for, or a token."""
-    if len(line) > _LONGEST or compiled(_TITLED).match(line):
+    if len(line) > _LONGEST:
+        blob = compiled(_LONG_TOKEN).match(line) if kind == "shown" else None
+        return blob.span(1) if blob and looks_random(blob[1]) else None
+    if compiled(_TITLED).match(line):
         return None
-    speaker = compiled(_SPEAKER).match(line)
+    speaker = (kind == "shown" and compiled(_RESULT).match(line)) or compiled(_SPEAKER).match(line)
     start = speaker.end() if speaker else 0
     words = [] if compiled(_CODE).search(line, start) else list(compiled(_WORD).finditer(line, start))
     led, listed = False, compiled(_LISTED).search(line) is not None

@@ -81,6 +81,7 @@ ORACLE = {"sqlplus", "sqlldr", "imp", "exp", "impdp", "expdp", "rman"}
 # By command: the word, and how many words behind it a secret stands, its options aside.
 PLACED: dict[str, dict[str, int]] = {
     "wandb": {"login": 1},
+    "shodan": {"init": 1},
     "cargo": {"login": 1},
     "vault": {"login": 1, "unseal": 1},
     "heroku": {"auth:token": 1},

@@ -77,10 +77,24 @@ _OF_NAMES = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_."
 _LONGEST_NAME = 64
 _LITERAL = rb"b?([\"'])((?:(?!\1)[^\n\\]){4,128})\1"
 _SET = (
-    rb"\b(?:ENV|ARG|setenv|SetEnv|set[ ]-[gUx]{1,3}|set[ ]--(?:global|export)|fastcgi_param)[ ]+([A-Z][A-Z0-9_]{2,63})[ ]+[\"']?"  # noqa: E501
+    rb"\b(?:ENV|ARG|setenv|setx|SetEnv|set[ ]-[gUx]{1,3}|set[ ]--(?:global|export)|fastcgi_param)[ ]+([A-Z][A-Z0-9_]{2,63})[ ]+[\"']?"  # noqa: E501
     rb"([^\s\"'=;]{4,256})"
 )
-SIGNS: tuple[bytes, ...] = (b"ENV ", b"ARG ", b"etenv ", b"SetEnv ", b"set -", b"cgi_param")
+_TOLD_BUILD = (
+    rb"(?:task\.setvariable variable=|::set-(?:output|env) name=)([\w.]{2,64})[^\]:\n]{0,64}(?:\]|::)(\S{4,512})"
+)
+SIGNS: tuple[bytes, ...] = (
+    b"334 UGFz",
+    b"setx ",
+    b"setvariable ",
+    b"::set-",
+    b"ENV ",
+    b"ARG ",
+    b"etenv ",
+    b"SetEnv ",
+    b"set -",
+    b"cgi_param",
+)
 SIGNS += (*(sign for sign, _ in _FILES), *(b"crypt", b"AES", b"aes", b"ipher", b"hashpw", b"pbkdf2", b"JWT", b"jwt"))
 SIGNS += (
     b"set_password(",
@@ -148,7 +162,9 @@ def _key_in_call(text: bytes, begin: int, name: bytes) -> tuple[int, int] | None
 
 def find_set(text: bytes, spans: Spans) -> None:
     """Add what a variable of a secret's name is set to without a sign between them: `ENV API_KEY X`."""
-    for found in compiled(_SET).finditer(text):
+    for found in (*compiled(_SET).finditer(text), *compiled(_TOLD_BUILD).finditer(text)):
         name = found[1].decode()
-        if is_secret_variable(name) and is_secret_value(found[2], name, max(judge(name), SURE)):
+        if (is_secret_variable(name) or judge(name) == SURE) and is_secret_value(
+            found[2], name, max(judge(name), SURE)
+        ):
             spans.append(found.span(2))

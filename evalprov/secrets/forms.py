@@ -13,7 +13,21 @@ if TYPE_CHECKING:
 
 # Of which one begins a login.
 LOGS_IN = (
-    *(b"auth", b"login", b"connect", b"signin", b"sign_in", b"pdo", b"cred", b"account", b"user/p", b"u/p", b"log in"),
+    *(b"auth", b"login", b"connect", b"signin", b"sign_in", b"pdo", b"cred", b"account", b"user/p", b"u/p"),
+    *(
+        b"admin/",
+        b"admin /",
+        b"admin:",
+        b"root/",
+        b"root /",
+        b"root:",
+        b"trator/",
+        b"trator:",
+        b"racked",
+        b":8080:",
+        b":3128:",
+    ),
+    *(b"hopen", b"unlock", b"log in"),
     *(b"sign in", b"signed in", b"logged in", b"zugangsdaten", b"identifiants", b"acceso", b"wifi", b"wi-fi", b"ssid"),
     *(b"client(", b".open("),
 )
@@ -22,6 +36,15 @@ _USER_AND = (
     rb"|identifiants|acceso|wi-?fi|ssid)(?:[ ]?[:=][ ]?|[ ](?:(?:as|with|is|are)[ ])?)"
     rb"[\"'`]?[\w.@+-]{1,64}[\"'`]?(?:[ ]?/[ ]?|[ ](?:and|with|using)[ ])"
     rb"[\"'`]?((?=[^\s/]*?[0-9])(?=[^\s/]*?[A-Za-z])[^\s\"'`/,;]{6,64}?)(?=[.,;:!\"'`)]*(?:\s|\Z))"
+)
+# admin/X, CORP\\bob:X, h:8080:bob:X: only what looks like a password without any doubt.
+_OF_USER = (
+    rb"(?i:(?<![\w./@-])(?:admin|root|administrator)[ ]?[/:][ ]?"
+    rb"|(?<![\w\\])[a-z][\w.-]{1,32}\\[\w.$-]{1,64}:"
+    rb"|(?<!\w)[a-z0-9][\w.-]{0,64}:[0-9]{2,5}:[a-z][\w.@-]{0,32}:"
+    rb"|cracked:?[ ][^\n]{0,48}?(?:=>|->|:)[ ]"
+    rb"|unlock\b[^\n.]{0,40}?\b(?:type|enter|use|with)[ ]|log in with [a-z][\w.-]{1,32} and )"
+    rb"[\"'`]?([^\s:/\"'`(),;]{8,64})"
 )
 _LOGIN = (
     rb"(?:[Aa]uth|[Ll]ogin|[Cc]onnect|[Ss]ign_?[Ii]n|PDO|Credentials?)\w{0,24}"
@@ -42,6 +65,10 @@ _AT_SERVER = (  # Postfix's
 )
 _AT_HOST = rb"(?:(?<![\w/.@:%+-])|(?<=server:))[\w.-]{1,32}:(?!_Z)([^\s:@/'\"]{8,64})@[A-Za-z0-9\[]"
 _COOKIE_JAR = rb"\t(?:TRUE|FALSE)\t/\S*\t(?:TRUE|FALSE)\t[0-9]+\t\S+\t(\S{8,})"
+_SAID_CODE = (
+    rb"(?:\b(?:PIN|pin|OTP)|(?i:verification|security|access|one-time|login|sign-in|door|unlock|confirmation)[ ]code)"
+    rb"[ ]is[ ]([0-9]{4,8})(?!\w|[.-]\w)"
+)
 _FORMS = (
     (b"crypt", rb"(?:\bcrypt\(|pgp_sym_(?:en|de)crypt\([^,()]{1,80},[ ]?)[\"']([^\"']{4,128})[\"']"),
     (
@@ -81,6 +108,45 @@ _FORMS = (
         for sign in (b"AUTH ", b"LOGIN ")
     ),
     (b"assword ", rb"<(?:\w+:)?Password[ ][^<>]{0,200}>([^<>\s]{4,128})</"),
+    (b"%s:%s", rb"printf[ ]+[\"']?%s:%s(?:\\n)?[\"']?[ ]+[\w.@-]{1,64}[ ]+[\"']?((?!\$)[^\s\"'|]{4,128})"),
+    (b"-pw ", rb"[ ]-pw[ ]+((?=\S*[0-9])[^\s\"']{6,128})"),
+    (b"Basic ", rb"(?i)authorization[\"' :=]{1,6}basic[ ]+[^\s:]{1,32}[ :]((?=\S*[0-9])[^\s\"']{6,64})"),
+    (b"rtmp", rb"rtmps?://[^\s/]{1,128}/(?:[\w.-]{1,64}/){0,4}(?=[\w-]{0,64}[0-9])([\w-]{16,128})(?![\w/])"),
+    *(
+        (
+            sign,
+            _SAID_CODE,
+        )
+        for sign in (b"PIN is ", b"pin is ", b"code is ")
+    ),
+    (b"add-mask::", rb"::add-mask::(\S{4,512})"),
+    *(
+        (sign, sign.replace(b"|", b"\\|") + rb"([^|\s]{4,128})")
+        for sign in (b"|554=", b"|925=", b"\x01554=", b"\x01925=")
+    ),
+    (
+        b"random_password",
+        rb"\"random_password\".{0,400}?\"result\"[ ]*:[ ]*\"([^\"]{4,256})\"",
+    ),
+    *(
+        (
+            sign,
+            (
+                rb"\"(?:text|value|val|content|input)\"[ ]?:[ ]?\"([^\"]{4,128})\"[^{}]{0,80}?"
+                rb"\"(?:name|key|label|field|id|placeholder|selector|title)\"[ ]?:[ ]?"
+                rb"\"[^\"]{0,40}(?i:passwor[dt]|passwd|passphrase|secret|api[_ -]?key)\""
+            ),
+        )
+        for sign in (b'"label"', b'"selector"', b'"field"', b'"placeholder"', b'"title"')
+    ),
+    *(
+        (
+            sign,
+            rb"(?:Key Content|Schl\S{1,3}sselinhalt|Contenu de la cl\S{1,2}|Contenido de la clave|Contenuto chiave)[ ]*:[ ](\S{8,64})",  # noqa: E501
+        )
+        for sign in (b"Key Content", b"sselinhalt", b"Contenu de la cl", b"Contenido de la clave", b"Contenuto chiave")
+    ),
+    (b"tokens", rb"\btokens[ ]?=?[ ]?\{[ ]?\w{1,24}[ ]?[=:][ ]?\"([\w-]{16,256})\""),
     (b"@tcp(", rb"[\w.-]{1,64}:([^\s\"'`]{1,128})@tcp\("),
     (b":thin:", rb":thin:[\w.-]{1,64}/([^\s@/\"']{1,128})@"),
     *((sign, rb"\{(?:PLAIN|CLEARTEXT|S?SHA[0-9]{0,3}|S?MD5)\}(\S{4,256})") for sign in (b"{PLAIN}", b"SHA}", b"MD5}")),
@@ -135,6 +201,8 @@ def find_logins(text: bytes, spans: Spans) -> None:
         spans.extend(found.span(1) for found in compiled(_LOGIN).finditer(text) if looks_chosen(found[1]))
         clients = compiled(_CLIENT).finditer(text)
         spans.extend(found.span(1) for found in clients if looks_chosen(found[1], strict=True, mixed=True))
+    owned = compiled(_OF_USER).finditer(text)
+    spans.extend(one.span(1) for one in owned if looks_chosen(one[1].rstrip(b".!?"), strict=True, mixed=True))
     spans.extend(found.span(1) for found in compiled(_USER_AND).finditer(text) if looks_chosen(found[1]))
 
 

@@ -6,6 +6,7 @@ user, or a command that takes a secret. No rule finds anything on another line, 
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from evalprov.secrets import foreign
@@ -20,18 +21,19 @@ _NO_TOKEN = rb"(?:(?!fc-|(?:[2-7][0-9a-f]){12})[0-9a-f-]{15,}|(?!hf_)[a-z_-]{15,
 # Each begins with one plain letter, which is searched as fast as a byte; what comes before it is told by looking back.
 _WORDS = (
     (
-        rb"k(?:ey|ennwort|ode(?<=adgangskode)|en(?<=token)(?!s[\"']?[=:][ ]?[0-9]|s/s|izer)|ie(?<=cookie)|(?<=lozink)"
+        rb"k(?:ey|ennwort|ode(?<=adgangskode)|en(?<=token)(?!s[\"']?[=:][ ]?[0-9]|s/s|izer)|ie(?<=cookie)|(?<=unlock)|(?<=lozink)"  # noqa: E501
         rb"|ata sandi|s\.(?<=hooks\.))"
     ),
     (
         rb"p(?:ass|t\((?<=crypt\()|bkdf2|w_set|(?<=otp)[\"' ]{0,2}[=:][\"' ]{0,2}[0-9]"
-        rb"|in(?:[ _-]?code)?[\"' ]{0,2}[=:][\"' ]{0,2}[0-9]|w[d :=?\"'\\]|hrase|sk|do\(|arola|(?<=mdp)|:(?<=u/p:))"
+        rb"|in(?:[ _-]?code)?(?: is |[\"' ]{0,2}[=:][\"' ]{0,2})[0-9]|w(?:gen|(?![a-ce-z0-9_]))|hrase|sk|do\(|arola|(?<=mdp)"  # noqa: E501
+        rb"|:(?<=u/p:))"
     ),
     (
-        rb"c(?:red|ode[\"' ]{0,2}[=:][\"' ]{0,2}[0-9]{4}|ipher|wjap|pin=|ret(?<=secret)|url |onnect(?:ion)?\(|ommunity "
-        rb"|ontrasen|lave|htwoord(?<=wachtwoord))"
+        rb"c(?:red|ode(?: is |[\"' ]{0,2}[=:][\"' ]{0,2})[0-9]{4}|ipher|wjap|pin=|racked(?<=cracked)|ret(?<=secret)|url "  # noqa: E501
+        rb"|onnect(?:ion)?\(|ommunity |ontrasen|lave|htwoord(?<=wachtwoord))"
     ),
-    rb"h(?:a(?:(?<=senha)|slo|shpw)|eslo|mac)",
+    rb"h(?:(?<=log in with)|a(?:(?<=senha)|slo|shpw)|eslo|mac)",
     rb"uth(?<=auth)",
     rb"gin(?<=login)",
     rb"ql(?:(?<=mysql)|(?<=[ t]sql)|cmd)",
@@ -82,6 +84,9 @@ _PLAINLY = (
         b"crypt(",
         b"cipher",
         b"hmac",
+        b"unlock",
+        b"log in",
+        b"cracked",
         b"hashpw",
         b"bkdf2",
         b"w_set",
@@ -100,13 +105,45 @@ _PLAINLY = (
 _SHORT = 1 << 9
 # Words of a server's own language and of what encrypts, each looked for where a sign of it stands at all.
 _RARE = (
-    (b"(", (b"jwt", b"aes.", b"serializer(", b"wifi.", b"wlan.")),
+    (
+        b"(",
+        (
+            b"jwt",
+            b"aes.",
+            b"serializer(",
+            b"wifi.",
+            b"wlan.",
+            b".open('get",
+            b'.open("get',
+            b".open('post",
+            b'.open("post',
+        ),
+    ),
     (b">", (b" on >",)),
     (b"{", (b"{plain}",)),
     (b'"', (b'eap "',)),
     (b"\\", (b"send ",)),
-    (b":", (b":/home/", b"salt")),
+    (
+        b":",
+        (
+            b":/home/",
+            b"salt",
+            b"admin:",
+            b"root:",
+            b"trator:",
+            b":8080:",
+            b":3128:",
+            b"hopen",
+            b"add-mask::",
+        ),
+    ),
+    (b"/", (b"admin/", b"admin /", b"root/", b"root /", b"trator/", b"/t/", b"rtmp")),
+    (b"|", (b"cryptsetup", b"|554=", b"|925=")),
+    (b"%", (b"%s:%s",)),
+    (b"334 ", (b"334 ugfz",)),
 )
+_STARRED = rb"\*(?::[\w*]|[ \t\r]*(?:\n|\Z))"
+OF_DOMAIN = rb"\\[\w.$-]{2,64}:[^\s\\/:]{6}"  # CORP\bob:X
 SHORT_RUNS = b"fm2_"  # a token with + and / in it, which may have no run as long as others'
 _IN_URLS = rb"(?:sig(?:nature)?|appid)="
 
@@ -116,7 +153,7 @@ def has_odd_run(text: bytes) -> bool:
     return any(compiled(rb"[A-Z0-9]").search(run) for run in compiled(rb"[A-Za-z0-9_-]{15,}").findall(text))
 
 
-def suspects(text: bytes, flat: bytes) -> list[int]:
+def suspects(text: bytes, flat: bytes) -> list[int]:  # noqa: C901 - one branch a sign
     """Return where the lines begin that are to be looked at."""
     found: set[int] = set()
     lower = text.lower()
@@ -130,11 +167,12 @@ def suspects(text: bytes, flat: bytes) -> list[int]:
     for sign, words in _RARE:
         for word in words if sign in text else ():
             if word in lower:
-                _add_lines(lower, word.replace(b"(", rb"\(").replace(b"{", rb"\{"), found)
+                _add_lines(lower, re.escape(word), found)
     if SHORT_RUNS in text:
         _add_lines(text, SHORT_RUNS, found)
-    if b"*" in text:
-        _add_lines(text, rb"\*(?::[\w*]|[ \t\r]*(?:\n|\Z))", found)
+    for pattern in (OF_DOMAIN, _STARRED):
+        if pattern[1:2] in text:
+            _add_lines(text, pattern, found)
     for noun in () if text.isascii() else foreign.signs():
         if noun in lower:
             _add_lines(lower, noun, found)

@@ -42,12 +42,12 @@ _NAMED = (
     rb"[-{\[ \t]*(?:\w{1,24}[ ]?\{[ ]*)?[\"']?(?:[Nn]ame|[Kk]ey|variable|id|env|title|field|setting|option|label|header"
     rb"|prop|property|parameter|\w*Key)[\"']?[ \t]*[:=][ \t]*[\"']?([\w.-]{2,64})[\"']?[ \t]*,?\s*\Z"
     rb"|[ \t]*(?:variable|output|locals|set\w*)[ ]+\"([\w.-]{2,64})\"[ ]*\{\s*\Z"
-    rb"|[ \t]*<(?:key|name|td|th|dt|param-name)>([\w .-]{2,64})</[a-z-]+>\s*\Z"
+    rb"|[ \t]*<[A-Za-z][\w:-]{0,31}(?:[ ][^<>]{0,80})?>([\w .-]{2,64})</[\w:-]+>\s*\Z"
 )
 _VALUE_LINE = (
     # An option in a list of arguments.
     rb"[ \t]*(?:[\"']?(?:value|val|default|content|Value|\w{1,24}Value)[\"']?[ \t]*[:=][ \t]*[\"']?"
-    rb"|<[a-z]+(?:-[a-z]+)?>)"
+    rb"|<[A-Za-z][\w:-]{0,31}(?:[ ][^<>]{0,80})?>)"
     rb"([^\"'<\s,][^\"'<\n]*)"
 )
 _SCALAR = rb"[ \t]*(?:-[ ]+)?(?:[\"']?([\w .-]{1,64})[\"']?[ \t]*[:=][ \t]+)?([\"']?)([^\s\"',#][^\"'\r\n]*)"
@@ -56,6 +56,12 @@ _DUMPED_VALUE = rb"[ \t]*string\([0-9]+\)[ ]\"([^\"\n]*)"
 _SECTION = (
     rb"[ \t]*\[[\w. -]*(?:(secrets|credentials|passwords|tokens|api_?keys)|secret|password|token|api_?key)\]\s*\Z"
 )
+_TAG_OF_LOGIN = rb"[ \t]*<(?:auth-user-pass|http-proxy-user-pass|password|passwd|secret|token|api-?key)>\s*\Z"
+# What a test found at a secret's name, what a statement with places to fill was given: it stands below in quotes.
+_ASSERTS = rb"[ \t>E]*(?:await[ ])?(?:assert(?:ion)?\b|self\.assert|expect\(|(?:EXPECT|ASSERT)_)"
+_STATEMENT = rb"(?i)\b(?:insert|update|select|values|where)\b.*(?:[(=,][ ]*(?:\?|%s|\$[0-9]|:\w+|%\(\w+\)s))"
+_OF_ASSERTED = rb"passw|pwd|secret|token|api_?key|credential"
+_QUOTED = rb"[\"'\[]([^\"'\s\[\]]{8,128})[\"'\]]|^E?[ ]*[-+][ ](\S{8,128})\s*\Z"
 _LONGEST_COMMAND = 1 << 10
 _LOWER_NAME = rb"[a-z]+(?:[_-][a-z]+)+[0-9]{0,2}"
 _ENCRYPTED = b"$ANSIBLE_VAULT;"  # a head, not yet what was encrypted
@@ -131,6 +137,15 @@ def _find_told(line: bytes, context: Context, spans: Spans) -> None:  # noqa: C9
     elif context.announces:
         if answer := find_answer(line, context.kind):
             spans.append(answer)
+    elif context.kind == "login":
+        value = line.strip()
+        if looks_chosen(value) and not value.startswith(b"<"):
+            spans.append((line.index(value), line.index(value) + len(value)))
+    elif context.kind == "quoted":
+        for found in compiled(_QUOTED).finditer(line):
+            number = found.lastindex or 0
+            if looks_chosen(found[number], strict=True, mixed=True):
+                spans.append(found.span(number))
     elif context.kind == "dumped":
         if found := compiled(_DUMPED_VALUE).match(line):
             _add(found.span(1), line, context.rank, spans)
@@ -206,6 +221,8 @@ def _goes_on(line: bytes, before: Context) -> Context | None:  # noqa: PLR0911 -
         return before if indent > before.indent or listed or (before.kind == "kube" and before.indent < 0) else None
     if before.kind == "table":
         return before if goes_on(line, before.sign, before.width) else None
+    if before.kind in {"quoted", "login"} and not line.lstrip().startswith(b"</"):
+        return _weaker(before)
     if before.kind == "asked" and is_speaker(line):
         return _weaker(before)
     if before.kind == "value":
@@ -228,6 +245,8 @@ def _begun(line: bytes, before: Context | None) -> Context | None:  # noqa: C901
         if words or not COMMAND_WORDS.isdisjoint(line.translate(PARTED).split()):
             return Context("command", sign=(words + line.rstrip()[:-1])[-_LONGEST_COMMAND:])
     lower = line.lower()
+    if b"334 UGFzc3dvcmQ" in line:  # a mail server asks for one
+        return Context("shown")
     if not has_one(lower, NOUNS) and (line.isascii() or not compiled(NOUN).search(lower)):
         return None
     last = line.rstrip()[-1:]
@@ -250,6 +269,12 @@ def _begun(line: bytes, before: Context | None) -> Context | None:  # noqa: C901
         rank = _rank(found[1] or found[2] or found[3])
         if rank != NO:
             return Context("record", rank, left=4)
+    if compiled(_TAG_OF_LOGIN).match(line):
+        return Context("login", CHOSEN, left=2)
+    if compiled(_ASSERTS).match(line) and compiled(_OF_ASSERTED).search(lower):
+        return Context("quoted", left=8)
+    if compiled(_STATEMENT).search(line) and compiled(_OF_ASSERTED).search(lower):
+        return Context("quoted", left=2)
     if table := head(line):
         return Context("table", sign=table[0], columns=table[1], width=table[2])
     alone = compiled(_HEAD_ALONE).match(line) if len(line.strip(_AROUND_HEADS)) <= _LONGEST_HEAD else None
@@ -267,7 +292,7 @@ def _announced(line: bytes) -> Context | None:
 
 @cache
 def _announcement(kind: str) -> Context:
-    return Context(kind, left={"asked": 3, "near": 2, "shown": 1}[kind])
+    return Context(kind, left=3 if kind == "asked" else 2)
 
 
 def _opened(line: bytes, found: re.Match[bytes]) -> Context | None:

@@ -57,8 +57,11 @@ _ISSUERS = _words(
 _OF_KEY = _ISSUERS | _words(
     """api secret private access signing encryption decryption master account service auth license licence
     shared signature subscription hmac aes jwt session cookie webhook deploy admin root security symmetric fernet
-    crypto wifi wlan wpa fi unseal wep"""
+    crypto wifi wlan wpa fi unseal wep enc encrypt decrypt consumer"""
 )
+# Of what may also be told by an id: plain hex digits are one's key, words are none.
+_OF_DEVICES = _words("app application nwk network join dev device stream upload tenant")
+_OF_SECRET = _words("app api client consumer shared hmac jwt oauth webhook session cookie auth")
 _OF_TOKEN = _ISSUERS | _words(
     """api app access auth oauth oauth2 refresh bearer session csrf xsrf secret bot personal deploy
     security jwt login service account admin client device registration webhook verification registry
@@ -99,7 +102,8 @@ _WORTH = _words(
 )
 # What may follow the noun without changing what it is.
 _SUFFIXES = _words(
-    """b64 backup base base64 bytes current dev hex new old plain prod production staging str string test value"""
+    """b64 backup base base64 bytes cleartext confirm current dev hex new old plain plaintext prod production
+    raw staging str string test value"""
 )
 # What turns a secret's name into the name of something about it.
 _ABOUT = _words(
@@ -121,6 +125,7 @@ _WORDS_IN_PASS = _words(
 )
 _FOREIGN_AT_END = tuple(one for one in _FOREIGN if len(one) > 4 or not one.isascii())
 _FOREIGN_KEYS = _words("cle clé clave llave chave chiave klucz schluessel schlüssel schlussel nyckel ключ токен")
+_FOREIGN_AT_NAMES = _words("clave mdp passe geheimnis segredo segreto hemlighet hemmelighed secreto")
 _OF_KEYS_THEMSELVES = _words("id_rsa id_ed25519 id_ecdsa userpass login_pass mnemonic")
 _OF_CODE = _words("access activation recovery backup unlock door")
 _OF_NUMBER = _words("pin 2fa mfa otp totp unlock verification sms security time")
@@ -132,6 +137,7 @@ _SHORT_WORD = 9  # the shortest token behind its mark has ten signs
 _INTERESTING = (
     "key|tok|licen[cs]e|secret|pass|pwd|pw|auth|cred|cookie|dsn|bearer"
     "|pat|srf|sess|otp|mnemonic|phrase|seed|jwt|salt|pepper|hmac|fernet|hook|kennwort|login|psk|code|pin|unseal"
+    "|clave|mdp|geheim|segred|segret|hemlig|hemmelig"
 )
 
 
@@ -186,6 +192,14 @@ def _judge_words(parts: list[str], *, trimmed: bool) -> int:  # noqa: C901, PLR0
         return CHOSEN  # the name of one, or several
     if last in _ALWAYS or "".join(parts).endswith(_COMPOUNDS):
         return SURE
+    if len(last) > 6 and last.endswith("secret"):
+        return SURE if last.removesuffix("secret") in _OF_SECRET else CHOSEN
+    if last in _FOREIGN_AT_NAMES:
+        return CHOSEN
+    if last.endswith("key") and last[:-3] in _OF_KEY | _OF_DEVICES:  # hmackey, APPKEY
+        return _judge_key([*before, last[:-3]], plural=False)
+    if parts[-2:] == ["key", "data"]:  # as a kubeconfig has it
+        return LIKELY
     if last == "token":
         return _judge_token(before, trimmed=trimmed)
     if last in {"key", "keys"}:
@@ -234,9 +248,9 @@ def _judge_token(before: list[str], *, trimmed: bool) -> int:
 def _judge_key(before: list[str], *, plural: bool) -> int:
     if not before:
         return NO if plural else PERHAPS
-    if before[-1] in _OF_KEY:
+    if before[-1].rstrip("0123456789") in _OF_KEY:
         return SURE
-    if before[-1] in {"app", "application"}:
+    if before[-1] in _OF_DEVICES or not {"app", "nwk"}.isdisjoint(before):  # AppSKey
         return LIKELY
     return NO if plural or _PUBLIC_KEY.intersection(before) else PERHAPS
 

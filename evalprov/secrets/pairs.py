@@ -115,12 +115,30 @@ def names_backwards() -> re.Pattern[bytes]:
             "psk",
             "password_hash",
             "session",
+            "clave",
+            "mdp",
+            "passe",
+            "geheimnis",
+            "segredo",
+            "segreto",
+            "secreto",
+            "hemlighet",
+            "hemmelighed",
+            "passord",
+            "losenord",
+            "jelszo",
+            "lozinka",
+            "geslo",
+            "sifre",
+            "kodeord",
+            "key-data",
+            "key_data",
         ),
     ]
     backwards = b"|".join(noun[::-1].encode() for noun in nouns)
     return re.compile(
         rb"(?:=:?|:)[ \t]{0,32}[\"'\\\]`*]{0,8}"
-        rb"((?:[0-9]{1,3}[_-]?)?(?:(?:eulav|dlo|wen|dorp|noitcudorp|ved|tset|gnigats|pukcab|46b)[_.-])?(?:"
+        rb"((?:[0-9]{1,3}[_-]?)?(?:(?:eulav|dlo|wen|dorp|noitcudorp|ved|tset|gnigats|pukcab|46b|nialp|txetnialp|war|tnerruc|mrifnoc|xeh|46esab)[_.-])?(?:"
         + backwards
         + rb")[\w.-]{0,64}|dippa(?=[&?])|(?:gis|erutangis(?:-gmoog-x|-goog-x|-zma-x)?)(?=[&?]))"
     )

@@ -105,13 +105,14 @@ _CHOSEN_WORD = (
     rb"(?<![\w.*+!#$%^&@?~/-])(?=[\w.*+!#$%^&?~-]*[0-9]{2})(?=[^A-Z]*[A-Z])(?=[^a-z]*[a-z]{4})"
     rb"[A-Z][\w.*+!#$%^&?~-]{9,63}"
 )
+_AFTER_FOREIGN = rb"[\"']?([^\s\"'<>|,;&)}\]\xe2-\xef]{6,128})"
 _PHRASE = rb"[a-z]{3,}(?:-[a-z]{3,}){3,8}"  # of words that nobody would put together else
 _BEGINS_LINE = rb"(?i)[ \t>#*$\[-]*(?:(?:config[ ]+)?set[ ]+)?"
 _LONGEST = 300  # what is longer is no token but a file
 # Without these no value stands at a loose tie that has neither a letter nor a digit close together.
 RECORDED = (
     *(b"ord '", b'ord "', b"ORD '", b"ord('", b'ord("', b"ORD('", b"ord', '", b"ORD', '", b'ORD", "'),
-    *(b" is ", b" was ", b"phrase", b"ecret word", b'word "', b"word '"),
+    *(b" is ", b" was ", b"phrase", b"assword for ", b"ecret word", b'word "', b"word '"),
     *(b">", b"alue", b"ALUE", b"val", b"content", b"default", b"connectionString"),
 )
 _FILE_ENDING = rb"(?:\.[\w-]{1,24})?\.(?:txt|py[cio]?|so|deb|js|ts|json|ya?ml|toml|md|go|rs|java|csv|html|pem|pub)"
@@ -141,7 +142,9 @@ def find_pointed(text: bytes, lower: bytes, spans: Spans, *, evident: bool, quot
         _find_chosen(text, lower, spans, quoted=quoted)
 
 
-def _after(text: bytes, lower: bytes, noun: re.Match[bytes], *, quoted: bool) -> tuple[int, int] | None:
+def _after(  # noqa: PLR0911 - one line a case
+    text: bytes, lower: bytes, noun: re.Match[bytes], *, quoted: bool
+) -> tuple[int, int] | None:
     """Return the secret that the name around this word points at."""
     named = _named(text, noun)
     if named is None:
@@ -167,6 +170,8 @@ def _after(text: bytes, lower: bytes, noun: re.Match[bytes], *, quoted: bool) ->
                 and (not quoted or _counts(text, literal.span(1), name))
             ):
                 return literal.span(1)
+    if given and not noun[0].isascii() and (value := compiled(_AFTER_FOREIGN).match(text, given.end())):
+        return value.span(1) if looks_chosen(value[1]) else None
     if text[end : end + 1] == b"=":  # pairs.py has judged it
         return None
     said = in_sentence(text, lower, noun, end, rank)

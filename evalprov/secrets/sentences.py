@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 PASSWORDS = (
     rb"pass(?:w|phrase|code|\b)|psk\b|pwd?\b|cred(?:ential|s?\b)|kennwort"
-    rb"|secret (?:pass|code|word)|(?<=wi-fi )key|(?<=wifi )key|" + foreign.PASSWORDS.encode()
+    rb"|secret (?:pass|code|word)|(?<=wi-fi )key|(?<=wifi )key|(?<=wlan )key|(?<=wpa )key|(?<=wpa[23] )key"
+    rb"|(?<=shared )(?:key|secret)|" + foreign.PASSWORDS.encode()
 )
 LINKS = frozenset(
     """is was are were to be being = : equals ist war lautet est était es era é è je er är este jest adalah là 是 为
@@ -36,6 +37,7 @@ LINKS = frozenset(
 _IS = LINKS - {b"with", b"to", b"mit", b"avec", b"con"}
 # What may stand between a link and the password.
 _FILLERS = frozenset(b"now still set currently just only simply changed reset then therefore again probably".split())
+_CHANGED = rb"(?<![a-z])(?:re)?(?:set|changed?|updated?|rotated?|switched)(?![a-z])"  # to what it is now
 _ID_WORDS = frozenset(b"id ID commit revision version hash helper provider backend plugin policy strength".split())
 _WITH_PASS = rb"(?<![a-z])(?:user|login|with|wifi|admin|root|my|your|the)\b[^.:=]{0,24}\Z"
 _VERB = rb"[ ](?:is|was)[ ]|[ ]?:"  # before which `pass` is none
@@ -50,7 +52,7 @@ _SAID_OR_END = _SAID_AFTER + rb"|[.)]?\s*\Z"
 _WORDS = rb"[^\s\"'`(){}\[\]<>,;|\\]+"
 _REACH = 120
 _SAID = (
-    rb"(?:(?:[^.:=\n\"']|\.(?=\w)){0,60}?(?:[ ](?:is|was)[ ]?:?|:)[ ]+|[ ](?=[\"'`]))"
+    rb"(?:(?:[^.:=\n\"']|[.:](?=[\w/])|(?<=[ ])'[^'\n]{1,64}'(?=:)){0,60}?(?:[ ](?:is|was)[ ]?:?|:)[ ]+|[ ](?=[\"'`]))"
     rb"(?:[\"'`]([a-z]{8,32}|[a-z]{3,20}(?:[ ][a-z]{3,20}){2,7})[\"'`]"
     rb"|([a-z]{10,24}|[a-z]{4,20}(?:[ ][a-z]{4,20}){2,7})(?=[.,;!]|[ ]but[ ]|\s*\Z))"
 )
@@ -76,6 +78,9 @@ def in_sentence(  # noqa: PLR0911 - one line a case
         if bare in LINKS or word[0] in LINKS:
             linked = ever_linked = True
             is_said = bare in _IS or word[0] in _IS
+            is_said = is_said or (
+                bare == b"to" and compiled(_CHANGED).search(lower, max(0, noun.start() - 48), word.start()) is not None
+            )
             continue
         cut = word.end() == at + _REACH and not text[word.end() : word.end() + 1].isspace()
         if b"\x01" in bare and number < 5:  # the old one: `changed from X to Y`

@@ -13,7 +13,7 @@ from evalprov.secrets.commands import COMMAND_WORDS, PARTED
 from evalprov.secrets.directives import SIGNS
 from evalprov.secrets.foreign import OUTSIDE_ASCII
 from evalprov.secrets.forms import LOGS_IN, SIGNS_OF_FORMS, STATEMENTS
-from evalprov.secrets.gate import SHORT_RUNS
+from evalprov.secrets.gate import OF_DOMAIN, SHORT_RUNS
 from evalprov.secrets.idioms import LISTS
 from evalprov.secrets.pairs import OPTION, PAIRED_ALONE
 from evalprov.secrets.pointed import NOUNS, RECORDED
@@ -71,6 +71,8 @@ class _Sieve:
         parted = b" " + text.translate(PARTED) + b" "  # a place in it is that of the word behind the blank
         self._add(COMMAND, parted, (b" %b " % word for word in COMMAND_WORDS.intersection(parted.split())))
         self._add(LOGIN, lower, LOGS_IN)
+        if b"\\" in text:
+            self._add_pattern(LOGIN, text, OF_DOMAIN)
         self._add(TOKEN, text, (SHORT_RUNS,))
         self._add(EVIDENT, kinds(text), EVIDENCE)
         self._add(RECORD, text, RECORDED)
