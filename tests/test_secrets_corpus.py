@@ -59,7 +59,7 @@ def test_a_third_is_held_out_by_a_hash() -> None:
 
 
 @pytest.mark.parametrize(
-    ("part", "pointed", "all_kinds", "changed"), [("open", 0.99, 0.99, 0.004), ("held", 0.955, 0.955, 0.018)]
+    ("part", "pointed", "all_kinds", "changed"), [("open", 0.99, 0.99, 0.004), ("held", 0.965, 0.965, 0.016)]
 )
 def test_what_is_hidden_and_what_is_not(part: str, pointed: float, all_kinds: float, changed: float) -> None:
     """Of what the rules were made for nearly all is hidden and nothing else; of what they never saw, somewhat less."""

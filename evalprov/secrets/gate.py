@@ -25,8 +25,8 @@ _WORDS = (
         rb"|ata sandi|s\.(?<=hooks\.))"
     ),
     (
-        rb"p(?:ass|t\((?<=crypt\()|bkdf2|w_set|(?<=otp)[\"' ]{0,2}[=:][\"' ]{0,2}[0-9]"
-        rb"|in(?:[ _-]?code)?(?: is |[\"' ]{0,2}[=:][\"' ]{0,2})[0-9]|w(?:gen|(?![a-ce-z0-9_]))|hrase|sk|do\(|arola|(?<=mdp)"  # noqa: E501
+        rb"p(?:ass|t\((?<=crypt\()|bkdf2|w_set|[\"' :=_](?:(?<=mdp.)|(?<=otp.)[\"' :=]{0,4}[0-9])"
+        rb"|in(?:[ _-]?code)?(?: is |[\"' ]{0,2}[=:][\"' ]{0,2})[0-9]|w(?:gen|(?![a-ce-z0-9_]))|hrase|sk|do\(|arola"
         rb"|:(?<=u/p:))"
     ),
     (
@@ -105,42 +105,17 @@ _PLAINLY = (
 _SHORT = 1 << 9
 # Words of a server's own language and of what encrypts, each looked for where a sign of it stands at all.
 _RARE = (
-    (
-        b"(",
-        (
-            b"jwt",
-            b"aes.",
-            b"serializer(",
-            b"wifi.",
-            b"wlan.",
-            b".open('get",
-            b'.open("get',
-            b".open('post",
-            b'.open("post',
-        ),
-    ),
+    (b"", (b"admin", b"root", b"ugfz")),
+    (b"(", (b"jwt", b"aes.", b"serializer(", b"wifi.", b"wlan.", b".open(")),
+    (b":", (b"salt", b":8080:", b":3128:", b"mask::")),
+    (b"/", (b":/home/", b"/t/", b"rtmp")),
     (b">", (b" on >",)),
     (b"{", (b"{plain}",)),
+    (b"`", (b"hopen",)),
     (b'"', (b'eap "',)),
     (b"\\", (b"send ",)),
-    (
-        b":",
-        (
-            b":/home/",
-            b"salt",
-            b"admin:",
-            b"root:",
-            b"trator:",
-            b":8080:",
-            b":3128:",
-            b"hopen",
-            b"add-mask::",
-        ),
-    ),
-    (b"/", (b"admin/", b"admin /", b"root/", b"root /", b"trator/", b"/t/", b"rtmp")),
     (b"|", (b"cryptsetup", b"|554=", b"|925=")),
     (b"%", (b"%s:%s",)),
-    (b"334 ", (b"334 ugfz",)),
 )
 _STARRED = rb"\*(?::[\w*]|[ \t\r]*(?:\n|\Z))"
 OF_DOMAIN = rb"\\[\w.$-]{2,64}:[^\s\\/:]{6}"  # CORP\bob:X
@@ -165,7 +140,7 @@ def suspects(text: bytes, flat: bytes) -> list[int]:  # noqa: C901 - one branch 
     if b"@" in text:
         _add_lines(text, b"@", found)
     for sign, words in _RARE:
-        for word in words if sign in text else ():
+        for word in words if sign in lower else ():
             if word in lower:
                 _add_lines(lower, re.escape(word), found)
     if SHORT_RUNS in text:

@@ -299,6 +299,7 @@ class Scrubber:
         kind = b"" if before or needles else kind_of(line)
         if known := self._kinds.known(kind):
             return known
+        from evalprov.secrets import sieve
         from evalprov.secrets.lines import told
 
         found: list[Spans] = []
@@ -306,7 +307,8 @@ class Scrubber:
             if len(found) == _MOST_LOOKS:
                 spans = [(spans[0][0], len(line.rstrip(b"\r\n")))]
             found.append(spans)
-            line, mask = replaced(line, spans), None  # what is left may read differently, beside a placeholder
+            mask = (sieve.of(line) if mask is None else mask) | sieve.BY_A_MARK
+            line = replaced(line, spans)  # what is left may read differently, beside a placeholder
             if len(found) > _MOST_LOOKS:
                 break
         after = told(line, before)

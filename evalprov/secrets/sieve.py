@@ -31,6 +31,7 @@ PAIR, DASHES, NOUN, EVIDENT, RECORD, LOGIN, FORM, COMMAND = (1 << bit for bit in
 COLOUR, ESCAPED, ENCODED, TIED = (1 << bit for bit in range(13, 17))
 ISSUED = TOKEN | MARK | HOOK | HASH | AT
 NAMED = PAIR | DASHES | NOUN | LOGIN | FORM | COMMAND | AT
+BY_A_MARK = PAIR | NOUN | EVIDENT | RECORD | TIED  # what a placeholder may bring into a line
 _LOGS_IN = LOGIN | EVIDENT
 _BESIDE = EVIDENT | RECORD | TIED | LOGIN  # which count beside others alone
 
