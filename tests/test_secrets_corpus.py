@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from evalprov.secrets import Scrubber, sieve
-from evalprov.secrets.gate import may_hold_token
+from evalprov.secrets.gate import may_hold_token, suspects
 from evalprov.secrets.lines import told
+from evalprov.secrets.values import flattened
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "fixtures" / "secrets"))
 
@@ -67,6 +68,16 @@ def test_what_is_hidden_and_what_is_not(part: str, pointed: float, all_kinds: fl
     assert figures.recall(POINTED) >= pointed
     assert figures.recall() >= all_kinds
     assert figures.false_hiding <= changed
+
+
+def test_a_line_is_looked_at_whatever_stands_around_it() -> None:
+    """Which lines the gate lets by depends on each alone: not on a sign elsewhere, nor on how much there is."""
+    around = 'plain words: of (a) log / with {every} "sign" & more? <x> a|b `c` $d \\e @f * %g 12\n' * 12
+    for case in cases("canaries", "open", 1) + cases("innocents", "open", 1):
+        for line in {line for line in case.text.split("\n") if line}:
+            alone, company = line.encode() + b"\n", (around + line + "\n" + around).encode()
+            looked_at = suspects(company, flattened(company))
+            assert bool(suspects(alone, flattened(alone))) == (len(around.encode()) in looked_at), line
 
 
 @pytest.mark.parametrize("seed", range(3))

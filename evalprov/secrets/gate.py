@@ -96,6 +96,8 @@ _PLAINLY = (
         b" -a",
         b" -w",
         b'"-p',
+        b'"-w',
+        b"'-w",
         b'"-a',
         b"'-p",
         b"'-a",
@@ -105,9 +107,9 @@ _PLAINLY = (
 _SHORT = 1 << 9
 # Words of a server's own language and of what encrypts, each looked for where a sign of it stands at all.
 _RARE = (
-    (b"", (b"admin", b"root", b"ugfz")),
+    (b"", (b"admin", b"root", b"ugfz", b"salt")),
     (b"(", (b"jwt", b"aes.", b"serializer(", b"wifi.", b"wlan.", b".open(")),
-    (b":", (b"salt", b":8080:", b":3128:", b"mask::")),
+    (b":", (b":8080:", b":3128:", b"mask::")),
     (b"/", (b":/home/", b"/t/", b"rtmp")),
     (b">", (b" on >",)),
     (b"{", (b"{plain}",)),
@@ -136,13 +138,13 @@ def suspects(text: bytes, flat: bytes) -> list[int]:  # noqa: C901 - one branch 
         for pattern in _WORDS:
             _add_lines(lower, pattern, found)
     if b"&" in text or b"?" in text:
-        _add_lines(lower, _IN_URLS, found)
+        _add_lines(lower, _IN_URLS, found, (b"&", b"?"))
     if b"@" in text:
         _add_lines(text, b"@", found)
     for sign, words in _RARE:
         for word in words if sign in lower else ():
             if word in lower:
-                _add_lines(lower, re.escape(word), found)
+                _add_lines(lower, re.escape(word), found, (sign,))
     if SHORT_RUNS in text:
         _add_lines(text, SHORT_RUNS, found)
     for pattern in (OF_DOMAIN, _STARRED):
@@ -160,14 +162,15 @@ def may_hold_token(line: bytes) -> bool:
     return any(True for _ in _with_runs(line, flattened(line)))
 
 
-def _add_lines(text: bytes, pattern: bytes, found: set[int]) -> None:
-    """Add the beginnings of the lines that have a sign in them."""
+def _add_lines(text: bytes, pattern: bytes, found: set[int], beside: tuple[bytes, ...] = (b"",)) -> None:
+    """Add the beginnings of the lines that have a sign in them, and one of those that stand beside it."""
     search = compiled(pattern).search
     sign = search(text)
     while sign:
         at = sign.start()
-        found.add(text.rfind(b"\n", 0, at) + 1)
-        end = text.find(b"\n", at)
+        begin, end = text.rfind(b"\n", 0, at) + 1, text.find(b"\n", at)
+        if any(text.find(one, begin, end if end >= 0 else len(text)) >= 0 for one in beside):
+            found.add(begin)
         sign = search(text, end) if end >= 0 else None
 
 
