@@ -70,13 +70,6 @@ _CELL_ALONE = rb"[ \t|\xe2\x94\x82\x83]*([^\s|\xe2]+)[ \t|\xe2\x94\x82\x83]*\s*\
 _NAMES_IT = {"name", "key", "file", "source", "target", "external", "path", "id", "namespace", "type", "kind", "labels"}
 _VALUED = {"value", "default", "val", "content", "text", "data"}
 _AROUND_HEADS, _LONGEST_HEAD = b" \t\r\n\v\f|\xe2\x94\x82\x83", 41
-_CELL_ALONE = rb"[ \t|\xe2\x94\x82\x83]*([^\s|\xe2]+)[ \t|\xe2\x94\x82\x83]*\s*\Z"
-_NAMES_IT = {"name", "key", "file", "source", "target", "external", "path", "id", "namespace", "type", "kind", "labels"}
-_VALUED = {"value", "default", "val", "content", "text", "data"}
-_AROUND_HEADS, _LONGEST_HEAD = b" \t\r\n\v\f|\xe2\x94\x82\x83", 41
-_NEAR_END = 80  # before a line's end no such word begins that has only some fifty signs behind it
-_ANNOUNCES = rb"(?<![a-z_])(?:" + NOUN + rb")(?![a-z_=])[^.=]{0,48}[:.]?\s*\Z"
-
 
 _ANNOUNCING = frozenset({"asked", "near", "shown"})
 

@@ -127,7 +127,6 @@ _FOREIGN_AT_END = tuple(one for one in _FOREIGN if len(one) > 4 or not one.isasc
 _FOREIGN_KEYS = _words("cle clé clave llave chave chiave klucz schluessel schlüssel schlussel nyckel ключ токен")
 _FOREIGN_AT_NAMES = _words("clave mdp passe geheimnis segredo segreto hemlighet hemmelighed secreto")
 _OF_KEYS_THEMSELVES = _words("id_rsa id_ed25519 id_ecdsa userpass login_pass mnemonic")
-_OF_CODE = _words("access activation recovery backup unlock door")
 _OF_NUMBER = _words("pin 2fa mfa otp totp unlock verification sms security time")
 _JOINED = str.maketrans("", "", "_- .")
 _OF_SEED = _words("otp totp mfa wallet recovery secret hd bip39 unlock backup keystore signing security pass")
