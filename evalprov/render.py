@@ -113,7 +113,7 @@ def hashing() -> Callable[[int, int], None] | None:
 
 def cleaning() -> Callable[[int, int], None] | None:
     """Return what draws a bar while a log is still cleaned after the command's end, for a terminal."""
-    what = "the command has ended; cleaning its log (Ctrl-C leaves out the rest)"
+    what = "cleaning the log; Ctrl-C leaves out the rest"
     return progress(what, lambda done, total: f"{size(done)} of {size(total)}")
 
 
@@ -127,6 +127,9 @@ def progress(what: str, words: Callable[[int, int], str]) -> Callable[[int, int]
         nonlocal drawn
         line = f"evalprov  {what} {bar(done, total)} {words(done, total)}" if done < total else ""
         with suppress(OSError, ValueError):  # nobody listens any more
+            room = (os.get_terminal_size(sys.stderr.fileno()).columns or 80) - 1  # a line that wraps is not drawn over
+            if len(line) > room:
+                line = f"evalprov  {what} {words(done, total)}"[:room]
             if line or drawn:
                 sys.stderr.write(f"\r\x1b[K{line}")
                 sys.stderr.flush()

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import re
+import struct
 import sys
+import termios
 
 import pytest
 from conftest import Project
@@ -60,3 +64,22 @@ def test_no_view_shows_digits_that_nobody_asked_for(project: Project) -> None:
     for words in views:
         seen = project.on_terminal(*words)
         assert not re.search(r"[0-9]\.[0-9]{6,}", seen.replace("sha256", "")), (words, seen)
+
+
+@pytest.mark.parametrize("columns", [30, 60, 200])
+def test_a_bar_is_never_wider_than_the_terminal(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line that wraps could not be drawn over: each step would stay on the screen."""
+    ours, theirs = os.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    with os.fdopen(theirs, "w") as terminal:
+        monkeypatch.setattr(sys, "stderr", terminal)
+        draw = render.cleaning()
+        assert draw
+        for done in (1, 5_000_000, 9_999_999):
+            draw(done, 10_000_000)
+        drawn = os.read(ours, 4096).decode()
+    os.close(ours)
+    lines = drawn.split("\r\x1b[K")[1:]
+    assert len(lines) == 3
+    assert all(0 < len(line) < columns for line in lines)
+    assert ("[" in lines[0]) == (columns == 200)
