@@ -65,6 +65,11 @@ def test_two_command_lines_stay_two(words: list[str], one: str, other: str) -> N
         ({"env": [{"name": "API_KEY", "value": "v1"}]}, {"env": [{"name": "API_KEY", "value": "v2"}]}),
         ({"a": {"b": {"client_secret": "x1y2z3"}}}, {"a": {"b": {"client_secret": "x1y2z4"}}}),
         (["--token", "abc1"], ["--token", "abc2"]),
+        ({"secret": {"data": {"a": "sunset1"}}}, {"secret": {"data": {"a": "sunset2"}}}),
+        ({"secret": {"data": {"a": 1234567}}}, {"secret": {"data": {"a": 1234568}}}),
+        (["--password=ab1,user=x"], ["--password=ab2,user=x"]),
+        (["--password=ab1,user=x"], ["--password=ab1,user=y"]),
+        ({"openai": {"key": "alpha-1-beta"}}, {"openai": {"key": "alpha-2-beta"}}),
     ],
 )
 def test_two_values_stay_two(one: Any, other: Any) -> None:

@@ -77,7 +77,9 @@ def test_a_bar_is_never_wider_than_the_terminal(columns: int, monkeypatch: pytes
         assert draw
         for done in (1, 5_000_000, 9_999_999):
             draw(done, 10_000_000)
-        drawn = os.read(ours, 4096).decode()
+        drawn = ""
+        while drawn.count("\r\x1b[K") < 3 or len(drawn.rpartition("\x1b[K")[2]) < min(columns - 1, 50):
+            drawn += os.read(ours, 4096).decode()
     os.close(ours)
     lines = drawn.split("\r\x1b[K")[1:]
     assert len(lines) == 3

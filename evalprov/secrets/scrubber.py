@@ -368,9 +368,8 @@ class Scrubber:
         name, assigned, value = word.partition("=")
         if assigned and re.fullmatch(r"-{0,2}[^\W\d][\w.-]*", name):
             rank = SURE if self._is_variable(name) else judge(name.removeprefix("-D"))
-            value, _, more = value.partition(",") if re.search(r",[a-z]\w*=", value) else (value, "", "")
             if rank != NO and is_secret_value(value.encode("utf-8", "surrogatepass"), name, rank):
-                return f"{name}={PLACEHOLDER}" + (f",{self.text(more)}" if more else "")
+                return f"{name}={PLACEHOLDER}"
         return self.text(word)
 
     def _mapping(self, value: Mapping[Any, Any], key: str) -> dict[Any, Any]:
@@ -384,14 +383,14 @@ class Scrubber:
                 if isinstance(name, str) and (name.lower() in VALUED or name.endswith(("Value", "_value")))
             }
         many = key if holds_many(key) else ""
-        if judge(key) == SURE and isinstance(inside := value.get("data"), Mapping):  # as a vault tells of one
-            value = {**value, "data": dict.fromkeys(inside, PLACEHOLDER)}
         scrubbed: dict[Any, Any] = {}
         for name, item in value.items():
             if not isinstance(name, str):
                 scrubbed[name] = self.value(item, many)
             elif name in blind:
                 scrubbed[name] = self.value(item, kind)
+            elif name == "data" and isinstance(item, Mapping) and judge(key) == SURE:  # as a vault tells of one
+                scrubbed[name] = {inner: self.value(one, key) for inner, one in item.items()}
             elif name.lower() == "token" and any("logprob" in str(other) for other in value):
                 scrubbed[name] = self.value(item)  # a piece of text with its probability
             else:

@@ -45,8 +45,8 @@ class TellingScrubber(Scrubber):
         return self._told(text, super()._scalar(text, key))
 
     def _told(self, raw: str, clean: str) -> str:
-        if clean == raw or re.fullmatch(_AS_HIDDEN, raw):
-            return raw
+        if clean == raw or (MARK in raw and re.sub(_AS_HIDDEN, PLACEHOLDER, raw) == clean):
+            return raw  # it was hidden before
         if clean.count(MARK) > raw.count(MARK):
             return clean
         known = self.less_credentials(raw)
