@@ -60,7 +60,6 @@ _FILES = (
         for sign in (b'"AUTH"', b'"auth"', b"'AUTH'")
     ),
     (b" KEY ", rb"(?i)attach\b[^\n]{1,200}?\bkey[ ]+'([^']{4,128})'"),
-    (b"Basic ", rb"(?i)authorization[\"' :=]{1,6}basic[ ]+[\w.@-]{1,32}[ :]([^\s\"']{6,64})"),
     *(
         (sign, rb"\b(?:auth|creds|credentials|login)[ :=]{1,3}[\w.@-]{1,32}:([^\s:/\"',]{6,64})")
         for sign in (b"auth ", b"creds", b"credentials", b"login ")
