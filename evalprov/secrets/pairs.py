@@ -10,6 +10,7 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING
 
+from evalprov.secrets.expressions import WHOLE_LINE, begins_a_sentence, is_code
 from evalprov.secrets.judged import is_secret_value
 from evalprov.secrets.names import (
     CHOSEN,
@@ -19,9 +20,7 @@ from evalprov.secrets.names import (
     PERHAPS,
     SURE,
     holds_many,
-    is_secret_name,
     judge,
-    words,
 )
 from evalprov.secrets.source import TYPED, counts_in_source, is_after_text
 from evalprov.secrets.values import (
@@ -30,7 +29,6 @@ from evalprov.secrets.values import (
     is_masked,
     is_prose,
     is_reference,
-    is_type,
     starts_reference,
 )
 
@@ -44,18 +42,6 @@ _PROSE = frozenset(
     b"""a an and are argument as be but by can cannot could else flag for from has have if in instead is it may must
     not of on option or parameter requires required set should so that the then this to via was were when which will
     with without""".split()
-)
-# What a sentence or a schema begins with after a colon: `password: must be`, `Password: min_length 8`.
-_SAID_FIRST = frozenset(
-    b"""a all always an any as ask at avoid command parameter readonly unbound be bearer cannot change
-    check choose contains create default do enter
-    field forgot forgotten generate has how if in is it keep leave length letters mandatory max max_length may min
-    min_length minimum minlength must needs never new no not of one only or please pick please read reset see select
-    send should show some something string text that the this three to two type until use used uses using varchar was
-    what when where which will with words write you your mindestens nie bitte muss au doit debe vergessen""".split()
-)
-_AFTER_KEYWORD = (
-    rb"(?:raise|throw|assert|await|new|yield|async|typeof|func|function|lambda|self|this|return|not)[ \t]+[\w(\[{$]"
 )
 # A theme, a language.
 _PREFERENCES = rb"[ \t]*(?:[a-z]\w{0,24}=(?:[A-Za-z]{1,12}|[A-Za-z]{2}[-_][A-Za-z]{2}|[0-9]{1,4})(?:;[ ]*|\s*\Z))+"
@@ -74,10 +60,7 @@ _METAVARIABLE = (
     rb"|USER|URL|NAME|ID|AUTH|CREDENTIALS?)(?![\w.+!@#$%^&*-])"
 )
 _FORMAT = rb"[<>^]?[0-9.,]*[a-zA-Z%]?\}"
-_WITH_ARTICLE = rb"(?:An?|The|the)[ ][a-z]+[ ][a-z]+|is[ ][a-z]+[ ][a-z]+[ ]"
-_SENTENCE = rb"[A-Z]?[a-z]+:?(?:[ ][a-z]+){2}[ .,]|[a-z]+[ ][a-z]+,[ ][a-z]+[ ][a-z]"
 _PHRASE = rb"[a-z]{3,20}(?:[ ][a-z]{3,20}){2,7}(?=\s*\Z)"
-_WHOLE_LINE = ("password", "passwd", "passphrase", "pwd")
 
 
 @cache
@@ -166,21 +149,8 @@ _BARE = (
     rb"|(?<=[^\s=:,;])[(){}\[\]](?=\w))++"
 )
 _QUOTES = (b'"', b"'")
-_DOTTED = rb"[A-Za-z_]+(?:\.[A-Za-z_]+)+"
-# As a plan of what to set up has it: random_password.db2.result
-_OF_RESOURCES = rb"(?=[a-z.]*_)[a-z]+(?:_[a-z0-9]+)*(?:\.[a-z][a-z0-9_]*){2,}(?:\[[\w\"']+\])?"
-_IDENTIFIER = rb"[A-Za-z_][\w.]*"
-_GENERIC = rb"[A-Z]\w*<[\w.:<>\[\], |]{1,80}>"
-_CALL = _IDENTIFIER + rb"(?:(?:::|->|\?\.|!\.)\w[\w.]*)*" + rb"[(\[](?:[ \t]*(?:\n|\Z)|[^\n]{0,400}?[)\]])"
-# !a.b, !(a, a || b, a: B | None, a call that goes on in the next line.
-_EXPRESSION = (
-    rb"\$[A-Za-z_]\w*->|!\(?[A-Za-z_]\w*\.|[A-Za-z_][\w.\[\]]*[ ](?:\|\||&&|\?\?|\|)[ ]|"
-    + _IDENTIFIER
-    + rb"\([^()\n]{0,200},[ \t]*(?:\n|\Z)"
-)
 _WORDS = rb"(?!token|bearer|basic)[a-z]+[ ][a-z']+[ ][a-z]"
 _BESIDE_USER = rb"(?i)\b(?:user(?:name)?|login|email)[\"']?[ ]?[:=][ ]?[^:=]{1,64}\Z"
-_ANNOTATED = rb"[A-Z][a-z]\w*[ ]=[ ][A-Za-z_]"  # token: Token = first
 _OF_WORDS = rb"[a-z]+(?:[_-][a-z]+)+[0-9]{0,2}|[A-Z]+(?:_[A-Z]+)+[0-9]{0,2}"
 _LIST = rb"\[([^\[\]\n]{0,4096})\]"
 # In a help text: what to put there, or what it does.
@@ -265,7 +235,7 @@ def _at_name(text: bytes, start: int, raw: bytes, at: int, *, quoted: bool) -> S
         if rest:
             return _cookies(rest, name, quoted=quoted)
     span = _value(text, value_at, name, rank, quoted=quoted)
-    if span and not quoted and text[at - 1 : at + 1] == b": " and lower.endswith(_WHOLE_LINE):
+    if span and not quoted and text[at - 1 : at + 1] == b": " and lower.endswith(WHOLE_LINE):
         return _rest_of_line(text, start, span)
     return span
 
@@ -391,7 +361,7 @@ def _value(text: bytes, at: int, name: str, rank: int, *, quoted: bool) -> Span:
         return None  # a text with places to fill
     if not quote:
         head = compiled(_BARE).match(text, start, start + 512)
-        if not head or _is_code(text, head, name) or _begins_a_sentence(text, at, head, name):
+        if not head or is_code(text, head, name) or begins_a_sentence(text, at, head, name):
             return None
         bare = compiled(_BARE).match(text, start, start + _JUDGED)
         end = bare.end() if bare else head.end()
@@ -433,50 +403,3 @@ def _closing(text: bytes, start: int, slashes: bytes, quote: bytes) -> int:
     while end > start and text[end - 1 : end] == b"\\":  # one quoted more deeply
         end = text.find(close, end + 1, line_end)
     return line_end if end < 0 else end
-
-
-def _is_code(text: bytes, bare: re.Match[bytes], name: str) -> bool:  # noqa: PLR0911 - one line a case
-    """Say whether an unquoted value is an expression: a call, an attribute, a type, a variable of the same name."""
-    value = bare[0]
-    if compiled(_AFTER_KEYWORD).match(text, bare.start()) or compiled(_GENERIC).match(text, bare.start()):
-        return True
-    if compiled(_ANNOTATED).match(text, bare.start()):
-        return True
-    if (value[:1] in b"!$" or b"(" in value or text[bare.end() : bare.end() + 1] == b" ") and (
-        compiled(_EXPRESSION).match(text, bare.start())
-    ):
-        return True
-    if compiled(_CALL).match(text, bare.start()) or compiled(_OF_RESOURCES).fullmatch(value):
-        return True
-    if is_type(value) or compiled(_DOTTED).fullmatch(value.rstrip(b"0123456789")):
-        if value[-1:].isdigit() and judge(value.rpartition(b".")[2].decode("latin-1")) == NO:  # noqa: SIM103
-            return False
-        return True
-    if compiled(rb"\$[a-z_]\w*").fullmatch(value):
-        return text[bare.end() : bare.end() + 1] in {b",", b";", b")"}
-    if not compiled(_IDENTIFIER).fullmatch(value):
-        return False
-    if name.startswith(("self.", "this.")):
-        return True  # self.token = inline
-    if b"_" in value and set(words(value.decode().rstrip("0123456789"))) < set(words(name)):
-        return True  # secret_access_key = secret_key
-    same = value.decode().lower().rpartition(".")[2]
-    own = name.lower().replace("-", "_").rpartition(".")[2].strip("_")
-    return same == own or (same.endswith("_" + own) and is_secret_name(same))
-
-
-def _begins_a_sentence(text: bytes, at: int, bare: re.Match[bytes], name: str) -> bool:
-    """Say whether words follow that no value is among: `Passwords: use a manager`, `auth: type=basic n=3`."""
-    if compiled(_WITH_ARTICLE).match(text, bare.start()):
-        return True
-    if text[at - 1 : at] != b" " or text[max(0, at - 8) : at].rstrip()[-1:] != b":":
-        return False
-    if compiled(rb"(?:type|mode|method|kind|scheme|enabled|required|scopes?)=\w+|line [0-9]+:[ ]").match(
-        text, bare.start()
-    ):
-        return True
-    if compiled(rb"[0-9]{1,4}(?:-[0-9]{1,4}|[a-z]{1,2})?[ ][a-z]{3,}").match(text, bare.start()):
-        return True  # password: 12 nulls
-    if not name.lower().endswith(_WHOLE_LINE) and compiled(_SENTENCE).match(text, bare.start()):
-        return True  # signing-key: Add key from the builder
-    return text[bare.end() : bare.end() + 1] == b" " and bare[0].lower() in _SAID_FIRST
